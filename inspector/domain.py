@@ -1,0 +1,180 @@
+"""The words that cross stage borders. Frozen, numpy only, no behaviour beyond what the word means."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.errors import Cancelled
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """A decoded image.
+
+    `pixels`: uint8 RGB, shape (height, width, 3), EXIF turn applied, full resolution.
+    `sha256`: hex digest of the file's bytes. `name`: file name for people. `path`: where it was read, if a file.
+    `mode`: what the file held, for people ("RGB 8 bit", "grey 16 bit", "CMYK" …).
+    """
+
+    pixels: NDArray[np.uint8]
+    sha256: str
+    name: str
+    path: Path | None = None
+    mode: str = "RGB 8 bit"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreMap:
+    """What a detector says of one image.
+
+    `values`: float32 anomaly map (map_height, map_width) that covers the whole image, higher is more anomalous,
+    on the detector's own fixed scale (never normalised per image). `image_score`: on the detector's scale, higher is
+    more anomalous. `class_name`: the class it was judged as; `class_confidence`: 0–1 (1 when the class was given).
+    """
+
+    values: NDArray[np.float32]
+    image_score: float
+    class_name: str
+    class_confidence: float = 1.0
+
+
+class Decision(StrEnum):
+    OK = "ok"
+    REVIEW = "review"
+    NG = "ng"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A connected part of an anomaly map above the threshold, in original-image pixels.
+
+    `box`: (x, y, width, height); `area`: pixels; `peak`: highest map value in it.
+    """
+
+    box: tuple[int, int, int, int]
+    area: int
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Per class. An image is OK below `review`, NG from `ng` on, REVIEW between. `review` <= `ng`.
+
+    `pixel`: map value from which a pixel counts as anomalous. `provenance`: how the numbers came about, in plain
+    JSON values (method, scores used, wanted and attainable false-alarm rate, date, who).
+    """
+
+    review: float
+    ng: float
+    pixel: float
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    decision: Decision
+    image_score: float
+    thresholds: Thresholds
+    regions: tuple[Region, ...] = ()
+
+
+class JobKind(StrEnum):
+    TEACH = "teach"
+    INSPECT = "inspect"
+    EXPORT = "export"
+    EVALUATE = "evaluate"
+    DOWNLOAD = "download"
+
+
+class JobStatus(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    job_id: int
+    kind: JobKind
+    total: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """`done` of `total` units; `rate` in units per second and `seconds_left`, None while unknown."""
+
+    job_id: int
+    done: float
+    total: float
+    message: str = ""
+    rate: float | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobItem:
+    """One finished item (for inspect: `result_id` of the stored result) or one that failed (`error`)."""
+
+    job_id: int
+    name: str
+    result_id: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobLog:
+    job_id: int
+    message: str
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """Exactly one per job. `result`: what the job made (detector id, run id, folder …) in plain values."""
+
+    job_id: int
+    kind: JobKind
+    status: JobStatus
+    message: str
+    hint: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+JobEvent = JobStarted | JobProgress | JobItem | JobLog | JobEnded
+Emit = Callable[[JobEvent], None]
+
+Progress = Callable[[float, str, Mapping[str, float]], None]
+"""What a method reports while teaching: fraction done 0–1, a line for the log, live values such as {"loss": 0.4}."""
+
+
+class CancelToken:
+    """Set by whoever wants the work to stop; checked by the worker in every batch."""
+
+    def __init__(self) -> None:
+        self._event = Event()
+
+    def cancel(self) -> None:
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._event.is_set()
+
+    def check(self) -> None:
+        """Raises `Cancelled` once `cancel` was called."""
+        if self._event.is_set():
+            raise Cancelled

@@ -1,0 +1,43 @@
+"""The errors a user may read: one clear sentence and one next step."""
+
+
+class InspectorError(Exception):
+    """Something the user can understand and act on.
+
+    `message` says what happened and why, in one sentence; `hint` says what to do next (may be empty).
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class ImageError(InspectorError):
+    """A file can't be read as an image."""
+
+
+class WeightsError(InspectorError):
+    """Model weights are missing, damaged, or belong to another architecture."""
+
+
+class DetectorError(InspectorError):
+    """A detector is missing, damaged, not taught, or was taught on another backbone."""
+
+
+class ProjectError(InspectorError):
+    """A project can't be opened, created or written."""
+
+
+class ExportError(InspectorError):
+    """An export can't be written."""
+
+
+class Cancelled(InspectorError):
+    """The user stopped the job; what was finished stays."""
+
+    def __init__(self) -> None:
+        super().__init__("Stopped.", "")
