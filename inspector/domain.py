@@ -94,6 +94,7 @@ class JobKind(StrEnum):
     INSPECT = "inspect"
     EXPORT = "export"
     EVALUATE = "evaluate"
+    DEMO = "demo"
     DOWNLOAD = "download"
 
 

@@ -1,0 +1,81 @@
+"""Is this machine ready? One line each: what was checked, what was found, what to do."""
+
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from inspector import paths
+from inspector.errors import InspectorError
+
+_PACKAGES = ("PySide6-Essentials", "torch", "open_clip_torch", "timm", "numpy", "opencv-python-headless", "SQLAlchemy")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`ok`: nothing to do. `hint`: the next step when not ok."""
+
+    what: str
+    ok: bool
+    found: str
+    hint: str = ""
+
+
+def _folder(what: str, folder: Path) -> Check:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+        free = shutil.disk_usage(folder).free / 2**30
+    except OSError as error:
+        return Check(what, False, f"{folder}: {error.strerror}", "Make it writable, or set INSPECTOR_HOME to a folder that is.")
+    enough = free >= 1
+    return Check(what, enough, f"{folder}, {free:.1f} GiB free", "" if enough else "Free some disk space: teaching wants 1 GiB.")
+
+
+def _devices() -> Iterator[Check]:
+    from inspector.features.device import describe_devices
+
+    for device, detail in describe_devices():
+        yield Check(f"device {device}", True, detail)
+
+
+def _weights() -> Iterator[Check]:
+    from inspector.features import weights
+
+    for entry in weights.catalogue():
+        try:
+            here = weights.verify(entry.name)
+        except InspectorError as error:
+            embedded = entry.name == "inspector-tiny"
+            yield Check(f"weights {entry.name}", not embedded, error.message, error.hint)
+        else:
+            yield Check(f"weights {entry.name}", True, str(here))
+
+
+def examine() -> Iterator[Check]:
+    """Checks as they are done; never raises for something that is merely missing."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Check("Python", sys.version_info >= (3, 11), python, "Install Python 3.11 or newer.")
+    for package in _PACKAGES:
+        try:
+            yield Check(package, True, metadata.version(package))
+        except metadata.PackageNotFoundError:
+            yield Check(package, False, "not installed", "Install Inspector again: pip install .")
+    yield Check("SQLite", sqlite3.sqlite_version_info >= (3, 27), sqlite3.sqlite_version, "Install a newer Python.")
+    yield Check("processor cores", True, str(os.cpu_count()))
+    for probe, what in ((_devices, "devices"), (_weights, "weights")):
+        try:
+            yield from probe()
+        except Exception as error:  # a broken driver or package must not hide the other lines
+            yield Check(what, False, f"{type(error).__name__}: {error}", "Install Inspector again: pip install .")
+    yield _folder("settings folder", paths.config_dir())
+    yield _folder("cache folder", paths.cache_dir())
+    yield _folder("log folder", paths.log_dir())
+    yield _folder("weights folder", paths.weights_dir())
+    yield _folder("projects folder", paths.documents_dir())
