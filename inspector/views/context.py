@@ -12,8 +12,6 @@ from inspector.settings import Settings
 from inspector.views.job_runner import JobRunner
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from inspector.records.project import Project
 
 
@@ -42,7 +40,6 @@ class WindowContext(QObject):
         self.runner = runner
         self.settings = settings if settings is not None else stored_settings.load()
         self._project: Project | None = None
-        self.inspect_later: list[Path] = []  # dropped before an Inspect page could take them
         runner.job_event.connect(self.job_event)
 
     @property

@@ -43,7 +43,7 @@ class Job:
 class _Worker(QThread):
     """Owns the engine. Takes jobs in the order they came; leaves when told to, between two jobs."""
 
-    event = Signal(object)
+    emitted = Signal(object)
     turn = Signal(object)  # the job that begins, None when idle again
 
     def __init__(self, make_engine: Callable[[], Engine], parent: QObject) -> None:
@@ -94,7 +94,7 @@ class _Worker(QThread):
                 _log.error("job %r went on after its end: %r", job.title, event)
                 return
             ended = isinstance(event, JobEnded)
-            self.event.emit(event)
+            self.emitted.emit(event)
 
         def end(status: JobStatus, message: str, hint: str = "") -> None:
             if not ended:
@@ -203,7 +203,7 @@ class JobRunner(QObject):
         self._pending: list[Job] = []
         self._reads = _Reads(self)
         self._worker = _Worker(make_engine, self)
-        self._worker.event.connect(self.job_event, Qt.ConnectionType.QueuedConnection)
+        self._worker.emitted.connect(self.job_event, Qt.ConnectionType.QueuedConnection)
         self._worker.turn.connect(self._turned, Qt.ConnectionType.QueuedConnection)
         self._worker.finished.connect(self.stopped)
 
