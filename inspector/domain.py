@@ -17,7 +17,8 @@ from inspector.errors import Cancelled
 class Image:
     """A decoded image.
 
-    `pixels`: uint8 RGB, shape (height, width, 3), EXIF turn applied, full resolution.
+    `pixels`: uint8 RGB, shape (height, width, 3), EXIF turn applied; full resolution unless the reader was asked
+    for fewer. `original_size`: (width, height) of the file after the EXIF turn, None when that is the pixels' own.
     `sha256`: hex digest of the file's bytes. `name`: file name for people. `path`: where it was read, if a file.
     `mode`: what the file held, for people ("RGB 8 bit", "grey 16 bit", "CMYK" …).
     """
@@ -27,11 +28,12 @@ class Image:
     name: str
     path: Path | None = None
     mode: str = "RGB 8 bit"
+    original_size: tuple[int, int] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) in pixels."""
-        return self.pixels.shape[1], self.pixels.shape[0]
+        """(width, height) of the original in pixels, also when `pixels` are fewer."""
+        return self.original_size or (self.pixels.shape[1], self.pixels.shape[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

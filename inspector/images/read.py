@@ -1,0 +1,218 @@
+"""FILE → IMAGE: find image files, read them, and say in one sentence why one can't be read.
+
+What the file holds decides, never its suffix. This module imports no decoder, so the window may import it at start.
+"""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from inspector.domain import Image
+from inspector.errors import ImageError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+MAX_PIXELS = 2**27
+"""Largest image read: 134 megapixels (16,384 × 8,192)."""
+MIN_SIDE = 8
+"""Shortest side read, in pixels."""
+MAX_BYTES = 8 * MAX_PIXELS
+"""Largest file read: the largest image as uncompressed 16 bit RGBA."""
+
+_HEAD = 64
+
+
+def read(path: Path | str, at_least: int | None = None) -> Image:
+    """Read and decode one file.
+
+    `at_least`: when given, the caller needs no more than this many pixels on the short side; a JPEG is then decoded
+    at 1/2, 1/4 or 1/8 of its size as long as that many remain (several times faster). `Image.size` stays the size
+    of the original. Pictures that are compared with each other should be read with the same `at_least`.
+
+    Grey, RGB, RGBA, CMYK and palette become uint8 RGB; the EXIF turn is applied; ICC profiles are ignored.
+    16 bit: 0 … 65535 becomes 0 … 255, the same for every image, unless a TIFF itself states a smaller largest value
+    (fewer bits per sample, or MaxSampleValue). Alpha that is opaque, or zero, everywhere is dropped; otherwise the
+    picture is laid on mid grey (128).
+
+    Raises `ImageError`: missing, not a file, not permitted, empty, truncated, damaged, not an image, of an unsupported
+    kind, with several frames, smaller than `MIN_SIDE`, or larger than `MAX_PIXELS` (told from the header).
+    """
+    path = Path(path)
+    name = printable(path.name)
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            with os.scandir(path):
+                pass
+            raise ImageError(f"“{name}” is a folder, not an image.", "Choose the images inside it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(
+                f"“{name}” is not an ordinary file.", "Copy the image to an ordinary file first."
+            )
+        if status.st_size > MAX_BYTES:
+            raise ImageError(
+                f"“{name}” has {status.st_size / 2**30:.1f} GiB; image files up to {MAX_BYTES / 2**30:.0f} GiB are read.",
+                "Crop the image or save it smaller.",
+            )
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            _check_kind(head, name)
+            data = head + file.read()
+    except FileNotFoundError:
+        raise ImageError(
+            f"“{name}” is no longer there.",
+            "Check that it was not moved, renamed or deleted, then add it again.",
+        ) from None
+    except PermissionError:
+        raise ImageError(
+            f"“{name}” may not be read by you.", "Ask for read permission, or copy it elsewhere."
+        ) from None
+    except MemoryError:
+        raise _no_memory(name) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImageError(
+            f"“{name}” can't be read: {reason}.", "Check the drive or the network share."
+        ) from None
+    return decode(data, path.name, path, at_least=at_least)
+
+
+def decode(data: bytes, name: str, path: Path | None = None, *, at_least: int | None = None) -> Image:
+    """Decode the bytes of a file (also from the clipboard); see `read`."""
+    from inspector.images import formats
+
+    shown = printable(name)
+    _check_kind(data[:_HEAD], shown)
+    try:
+        header = formats.parse_header(data)
+        width, height = header.size
+        if width * height > MAX_PIXELS:
+            raise ImageError(
+                f"“{shown}” has {width:,} × {height:,} pixels; the limit is {MAX_PIXELS / 1e6:.0f} megapixels.",
+                "Crop the image or save it smaller.",
+            )
+        if min(width, height) < MIN_SIDE:
+            raise ImageError(
+                f"“{shown}” has only {width} × {height} pixels; each side needs at least {MIN_SIDE}.",
+                "Choose the full-size image.",
+            )
+        if header.frames > 1:
+            raise ImageError(
+                f"“{shown}” holds {header.frames} frames or pages, and a defect outside the first would go unseen.",
+                "Save each frame as an image of its own.",
+            )
+        pixels, mode = formats.decode_pixels(data, header, at_least)
+    except formats.Unsupported as error:
+        raise ImageError(
+            f"“{shown}” holds {error}, which can't be shown truthfully with 8 bits.",
+            "Save it with 8 or 16 bits.",
+        ) from None
+    except formats.Truncated:
+        raise ImageError(
+            f"“{shown}” ends too early: the file is truncated.", "Copy it again from where it came from."
+        ) from None
+    except formats.Damaged:
+        raise ImageError(
+            f"“{shown}” is damaged: its content can't be decoded.", "Copy it again from where it came from."
+        ) from None
+    except MemoryError:
+        raise _no_memory(shown) from None
+    return Image(
+        pixels=pixels,
+        sha256=hashlib.sha256(data).hexdigest(),
+        name=_storable(name),
+        path=path,
+        mode=mode,
+        original_size=header.size,
+    )
+
+
+def find(paths: Iterable[Path | str]) -> list[Path]:
+    """Image files among files and folders (searched to the bottom), each once, in natural order (2 before 10).
+
+    Inside folders the suffix decides and hidden entries are left out. A path given by itself always stays, also when
+    it can't be read, so that `read` can say why.
+    """
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        if path.is_dir():
+            found.update(dict.fromkeys(_walk(path)))
+        else:
+            found[path] = None
+    return sorted(found, key=_natural)
+
+
+def printable(name: str) -> str:
+    """`name` on one line and short enough for a message."""
+    name = "".join(c if c.isprintable() else "␣" for c in _storable(name))
+    return name if len(name) <= 80 else f"{name[:50]}…{name[-25:]}"
+
+
+def _storable(name: str) -> str:
+    """Names that are not valid UTF-8 on disk, with their odd bytes replaced."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    failed: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=failed.append):
+        folders[:] = [f for f in folders if not f.startswith(".")]
+        for file in files:
+            if not file.startswith(".") and file.lower().endswith(SUFFIXES):
+                yield Path(root, file)
+    yield from (Path(error.filename) for error in failed if error.filename)
+
+
+def _natural(path: Path) -> tuple[list[tuple[int, int | str]], str]:
+    parts = re.split(r"([0-9]+)", str(path).casefold())
+    return [(0, int(p)) if i % 2 else (1, p) for i, p in enumerate(parts)], str(path)
+
+
+def _no_memory(name: str) -> ImageError:
+    return ImageError(
+        f"There is not enough memory to open “{name}”.", "Close other programs or crop the image."
+    )
+
+
+_KNOWN = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_OTHERS = {
+    b"GIF8": "a GIF file",
+    b"%PDF": "a PDF file",
+    b"PK\x03\x04": "a ZIP archive or office document",
+    b"8BPS": "a Photoshop file",
+    b"\0\0\0\x0cjP  ": "a JPEG 2000 file",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 file",
+    b"\xff\x0a": "a JPEG XL file",
+    b"\0\0\0\x0cJXL ": "a JPEG XL file",
+    b"\x76\x2f\x31\x01": "an OpenEXR file",
+    b"\x93NUMPY": "a NumPy array",
+    b"SIMPLE  =": "a FITS file",
+    b"version https://git-lfs": "a Git LFS pointer, not the image itself",
+}
+
+
+def _check_kind(head: bytes, name: str) -> None:
+    """Refuse by its first bytes what is no image, before the rest is read."""
+    if not head:
+        raise ImageError(f"“{name}” is empty (0 bytes).", "Copy it again from where it came from.")
+    if head.startswith(_KNOWN) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return
+    if len(head) < 12 and any(k.startswith(head) for k in (*_KNOWN, b"RIFF")):
+        raise ImageError(
+            f"“{name}” ends too early: the file is truncated.", "Copy it again from where it came from."
+        )
+    what = next((words for magic, words in _OTHERS.items() if head.startswith(magic)), "not an image")
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        what = (
+            "a HEIC file"
+            if brand[:3] in (b"hei", b"hev", b"mif")
+            else "an AVIF file"
+            if brand == b"avif"
+            else "a video"
+        )
+    elif not any(head.strip(b"\0")):
+        what = "filled with zeros, not an image"
+    raise ImageError(f"“{name}” is {what}.", "Use PNG, JPEG, BMP, TIFF or WebP.")

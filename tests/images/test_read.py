@@ -1,0 +1,420 @@
+import contextlib
+import hashlib
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+from inspector.errors import ImageError
+from inspector.images.read import MAX_PIXELS, decode, find, read
+
+RNG = np.random.default_rng(7)
+SMOOTH = np.stack(np.meshgrid(np.arange(48) * 5, np.arange(32) * 7, indexing="xy"), -1).astype(np.uint8)
+RGB = np.concatenate([SMOOTH, np.full((32, 48, 1), 90, np.uint8)], -1)
+
+
+def encoded(picture: Pillow.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def tiff(pixels: np.ndarray, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, pixels, **options)
+    return buffer.getvalue()
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("WEBP", {"lossless": True})]
+)
+def test_a_lossless_file_gives_back_its_exact_pixels(tmp_path: Path, kind: str, options: dict) -> None:
+    path = tmp_path / f"part.{kind.lower()}"
+    path.write_bytes(encoded(Pillow.fromarray(RGB), kind, **options))
+    image = read(path)
+    assert image.pixels.dtype == np.uint8
+    np.testing.assert_array_equal(image.pixels, RGB)
+    assert image.size == (48, 32)
+    assert image.mode == "RGB 8 bit"
+    assert image.name == path.name
+    assert image.path == path
+    assert image.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_jpeg_is_close_to_its_pixels() -> None:
+    image = decode(encoded(Pillow.fromarray(RGB), "JPEG", quality=97, subsampling=0), "a.jpg")
+    assert np.abs(image.pixels.astype(int) - RGB).max() < 12
+
+
+def test_content_decides_and_not_the_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "really-a-png.jpg"
+    path.write_bytes(encoded(Pillow.fromarray(RGB), "PNG"))
+    np.testing.assert_array_equal(read(path).pixels, RGB)
+
+
+@pytest.mark.parametrize("compression", ["zlib", "lzw", "packbits", "deflate", None])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_tiff_compressions_and_planes_agree(compression: str | None, planar: str) -> None:
+    pixels = RGB if planar == "contig" else np.moveaxis(RGB, -1, 0)
+    data = tiff(np.ascontiguousarray(pixels), photometric="rgb", planarconfig=planar, compression=compression)
+    np.testing.assert_array_equal(decode(data, "a.tif").pixels, RGB)
+
+
+def test_a_jpeg_compressed_tiff_has_the_right_colours() -> None:
+    colour = np.full((64, 64, 3), (200, 60, 20), np.uint8)
+    image = decode(tiff(colour, photometric="rgb", compression="jpeg", tile=(32, 32)), "a.tif")
+    assert np.abs(image.pixels.astype(int) - colour).max() < 8
+
+
+def test_big_and_big_endian_tiffs_are_read() -> None:
+    for options in ({"bigtiff": True}, {"byteorder": ">"}):
+        np.testing.assert_array_equal(decode(tiff(RGB, photometric="rgb", **options), "a.tif").pixels, RGB)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bit_grey_uses_the_whole_container_range_for_every_image(kind: str) -> None:
+    dark = np.linspace(0, 4095, 1024).astype(np.uint16).reshape(32, 32)
+    data = tiff(dark) if kind == "TIFF" else encoded(Pillow.fromarray(dark), "PNG")
+    image = decode(data, "a")
+    np.testing.assert_array_equal(image.pixels[..., 0], np.rint(dark / 257))
+    assert image.mode == "grey 16 bit"
+
+
+def test_16_bit_colour_png_is_reduced_like_grey() -> None:
+    import cv2
+
+    deep = RNG.integers(0, 65536, (16, 16, 3)).astype(np.uint16)
+    image = decode(cv2.imencode(".png", deep[..., ::-1])[1].tobytes(), "a.png")
+    np.testing.assert_array_equal(image.pixels, np.rint(deep / 257))
+    assert image.mode == "RGB 16 bit"
+
+
+def test_a_tiff_that_states_12_significant_bits_is_stretched_by_them() -> None:
+    deep = np.linspace(0, 4095, 1024).astype(np.uint16).reshape(32, 32)
+    stated = decode(tiff(deep, extratags=[(281, 3, 1, 4095, True)]), "a.tif")
+    packed = decode(tiff(deep, bitspersample=12), "b.tif")
+    np.testing.assert_array_equal(stated.pixels[..., 1], np.rint(deep * (255 / 4095)))
+    np.testing.assert_array_equal(packed.pixels, stated.pixels)
+
+
+def test_white_is_zero_tiffs_are_inverted() -> None:
+    grey = RGB[..., 0]
+    np.testing.assert_array_equal(
+        decode(tiff(grey, photometric="miniswhite"), "a").pixels[..., 2], 255 - grey
+    )
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
+def test_palette_and_one_bit_pictures_show_their_colours(kind: str) -> None:
+    picture = Pillow.fromarray(RGB).quantize(16)
+    np.testing.assert_array_equal(
+        decode(encoded(picture, kind), "a").pixels, np.asarray(picture.convert("RGB"))
+    )
+    bits = Pillow.fromarray(RGB[..., 0] > 100)
+    np.testing.assert_array_equal(decode(encoded(bits, kind), "a").pixels[..., 0], np.asarray(bits) * 255)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_transparent_pixels_show_mid_grey_and_opaque_alpha_is_dropped(kind: str) -> None:
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    alpha = np.full((32, 48, 1), 255, np.uint8)
+    opaque = encoded(Pillow.fromarray(np.concatenate([RGB, alpha], -1)), kind, **options)
+    np.testing.assert_array_equal(decode(opaque, "a").pixels, RGB)
+    alpha[:, :24] = 0
+    holed = decode(encoded(Pillow.fromarray(np.concatenate([RGB, alpha], -1)), kind, **options), "a").pixels
+    assert (holed[:, :24] == 128).all()
+    np.testing.assert_array_equal(holed[:, 24:], RGB[:, 24:])
+
+
+def test_grey_with_alpha_is_composited() -> None:
+    both = np.stack([RGB[..., 0], np.where(np.arange(48) < 20, 0, 255) * np.ones((32, 1))], -1).astype(
+        np.uint8
+    )
+    pixels = decode(encoded(Pillow.fromarray(both, "LA"), "PNG"), "a").pixels
+    assert (pixels[:, :20] == 128).all()
+    np.testing.assert_array_equal(pixels[:, 20:, 0], RGB[:, 20:, 0])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_becomes_the_same_colours_that_pillow_shows(kind: str) -> None:
+    picture = Pillow.fromarray(np.full((32, 32, 3), (200, 60, 20), np.uint8)).convert("CMYK")
+    image = decode(encoded(picture, kind), "a")
+    assert np.abs(image.pixels.astype(int) - np.asarray(picture.convert("RGB"))).max() < 6
+    assert image.mode == "CMYK 8 bit"
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_the_exif_turn_is_applied(kind: str, turn: int) -> None:
+    from PIL import ImageOps
+
+    blocks = np.kron(np.array([[0, 60, 120], [180, 220, 255]], np.uint8), np.ones((16, 16), np.uint8))
+    exif = Pillow.Exif()
+    exif[0x0112] = turn
+    picture = Pillow.fromarray(np.stack([blocks] * 3, -1))
+    data = encoded(picture, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    wanted = np.asarray(ImageOps.exif_transpose(Pillow.open(io.BytesIO(data))).convert("RGB")).astype(int)
+    image = decode(data, "a")
+    assert np.abs(image.pixels - wanted).max() < 10
+    assert image.size == wanted.shape[1::-1]
+
+
+def test_a_reduced_jpeg_keeps_enough_pixels_and_knows_its_original_size() -> None:
+    big = np.kron(RGB, np.ones((25, 25, 1), np.uint8))  # 1200 × 800
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    data = encoded(Pillow.fromarray(big), "JPEG", quality=95, exif=exif)
+    whole, small = decode(data, "a"), decode(data, "a", at_least=320)
+    assert whole.pixels.shape == (1200, 800, 3)
+    assert small.pixels.shape == (600, 400, 3)
+    assert np.abs(whole.pixels.reshape(600, 2, 400, 2, 3).mean((1, 3)) - small.pixels).mean() < 3
+    assert decode(data, "a", at_least=200).pixels.shape == (300, 200, 3)
+    assert small.size == whole.size == (800, 1200)
+    assert small.sha256 == whole.sha256
+    assert decode(data, "a", at_least=801).pixels.shape == whole.pixels.shape
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "WEBP"])
+@pytest.mark.parametrize("share", [0.15, 0.5, 0.97])
+def test_a_truncated_file_is_called_so(kind: str, share: float) -> None:
+    noise = Pillow.fromarray(RNG.integers(0, 256, (64, 64, 3)).astype(np.uint8))
+    exif = Pillow.Exif()
+    data = encoded(noise, kind, exif=exif) if kind != "BMP" else encoded(noise, kind)
+    with pytest.raises(ImageError, match=r"truncated|damaged") as caught:
+        decode(data[: int(len(data) * share)], "half.img")
+    assert caught.value.hint
+
+
+def test_a_truncated_jpeg_with_an_embedded_thumbnail_is_still_called_truncated() -> None:
+    thumbnail = encoded(Pillow.fromarray(RGB), "JPEG")
+    picture = encoded(Pillow.fromarray(np.kron(RGB, np.ones((4, 4, 1), np.uint8))), "JPEG")
+    inside = b"Exif\0\0" + thumbnail
+    data = picture[:2] + b"\xff\xe1" + struct.pack(">H", len(inside) + 2) + inside + picture[2:]
+    decode(data, "whole.jpg")
+    with pytest.raises(ImageError, match="truncated"):
+        decode(data[:-40], "half.jpg")
+
+
+def test_a_flipped_byte_in_a_png_is_called_damaged() -> None:
+    data = bytearray(encoded(Pillow.fromarray(RGB), "PNG"))
+    data[len(data) // 2] ^= 0xFF
+    with pytest.raises(ImageError, match="damaged"):
+        decode(bytes(data), "flip.png")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (b"\0" * 4096, "zeros"),
+        (b"hello, this is a text file", "not an image"),
+        (b"%PDF-1.7 something more", "PDF"),
+        (b"GIF89a" + b"\0" * 40, "GIF"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "LFS"),
+        (b"\0\0\0\x18ftypheic" + b"\0" * 30, "HEIC"),
+        (b"\x89PNG\r\n\x1a\n", "truncated"),
+        (b"\xff\xd8\xff", "truncated"),
+        (b"\xff", "truncated"),
+        (b"BM", "truncated"),
+        (b"II*\0", "truncated"),
+        (b"RIFF\xff\xff\0\0WEBPVP8 ", "truncated"),
+    ],
+)
+def test_what_is_no_image_is_named(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "part.png"
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match=says) as caught:
+        read(path)
+    assert "part.png" in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_several_frames_are_refused(kind: str) -> None:
+    frames = [Pillow.fromarray(np.roll(RGB, shift, 1)) for shift in (0, 9, 21)]
+    with pytest.raises(ImageError, match="3 frames"):
+        decode(encoded(frames[0], kind, save_all=True, append_images=frames[1:]), "film")
+
+
+def test_an_imagej_stack_is_refused() -> None:
+    with pytest.raises(ImageError, match="4 frames"):
+        decode(tiff(np.zeros((4, 32, 32), np.uint8), imagej=True), "stack.tif")
+
+
+def test_a_thumbnail_page_in_a_tiff_is_no_second_frame() -> None:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(RGB, photometric="rgb")
+        writer.write(RGB[::2, ::2], photometric="rgb", subfiletype=1)
+    np.testing.assert_array_equal(decode(buffer.getvalue(), "a.tif").pixels, RGB)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint32, np.int16])
+def test_values_without_a_fixed_white_are_refused(dtype: type) -> None:
+    with pytest.raises(ImageError, match=r"bit .* values"):
+        decode(tiff(np.ones((32, 32), dtype)), "float.tif")
+
+
+def huge(kind: str, side: int) -> bytes:
+    if kind == "PNG":
+        head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+        return (
+            b"\x89PNG\r\n\x1a\n" + head + png_chunk(b"IDAT", zlib.compress(b"\0")) + png_chunk(b"IEND", b"")
+        )
+    if kind == "JPEG":
+        data = bytearray(encoded(Pillow.fromarray(RGB), "JPEG"))
+        at = data.index(b"\xff\xc0")
+        data[at + 5 : at + 9] = struct.pack(">HH", side, side)
+        return bytes(data)
+    if kind == "WEBP":
+        size = (side - 1).to_bytes(3, "little")
+        return (
+            b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + size + size
+        )
+    data = bytearray(tiff(np.zeros((32, 32), np.uint8)))
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
+        for tag in (256, 257):
+            struct.pack_into("<I", data, file.pages[0].tags[tag].valueoffset, side)
+            struct.pack_into("<H", data, file.pages[0].tags[tag].offset + 2, 4)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_20000_by_20000_is_refused_from_the_header(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from inspector.images import formats
+
+    monkeypatch.setattr(formats, "decode_pixels", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(ImageError, match=r"20,000 × 20,000 pixels; the limit is 134 megapixels"):
+        decode(huge(kind, 20_000), "huge")
+
+
+def test_the_limit_itself_is_a_power_of_two_above_100_megapixels() -> None:
+    assert MAX_PIXELS == 16384 * 8192
+
+
+def test_one_by_one_is_refused() -> None:
+    with pytest.raises(ImageError, match="1 × 1"):
+        decode(encoded(Pillow.new("RGB", (1, 1)), "PNG"), "dot.png")
+
+
+def test_a_folder_a_vanished_file_and_a_pipe_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="folder"):
+        read(tmp_path)
+    with pytest.raises(ImageError, match="no longer there"):
+        read(tmp_path / "gone.png")
+    with pytest.raises(ImageError, match="can't be read"):
+        read("nul\0.png")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.png")
+        with pytest.raises(ImageError, match="ordinary file"):
+            read(tmp_path / "pipe.png")
+
+
+def test_a_file_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "locked.png"
+    path.write_bytes(b"x")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)  # root may read everything, so chmod proves nothing
+    with pytest.raises(ImageError, match="may not be read"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    "stem", ["Prüfteil Ø 8 – 部品", "two words", "line\nbreak\ttab", "x" * 246, "=cmd|' ,C calc'!A0"]
+)
+def test_odd_names_are_read_and_shown_on_one_line(tmp_path: Path, stem: str) -> None:
+    path = tmp_path / f"{stem}.png"
+    path.write_bytes(encoded(Pillow.fromarray(RGB), "PNG"))
+    assert read(path).name == path.name
+    path.write_bytes(b"nonsense nonsense")
+    with pytest.raises(ImageError) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+    assert len(caught.value.message) < 200
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows names are always Unicode")
+def test_names_that_are_not_utf8_can_be_stored(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    path.write_bytes(encoded(Pillow.fromarray(RGB), "PNG"))
+    assert read(path).name == "caf\ufffd.png"
+
+
+def test_find_walks_folders_in_natural_order_and_keeps_what_was_named(tmp_path: Path) -> None:
+    for name in (
+        "b/img10.PNG",
+        "b/img2.png",
+        "b/notes.txt",
+        "b/.hidden.png",
+        ".git/x.png",
+        "a.tiff",
+        "odd.dat",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = find([tmp_path, tmp_path / "a.tiff", tmp_path / "odd.dat", tmp_path / "gone.png"])
+    assert [p.relative_to(tmp_path).as_posix() for p in found] == [
+        "a.tiff",
+        "b/img2.png",
+        "b/img10.PNG",
+        "gone.png",
+        "odd.dat",
+    ]
+
+
+SEEDS = [
+    encoded(Pillow.fromarray(RGB), "PNG"),
+    encoded(Pillow.fromarray(RGB), "JPEG"),
+    encoded(Pillow.fromarray(RGB), "BMP"),
+    encoded(Pillow.fromarray(RGB).quantize(8), "BMP"),
+    encoded(Pillow.fromarray(RGB), "WEBP", exif=Pillow.Exif()),
+    tiff(RGB, photometric="rgb", compression="lzw"),
+    tiff(RGB[..., 0].astype(np.uint16)),
+]
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    seed=st.sampled_from(SEEDS),
+    edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=12),
+    keep=st.floats(0.02, 1),
+)
+def test_damaged_bytes_give_an_image_or_a_sentence_and_nothing_else(
+    seed: bytes, edits: list[tuple[float, int]], keep: float
+) -> None:
+    data = bytearray(seed[: int(len(seed) * keep)])
+    for where, value in edits:
+        data[int(where**3 * len(data))] = value  # mostly in the header
+    try:
+        image = decode(bytes(data), "fuzzed")
+    except ImageError as refused:
+        error = refused
+    else:
+        assert image.pixels.shape[1::-1] == image.size
+        assert image.pixels.dtype == np.uint8
+        return
+    assert "fuzzed" in error.message
+    assert error.hint
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_give_an_image_or_a_sentence(data: bytes) -> None:
+    for head in (b"", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*"):
+        with contextlib.suppress(ImageError):
+            decode(head + data, "x")
