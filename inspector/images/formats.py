@@ -97,11 +97,12 @@ def rgb8(pixels: NDArray[Any], *, order: str = "RGB", maximum: int | None = None
     if channels in (1, 2):
         grey = pixels.reshape(*pixels.shape[:2], channels)
         colour = cv2.cvtColor(np.ascontiguousarray(grey[..., 0]), cv2.COLOR_GRAY2RGB)
+    elif channels == 4:
+        colour = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB if order == "BGR" else cv2.COLOR_RGBA2RGB)
     else:
-        colour = pixels[..., :3]
-        colour = cv2.cvtColor(colour, cv2.COLOR_BGR2RGB) if order == "BGR" else np.ascontiguousarray(colour)
+        colour = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if order == "BGR" else np.ascontiguousarray(pixels)
     if channels in (2, 4):
-        alpha = pixels[..., -1]
+        alpha = cv2.extractChannel(pixels, channels - 1)
         if alpha.max() > 0 and alpha.min() < 255:
             share = alpha[..., None].astype(np.float32) / 255
             colour = (colour * share + _GREY * (1 - share) + 0.5).astype(np.uint8)
