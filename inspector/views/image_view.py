@@ -25,6 +25,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.views import heat as heat_maths
+from inspector.views import theme
 from inspector.views.heat import Heat, Mode
 
 if TYPE_CHECKING:
@@ -301,13 +302,9 @@ class ImageView(QWidget):
     def _visible(self) -> QRect:
         return self._target().toAlignedRect().intersected(QRect(0, 0, *self._device_size()))
 
-    def _surround(self) -> QColor:
-        dark = self.palette().window().color().lightness() < 128
-        return QColor("#1b1d20" if dark else "#e9eaec")
-
     def _draw_base(self) -> QImage:
         base = QImage(*self._device_size(), QImage.Format.Format_RGB32)
-        base.fill(self._surround())
+        base.fill(theme.colour("surround"))
         if self.picture is None:
             return base
         level = 0
