@@ -49,6 +49,7 @@ class ColourBar(QWidget):
         painter.setFont(font)
         bar = QRectF(4, 3, self.width() - 8, 12)
         values = np.linspace(start, high, 256)
+        colours: np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
         if self.heat.mode is Mode.HEAT:
             at = np.clip((values - low) / max(high - low, 1e-12) * 255, 0, 255).astype(np.intp)
             colours = heat_maths.ramp(self.heat.colour_map)[at].astype(np.uint32)

@@ -76,6 +76,7 @@ class Histogram(QWidget):
         self._low, self._high = 0.0, 1.0
         self._counts: NDArray[np.int64] = np.zeros(_BINS, np.int64)
         self._held: str | None = None
+        self._grip = 0.0  # how far beside the line it was taken
 
     def sizeHint(self) -> QSize:
         return QSize(240, 150)
@@ -191,7 +192,9 @@ class Histogram(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
-            self._held = self._line_at(event.position().x())
+            x = event.position().x()
+            self._held = self._line_at(x)
+            self._grip = x - self.x_of(self.ng if self._held == "ng" else self.review)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         x = event.position().x()
@@ -199,7 +202,9 @@ class Histogram(QWidget):
             near = self._line_at(x) is not None
             self.setCursor(Qt.CursorShape.SplitHCursor if near else Qt.CursorShape.ArrowCursor)
             return
-        score = self._score(x)
+        score = self._score(x - self._grip)
+        if abs(self.x_of(score) - self.x_of(self.ng if self._held == "ng" else self.review)) < 0.5:
+            return
         if self._held == "review":  # one line pushes the other
             self.dragged.emit(score, max(self.ng, score))
         else:
@@ -237,6 +242,7 @@ class ScoreView(QWidget):
         grid.setVerticalSpacing(8)
         for row, (words, box) in enumerate((("? Review from", self.review_box), ("✕ NG from", self.ng_box))):
             box.setKeyboardTracking(False)
+            box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
             label = QLabel(words)
             label.setBuddy(box)
@@ -290,7 +296,7 @@ class ScoreView(QWidget):
         else:
             self.histogram.set_lines(thresholds.review, thresholds.ng)
         low, high = self.histogram.span()
-        decimals = int(np.clip(2 - np.floor(np.log10(max(high - low, 1e-9))), 2, 6))
+        decimals = int(np.clip(3 - np.floor(np.log10(max(high - low, 1e-9))), 1, 6))
         for box, value in (
             (self.review_box, thresholds.review if thresholds else 0.0),
             (self.ng_box, thresholds.ng if thresholds else 0.0),
