@@ -1,0 +1,234 @@
+"""The tables of a project. Any change here goes with a new Alembic revision in `migrations/versions`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Computed, DateTime, Dialect, ForeignKey, Index, MetaData, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+REVISION = "0001"
+"""The newest revision that this version of Inspector writes."""
+
+KNOWN_REVISIONS = ("0001",)
+"""Every revision that can be opened, oldest first; any other was written by a newer Inspector."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Utc(TypeDecorator[datetime]):
+    """Aware datetimes, kept as UTC (SQLite has no time zones)."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Utc, dict[str, Any]: JSON, list[float]: JSON}  # noqa: RUF012
+
+
+class ProjectInfo(Base):
+    """One row: what the project is called."""
+
+    __tablename__ = "project"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Class(Base):
+    """A product that is inspected. `key` is the name without case and spaces; unique among classes not removed."""
+
+    __tablename__ = "classes"
+    __table_args__ = (Index("uq_classes_key", "key", unique=True, sqlite_where=text("removed IS NULL")),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    key: Mapped[str]
+    created: Mapped[datetime] = mapped_column(default=now)
+    removed: Mapped[datetime | None]
+
+
+class StoredImage(Base):
+    """A file kept as `images/aa/<sha256><suffix>`."""
+
+    __tablename__ = "images"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(unique=True)
+    suffix: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    mode: Mapped[str]
+
+
+class Shot(Base):
+    __tablename__ = "shots"
+    __table_args__ = (
+        Index("uq_shots_class_image", "class_id", "image_id", unique=True),
+        Index("ix_shots_image", "image_id"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    class_id: Mapped[int] = mapped_column(ForeignKey("classes.id", ondelete="RESTRICT"))
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"))
+    name: Mapped[str]
+    created: Mapped[datetime] = mapped_column(default=now)
+    removed: Mapped[datetime | None]
+
+
+class Job(Base):
+    __tablename__ = "jobs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    status: Mapped[str]
+    title: Mapped[str]
+    total: Mapped[int] = mapped_column(default=0)
+    message: Mapped[str] = mapped_column(default="")
+    hint: Mapped[str] = mapped_column(default="")
+    result: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    started: Mapped[datetime] = mapped_column(default=now)
+    ended: Mapped[datetime | None]
+
+
+class Detector(Base):
+    """`held_out`: class id (as text) → scores of its normal shots, each scored without itself."""
+
+    __tablename__ = "detectors"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    method: Mapped[str]
+    backbone: Mapped[dict[str, Any]]
+    settings: Mapped[dict[str, Any]]
+    false_alarm_rate: Mapped[float]
+    held_out: Mapped[dict[str, Any]]
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="RESTRICT"))
+    created: Mapped[datetime] = mapped_column(default=now)
+    removed: Mapped[datetime | None]
+
+
+class DetectorShot(Base):
+    """The shots a detector was taught on. Written once with the detector; triggers forbid later changes."""
+
+    __tablename__ = "detector_shots"
+    __table_args__ = (Index("ix_detector_shots_class", "class_id", "detector_id"),)
+    detector_id: Mapped[int] = mapped_column(ForeignKey("detectors.id", ondelete="RESTRICT"), primary_key=True)
+    shot_id: Mapped[int] = mapped_column(ForeignKey("shots.id", ondelete="RESTRICT"), primary_key=True)
+    class_id: Mapped[int] = mapped_column(ForeignKey("classes.id", ondelete="RESTRICT"))
+
+
+class Threshold(Base):
+    """One row for every change; the newest of a detector and class counts."""
+
+    __tablename__ = "thresholds"
+    __table_args__ = (Index("ix_thresholds_newest", "detector_id", "class_id", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    detector_id: Mapped[int] = mapped_column(ForeignKey("detectors.id", ondelete="RESTRICT"))
+    class_id: Mapped[int] = mapped_column(ForeignKey("classes.id", ondelete="RESTRICT"))
+    review: Mapped[float]
+    ng: Mapped[float]
+    pixel: Mapped[float]
+    provenance: Mapped[dict[str, Any]]
+    who: Mapped[str] = mapped_column(default="")
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Run(Base):
+    __tablename__ = "runs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    detector_id: Mapped[int] = mapped_column(ForeignKey("detectors.id", ondelete="RESTRICT"))
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="RESTRICT"))
+    class_id: Mapped[int | None] = mapped_column(ForeignKey("classes.id", ondelete="RESTRICT"))
+    title: Mapped[str]
+    created: Mapped[datetime] = mapped_column(default=now)
+    removed: Mapped[datetime | None]
+
+
+class Result(Base):
+    """One inspected image, or one that failed (`error`).
+
+    `decision` follows the newest thresholds; `override` is the effective review's word and wins. `severity` is what
+    counts in the end, as a number that sorts and filters by index: 0 OK, 1 review, 2 NG, 3 failed.
+    `regions_threshold_id` names the thresholds that the stored regions were cut with.
+    """
+
+    __tablename__ = "results"
+    __table_args__ = (
+        Index("ix_results_run", "run_id", "id"),
+        Index("ix_results_run_severity", "run_id", "severity"),
+        Index("ix_results_judged", "detector_id", "class_id", "image_score"),
+        Index("ix_results_score", "image_score"),
+        Index("ix_results_severity", "severity"),
+        Index("ix_results_name", "name"),
+        Index("ix_results_class", "class_id"),
+        Index("ix_results_reviewed", "reviewed"),
+        Index("ix_results_image", "image_id"),
+        Index("ix_results_defect_type", "defect_type"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="RESTRICT"))
+    detector_id: Mapped[int] = mapped_column(ForeignKey("detectors.id", ondelete="RESTRICT"))
+    image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"))
+    class_id: Mapped[int | None] = mapped_column(ForeignKey("classes.id", ondelete="RESTRICT"))
+    name: Mapped[str]
+    image_score: Mapped[float | None]
+    class_confidence: Mapped[float | None]
+    decision: Mapped[str | None]
+    override: Mapped[str | None]
+    severity: Mapped[int] = mapped_column(
+        Computed(
+            "CASE coalesce(override, decision) WHEN 'ok' THEN 0 WHEN 'review' THEN 1 WHEN 'ng' THEN 2 ELSE 3 END",
+            persisted=False,
+        )
+    )
+    reviewed: Mapped[datetime | None]
+    defect_type: Mapped[str] = mapped_column(default="")
+    map: Mapped[str | None]
+    regions_threshold_id: Mapped[int | None] = mapped_column(ForeignKey("thresholds.id", ondelete="RESTRICT"))
+    is_shot: Mapped[bool] = mapped_column(default=False)
+    error: Mapped[str] = mapped_column(default="")
+    hint: Mapped[str] = mapped_column(default="")
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Region(Base):
+    __tablename__ = "regions"
+    __table_args__ = (Index("ix_regions_result", "result_id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    result_id: Mapped[int] = mapped_column(ForeignKey("results.id", ondelete="CASCADE"))
+    x: Mapped[int]
+    y: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    area: Mapped[int]
+    peak: Mapped[float]
+
+
+class Review(Base):
+    """A person's word on a result; triggers forbid changing or deleting one. `withdraws`: the review this undoes."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (Index("ix_reviews_result", "result_id", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    result_id: Mapped[int] = mapped_column(ForeignKey("results.id", ondelete="RESTRICT"))
+    decision: Mapped[str | None]
+    reason: Mapped[str] = mapped_column(default="")
+    defect_type: Mapped[str] = mapped_column(default="")
+    who: Mapped[str] = mapped_column(default="")
+    withdraws: Mapped[int | None] = mapped_column(ForeignKey("reviews.id", ondelete="RESTRICT"))
+    created: Mapped[datetime] = mapped_column(default=now)
