@@ -1,0 +1,376 @@
+"""The frozen CLIP under every detector: one pass gives class token, patch tokens, V-V tokens and taps."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from torch import Tensor, nn
+
+from inspector.errors import WeightsError
+from inspector.features import device as devices
+from inspector.features import inspector_tiny
+from inspector.features.text import TextTower
+from inspector.features.towers import tower_of
+
+MEMORY_TAPS = {12: ("block3", "block8"), 24: ("block6", "block18")}
+"""Blocks whose patch tokens a memory keeps, by depth: PromptAD for B, IIPAD for L."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneIdentity:
+    """Everything that decides what features come out, and, in `versions`, the libraries at hand for the record.
+
+    `tag` is the name of the training run, `weights_sha256` of the file (or of the tensors where there is no file).
+    """
+
+    architecture: str
+    tag: str
+    weights_sha256: str
+    image_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str = "area/cubic, square"
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Short hash; equal for two backbones exactly when a detector of one runs on the other."""
+        parts = asdict(self)
+        del parts["versions"], parts["tag"]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values, versions included."""
+        return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What one pass gives; B images, N patches row by row, d joint width.
+
+    `cls` [B,d] and `patches` [B,N,d]: joint space, float32, not normalised, None when `joint=False`.
+    `vv` [B,N,d]: joint space of the V-V path after the last block, None unless asked for.
+    `taps`: by name, [B,N_t,d_t] in the backbone's dtype; "vvN" taps are joint space, float32.
+    `grids`: (rows, columns) of every tap, and of "patches".
+    """
+
+    cls: Tensor | None
+    patches: Tensor | None
+    vv: Tensor | None
+    taps: dict[str, Tensor]
+    grids: dict[str, tuple[int, int]]
+
+
+class Backbone:
+    """A frozen open_clip model. Safe to call from several threads, as nothing changes after it was made."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        identity: BackboneIdentity,
+        device: torch.device,
+        dtype: torch.dtype | None,
+        load_text: Callable[[], TextTower | None],
+        note: str = "",
+    ) -> None:
+        visual = model.visual
+        assert isinstance(visual, nn.Module)
+        visual.eval().requires_grad_(False)
+        self.identity = identity
+        self.device = device
+        self.device_note = note or device.type.upper()
+        self.image_size = identity.image_size
+        self._visual = visual.to(device, torch.float32)
+        self._tower = tower_of(visual)
+        self.grid, self.width = self._tower.grid, self._tower.width
+        self.embed_dim, self.depth = self._tower.embed_dim, self._tower.depth
+        self._load_text = load_text
+        self._text: TextTower | None = None
+        self.dtype = torch.float32
+        self.dtype = dtype or self._fastest_dtype()
+        visual.to(self.dtype)
+        self.logit_scale = float(model.logit_scale.detach().float().exp())  # type: ignore[operator]
+        self._mean = torch.tensor(identity.mean, device=device) * 255
+        self._std = torch.tensor(identity.std, device=device) * 255
+
+    @property
+    def is_vit(self) -> bool:
+        """Whether there are transformer blocks, hence prompts, V-V path and windows."""
+        return self.depth > 0
+
+    @property
+    def default_taps(self) -> tuple[str, ...]:
+        """What a patch memory should keep: the stages of a hybrid, else a middle and a late block."""
+        if self._tower.has_stages:
+            return "stem8", "stem16"
+        return MEMORY_TAPS.get(
+            self.depth, (f"block{max(1, self.depth // 4)}", f"block{max(1, self.depth * 2 // 3)}")
+        )
+
+    @property
+    def text(self) -> TextTower | None:
+        """The text tower, loaded when first asked for; None where open_clip doesn't own it (Hugging Face towers)."""
+        if self._text is None:
+            tower = self._load_text()
+            self._text = None if tower is None else tower.to(self.device, self.dtype)
+        return self._text
+
+    # Pixels
+
+    def prepare_one(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """uint8 RGB (h, w, 3) → uint8 (S, S, 3). Releases the GIL: decode and resize in worker threads.
+
+        The square resize keeps no aspect ratio, as in the papers. Shrinking averages areas (no aliasing, and many
+        times faster than an anti-aliased bicubic); enlarging is bicubic.
+        """
+        size = self.image_size
+        if pixels.shape[:2] == (size, size):
+            return pixels
+        shrinks = pixels.shape[0] * pixels.shape[1] > size * size
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+        resized: NDArray[np.uint8] = cv2.resize(pixels, (size, size), interpolation=method)
+        return resized
+
+    def prepare(self, pixels: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """uint8 RGB images of any size → normalised [B,3,S,S] on the device, in the backbone's dtype.
+
+        Images that went through `prepare_one` are taken as they are. Normalisation happens on the device, in one go.
+        """
+        batch = torch.from_numpy(np.stack([self.prepare_one(image) for image in pixels])).to(self.device)
+        normalised = (batch.float() - self._mean) / self._std
+        return normalised.permute(0, 3, 1, 2).to(self.dtype)  # channels last, as convolutions like it
+
+    # The pass
+
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        taps: Sequence[str] = (),
+        joint: bool = True,
+        vv_from: int | None = None,
+        visual_prompts: Sequence[Tensor] | None = None,
+        prefix: Tensor | None = None,
+    ) -> Features:
+        """Run the image tower once.
+
+        `x`: [B,3,S,S] of `prepare`.
+        `taps`: patch tokens to keep: "stem8", "stem16" (hybrids), "block1"…"blockL" (original path, after that block,
+        unprojected), "vvN" (V-V path after block N, joint space; N >= `vv_from`).
+        `joint=False` leaves out class token and joint patches and stops after the deepest tap.
+        `vv_from`: first block (1-based) with a V-V path beside the original one. There y starts as that block's
+        input and gathers V-V attention only: y ← y + out_proj(softmax(V·Vᵀ/√d)·V), no MLP (PromptAD, AnomalyCLIP).
+        `visual_prompts`: one [P,width] or [B,P,width] per prompted layer. The first enters block 1 behind class token
+        and prefix; each following one replaces its predecessor's outputs at the next block; the last is carried on.
+        `prefix`: [width], [K,width] or [B,K,width], enters block 1 behind the class token and stays.
+        Neither appears in any patch output. Gradients flow to prompts and prefix only.
+
+        Raises ValueError for a tap or option that this tower doesn't have.
+        """
+        learned = [*(visual_prompts or ()), *(() if prefix is None else (prefix,))]
+        self._check(taps, vv_from, prompted=bool(learned))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and any(t.requires_grad for t in learned)):
+            return self._pass(
+                x.to(self.device, self.dtype), tuple(taps), joint, vv_from, visual_prompts or (), prefix
+            )
+
+    __call__ = forward
+
+    def _pass(
+        self,
+        x: Tensor,
+        taps: tuple[str, ...],
+        joint: bool,
+        vv_from: int | None,
+        prompts: Sequence[Tensor],
+        prefix: Tensor | None,
+    ) -> Features:
+        tower = self._tower
+        kept: dict[str, Tensor] = {}
+        grids: dict[str, tuple[int, int]] = {}
+        last = self.depth if joint or vv_from else _deepest(taps)
+
+        stages = tower.stages(x) if any(tap.startswith("stem") for tap in taps) else None
+        for name, stage in zip(("stem8", "stem16"), stages or (), strict=False):
+            if name in taps:
+                kept[name] = stage.flatten(2).transpose(1, 2)
+                grids[name] = (stage.shape[2], stage.shape[3])
+        if not (joint or last):
+            return Features(None, None, None, kept, grids)
+
+        learned = bool(prompts) or prefix is not None
+        x = tower.embed(x, stages)
+        start = tower.prefix_tokens  # where prefix, prompts and patches begin
+        if prefix is not None:
+            x, start = _insert(x, prefix, start, 0), start + _rows(prefix)
+        inserted, y = 0, None
+        first_patch = -self.grid[0] * self.grid[1]
+        for index in range(last):
+            if index < len(prompts):
+                x, inserted = _insert(x, prompts[index], start, inserted), _rows(prompts[index])
+            if vv_from is not None and index + 1 >= vv_from:
+                y = x[:, first_patch:] if y is None else y
+                y = y + tower.vv(index, x)[:, first_patch:]
+                if f"vv{index + 1}" in taps:
+                    kept[f"vv{index + 1}"], grids[f"vv{index + 1}"] = tower.joint(y).float(), self.grid
+            x = tower.block(index, x)
+            if f"block{index + 1}" in taps:
+                kept[f"block{index + 1}"], grids[f"block{index + 1}"] = x[:, first_patch:], self.grid
+
+        cls = patches = None
+        if joint:
+            tokens = x[:, first_patch:]
+            patches = tower.joint(tokens).float()
+            cls = tower.head(
+                torch.cat([x[:, : tower.prefix_tokens], tokens], dim=1) if learned else x
+            ).float()
+            grids["patches"] = self.grid
+        return Features(cls, patches, None if y is None else tower.joint(y).float(), kept, grids)
+
+    def windows(self, x: Tensor, indices: Tensor) -> Tensor:
+        """Class tokens of windows of patches (WinCLIP): [B,3,S,S] and [W,k] patch numbers → [B,W,d], float32.
+
+        Positions are added first; then class token and the window's patches alone go through all blocks.
+        """
+        self._check((), None, prompted=True)
+        with torch.no_grad():
+            tower = self._tower
+            tokens = tower.embed(x.to(self.device, self.dtype), None)
+            own, patches = tokens[:, : tower.prefix_tokens], tokens[:, tower.prefix_tokens :]
+            batch, (count, length) = x.shape[0], indices.shape
+            chosen = patches[:, indices.to(self.device).flatten()].reshape(batch * count, length, -1)
+            sequence = torch.cat([own.repeat_interleave(count, dim=0), chosen], dim=1)
+            for index in range(self.depth):
+                sequence = tower.block(index, sequence)
+            return tower.head(sequence).float().reshape(batch, count, -1)
+
+    def _check(self, taps: Sequence[str], vv_from: int | None, prompted: bool) -> None:
+        if (prompted or vv_from is not None) and not self.is_vit:
+            raise ValueError(
+                f"{self.identity.architecture} has no transformer blocks for prompts or a V-V path"
+            )
+        if vv_from is not None and not 1 <= vv_from <= self.depth:
+            raise ValueError(f"vv_from={vv_from}: {self.identity.architecture} has blocks 1 to {self.depth}")
+        known = {"stem8", "stem16"} if self._tower.has_stages else set()
+        known |= {f"block{n}" for n in range(1, self.depth + 1)}
+        known |= {f"vv{n}" for n in range(vv_from or self.depth + 1, self.depth + 1)}
+        if unknown := set(taps) - known:
+            raise ValueError(
+                f"no taps {sorted(unknown)} in {self.identity.architecture}; it has {sorted(known)}"
+            )
+
+    def _fastest_dtype(self) -> torch.dtype:
+        if self.device.type != "cpu":
+            return devices.accelerator_dtype(self.device)
+        pixels = torch.zeros(2, 3, self.image_size, self.image_size)
+
+        def runner(dtype: torch.dtype) -> Callable[[], object]:
+            visual = self._visual if dtype == torch.float32 else copy.deepcopy(self._visual).to(dtype)
+            x = pixels.to(dtype, memory_format=torch.channels_last)
+            return torch.no_grad()(lambda: visual(x))
+
+        return devices.faster_cpu_dtype(f"{self.identity.architecture}@{self.image_size}", runner)
+
+
+def _deepest(taps: Sequence[str]) -> int:
+    return max((int(tap.removeprefix("block")) for tap in taps if tap.startswith("block")), default=0)
+
+
+def _rows(tokens: Tensor) -> int:
+    return 1 if tokens.ndim == 1 else tokens.shape[-2]
+
+
+def _insert(x: Tensor, tokens: Tensor, start: int, replaced: int) -> Tensor:
+    """Put `tokens` ([w], [K,w] or [B,K,w]) at `start` of every sequence, in place of `replaced` tokens."""
+    tokens = tokens.to(x.device, x.dtype)
+    if tokens.ndim < 3:
+        tokens = tokens.reshape(1, -1, tokens.shape[-1])
+    return torch.cat([x[:, :start], tokens.expand(x.shape[0], -1, -1), x[:, start + replaced :]], dim=1)
+
+
+def from_model(
+    model: nn.Module,
+    architecture: str,
+    tag: str = "random",
+    weights_sha256: str | None = None,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype | None = torch.float32,
+    load_text: Callable[[], TextTower | None] | None = None,
+) -> Backbone:
+    """Wrap any open_clip model. Without `weights_sha256` the hash is taken over its tensors.
+
+    `dtype=None` chooses the fastest. Preprocessing is what open_clip recorded on the model, else CLIP's own.
+    Raises WeightsError if its image tower gives no patch tokens.
+    """
+    chosen, note = devices.choose(device)
+    size, mean, std = _preprocessing(model)
+    identity = BackboneIdentity(
+        architecture, tag, weights_sha256 or _hash(model), size, mean, std, versions=_versions()
+    )
+    text = load_text or (lambda: TextTower.of(model, architecture))
+    try:
+        return Backbone(model, identity, chosen, dtype, text, note)
+    except torch.OutOfMemoryError:
+        cpu = torch.device("cpu")
+        note = f"CPU, because {architecture} doesn't fit in the memory of the {chosen.type.upper()} device"
+        return Backbone(model, identity, cpu, dtype, text, note)
+
+
+def _preprocessing(model: nn.Module) -> tuple[int, tuple[float, float, float], tuple[float, float, float]]:
+    visual: Any = model.visual
+    config = getattr(visual, "preprocess_cfg", {})
+    size = visual.image_size
+    rows, columns = size if isinstance(size, tuple) else (size, size)
+    if rows != columns:
+        raise WeightsError(
+            f"Models for images of {rows} × {columns} pixels can't be used.", "Choose a square one."
+        )
+    mean, std = (
+        tuple(map(float, config.get(k, d)))
+        for k, d in (("mean", OPENAI_DATASET_MEAN), ("std", OPENAI_DATASET_STD))
+    )
+    return int(rows), mean, std  # type: ignore[return-value]
+
+
+def _hash(model: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in ("torch", "open_clip_torch", "timm")}
+
+
+def load(
+    weights: str | Path = "inspector-tiny",
+    device: str = "auto",
+    *,
+    image_size: int | None = None,
+    dtype: torch.dtype | None = None,
+) -> Backbone:
+    """The backbone for a catalogue name, "architecture:tag" of open_clip, or a weights file that was added.
+
+    `image_size` resizes the position embeddings (for instance 518 for ViT-L-14-336). `dtype=None` takes the fastest
+    for the device. The text tower is loaded when first asked for. Never touches the network.
+
+    Raises WeightsError when the weights are missing, damaged, or don't belong to the architecture.
+    """
+    if weights == inspector_tiny.NAME:
+        model = inspector_tiny.create(pretrained=False)
+        sha256 = inspector_tiny.load_state(model)
+        return from_model(model, inspector_tiny.NAME, "embedded", sha256, device=device, dtype=dtype)
+    raise WeightsError(f"No weights called {weights} are known.", "See: inspector weights list")

@@ -1,0 +1,218 @@
+"""One small face for the image towers that open_clip builds, so that one pass can run them block by block.
+
+A tower is frozen and in evaluation mode. Its sequence is [prefix tokens; patches]: the class token and registers
+if it has any, then the patches row by row. Every product is made by the model's own modules.
+"""
+
+from typing import Protocol
+
+import timm.models.vision_transformer as timm_vit
+import torch
+from open_clip.timm_model import TimmModel
+from open_clip.transformer import Attention as ClipAttention
+from open_clip.transformer import VisionTransformer
+from timm.models.fastvit import FastVit
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inspector.errors import WeightsError
+
+
+class Tower(Protocol):
+    """`depth`: transformer blocks (0 for a convolutional tower); `width`: of the tokens; `grid`: (rows, columns) of
+    patches; `embed_dim`: joint space; `prefix_tokens`: tokens before the patches; `has_stages`: taps stem8, stem16.
+    """
+
+    depth: int
+    width: int
+    grid: tuple[int, int]
+    embed_dim: int
+    prefix_tokens: int
+    has_stages: bool
+
+    def stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels [B,3,S,S] → convolutional stages at stride 8 and 16, [B,C,h,w] each."""
+
+    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Pixels, or their stages, → what enters block 1, [B, prefix+N, width]."""
+
+    def block(self, index: int, x: Tensor) -> Tensor:
+        """The model's own block (0-based)."""
+
+    def vv(self, index: int, x: Tensor) -> Tensor:
+        """What the block's V-V attention adds: out_proj(softmax(V·Vᵀ/√d)·V) of LN1(x), [B,T,width]."""
+
+    def head(self, x: Tensor) -> Tensor:
+        """The sequence after the last block → pooled image feature in joint space [B,d], as `encode_image`."""
+
+    def joint(self, tokens: Tensor) -> Tensor:
+        """Single tokens after a block → joint space [B,N,d]."""
+
+
+def tower_of(visual: nn.Module) -> Tower:
+    """The face of an open_clip model's `visual`. Raises WeightsError for towers that have no patch tokens."""
+    if isinstance(visual, VisionTransformer) and visual.attn_pool is None:
+        return OpenClipTower(visual)
+    if isinstance(visual, TimmModel) and not hasattr(visual.head, "pool"):
+        if isinstance(visual.trunk, timm_vit.VisionTransformer):
+            return TimmTower(visual)
+        if isinstance(visual.trunk, FastVit):
+            return FastVitTower(visual)
+    kind = type(getattr(visual, "trunk", visual)).__name__
+    raise WeightsError(
+        f"Image towers of the kind {kind} can't be used, because they give no patch tokens in one pass.",
+        "Choose a ViT, SigLIP or MobileCLIP model.",
+    )
+
+
+def _vv_attention(v: Tensor, heads: int) -> Tensor:
+    """softmax(V·Vᵀ/√d)·V per head; v: [B,T,heads·d]."""
+    b, t, _ = v.shape
+    v = v.reshape(b, t, heads, -1).transpose(1, 2)
+    return F.scaled_dot_product_attention(v, v, v).transpose(1, 2).reshape(b, t, -1)
+
+
+class OpenClipTower:
+    """open_clip's own VisionTransformer."""
+
+    has_stages = False
+    prefix_tokens = 1
+
+    def __init__(self, visual: VisionTransformer) -> None:
+        self.visual = visual
+        self.blocks = visual.transformer.resblocks
+        self.depth = len(self.blocks)
+        self.grid: tuple[int, int] = tuple(visual.grid_size)
+        self.width, self.embed_dim = visual.proj.shape
+
+    def stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        raise ValueError("this tower has no convolutional stages")
+
+    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None) -> Tensor:
+        tokens: Tensor = self.visual._embeds(x)
+        return tokens
+
+    def block(self, index: int, x: Tensor) -> Tensor:
+        out: Tensor = self.blocks[index](x)
+        return out
+
+    def vv(self, index: int, x: Tensor) -> Tensor:
+        block = self.blocks[index]
+        attention, h, w = block.attn, block.ln_1(x), x.shape[-1]
+        bias = attention.in_proj_bias
+        v = F.linear(h, attention.in_proj_weight[2 * w :], None if bias is None else bias[2 * w :])
+        out = _vv_attention(v, attention.num_heads)
+        if isinstance(
+            attention, ClipAttention
+        ):  # open_clip's custom block scales heads and normalises inside
+            if attention.head_scale is not None:
+                scale = attention.head_scale.expand(-1, 1, attention.head_dim)
+                out = out * scale.flatten()
+            out = block.ln_attn(attention.out_proj(attention.ln_inner(out)))
+        else:
+            out = attention.out_proj(out)
+        scaled: Tensor = block.ls_1(out)
+        return scaled
+
+    def head(self, x: Tensor) -> Tensor:
+        pooled: Tensor = self.visual._pool(x)[0] @ self.visual.proj
+        return pooled
+
+    def joint(self, tokens: Tensor) -> Tensor:
+        out: Tensor = self.visual.ln_post(tokens) @ self.visual.proj
+        return out
+
+
+class TimmTower:
+    """timm's VisionTransformer inside open_clip's TimmModel: SigLIP, and hybrids whose `patch_embed` has `stages`.
+
+    A token enters joint space as if it were the only one to be pooled. With a pooling attention (SigLIP) that leaves
+    its value path, the remedy of MaskCLIP (Zhou et al., 2022).
+    """
+
+    def __init__(self, visual: TimmModel) -> None:
+        self.visual, self.trunk = visual, visual.trunk
+        self.blocks = self.trunk.blocks
+        self.depth = len(self.blocks)
+        self.width: int = self.trunk.embed_dim
+        self.grid: tuple[int, int] = tuple(self.trunk.patch_embed.grid_size)
+        self.prefix_tokens: int = self.trunk.num_prefix_tokens
+        self.has_stages = hasattr(self.trunk.patch_embed, "stages")
+        weight = next(self.trunk.parameters())
+        with torch.no_grad():
+            probe = torch.zeros(1, 1, self.width, dtype=weight.dtype, device=weight.device)
+            self.embed_dim = self.joint(probe).shape[-1]
+
+    def stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        fine, coarse = self.trunk.patch_embed.stages(x)
+        return fine, coarse
+
+    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None) -> Tensor:
+        patches = self.trunk.patch_embed.from_stages(stages) if stages else self.trunk.patch_embed(x)
+        tokens: Tensor = self.trunk.norm_pre(self.trunk.patch_drop(self.trunk._pos_embed(patches)))
+        return tokens
+
+    def block(self, index: int, x: Tensor) -> Tensor:
+        out: Tensor = self.blocks[index](x)
+        return out
+
+    def vv(self, index: int, x: Tensor) -> Tensor:
+        block = self.blocks[index]
+        attention, h = block.attn, block.norm1(x)
+        start = 2 * attention.num_heads * attention.head_dim
+        bias = attention.qkv.bias
+        v = F.linear(h, attention.qkv.weight[start:], None if bias is None else bias[start:])
+        out = attention.norm(_vv_attention(v, attention.num_heads))
+        if getattr(attention, "gate", None) is not None:
+            out = out * attention.gate(h).sigmoid()
+        scaled: Tensor = block.ls1(attention.proj(out))
+        return scaled
+
+    def head(self, x: Tensor) -> Tensor:
+        pooled: Tensor = self.visual.head(self.trunk.forward_head(self.trunk.norm(x)))
+        return pooled
+
+    def joint(self, tokens: Tensor) -> Tensor:
+        b, n, w = tokens.shape
+        x = self.trunk.norm(tokens)
+        if self.trunk.attn_pool is not None:
+            x = self.trunk.attn_pool(x.reshape(b * n, 1, w)).reshape(b, n, -1)
+        out: Tensor = self.visual.head(self.trunk.head(self.trunk.fc_norm(x)))
+        return out
+
+
+class FastVitTower:
+    """MobileCLIP's convolutional tower: two stages, tokens of the last map, no blocks and so no prompts."""
+
+    has_stages = True
+    prefix_tokens = 0
+    depth = 0
+
+    def __init__(self, visual: TimmModel) -> None:
+        self.visual, self.trunk = visual, visual.trunk
+        self.width: int = self.trunk.num_features
+        rows, columns = visual.image_size
+        self.grid = (-(-rows // 32), -(-columns // 32))
+        self.embed_dim: int = self.trunk.head.fc.out_features
+
+    def stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        fine = self.trunk.stages[1](self.trunk.stages[0](self.trunk.stem(x)))
+        return fine, self.trunk.stages[2](fine)
+
+    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None) -> Tensor:
+        _, coarse = stages or self.stages(x)
+        last: Tensor = self.trunk.final_conv(self.trunk.stages[3](coarse))
+        return last.flatten(2).transpose(1, 2)
+
+    def block(self, index: int, x: Tensor) -> Tensor:
+        raise ValueError("this tower has no transformer blocks")
+
+    def vv(self, index: int, x: Tensor) -> Tensor:
+        raise ValueError("this tower has no transformer blocks")
+
+    def head(self, x: Tensor) -> Tensor:
+        return self.joint(x.mean(dim=1, keepdim=True))[:, 0]
+
+    def joint(self, tokens: Tensor) -> Tensor:
+        out: Tensor = self.visual.head(self.trunk.head.fc(tokens))
+        return out
