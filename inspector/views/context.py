@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoGroup
 
 from inspector import settings as stored_settings
 from inspector.settings import Settings
@@ -20,7 +21,8 @@ class WindowContext(QObject):
 
     A page is a QWidget made with the context alone, for instance `InspectPage(context)`. It may have
     `accept_paths(paths: list[Path]) -> None` (files dropped anywhere on the window or chosen by Import),
-    `activated() -> None` (it came to the front) and `shortcuts: list[tuple[str, str]]` (keys and words for Help).
+    `activated() -> None` (it came to the front), `drop_text: str` (what a drop will do), `shortcuts: list[tuple[str,
+    str]]` (keys and words for Help), `export() -> None` (Ctrl+E) and a QUndoStack made with `context.undo_group`.
     """
 
     project_changed = Signal()  # another project, or None, is open
@@ -39,6 +41,7 @@ class WindowContext(QObject):
         super().__init__(parent)
         self.runner = runner
         self.settings = settings if settings is not None else stored_settings.load()
+        self.undo_group = QUndoGroup(self)
         self._project: Project | None = None
         runner.job_event.connect(self.job_event)
 

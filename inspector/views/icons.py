@@ -75,3 +75,11 @@ class _Tinted(QIconEngine):
             max(1, min(size.width(), size.height())),
             max(scale, 1.0),
         )
+
+
+def plain(name: str) -> QIcon:
+    """An icon in its own colours (the application's mark), in the sizes that desktops ask for."""
+    made = QIcon()
+    for size in (16, 32, 64, 128, 256):
+        made.addPixmap(_drawn(name, "#ffffffff", size, 1.0))
+    return made

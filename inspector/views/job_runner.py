@@ -43,7 +43,7 @@ class Job:
 class _Worker(QThread):
     """Owns the engine. Takes jobs in the order they came; leaves when told to, between two jobs."""
 
-    emitted = Signal(object)
+    emitted = Signal(object, object)  # job, event
     turn = Signal(object)  # the job that begins, None when idle again
 
     def __init__(self, make_engine: Callable[[], Engine], parent: QObject) -> None:
@@ -94,7 +94,7 @@ class _Worker(QThread):
                 _log.error("job %r went on after its end: %r", job.title, event)
                 return
             ended = isinstance(event, JobEnded)
-            self.emitted.emit(event)
+            self.emitted.emit(job, event)
 
         def end(status: JobStatus, message: str, hint: str = "") -> None:
             if not ended:
@@ -192,6 +192,7 @@ class JobRunner(QObject):
     """
 
     job_event = Signal(object)  # inspector.domain.JobEvent; each job ends with exactly one JobEnded
+    ended = Signal(object, object)  # the Job that `start` returned, its JobEnded
     busy_changed = Signal(bool)
     stopped = Signal()  # the engine's thread has left after `stop`
 
@@ -203,7 +204,7 @@ class JobRunner(QObject):
         self._pending: list[Job] = []
         self._reads = _Reads(self)
         self._worker = _Worker(make_engine, self)
-        self._worker.emitted.connect(self.job_event, Qt.ConnectionType.QueuedConnection)
+        self._worker.emitted.connect(self._forward, Qt.ConnectionType.QueuedConnection)
         self._worker.turn.connect(self._turned, Qt.ConnectionType.QueuedConnection)
         self._worker.finished.connect(self.stopped)
 
@@ -274,6 +275,11 @@ class JobRunner(QObject):
             return True
         self._worker.leave()
         return self._worker.wait(int(seconds * 1000))
+
+    def _forward(self, job: Job, event: JobEvent) -> None:
+        self.job_event.emit(event)
+        if isinstance(event, JobEnded):
+            self.ended.emit(job, event)
 
     def _turned(self, job: Job | None) -> None:
         if job is not None:

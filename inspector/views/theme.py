@@ -203,6 +203,12 @@ def _style_sheet(t: Tokens) -> str:
     QFrame[role="panel"], QWidget[role="panel"] {{ background: {t.window}; }}
     QWidget[role="surround"], QFrame[role="surround"] {{ background: {t.surround}; }}
     QFrame[role="card"] {{ background: {t.base}; border: 1px solid {t.line}; border-radius: 8px; }}
+    QFrame[role="clickable"] {{ background: {t.raised if t.dark else t.base}; border: 1px solid {t.line};
+        border-radius: 8px; }}
+    QFrame[role="clickable"]:hover, QFrame[role="clickable"]:focus {{ border-color: {ACCENT}; }}
+    QFrame[role="clickable"]:disabled {{ background: {t.window}; }}
+    QFrame[role="banner"] {{ background: {t.base}; border: none; border-left: 4px solid {t.danger};
+        border-bottom: 1px solid {t.line}; }}
     QFrame[role="rule"] {{ background: {t.line}; border: none; max-height: 1px; min-height: 1px; }}
 
     QPushButton {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; border-radius: 6px;

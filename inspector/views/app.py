@@ -1,0 +1,73 @@
+"""Start the window. Nothing here, nor in what it imports, loads torch, OpenCV or SQLAlchemy before the first paint."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+from inspector import log
+from inspector.errors import InspectorError
+from inspector.settings import Settings
+from inspector.views import display, icons, startup, theme
+from inspector.views.context import WindowContext
+from inspector.views.errors_dialog import ErrorDoor
+from inspector.views.job_runner import JobRunner
+from inspector.views.main_window import MainWindow
+
+
+def application() -> QApplication:
+    """The one QApplication, named and in our style."""
+    running = QCoreApplication.instance()
+    app = running if isinstance(running, QApplication) else QApplication(sys.argv[:1])
+    app.setApplicationName("Inspector")
+    app.setApplicationDisplayName("Inspector")
+    app.setOrganizationName("Inspector")
+    QGuiApplication.setDesktopFileName("inspector")
+    app.setStyle("Fusion")
+    return app
+
+
+def build(settings: Settings | None = None) -> MainWindow:
+    """A window with everything wired, not shown yet. Needs an application."""
+    context = WindowContext(JobRunner(), settings)
+    theme.apply(context.settings.theme)
+    window = MainWindow(context)
+    window.setWindowIcon(icons.plain("inspector"))
+    return window
+
+
+def run(project: Path | None = None, page: str | None = None) -> int:
+    """Open the window, and `project` in it (at `page`: "teach", "inspect", "results"); returns the exit code.
+
+    Raises InspectorError where there is no display.
+    """
+    reason = display.problem()
+    if reason:
+        raise InspectorError(
+            reason, "Run Inspector on a desktop, or use the commands that need no window: inspector --help."
+        )
+    display.choose_platform()
+    log.start()
+    app = application()
+    door = ErrorDoor()
+    window = build()
+    window.take_errors(door)
+
+    def painted() -> None:
+        if startup.wanted():
+            startup.record()
+            window.close()
+        elif project is not None:
+            window.open_project(project, page)
+
+    window.painted.connect(lambda: QTimer.singleShot(0, painted))
+    window.show()
+    try:
+        return app.exec()
+    finally:
+        window.shut_down()
+        door.close()
