@@ -40,6 +40,12 @@ def read(path: Path | str, at_least: int | None = None) -> Image:
     kind, with several frames, smaller than `MIN_SIDE`, or larger than `MAX_PIXELS` (told from the header).
     """
     path = Path(path)
+    return decode(read_bytes(path), path.name, path, at_least=at_least)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of one image file, for `decode` and for a copy. Raises `ImageError` for what no decoding could mend:
+    missing, not a file, not permitted, empty, not an image, larger than `MAX_BYTES`."""
     name = printable(path.name)
     try:
         status = path.stat()
@@ -59,7 +65,7 @@ def read(path: Path | str, at_least: int | None = None) -> Image:
         with path.open("rb") as file:
             head = file.read(_HEAD)
             _check_kind(head, name)
-            data = head + file.read()
+            return head + file.read()
     except FileNotFoundError:
         raise ImageError(
             f"“{name}” is no longer there.",
@@ -76,7 +82,6 @@ def read(path: Path | str, at_least: int | None = None) -> Image:
         raise ImageError(
             f"“{name}” can't be read: {reason}.", "Check the drive or the network share."
         ) from None
-    return decode(data, path.name, path, at_least=at_least)
 
 
 def decode(data: bytes, name: str, path: Path | None = None, *, at_least: int | None = None) -> Image:
