@@ -2,9 +2,9 @@
 
 
 def main() -> None:
-    from inspector.cli import app
+    from inspector.cli import main as run
 
-    app()
+    run()
 
 
 if __name__ == "__main__":

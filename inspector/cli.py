@@ -1,0 +1,482 @@
+"""The `inspector` command: the window by default, and every job without a window."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from inspector import log, settings
+from inspector.domain import (
+    CancelToken,
+    Emit,
+    JobEnded,
+    JobEvent,
+    JobItem,
+    JobLog,
+    JobProgress,
+    JobStarted,
+    JobStatus,
+)
+from inspector.errors import InspectorError
+
+app = typer.Typer(
+    name="inspector",
+    help="Teach a machine to find defects from a handful of good parts, offline.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+weights_app = typer.Typer(help="Backbone weights: what is here, download, add a copied file, verify.")
+bench_app = typer.Typer(help="Measure this machine; every figure in the README comes from these commands.")
+app.add_typer(weights_app, name="weights")
+app.add_typer(bench_app, name="bench")
+
+Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.", dir_okay=False)]
+
+
+def main() -> None:
+    """Run the command line; errors a user can act on are two plain lines, not a traceback."""
+    log.start()
+    log.catch_unexpected()
+    if len(sys.argv) == 1:  # the window, without the cost of building the command tree
+        sys.exit(_guarded(lambda: _window(None)))
+    sys.exit(_guarded(lambda: app(standalone_mode=True)))
+
+
+def _guarded(action: Callable[[], int | None]) -> int:
+    try:
+        return action() or 0
+    except InspectorError as error:
+        print(f"✗ {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+def _window(project: Path | None) -> int:
+    from inspector.views import display
+
+    if not display.display_available():
+        raise InspectorError(
+            "There is no display to open a window on.",
+            "Run it on a desktop, or use the commands that need none: inspector demo --headless, inspector --help.",
+        )
+    from inspector.views import app as window
+
+    return window.run(project)
+
+
+@contextmanager
+def _console(title: str) -> Iterator[Emit]:
+    """Show job events as a progress bar with time left; the body runs one job and its end is checked here."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    ended: list[JobEnded] = []
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task(title, total=None, left="")
+
+        def emit(event: JobEvent) -> None:
+            if isinstance(event, JobStarted):
+                progress.update(bar, description=event.title, total=event.total or None)
+            elif isinstance(event, JobProgress):
+                left = "" if event.seconds_left is None else f"{event.seconds_left:.0f} s left"
+                progress.update(bar, completed=event.done, total=event.total, left=left)
+            elif isinstance(event, JobLog):
+                progress.console.print(event.message, style="dim", highlight=False, markup=False)
+            elif isinstance(event, JobItem) and event.error:
+                progress.console.print(f"✗ {event.name}: {event.error}", highlight=False, markup=False)
+            elif isinstance(event, JobEnded):
+                ended.append(event)
+
+        yield emit
+    if ended and ended[-1].status is not JobStatus.DONE:
+        raise InspectorError(ended[-1].message, ended[-1].hint)
+    if ended and ended[-1].message:
+        console.print(f"✓ {ended[-1].message}", highlight=False, markup=False)
+
+
+def _table(title: str, head: list[str], rows: list[list[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left")
+    for index, name in enumerate(head):
+        table.add_column(name, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def _figures(values: dict[str, Any], target: Path | None) -> None:
+    from inspector import paths
+
+    text = json.dumps(values, indent=2)
+    if target is None:
+        print(text)
+    else:
+        paths.write_atomic(target, text.encode())
+        print(f"✓ {target}")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"Inspector {version('inspector')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def window(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Open the window (without a command)."""
+    if context.invoked_subcommand is None:
+        raise typer.Exit(_window(None))
+
+
+@app.command("open")
+def open_project(project: Annotated[Path, typer.Argument(help="Project folder.")]) -> None:
+    """Open the window on a project."""
+    raise typer.Exit(_window(project))
+
+
+@app.command()
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="No window: write a report folder instead.")
+    ] = False,
+    output: Annotated[Path, typer.Option(help="Folder for the demo project and the report.")] = Path(
+        "inspector-demo"
+    ),
+    weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
+) -> None:
+    """Draw three products, teach four normal shots of each, inspect good and defective parts, show the result."""
+    from inspector.jobs import demo as demo_job
+    from inspector.jobs.engine import Engine
+    from inspector.views import display
+
+    chosen = settings.load()
+    show_window = not headless and display.display_available()
+    engine = Engine(weights=weights or chosen.weights, device=chosen.device)
+    project = demo_job.free_folder(output)
+    with _console("Demo") as emit:
+        demo_job.make_demo_project(project, engine, emit=emit, cancel=CancelToken())
+    if show_window:
+        raise typer.Exit(_window(project))
+    with _console("Report") as emit:
+        demo_job.write_report(project, project / "report", emit=emit, cancel=CancelToken())
+    head, rows = demo_job.summary(project)
+    _table("What was found", head, rows)
+    print(f"✓ {project / 'report' / 'report.html'}")
+    print(f"✓ {project / 'report' / 'results.csv'}")
+    if not headless:
+        print("There is no display, so the report was written instead of opening the window.")
+
+
+@app.command()
+def teach(
+    project: Annotated[Path, typer.Argument(help="Project folder; made if there is none.")],
+    shots: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder with one subfolder of good parts per class."),
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="Method by its catalogue name.")] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option("--false-alarm-rate", min=0.001, max=0.5, help="Wanted share of good parts called NG."),
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
+) -> None:
+    """Add normal shots to a project and teach a detector."""
+    from inspector.images import read
+    from inspector.jobs import teach as job
+    from inspector.jobs.engine import Engine
+    from inspector.records import project as projects
+    from inspector.records import queries, write
+
+    chosen = settings.load()
+    opening = projects.open(project) if project.exists() else projects.create(project, project.name)
+    with opening as opened:
+        known = {queries.class_key(row.name): row.id for row in queries.classes(opened)}
+        for folder in sorted(path for path in shots.iterdir() if path.is_dir()) if shots else ():
+            class_id = known.get(queries.class_key(folder.name)) or write.add_class(opened, folder.name)
+            for added in write.add_shots(opened, class_id, read.find([folder])):
+                if added.message:
+                    print(f"{added.name}: {added.message}", file=sys.stderr)
+        engine = Engine(weights=weights or chosen.weights, device=chosen.device)
+        with _console("Teach") as emit:
+            job.teach(
+                opened,
+                engine,
+                method=method or chosen.method,
+                false_alarm_rate=chosen.false_alarm_rate if rate is None else rate,
+                emit=emit,
+                cancel=CancelToken(),
+            )
+
+
+@app.command()
+def inspect(
+    project: Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)],
+    images: Annotated[list[Path], typer.Argument(help="Image files and folders.")],
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="Class of all images; found per image when left out.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, max=256)] = None,
+) -> None:
+    """Inspect images with the newest detector and store the results. Exit code 2 when anything is NG."""
+    from inspector.jobs import inspect as job
+    from inspector.jobs.engine import Engine
+    from inspector.records import project as projects
+    from inspector.records import queries
+
+    chosen = settings.load()
+    ended: list[JobEnded] = []
+    with projects.open(project) as opened:
+        with _console("Inspect") as emit:
+
+            def note(event: JobEvent) -> None:
+                if isinstance(event, JobEnded):
+                    ended.append(event)
+                emit(event)
+
+            job.inspect(
+                opened,
+                Engine(device=chosen.device),
+                images,
+                class_name=class_name,
+                batch_size=batch_size or chosen.batch_size,
+                emit=note,
+                cancel=CancelToken(),
+            )
+        counts = queries.counts(opened, queries.ResultFilter(run_id=ended[-1].result["run_id"]))
+    _table(
+        "Verdicts",
+        ["OK", "review", "NG", "failed"],
+        [[str(n) for n in (counts.ok, counts.review, counts.ng, counts.failed)]],
+    )
+    raise typer.Exit(2 if counts.ng else 0)
+
+
+class Format(StrEnum):
+    """What `inspector export` writes."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    XLSX = "xlsx"
+    OVERLAYS = "overlays"
+    MASKS = "masks"
+    MAPS = "maps"
+    COCO = "coco"
+    REPORT = "report"
+
+
+@app.command()
+def export(
+    project: Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)],
+    target: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    formats: Annotated[list[Format] | None, typer.Option("--format", "-f", help="Repeat for several.")] = None
+    run: Annotated[int | None, typer.Option(help="One run only, by number.")] = None,
+) -> None:
+    """Export results: tables, overlays, masks, raw maps, COCO, report. CSV and report when no format is named."""
+    from inspector.jobs import export as job
+    from inspector.records import project as projects
+    from inspector.records import queries
+
+    with projects.open(project, read_only=True) as opened, _console("Export") as emit:
+        where = queries.ResultFilter(run_id=run)
+        job.export(
+            opened, target, [item.value for item in formats or (Format.CSV, Format.REPORT)], filter=where, emit=emit, cancel=CancelToken()
+        )
+
+
+@app.command()
+def evaluate(
+    data: Annotated[
+        Path,
+        typer.Argument(help="Folder in MVTec AD, VisA or Real-IAD layout.", exists=True, file_okay=False),
+    ],
+    method: Annotated[
+        str, typer.Option(help="Methods by catalogue name, comma separated, or `all`.")
+    ] = "patchcore",
+    shots: Annotated[str, typer.Option(help="Numbers of normal shots, comma separated.")] = "4",
+    seeds: Annotated[int, typer.Option(min=1, help="How many draws of the shots.")] = 3,
+    output: Annotated[Path, typer.Option(help="Folder for results.json, .csv and .md.")] = Path("evaluation"),
+    weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    split: Annotated[
+        Path | None, typer.Option(help="Read the drawn shots from this file instead.", exists=True)
+    ] = None,
+    one_for_one: Annotated[
+        bool, typer.Option("--one-for-one", help="A detector per class instead of one for all.")
+    ] = False,
+    find_class: Annotated[
+        bool, typer.Option("--find-class", help="The detector finds each image's class.")
+    ] = False,
+) -> None:
+    """Measure methods on labelled data by the field's protocol."""
+    from inspector.jobs import evaluate as job
+    from inspector.methods import catalogue
+
+    names = [info.name for info in catalogue.available()] if method == "all" else method.split(",")
+    with _console("Evaluate") as emit:
+        job.evaluate(
+            data,
+            names,
+            [int(number) for number in shots.split(",")],
+            seeds,
+            output,
+            weights=weights or settings.load().weights,
+            device=device,
+            one_for_all=not one_for_one,
+            class_known=not find_class,
+            split=split,
+            emit=emit,
+            cancel=CancelToken(),
+        )
+    print((output / "results.md").read_text("utf-8"))
+
+
+@app.command()
+def doctor() -> None:
+    """Check versions, devices, weights and folders; one line each, with what to do."""
+    from inspector.jobs.doctor import examine
+    from inspector.views import display
+
+    good = True
+    for check in examine():
+        good &= check.ok
+        print(
+            f"{'✓' if check.ok else '✗'} {check.what}: {check.found}"
+            + (f" → {check.hint}" if check.hint else "")
+        )
+    reason = display.problem()
+    print(
+        f"✗ display: {reason} → Use the commands that need no window."
+        if reason
+        else "✓ display: a window can be opened"
+    )
+    raise typer.Exit(0 if good else 1)
+
+
+@weights_app.command("list")
+def weights_list() -> None:
+    """What can be used, what is here already."""
+    from inspector.features import weights
+
+    rows = [
+        [
+            entry.name,
+            weights.state(entry.name),
+            f"{entry.size / 1e6:.0f} MB",
+            f"{entry.image_size} px",
+            entry.licence,
+        ]
+        for entry in weights.catalogue()
+    ]
+    _table("Weights", ["name", "state", "size", "image", "licence"], rows)
+
+
+@weights_app.command("fetch")
+def weights_fetch(name: str) -> None:
+    """Download weights; an interrupted download goes on where it stopped."""
+    from inspector.features import weights
+
+    with _console(f"Download {name}") as emit:
+        target = weights.fetch(
+            name,
+            progress=lambda done, total, rate: emit(
+                JobProgress(0, done, total, "", rate, (total - done) / rate if rate else None)
+            ),
+            cancel=CancelToken(),
+        )
+    print(f"✓ {target}")
+
+
+@weights_app.command("add")
+def weights_add(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    name: Annotated[str | None, typer.Option(help="Which catalogue entry the file is.")] = None,
+) -> None:
+    """Take a copied weights file instead of downloading it."""
+    from inspector.features import weights
+
+    print(f"✓ {weights.add(file, name)}")
+
+
+@weights_app.command("verify")
+def weights_verify(
+    name: Annotated[str | None, typer.Argument(help="All that are here when left out.")] = None,
+) -> None:
+    """Compare checksums."""
+    from inspector.features import weights
+
+    good = True
+    for entry in weights.catalogue():
+        if name in (None, entry.name):
+            try:
+                print(f"✓ {entry.name}: {weights.verify(entry.name)}")
+            except InspectorError as error:
+                good &= name is None and weights.state(entry.name) == "not here"
+                print(f"✗ {entry.name}: {error}")
+    raise typer.Exit(0 if good else 1)
+
+
+@bench_app.command("startup")
+def bench_startup(target: Json = None, repeats: Annotated[int, typer.Option(min=1)] = 5) -> None:
+    """Process start to first window paint, and whether torch was imported by then."""
+    from inspector.views import startup
+
+    _figures(startup.measure(repeats), target)
+
+
+@bench_app.command("slider")
+def bench_slider(target: Json = None, megapixels: float = 24, moves: int = 200) -> None:
+    """Threshold move to repaint on a large image."""
+    from inspector.views.bench_slider import slider
+
+    _figures(dict(slider(megapixels, moves)), target)
+
+
+@bench_app.command("throughput")
+def bench_throughput(
+    target: Json = None,
+    images: Annotated[int, typer.Option(min=8)] = 96,
+    batch_size: Annotated[int, typer.Option(min=1)] = 8,
+    weights: Annotated[str, typer.Option()] = "inspector-tiny",
+) -> None:
+    """Bare backbone images/s beside the whole of `inspect`, file to stored result, and their ratio."""
+    from inspector.jobs.bench import throughput
+
+    _figures(throughput(images=images, batch_size=batch_size, weights=weights), target)
+
+
+@bench_app.command("crash")
+def bench_crash(kills: Annotated[int, typer.Option(min=1)] = 50, target: Json = None) -> None:
+    """Kill a run at random moments; nothing finished may be lost and the project must open."""
+    from inspector.jobs.bench import crash
+
+    _figures(crash(kills=kills), target)
