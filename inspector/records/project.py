@@ -1,11 +1,11 @@
 """A project: a folder that can be moved, copied and zipped. Everything in it is named relative to the folder.
 
-    project.sqlite                what is known (tables in `schema.py`)
-    project.lock, lock-owner.json who has it open for writing
-    images/aa/<sha256><suffix>    shots and inspected images, kept by content
-    detectors/<id>/               what teaching made
-    maps/<run>/<sha256>.npy       anomaly maps, float16
-    backups/                      copies made before a migration
+project.sqlite                what is known (tables in `schema.py`)
+project.lock, lock-owner.json who has it open for writing
+images/aa/<sha256><suffix>    shots and inspected images, kept by content
+detectors/<id>/               what teaching made
+maps/<run>/<sha256>.npy       anomaly maps, float16
+backups/                      copies made before a migration
 """
 
 import errno
@@ -17,7 +17,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -45,7 +45,13 @@ class Project:
     """
 
     def __init__(
-        self, folder: Path, database: Path, lock: FileLock | None, *, note: str = "", scratch: Path | None = None
+        self,
+        folder: Path,
+        database: Path,
+        lock: FileLock | None,
+        *,
+        note: str = "",
+        scratch: Path | None = None,
     ) -> None:
         self.folder = folder
         self.note = note
@@ -62,7 +68,8 @@ class Project:
         pure = PurePosixPath(relative)
         if pure.is_absolute() or ".." in pure.parts or "\\" in relative or ":" in relative:
             raise ProjectError(
-                f"The project names a file outside its folder ({relative!r}).", "Open a backup of the project."
+                f"The project names a file outside its folder ({relative!r}).",
+                "Open a backup of the project.",
             )
         return self.folder / pure
 
@@ -78,6 +85,10 @@ class Project:
         self.require_writable()
         with self._writing, _plain_errors(self.folder), Session(self._engine) as session, session.begin():
             yield session
+
+    def plain_errors(self) -> AbstractContextManager[None]:
+        """Turns a full disk, missing rights or a damaged database into a `ProjectError`."""
+        return _plain_errors(self.folder)
 
     def require_writable(self) -> None:
         if self.read_only:
@@ -109,7 +120,9 @@ def create(folder: Path, name: str) -> Project:
     folder = Path(folder).absolute()
     with _plain_errors(folder):
         if (folder / DATABASE).exists():
-            raise ProjectError(f"There is a project in {folder} already.", "Open it, or choose another folder.")
+            raise ProjectError(
+                f"There is a project in {folder} already.", "Open it, or choose another folder."
+            )
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ProjectError(f"{folder} is not an empty folder.", "Choose a new or an empty folder.")
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,11 +150,17 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
     database = folder / DATABASE
     with _plain_errors(folder):
         if not database.is_file():
-            raise ProjectError(f"There is no project in {folder}.", "Choose a folder that holds project.sqlite.")
+            raise ProjectError(
+                f"There is no project in {folder}.", "Choose a folder that holds project.sqlite."
+            )
         lock = None if read_only else _acquire(folder)
         try:
             if lock is None:
-                note = "" if read_only else "This folder can't be written, so the project is open for viewing only."
+                note = (
+                    ""
+                    if read_only
+                    else "This folder can't be written, so the project is open for viewing only."
+                )
                 return _open_for_viewing(folder, note)
             note = ""
             revision = _revision(database)
@@ -242,7 +261,8 @@ def _revision(database: Path) -> str:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.DatabaseError as error:
         raise ProjectError(
-            f"{database} is damaged or no project of Inspector ({error}).", "Open a backup of the project folder."
+            f"{database} is damaged or no project of Inspector ({error}).",
+            "Open a backup of the project folder.",
         ) from error
     revision = row[0] if row else ""
     if revision not in KNOWN_REVISIONS:
@@ -331,7 +351,8 @@ def _recover(project: Project) -> None:
     for part in _FOLDERS:
         (project.folder / part).mkdir(exist_ok=True)
     for folder in (project.folder / "detectors").iterdir():
-        if folder.is_dir() and folder.name not in known:
+        ours = folder.name.isdecimal() or folder.name.startswith(".staging-")
+        if ours and folder.name not in known:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -352,9 +373,12 @@ def _plain_errors(folder: Path) -> Iterator[None]:
                 f"{folder} can't be written: {error.strerror}.", "Choose a folder you may write to."
             ) from error
         if "readonly database" in text:
-            raise ProjectError(f"The project in {folder} can't be written.", "Check its permissions.") from error
+            raise ProjectError(
+                f"The project in {folder} can't be written.", "Check its permissions."
+            ) from error
         if "malformed" in text or "not a database" in text or "disk I/O error" in text:
             raise ProjectError(
-                f"The database of the project in {folder} is damaged ({text}).", "Open a backup of the folder."
+                f"The database of the project in {folder} is damaged ({text}).",
+                "Open a backup of the folder.",
             ) from error
         raise

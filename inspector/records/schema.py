@@ -127,7 +127,9 @@ class DetectorShot(Base):
 
     __tablename__ = "detector_shots"
     __table_args__ = (Index("ix_detector_shots_class", "class_id", "detector_id"),)
-    detector_id: Mapped[int] = mapped_column(ForeignKey("detectors.id", ondelete="RESTRICT"), primary_key=True)
+    detector_id: Mapped[int] = mapped_column(
+        ForeignKey("detectors.id", ondelete="RESTRICT"), primary_key=True
+    )
     shot_id: Mapped[int] = mapped_column(ForeignKey("shots.id", ondelete="RESTRICT"), primary_key=True)
     class_id: Mapped[int] = mapped_column(ForeignKey("classes.id", ondelete="RESTRICT"))
 
