@@ -62,6 +62,7 @@ class Features:
     `vv` [B,N,d]: joint space of the V-V path after the last block, None unless asked for.
     `taps`: by name, [B,N_t,d_t] in the backbone's dtype; "vvN" taps are joint space, float32.
     `grids`: (rows, columns) of every tap, and of "patches".
+    `prompts`: what the visual prompts became after each block, [B,P,width] each; empty without prompts.
     """
 
     cls: Tensor | None
@@ -69,6 +70,7 @@ class Features:
     vv: Tensor | None
     taps: dict[str, Tensor]
     grids: dict[str, tuple[int, int]]
+    prompts: tuple[Tensor, ...] = ()
 
 
 class Backbone:
@@ -152,6 +154,14 @@ class Backbone:
 
     # The pass
 
+    def embed(self, x: Tensor) -> Tensor:
+        """[B,3,S,S] of `prepare` → what enters block 1, [B,T,width], without gradient.
+
+        Prompts change nothing before block 1, so one who learns them computes this once an image.
+        """
+        with torch.no_grad():
+            return self._tower.embed(x.to(self.device, self.dtype), None)
+
     def forward(
         self,
         x: Tensor,
@@ -164,7 +174,7 @@ class Backbone:
     ) -> Features:
         """Run the image tower once.
 
-        `x`: [B,3,S,S] of `prepare`.
+        `x`: [B,3,S,S] of `prepare`, or [B,T,width] of `embed` (then there are no stem taps).
         `taps`: patch tokens to keep: "stem8", "stem16" (hybrids), "block1"…"blockL" (original path, after that block,
         unprojected), "vvN" (V-V path after block N, joint space; N >= `vv_from`).
         `joint=False` leaves out class token and joint patches and stops after the deepest tap.
@@ -179,6 +189,8 @@ class Backbone:
         """
         learned = [*(visual_prompts or ()), *(() if prefix is None else (prefix,))]
         self._check(taps, vv_from, prompted=bool(learned))
+        if x.ndim == 3 and any(tap.startswith("stem") for tap in taps):
+            raise ValueError("stem taps need pixels, not embedded tokens")
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(t.requires_grad for t in learned)):
             return self._pass(
                 x.to(self.device, self.dtype), tuple(taps), joint, vv_from, visual_prompts or (), prefix
@@ -200,7 +212,8 @@ class Backbone:
         grids: dict[str, tuple[int, int]] = {}
         last = self.depth if joint or vv_from else _deepest(taps)
 
-        stages = tower.stages(x) if any(tap.startswith("stem") for tap in taps) else None
+        embedded = x.ndim == 3
+        stages = tower.stages(x) if not embedded and any(tap.startswith("stem") for tap in taps) else None
         for name, stage in zip(("stem8", "stem16"), stages or (), strict=False):
             if name in taps:
                 kept[name] = stage.flatten(2).transpose(1, 2)
@@ -209,11 +222,12 @@ class Backbone:
             return Features(None, None, None, kept, grids)
 
         learned = bool(prompts) or prefix is not None
-        x = tower.embed(x, stages)
+        x = x if embedded else tower.embed(x, stages)
         start = tower.prefix_tokens  # where prefix, prompts and patches begin
         if prefix is not None:
             x, start = _insert(x, prefix, start, 0), start + _rows(prefix)
         inserted, y = 0, None
+        became: list[Tensor] = []
         first_patch = -self.grid[0] * self.grid[1]
         for index in range(last):
             if index < len(prompts):
@@ -224,6 +238,8 @@ class Backbone:
                 if f"vv{index + 1}" in taps:
                     kept[f"vv{index + 1}"], grids[f"vv{index + 1}"] = tower.joint(y).float(), self.grid
             x = tower.block(index, x)
+            if inserted:
+                became.append(x[:, start : start + inserted])
             if f"block{index + 1}" in taps:
                 kept[f"block{index + 1}"], grids[f"block{index + 1}"] = x[:, first_patch:], self.grid
 
@@ -235,7 +251,8 @@ class Backbone:
                 torch.cat([x[:, : tower.prefix_tokens], tokens], dim=1) if learned else x
             ).float()
             grids["patches"] = self.grid
-        return Features(cls, patches, None if y is None else tower.joint(y).float(), kept, grids)
+        vv = None if y is None else tower.joint(y).float()
+        return Features(cls, patches, vv, kept, grids, tuple(became))
 
     def windows(self, x: Tensor, indices: Tensor) -> Tensor:
         """Class tokens of windows of patches (WinCLIP): [B,3,S,S] and [W,k] patch numbers → [B,W,d], float32.

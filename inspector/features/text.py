@@ -110,6 +110,16 @@ class TextTower:
 
         With a causal mask everything behind max(eot) is cut off, which changes no result.
         """
+        return self.encode_tokens(embeddings, eot, deep_prompts, deep_start)[0]
+
+    def encode_tokens(
+        self,
+        embeddings: Tensor,
+        eot: Tensor,
+        deep_prompts: Sequence[Tensor] | None = None,
+        deep_start: int = 1,
+    ) -> tuple[Tensor, Tensor]:
+        """As `encode`, with the last outputs of all tokens beside it: [n,L',width] float32, normed, unprojected."""
         learned = [embeddings, *(deep_prompts or ())]
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(t.requires_grad for t in learned)):
             length = int(eot.max()) + 1 if self.causal else embeddings.shape[1]
@@ -124,12 +134,13 @@ class TextTower:
                 if index and deep_prompts and index <= len(deep_prompts):
                     x = _replace(x, deep_prompts[index - 1], deep_start)
                 x = block(x, attn_mask=mask)
-            pooled = self._norm(x[torch.arange(len(x), device=x.device), eot.to(x.device)])
+            x = self._norm(x)
+            pooled = x[torch.arange(len(x), device=x.device), eot.to(x.device)]
             if isinstance(self._projection, nn.Linear):
                 pooled = self._projection(pooled)
             elif self._projection is not None:
                 pooled = pooled @ self._projection
-            return pooled.float()  # type: ignore[no-any-return]
+            return pooled.float(), x.float()
 
     def _mask(self, eot: Tensor, length: int, dtype: torch.dtype) -> Tensor | None:
         device = self._positions.device

@@ -1,0 +1,56 @@
+"""How maps and scores of one image are joined. Every input and output lies on a detector's own fixed scale."""
+
+import functools
+
+import torch
+from torch import Tensor
+
+EPS = 1e-6
+
+
+def harmonic(*scores: Tensor) -> Tensor:
+    """Harmonic mean of scores ≥ 0 (broadcast to one shape); 0 where any of them is 0.
+
+    WinCLIP eq. 5, AnoPLe's fusion. PromptAD and FineGrainedAD write 1/(1/a + 1/b), which is half of it.
+    The result lies between the smallest and the largest input.
+    """
+    parts = [score.clamp_min(EPS).reciprocal() for score in scores]
+    zero = functools.reduce(torch.logical_or, [score <= EPS for score in scores])
+    return torch.where(zero, 0.0, len(parts) / functools.reduce(torch.add, parts))
+
+
+def mean(*scores: Tensor) -> Tensor:
+    """Arithmetic mean, broadcast to one shape."""
+    return total(*scores) / len(scores)
+
+
+def total(*scores: Tensor) -> Tensor:
+    """Sum, broadcast to one shape (IIPAD eq. 18)."""
+    return functools.reduce(torch.add, scores)
+
+
+FUSIONS = {"harmonic": harmonic, "mean": mean, "sum": total}
+
+
+def abnormal_probability(features: Tensor, normal: Tensor, abnormal: Tensor, temperature: float) -> Tensor:
+    """Softmax over the two states, the abnormal entry.
+
+    features [..., d], normal and abnormal [..., d] (broadcast), all of unit length → [...] in 0–1.
+    """
+    gap = ((features * abnormal).sum(-1) - (features * normal).sum(-1)).float()
+    return torch.sigmoid(gap / temperature)
+
+
+def relative_to_shots(state: Tensor, shots: Tensor) -> Tensor:
+    """A state map read relative to what the same reading says of the class's own normal shots.
+
+    A text tower can call a whole product "damaged" because of its texture, or invert a class altogether; the shots
+    are known to be good, so what it says of them is its offset for the class. Log-odds are compared, so that the
+    reading keeps its resolution near 0 and 1.
+
+    state [..., h, w] in 0–1; shots [k, h, w] in 0–1, the same reading of the k shots → [..., h, w] in 0–1, and ½
+    where the image reads like its shots. Products lie wherever they like in the image, so the offset is the
+    average over shots and positions.
+    """
+    offset = torch.logit(shots.float(), eps=EPS).mean()
+    return torch.sigmoid(torch.logit(state.float(), eps=EPS) - offset)
