@@ -298,7 +298,9 @@ class Format(StrEnum):
 def export(
     project: Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)],
     target: Annotated[Path, typer.Argument(help="Folder to write to.")],
-    formats: Annotated[list[Format] | None, typer.Option("--format", "-f", help="Repeat for several.")] = None
+    formats: Annotated[
+        list[Format] | None, typer.Option("--format", "-f", help="Repeat for several.")
+    ] = None,
     run: Annotated[int | None, typer.Option(help="One run only, by number.")] = None,
 ) -> None:
     """Export results: tables, overlays, masks, raw maps, COCO, report. CSV and report when no format is named."""
@@ -309,7 +311,12 @@ def export(
     with projects.open(project, read_only=True) as opened, _console("Export") as emit:
         where = queries.ResultFilter(run_id=run)
         job.export(
-            opened, target, [item.value for item in formats or (Format.CSV, Format.REPORT)], filter=where, emit=emit, cancel=CancelToken()
+            opened,
+            target,
+            [item.value for item in formats or (Format.CSV, Format.REPORT)],
+            filter=where,
+            emit=emit,
+            cancel=CancelToken(),
         )
 
 
