@@ -69,7 +69,8 @@ class ShotRow:
 @dataclass(frozen=True, slots=True)
 class DetectorRow:
     """`problem`: why it can't be used, or "" (files are looked at, not read). `held_out`: class id → scores of its
-    normal shots, each scored without itself. `classes`: id → name, as the classes are called now."""
+    normal shots, each scored without itself. `classes`: id → name, as the classes are called now; `taught_names`: as
+    the detector itself calls them."""
 
     id: int
     title: str
@@ -79,6 +80,7 @@ class DetectorRow:
     false_alarm_rate: float
     held_out: Mapping[int, tuple[float, ...]]
     classes: Mapping[int, str]
+    taught_names: Mapping[int, str]
     shots: int
     folder: Path
     problem: str
@@ -364,6 +366,7 @@ def detectors(project: Project) -> list[DetectorRow]:
                 false_alarm_rate=row.false_alarm_rate,
                 held_out={int(key): tuple(scores) for key, scores in row.held_out.items()},
                 classes=taught.get(row.id, {}),
+                taught_names={int(key): name for key, name in row.taught_names.items()},
                 shots=counts[row.id],
                 folder=folder,
                 problem=f"{' and '.join(lost)} missing from the project folder; teach again." if lost else "",
@@ -405,14 +408,27 @@ def threshold_history(project: Project, detector_id: int, class_id: int) -> list
         return [_threshold(row) for row in rows]
 
 
+def scores(
+    project: Project, detector_id: int, class_id: int, *, run_id: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Every stored score of a class (of one run), ascending, and the held-out scores of its normal shots."""
+    where = ResultFilter(run_id=run_id, detector_id=detector_id, class_id=class_id, failed=False)
+    with project.reading() as session:
+        stored = session.scalars(
+            _filtered(session, select(t.Result.image_score), where)
+            .where(t.Result.image_score.is_not(None))
+            .order_by(t.Result.image_score)
+        )
+        return np.fromiter(stored, np.float64), _held_out(session, detector_id, class_id)
+
+
 def histogram(
     project: Project, detector_id: int, class_id: int, *, run_id: int | None = None, bins: int = 128
 ) -> Histogram:
     """Scores of the stored results (of one run) of a class, beside the held-out scores of its normal shots. The range
     covers both and the thresholds."""
     with project.reading() as session:
-        held_out = session.scalar(select(t.Detector.held_out).where(t.Detector.id == detector_id)) or {}
-        normal = np.array(held_out.get(str(class_id), ()), np.float64)
+        normal = _held_out(session, detector_id, class_id)
         where = [
             t.Result.detector_id == detector_id,
             t.Result.class_id == class_id,
@@ -660,6 +676,11 @@ def _newest_detectors(session: Session) -> dict[int, int]:
             .group_by(t.DetectorShot.class_id)
         ).all()
     )
+
+
+def _held_out(session: Session, detector_id: int, class_id: int) -> NDArray[np.float64]:
+    by_class = session.scalar(select(t.Detector.held_out).where(t.Detector.id == detector_id)) or {}
+    return np.array(by_class.get(str(class_id), ()), np.float64)
 
 
 def _current_thresholds(session: Session, detector_id: int) -> list[ThresholdRow]:

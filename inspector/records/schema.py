@@ -107,7 +107,8 @@ class Job(Base):
 
 
 class Detector(Base):
-    """`held_out`: class id (as text) → scores of its normal shots, each scored without itself."""
+    """By class id (as text): `taught_names`, what the detector itself calls each class, and `held_out`, the scores of
+    its normal shots, each scored without itself."""
 
     __tablename__ = "detectors"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -116,6 +117,7 @@ class Detector(Base):
     backbone: Mapped[dict[str, Any]]
     settings: Mapped[dict[str, Any]]
     false_alarm_rate: Mapped[float]
+    taught_names: Mapped[dict[str, Any]]
     held_out: Mapped[dict[str, Any]]
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="RESTRICT"))
     created: Mapped[datetime] = mapped_column(default=now)

@@ -65,9 +65,9 @@ class ImageFacts:
     mode: str
 
     @classmethod
-    def of(cls, image: Image) -> "ImageFacts":
-        suffix = image.path.suffix.lower() if image.path else Path(image.name).suffix.lower()
-        return cls(image.sha256, suffix if suffix in images.SUFFIXES else ".png", image.size, image.mode)
+    def of(cls, image: Image, data: bytes) -> "ImageFacts":
+        """`data`: the file's bytes; they decide the suffix, so that one content has one place."""
+        return cls(image.sha256, _suffix(data), image.size, image.mode)
 
 
 # classes
@@ -156,21 +156,25 @@ def add_detector(
     shot_ids: Iterable[int],
     held_out: Mapping[int, Sequence[float]],
     thresholds: Mapping[int, Thresholds],
+    taught_names: Mapping[int, str] | None = None,
     job_id: int | None = None,
 ) -> int:
     """Take a finished detector out of its staging `folder` into the project; its id.
 
-    `held_out` and `thresholds` by class id. Files and rows appear together or not at all.
+    `held_out`, `thresholds` and `taught_names` (what the detector calls its classes; as they are called now when left
+    out) by class id. Files and rows appear together or not at all.
     """
     moved: Path | None = None
     try:
         with project.writing() as session:
+            names = taught_names or pairs(session.execute(select(t.Class.id, t.Class.name)))
             row = t.Detector(
                 title=title,
                 method=method,
                 backbone=dict(backbone),
                 settings=dict(settings),
                 false_alarm_rate=false_alarm_rate,
+                taught_names={str(key): name for key, name in names.items() if key in thresholds},
                 held_out={str(key): [float(score) for score in scores] for key, scores in held_out.items()},
                 job_id=job_id,
             )
@@ -286,7 +290,7 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
     maps: list[str | None] = []
     for item in items:
         if item.image is not None and item.data is not None:
-            _keep(project, item.image, item.data)
+            keep_image(project, item.image, item.data)
         maps.append(_keep_map(project, run_id, item))
     with project.writing() as session:
         detector_id = session.scalars(select(t.Run.detector_id).where(t.Run.id == run_id)).one()
@@ -313,7 +317,7 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
                     detector_id=detector_id,
                     image_id=image_id,
                     class_id=item.class_id,
-                    name=item.name,
+                    name=_text(item.name),
                     image_score=score,
                     class_confidence=item.class_confidence,
                     decision=_decide(score, newest.get(item.class_id)),
@@ -406,6 +410,18 @@ def end_job(
 # the rest is how it is done
 
 
+def _suffix(data: bytes) -> str:
+    for start, suffix in ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"), (b"BM", ".bmp"), (b"RIFF", ".webp")):
+        if data.startswith(start):
+            return suffix
+    return ".tiff"
+
+
+def _text(name: str) -> str:
+    """A file name that SQLite can keep: bytes that are no UTF-8 are replaced."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _class_name(name: str) -> str:
     name = " ".join(name.split())
     if not name:
@@ -434,7 +450,7 @@ def _change_class(project: Project, class_id: int, name: str, values: Mapping[st
 
 
 def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes]) -> AddedShot:
-    name = source.name if isinstance(source, Path) else source[0]
+    name = _text(source.name if isinstance(source, Path) else source[0])
     try:
         if isinstance(source, Path):
             data = images.read_bytes(source)
@@ -444,8 +460,8 @@ def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes])
             image = images.decode(data, name)
     except InspectorError as error:
         return AddedShot(name, "failed", None, error.message, error.hint)
-    facts = ImageFacts.of(image)
-    _keep(project, facts, data)
+    facts = ImageFacts.of(image, data)
+    keep_image(project, facts, data)
     with project.writing() as session:
         image_id = _image_ids(session, [facts])[facts.sha256]
         own = session.scalar(select(t.Shot).where(t.Shot.class_id == class_id, t.Shot.image_id == image_id))
@@ -470,8 +486,8 @@ def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes])
         return AddedShot(name, "added", own.id, message)
 
 
-def _keep(project: Project, facts: ImageFacts, data: bytes) -> None:
-    """Copy an image into the project, unless it is there (whole) already."""
+def keep_image(project: Project, facts: ImageFacts, data: bytes) -> None:
+    """Copy an image into the project, unless it is there (whole) already. Any thread may call."""
     target = project.path(image_name(facts.sha256, facts.suffix))
     if not target.is_file() or target.stat().st_size != len(data):
         _write(project, target, data)

@@ -62,6 +62,7 @@ def upgrade() -> None:
     sa.Column('backbone', sa.JSON(), nullable=False),
     sa.Column('settings', sa.JSON(), nullable=False),
     sa.Column('false_alarm_rate', sa.Double(), nullable=False),
+    sa.Column('taught_names', sa.JSON(), nullable=False),
     sa.Column('held_out', sa.JSON(), nullable=False),
     sa.Column('job_id', sa.Integer(), nullable=True),
     sa.Column('created', sa.DateTime(), nullable=False),

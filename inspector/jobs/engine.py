@@ -1,0 +1,79 @@
+"""What stays loaded between jobs: the backbone and the detector that were used last."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inspector import settings
+from inspector.errors import DetectorError
+from inspector.records.project import Project
+from inspector.records.queries import DetectorRow
+
+if TYPE_CHECKING:
+    from inspector.features.backbone import Backbone
+    from inspector.methods.detector import Detector
+
+
+class Engine:
+    """Belongs to one thread. Loads nothing (not even torch) before it is asked to.
+
+    `weights`: catalogue name or file; `device`: "auto", "cpu", "cuda" or "mps"; None follows the user's settings.
+    """
+
+    def __init__(self, weights: str | Path | None = None, device: str | None = None) -> None:
+        self.weights = weights
+        self.device = device
+        self._backbone: Backbone | None = None
+        self._backbone_asked: tuple[str, str] | None = None
+        self._detector: Detector | None = None
+        self._detector_of: tuple[Any, ...] | None = None
+
+    @property
+    def loaded(self) -> "Backbone | None":
+        """The backbone in memory, if any."""
+        return self._backbone
+
+    def backbone(self, weights: str | Path | None = None) -> "Backbone":
+        """The backbone of these weights (the engine's own when None). Raises `WeightsError`."""
+        from inspector.features import backbone
+
+        chosen = settings.load()
+        asked = (str(weights or self.weights or chosen.weights), self.device or chosen.device)
+        if self._backbone is None or asked != self._backbone_asked:
+            self.forget()
+            self._backbone = backbone.load(*asked)
+            self._backbone_asked = asked
+        return self._backbone
+
+    def identity(self) -> dict[str, Any]:
+        """What a detector row says of the backbone in use, in plain JSON values."""
+        found = self.backbone()
+        assert self._backbone_asked is not None
+        return {**found.identity.as_json(), "key": found.identity.key, "weights": self._backbone_asked[0]}
+
+    def detector(self, project: Project, row: DetectorRow) -> "Detector":
+        """A detector of a project, ready to score, on the backbone it was taught on. Raises `DetectorError`,
+        `WeightsError`."""
+        from inspector.methods import detector
+
+        if row.problem:
+            raise DetectorError(f"The detector “{row.title}” can't be used: {row.problem}", "Teach it again.")
+        found = self.backbone(row.backbone.get("weights"))
+        of = (project.folder, row.id, row.created, found.identity.key, found.device)
+        if self._detector is None or of != self._detector_of:
+            self._detector, self._detector_of = None, None
+            self._detector = detector.load(row.folder, found)
+            self._detector_of = of
+        return self._detector
+
+    def forget(self) -> None:
+        """Free the memory."""
+        self._backbone = self._backbone_asked = None
+        self._detector = self._detector_of = None
+
+
+def least_side(backbone: "Backbone") -> int:
+    """Pixels on the short side below which no image is decoded (large JPEGs are decoded smaller, many times faster).
+
+    The same for shots and inspected images, so that both went through the same averaging.
+    """
+    return 2 * backbone.image_size

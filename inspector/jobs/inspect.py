@@ -1,0 +1,212 @@
+"""Inspect: image files → stored results, as a pipeline.
+
+Reader threads read, hash, copy, decode and shrink images ahead; this thread runs the backbone on batches; a writer
+thread cuts regions and commits each batch while the next is scored. A result is announced once it is committed.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector import settings
+from inspector.domain import CancelToken, Emit, Image, JobKind, ScoreMap
+from inspector.errors import Cancelled, ImageError, InspectorError, ProjectError
+from inspector.images import read
+from inspector.jobs.engine import Engine, least_side
+from inspector.jobs.events import Reporter, job
+from inspector.records import queries, write
+from inspector.records.project import Project
+from inspector.records.write import ImageFacts, NewResult
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file as it leaves a reader: shrunk for the backbone, its copy kept; or the error that says why not."""
+
+    name: str
+    image: Image | None = None
+    facts: ImageFacts | None = None
+    error: InspectorError | None = None
+
+
+def inspect(
+    project: Project,
+    engine: Engine,
+    sources: Sequence[Path],
+    *,
+    detector_id: int | None = None,
+    class_name: str | None = None,
+    batch_size: int | None = None,
+    emit: Emit,
+    cancel: CancelToken,
+) -> None:
+    """Inspect files and folders with one detector (the newest when None) and store every result.
+
+    `class_name`: the class of all images; found per image when None. A file that can't be read becomes a failed item
+    and the others go on. Stopped or failed, what was finished stays. `JobEnded.result`: `run_id`, `detector_id`,
+    `inspected`, `failed`.
+    """
+    with job(project, JobKind.INSPECT, emit) as report:
+        project.require_writable()
+        row = queries.detector(project, detector_id, class_name)
+        class_id = _class_id(row, class_name)
+        files = _named(sources)
+        if not files:
+            raise ImageError(
+                "There are no images to inspect.", "Choose image files, or a folder that holds some."
+            )
+        where = Path(sources[0]).name if len(sources) == 1 else f"{len(files)} images"
+        report.start(f"Inspect {where}", len(files))
+        report.progress(0, "Loading the detector")
+        detector = engine.detector(project, row)
+        backbone = engine.backbone(row.backbone.get("weights"))
+        run_id = write.start_run(project, row.id, where, class_id=class_id, job_id=report.job_id)
+        report.result = {"run_id": run_id, "detector_id": row.id, "inspected": 0, "failed": 0}
+        report.log(f"{row.title} on {backbone.device_note}.")
+        ids_by_name = {name: key for key, name in row.taught_names.items()}
+        given = None if class_id is None else row.taught_names[class_id]
+        size = batch_size or settings.load().batch_size
+
+        def store(items: list[_Read], maps: list[ScoreMap]) -> None:
+            _store(project, report, run_id, row.id, class_id, ids_by_name, items, maps)
+
+        with ThreadPoolExecutor(1, "store") as writer:
+            stored: deque[Future[None]] = deque()
+            for items in _batches(project, files, size, backbone.prepare_one, least_side(backbone), cancel):
+                images = [item.image for item in items if item.image is not None]
+                maps = detector.score(images, [given] * len(images)) if images else []
+                stored.append(writer.submit(store, items, maps))
+                while len(stored) > 2:
+                    stored.popleft().result()
+            for future in stored:
+                future.result()
+        if cancel.cancelled:
+            raise Cancelled
+        report.message = _summary(project, run_id)
+
+
+def _class_id(row: queries.DetectorRow, class_name: str | None) -> int | None:
+    if class_name is None:
+        return None
+    key = queries.class_key(class_name)
+    for class_id, name in row.classes.items():
+        if queries.class_key(name) == key:
+            return class_id
+    names = ", ".join(row.classes.values())
+    raise ProjectError(
+        f"The detector “{row.title}” does not know the class “{class_name}”.", f"It knows: {names}."
+    )
+
+
+def _named(sources: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Every image file with the name people will see: below a folder, the path from there."""
+    folders = [Path(source) for source in sources if Path(source).is_dir()]
+    roots = [folder.parent if len(folders) > 1 else folder for folder in folders]
+    result = []
+    for path in read.find(sources):
+        inside = (root for folder, root in zip(folders, roots, strict=True) if path.is_relative_to(folder))
+        root = next(inside, path.parent)
+        result.append((path, path.relative_to(root).as_posix()))
+    return result
+
+
+def _batches(
+    project: Project,
+    files: Sequence[tuple[Path, str]],
+    size: int,
+    prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    at_least: int,
+    cancel: CancelToken,
+) -> Iterator[list[_Read]]:
+    """Batches in the order of the files, read ahead by threads; ends early when cancelled."""
+    threads = min(8, max(2, (os.cpu_count() or 2) - 1))
+    coming = iter(files)
+    with ThreadPoolExecutor(threads, "read") as readers:
+        ahead: deque[Future[_Read]] = deque()
+        try:
+            while not cancel.cancelled:
+                for path, name in islice(coming, 2 * size + threads - len(ahead)):
+                    ahead.append(readers.submit(_read, project, path, name, prepare, at_least))
+                if not ahead:
+                    return
+                yield [ahead.popleft().result() for _ in range(min(size, len(ahead)))]
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _read(
+    project: Project,
+    path: Path,
+    name: str,
+    prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    at_least: int,
+) -> _Read:
+    try:
+        data = read.read_bytes(path)
+        image = read.decode(data, path.name, path, at_least=at_least)
+    except InspectorError as error:
+        return _Read(name, error=error)
+    facts = ImageFacts.of(image, data)
+    write.keep_image(project, facts, data)
+    return _Read(name, replace(image, pixels=prepare(image.pixels), original_size=image.size), facts)
+
+
+def _store(
+    project: Project,
+    report: Reporter,
+    run_id: int,
+    detector_id: int,
+    class_id: int | None,
+    ids_by_name: dict[str, int],
+    items: Sequence[_Read],
+    maps: Sequence[ScoreMap],
+) -> None:
+    """Judge a batch, commit it, then announce it."""
+    from inspector.verdicts import judge
+
+    thresholds = queries.thresholds(project, detector_id)
+    scored = iter(maps)
+    results = []
+    for item in items:
+        if item.error is not None or item.facts is None:
+            error = item.error or ImageError(f"“{item.name}” can't be read.")
+            results.append(NewResult(item.name, class_id=class_id, error=error.message, hint=error.hint))
+            continue
+        score_map = next(scored)
+        found = ids_by_name[score_map.class_name]
+        verdict = judge.judge(score_map, thresholds[found].thresholds, item.facts.size)
+        results.append(
+            NewResult(
+                item.name,
+                item.facts,
+                class_id=found,
+                class_confidence=score_map.class_confidence,
+                image_score=score_map.image_score,
+                values=score_map.values,
+                regions=verdict.regions,
+                threshold_id=thresholds[found].id,
+            )
+        )
+    ids = write.record_results(project, run_id, results)
+    failed = sum(bool(result.error) for result in results)
+    report.result["inspected"] += len(results) - failed
+    report.result["failed"] += failed
+    for result, result_id in zip(results, ids, strict=True):
+        report.item(result.name, result_id, f"{result.error} {result.hint}".strip())
+    report.progress(report.result["inspected"] + report.result["failed"])
+
+
+def _summary(project: Project, run_id: int) -> str:
+    counts = queries.counts(project, queries.ResultFilter(run_id=run_id))
+    parts = [f"{counts.ok} OK", f"{counts.review} to review", f"{counts.ng} NG"]
+    if counts.failed:
+        parts.append(f"{counts.failed} could not be inspected")
+    return f"{counts.total} {'image' if counts.total == 1 else 'images'}: {', '.join(parts)}."

@@ -1,0 +1,150 @@
+"""Teach: normal shots → detector with thresholds, stored with the very shots it was taught on."""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from inspector import settings as user_settings
+from inspector.domain import CancelToken, Emit, Image, JobKind
+from inspector.errors import ImageError, InspectorError, ProjectError
+from inspector.images import read
+from inspector.jobs.engine import Engine, least_side
+from inspector.jobs.events import Reporter, job
+from inspector.records import queries, write
+from inspector.records.project import Project
+from inspector.records.queries import ShotRow
+
+_FITTED, _HELD_OUT = 70.0, 95.0
+"""Per cent of the bar after fitting and after scoring the held-out shots."""
+
+
+def teach(
+    project: Project,
+    engine: Engine,
+    *,
+    method: str | None = None,
+    class_ids: Iterable[int] | None = None,
+    false_alarm_rate: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    emit: Emit,
+    cancel: CancelToken,
+) -> None:
+    """Teach one detector on the shots of these classes (all that have shots when None).
+
+    `method`, `false_alarm_rate`: the user's settings when None. `settings`: options of the method.
+    Classes without a readable shot are left out, with a line in the log. `JobEnded.result`: `detector_id`,
+    `classes`, `shots`. A teaching that fails or is stopped leaves nothing behind.
+    """
+    with job(project, JobKind.TEACH, emit) as report:
+        from inspector.methods import catalogue, detector
+        from inspector.verdicts import calibrate
+
+        project.require_writable()
+        chosen = user_settings.load()
+        info = catalogue.find(method or chosen.method)
+        rate = chosen.false_alarm_rate if false_alarm_rate is None else false_alarm_rate
+        wanted = None if class_ids is None else set(class_ids)
+        classes = {row.id: row for row in queries.classes(project) if wanted is None or row.id in wanted}
+        ready = sum(row.shots > 0 for row in classes.values())
+        count = f"{ready} class" if ready == 1 else f"{ready} classes"
+        report.start(f"Teach {count} with {info.title}", 100)
+        report.progress(0, "Loading the backbone")
+        backbone = engine.backbone()
+        report.log(f"Backbone {backbone.identity.architecture} on {backbone.device_note}.")
+
+        rows, images = _read_shots(project, classes, least_side(backbone), report, cancel)
+        names = {class_id: classes[class_id].name for class_id in rows}
+        shots = {names[class_id]: images[class_id] for class_id in rows}
+        made = catalogue.make(info.name, **(settings or {}))
+
+        def progress(done: float, message: str, values: Mapping[str, float]) -> None:
+            report.progress(_FITTED * min(max(done, 0.0), 1.0), message)
+            if message or values:
+                report.log(message, values)
+
+        made.fit(shots, backbone, progress=progress, cancel=cancel)
+        cancel.check()
+        report.progress(_FITTED, "Scoring each shot without itself")
+        held_out = made.held_out(shots)
+        cancel.check()
+        report.progress(_HELD_OUT, "Setting thresholds")
+        thresholds = {
+            class_id: calibrate.thresholds(held_out[name], rate, len(shots[name]))
+            for class_id, name in names.items()
+        }
+
+        staging = write.staging(project)
+        try:
+            with project.plain_errors():
+                detector.save(made, staging)
+            cancel.check()
+            detector_id = write.add_detector(
+                project,
+                staging,
+                title=f"{info.title}, {', '.join(names.values()) if len(names) < 4 else f'{len(names)} classes'}",
+                method=info.name,
+                backbone=engine.identity(),
+                settings=dict(settings or {}),
+                false_alarm_rate=rate,
+                shot_ids=[row.id for own in rows.values() for row in own],
+                held_out={
+                    class_id: [score_map.image_score for score_map in held_out[name]]
+                    for class_id, name in names.items()
+                },
+                thresholds=thresholds,
+                taught_names=names,
+                job_id=report.job_id,
+            )
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        report.progress(100, "Taught")
+        total = sum(map(len, rows.values()))
+        report.message = (
+            f"{info.title} taught on {total} {'shot' if total == 1 else 'shots'} of {_listed(names)}."
+        )
+        report.result = {"detector_id": detector_id, "classes": list(names.values()), "shots": total}
+
+
+def _listed(names: Mapping[int, str]) -> str:
+    return next(iter(names.values())) if len(names) == 1 else f"{len(names)} classes"
+
+
+def _read_shots(
+    project: Project,
+    classes: Mapping[int, queries.ClassRow],
+    at_least: int,
+    report: Reporter,
+    cancel: CancelToken,
+) -> tuple[dict[int, list[ShotRow]], dict[int, list[Image]]]:
+    """Rows and images of the shots that can be read, by class id; the others are reported one by one."""
+    rows: dict[int, list[ShotRow]] = {}
+    images: dict[int, list[Image]] = {}
+    for class_id, row in classes.items():
+        for shot in queries.shots(project, class_id):
+            cancel.check()
+            try:
+                image = _read_shot(shot, at_least)
+            except InspectorError as error:
+                report.item(shot.name, error=str(error))
+                continue
+            rows.setdefault(class_id, []).append(shot)
+            images.setdefault(class_id, []).append(image)
+        if class_id not in rows:
+            reason = "none of its shots can be read" if row.shots else "it has no shots yet"
+            report.log(f"“{row.name}” is left out: {reason}.")
+    if not rows:
+        raise ProjectError(
+            "There is no class with a readable shot, so nothing can be taught.", "Add good shots."
+        )
+    return rows, images
+
+
+def _read_shot(shot: ShotRow, at_least: int) -> Image:
+    if shot.missing:
+        raise ImageError(f"The image of “{shot.name}” is missing from the project folder.", "Add it again.")
+    image = read.read(shot.path, at_least)
+    if image.sha256 != shot.sha256:
+        raise ImageError(
+            f"The image of “{shot.name}” was changed inside the project folder.", "Add it again."
+        )
+    return image
