@@ -37,7 +37,8 @@ class Pace:
         self._seen.append((now, done))
         while len(self._seen) > 2 and now - self._seen[1][0] > self._window:
             self._seen.popleft()
-        (began, first), elapsed = self._seen[0], now - self._seen[0][0]
+        began, first = self._seen[0]
+        elapsed = now - began
         if done <= first or elapsed < 0.2:
             return None, None
         rate = (done - first) / elapsed

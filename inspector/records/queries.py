@@ -456,23 +456,6 @@ def histogram(
     return Histogram(np.linspace(low, high, bins + 1), counts, normal)
 
 
-def scores(
-    project: Project, detector_id: int, class_id: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(image scores of all stored results of a class, held-out scores of its normal shots)."""
-    with project.reading() as session:
-        held_out = session.scalar(select(t.Detector.held_out).where(t.Detector.id == detector_id)) or {}
-        stored = session.scalars(
-            select(t.Result.image_score).where(
-                t.Result.detector_id == detector_id,
-                t.Result.class_id == class_id,
-                t.Result.image_score.is_not(None),
-                _run_not_removed(session),
-            )
-        )
-        return np.fromiter(stored, np.float64), np.array(held_out.get(str(class_id), ()), np.float64)
-
-
 # runs and results
 
 
