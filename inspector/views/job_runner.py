@@ -121,14 +121,14 @@ class _Worker(QThread):
 
 
 class _Read(QRunnable):
-    def __init__(self, reads: _Reads, number: int, work: Callable[[], Any]) -> None:
+    def __init__(self, reads: _Reads, number: int, work: Callable[[], Any], always: bool) -> None:
         super().__init__()
-        self.reads, self.number, self.work = reads, number, work
+        self.reads, self.number, self.work, self.always = reads, number, work, always
 
     def run(self) -> None:
         value: Any = None
         error: BaseException | None = None
-        if self.reads.wanted(self.number):
+        if self.always or self.reads.wanted(self.number):
             try:
                 value = self.work()
             except Exception as problem:
@@ -146,6 +146,8 @@ class _Reads(QObject):
         super().__init__(parent)
         self.pool = QThreadPool(self)
         self.pool.setMaxThreadCount(2)
+        self.line = QThreadPool(self)  # one thread, so that writes keep their order
+        self.line.setMaxThreadCount(1)
         self._open: dict[
             int, tuple[QObject, Callable[[Any], None], Callable[[BaseException], None] | None]
         ] = {}
@@ -163,15 +165,17 @@ class _Reads(QObject):
         done: Callable[[Any], None],
         failed: Callable[[BaseException], None] | None,
         priority: int,
+        in_line: bool = False,
     ) -> None:
         self._number += 1
         self._open[self._number] = (owner, done, failed)
-        self.pool.start(_Read(self, self._number, work), priority)
+        (self.line if in_line else self.pool).start(_Read(self, self._number, work, in_line), priority)
 
     def forget(self) -> None:
-        self._open.clear()
         self.pool.clear()
         self.pool.waitForDone()
+        self.line.waitForDone()  # what the user did is still written
+        self._open.clear()
 
     def _deliver(self, number: int, value: Any, error: BaseException | None) -> None:
         owner, done, failed = self._open.pop(number, (None, None, None))
@@ -254,6 +258,17 @@ class JobRunner(QObject):
         error goes to the log.
         """
         self._reads.ask(owner, work, done, failed, priority)
+
+    def write(
+        self,
+        owner: QObject,
+        work: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        """Like `read`, for short changes: they run one after another in the order they were asked for, and are done
+        even when `owner` is gone or the window closes."""
+        self._reads.ask(owner, work, done, failed, 0, in_line=True)
 
     def stop(self) -> None:
         """Cancel everything; `stopped` follows when the thread has left. Safe to call twice."""

@@ -16,6 +16,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QGuiApplication,
     QPaintEvent,
+    QUndoStack,
 )
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -92,7 +93,9 @@ class MainWindow(QMainWindow):
         self._painted = False
         self._closing = False
         self._opening = False
+        self._no_undo = QUndoStack(context.undo_group)  # for pages where nothing can be undone
         self.pages: dict[str, QWidget] = {}
+        self._page_name = "start"
         self.setAcceptDrops(True)
         self.setMinimumSize(960, 600)
 
@@ -179,11 +182,11 @@ class MainWindow(QMainWindow):
 
     @property
     def page(self) -> QWidget:
-        return self.stack.currentWidget()
+        return self.pages[self._page_name]
 
     @property
     def page_name(self) -> str:
-        return next(name for name, page in self.pages.items() if page is self.page)
+        return self._page_name
 
     def show_page(self, name: str) -> None:
         info = next(info for info in PAGES if info.name == name)
@@ -194,10 +197,12 @@ class MainWindow(QMainWindow):
             module, _, kind = info.factory.partition(":")
             page = getattr(importlib.import_module(module), kind)(self.context)
             self._keep(name, page)
+        self._page_name = name
         self.stack.setCurrentWidget(page)
         for tab, button in self.tabs.items():
             button.setChecked(tab == name)
-        self.context.undo_group.setActiveStack(getattr(page, "undo_stack", None))
+        stack: QUndoStack = getattr(page, "undo_stack", self._no_undo)
+        self.context.undo_group.setActiveStack(stack)
         self.menus.refresh()
         activated = getattr(page, "activated", None)
         if activated is not None:
@@ -321,7 +326,7 @@ class MainWindow(QMainWindow):
             self.context.results_changed.emit()
         if event.status == JobStatus.FAILED:
             self.show_error(InspectorError(event.message, event.hint))
-        elif event.message:
+        elif event.message and event.kind != JobKind.EXPORT:  # its page says where the files are
             self.context.toast(event.message)
 
     def _describe(self) -> None:
@@ -479,6 +484,7 @@ class _DropSign(QLabel):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._window = parent
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
@@ -491,7 +497,7 @@ class _DropSign(QLabel):
             " font-size: 16pt; font-weight: 600;"
         )
         self.setText(text)
-        self.setGeometry(self.parentWidget().rect())
+        self.setGeometry(self._window.rect())
         self.show()
         self.raise_()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,7 @@ class Menus(QObject):
         self.go: dict[str, QAction] = {}
         for number, (name, button) in enumerate(window.tabs.items(), 1):
             self.go[name] = self._add(
-                view, button.text(), name, f"Ctrl+{number}", lambda name=name: window.show_page(name)
+                view, button.text(), name, f"Ctrl+{number}", partial(window.show_page, name)
             )
         self.go["start"].setIcon(icons.icon("home"))
         view.addSeparator()
@@ -100,11 +101,10 @@ class Menus(QObject):
         if not hasattr(self, "about"):
             return
         has_project = self.window.context.project is not None
-        for action in (self.close, self.import_files, self.import_folder, self.export):
+        for action in (self.close, self.import_files, self.import_folder, self.export, self.paste):
             action.setEnabled(has_project)
         for name, action in self.go.items():
             action.setEnabled(has_project or name == "start")
-        self.paste.setEnabled(has_project and hasattr(self.window.pages.get("teach"), "paste"))
 
     def _new(self) -> None:
         self.window.show_page("start")

@@ -70,7 +70,7 @@ class StartPage(QWidget):
             cards.addWidget(card, 1)
 
         self.form = NewForm()
-        self.form.create.clicked.connect(self._create)
+        self.form.make.clicked.connect(self._create)
         self.form.hide()
 
         self.heading = QLabel("Recent projects")
@@ -135,7 +135,7 @@ class StartPage(QWidget):
 
             demo.make_demo_project(demo.free_folder(folder), engine, emit=emit, cancel=cancel)
 
-        self._demo = self._context.runner.start(JobKind.INSPECT, "Build the demo", work)
+        self._demo = self._context.runner.start(JobKind.DEMO, "Build the demo", work)
         self.demo_card.setEnabled(False)
         self.demo_card.say("Drawing, teaching and inspecting; see the progress below.")
 
@@ -307,7 +307,7 @@ class RecentRow(_Clickable):
         self._found = found
         self._draw()
 
-    def resizeEvent(self, event: QEvent) -> None:  # type: ignore[override]
+    def resizeEvent(self, event: QEvent) -> None:
         if self.place.property("role") == "small":
             metrics = self.place.fontMetrics()
             self.place.setText(
@@ -343,14 +343,14 @@ class NewForm(QFrame):
         self.folder = QLineEdit()
         browse = QPushButton("Browse…")
         browse.clicked.connect(self._browse)
-        self.create = QPushButton("Create project")
-        theme.set_role(self.create, "primary")
-        self.create.setEnabled(False)
+        self.make = QPushButton("Create project")
+        theme.set_role(self.make, "primary")
+        self.make.setEnabled(False)
         cancel = QPushButton("Cancel")
         cancel.clicked.connect(self.hide)
         self.name.textChanged.connect(self._follow)
-        self.name.returnPressed.connect(self.create.click)
-        self.folder.returnPressed.connect(self.create.click)
+        self.name.returnPressed.connect(self.make.click)
+        self.folder.returnPressed.connect(self.make.click)
         grid = QGridLayout(self)
         grid.setContentsMargins(16, 16, 16, 16)
         grid.setSpacing(8)
@@ -363,7 +363,7 @@ class NewForm(QFrame):
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         buttons.addWidget(cancel)
-        buttons.addWidget(self.create)
+        buttons.addWidget(self.make)
         grid.addLayout(buttons, 2, 0, 1, 3)
         self._follow("")
 
@@ -376,7 +376,7 @@ class NewForm(QFrame):
     def _follow(self, text: str) -> None:
         safe = re.sub(r"[^\w .()+-]+", "-", " ".join(text.split())).strip(" .-")[:60]
         self.folder.setText(str(self._parent_folder / (safe or "New project")))
-        self.create.setEnabled(bool(text.strip()))
+        self.make.setEnabled(bool(text.strip()))
 
     def _browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Put the project in", str(self._parent_folder))

@@ -202,6 +202,7 @@ def _style_sheet(t: Tokens) -> str:
     *[role="good"] {{ color: {t.good}; }}
     QFrame[role="panel"], QWidget[role="panel"] {{ background: {t.window}; }}
     QWidget[role="surround"], QFrame[role="surround"] {{ background: {t.surround}; }}
+    QListView[role="shots"] {{ background: {t.surround}; }}
     QFrame[role="card"] {{ background: {t.base}; border: 1px solid {t.line}; border-radius: 8px; }}
     QFrame[role="clickable"] {{ background: {t.raised if t.dark else t.base}; border: 1px solid {t.line};
         border-radius: 8px; }}

@@ -29,6 +29,7 @@ class Toast(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._window = parent
         self.setObjectName("toast")
         self.setFrameShape(QFrame.Shape.StyledPanel)
         theme.set_role(self, "card")
@@ -63,7 +64,7 @@ class Toast(QFrame):
 
     def say(self, text: str, undo: Callable[[], None] | None = None) -> None:
         self._undo = undo
-        room = max(200, self.parentWidget().width() - 240)
+        room = max(200, self._window.width() - 240)
         self.label.setText(
             self.label.fontMetrics().elidedText(" ".join(text.split()), Qt.TextElideMode.ElideMiddle, room)
         )
@@ -93,7 +94,7 @@ class Toast(QFrame):
 
     def _place(self) -> None:
         self.adjustSize()
-        parent = self.parentWidget()
+        parent = self._window
         self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - 48)
 
 

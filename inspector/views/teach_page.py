@@ -1,0 +1,673 @@
+"""Classes and their normal shots, and teaching a detector from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt
+from PySide6.QtGui import QAction, QGuiApplication, QImage, QKeySequence, QUndoStack
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobKind
+from inspector.errors import InspectorError
+from inspector.views import icons, theme
+from inspector.views.class_list import ROW, ClassModel, ClassView, shots_text
+from inspector.views.context import WindowContext
+from inspector.views.empty import EmptyState
+from inspector.views.job_runner import Job
+from inspector.views.shot_grid import PICTURE, ShotGrid, ShotModel, complaints
+from inspector.views.teach_panel import TeachPanel
+from inspector.views.thumbnails import Thumbnails
+from inspector.views.undo import Step
+
+if TYPE_CHECKING:
+    from inspector.jobs.engine import Engine
+    from inspector.records.project import Project
+    from inspector.records.queries import ClassRow, DetectorRow, ShotRow
+    from inspector.records.write import AddedShot
+
+Source = Path | tuple[str, bytes]
+
+
+class TeachPage(QWidget):
+    drop_text = "Drop good shots to add them"
+    shortcuts = (
+        ("Ctrl+Return", "Teach"),
+        ("Ctrl+Shift+N", "Add a class"),
+        ("F2", "Rename the class"),
+        ("Del", "Remove the chosen shots, or the class"),
+        ("Ctrl+V", "Paste shots from the clipboard"),
+    )
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__()
+        self._context = context
+        self.undo_stack = QUndoStack(context.undo_group)
+        self._thumbnails = Thumbnails(context.runner, PICTURE * 2, self)
+        self._wanted_class: int | None = None
+        self._job: Job | None = None
+        self._detector: DetectorRow | None = None
+        self._shown_class: int | None = None
+
+        self.classes = ClassModel(self)
+        self.class_view = ClassView(self._thumbnails)
+        self.class_view.setModel(self.classes)
+        self.classes.renamed.connect(self.rename_class)
+        self.class_view.selectionModel().currentChanged.connect(lambda *_: self._class_chosen())
+        self.classes.modelReset.connect(self._choose_again)
+
+        self.shots = ShotModel(self)
+        self.grid = ShotGrid(self._thumbnails)
+        self.grid.setModel(self.shots)
+        self.grid.selectionModel().selectionChanged.connect(lambda *_: self._selection_changed())
+
+        self.panel = TeachPanel(context)
+        self.panel.teach_requested.connect(self.teach)
+
+        splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        splitter.addWidget(self._left())
+        splitter.addWidget(self._middle())
+        splitter.addWidget(self.panel)
+        splitter.setStretchFactor(1, 1)
+        splitter.setCollapsible(0, False)
+        splitter.setCollapsible(1, False)
+        splitter.setCollapsible(2, False)
+        splitter.setSizes([264, 700, TeachPanel.WIDTH])
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(splitter)
+
+        for keys, action in (("Ctrl+Shift+N", self.ask_class), ("Del", self.remove_chosen)):
+            made = QAction(self)
+            made.setShortcut(QKeySequence(keys))
+            made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            made.triggered.connect(lambda _=False, action=action: action())
+            self.addAction(made)
+
+        context.project_changed.connect(self._project_changed)
+        context.classes_changed.connect(self.refresh)
+        context.detectors_changed.connect(self.refresh)
+        context.settings_changed.connect(self._show_state)
+        context.job_event.connect(self._job_event)
+        context.runner.busy_changed.connect(lambda _busy: self._show_state())
+        context.runner.ended.connect(self._job_ended)
+        self.refresh()
+
+    # building
+
+    def _left(self) -> QWidget:
+        panel = QWidget()
+        panel.setMinimumWidth(224)
+        panel.setMaximumWidth(420)
+        theme.set_role(panel, "panel")
+        heading = QLabel("Classes")
+        theme.set_role(heading, "heading")
+        self.add_class_button = QPushButton("Add class")
+        self.add_class_button.setIcon(icons.icon("add"))
+        self.add_class_button.setToolTip("Add a class (Ctrl+Shift+N)")
+        self.add_class_button.clicked.connect(self.ask_class)
+        self.class_name = QLineEdit()
+        self.class_name.setPlaceholderText("Name of the part, then Enter")
+        self.class_name.setMaxLength(80)
+        self.class_name.setAccessibleName("Name of the new class")
+        self.class_name.returnPressed.connect(self._class_typed)
+        self.class_problem = QLabel()
+        self.class_problem.setWordWrap(True)
+        self.class_problem.setTextFormat(Qt.TextFormat.PlainText)
+        theme.set_role(self.class_problem, "error")
+        self.class_name.textEdited.connect(lambda _text: self.class_problem.hide())
+        self.class_name.hide()
+        self.class_problem.hide()
+        foot = QVBoxLayout()
+        foot.setContentsMargins(12, 8, 12, 12)
+        foot.setSpacing(8)
+        for widget in (self.class_name, self.class_problem, self.add_class_button):
+            foot.addWidget(widget)
+        head = QHBoxLayout()
+        head.setContentsMargins(16, 16, 8, 8)
+        head.addWidget(heading)
+        column = QVBoxLayout(panel)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addWidget(self.class_view, 1)
+        column.addLayout(foot)
+        return panel
+
+    def _middle(self) -> QWidget:
+        whole = QWidget()
+        theme.set_role(whole, "surround")
+        whole.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.title = QLabel()
+        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        theme.set_role(self.title, "title")
+        self.count = QLabel()
+        theme.set_role(self.count, "quiet")
+        self.rename_button = _tool("rename", "Rename the class (F2)")
+        self.rename_button.clicked.connect(lambda: self.class_view.edit(self.class_view.currentIndex()))
+        self.remove_class_button = _tool("trash", "Remove the class")
+        self.remove_class_button.clicked.connect(self.remove_class)
+        self.remove_button = QPushButton("Remove")
+        self.remove_button.setIcon(icons.icon("trash"))
+        self.remove_button.setToolTip("Remove the chosen shots (Del)")
+        self.remove_button.clicked.connect(self.remove_shots)
+        self.paste_button = QPushButton("Paste")
+        self.paste_button.setIcon(icons.icon("paste"))
+        self.paste_button.setToolTip("Add what the clipboard holds: a picture, or copied files (Ctrl+V)")
+        self.paste_button.clicked.connect(self.paste)
+        self.add_button = QPushButton("Add shots…")
+        self.add_button.setIcon(icons.icon("add"))
+        self.add_button.clicked.connect(self.choose_files)
+        head = QHBoxLayout()
+        head.setContentsMargins(24, 16, 16, 8)
+        head.setSpacing(8)
+        head.addWidget(self.title)
+        head.addWidget(self.count)
+        head.addWidget(self.rename_button)
+        head.addWidget(self.remove_class_button)
+        head.addStretch(1)
+        for widget in (self.remove_button, self.paste_button, self.add_button):
+            head.addWidget(widget)
+        self.header = QWidget()
+        self.header.setLayout(head)
+        head.setContentsMargins(16, 12, 16, 8)
+
+        self.notes = QLabel()
+        self.notes.setWordWrap(True)
+        self.notes.setTextFormat(Qt.TextFormat.PlainText)
+        self.notes.setContentsMargins(16, 0, 16, 8)
+        theme.set_role(self.notes, "warning")
+        self.notes.hide()
+
+        self.no_class = EmptyState(
+            "class",
+            "Add a class for the part you want to inspect.",
+            "Add class",
+            "Or drop a folder of good parts here: it becomes a class.",
+        )
+        self.no_class.button.clicked.connect(self.ask_class)
+        self.no_shots = EmptyState(
+            "images",
+            "Add good shots of this part; four are a good start.",
+            "Add shots…",
+            "Or drop files and folders here, or paste a picture.",
+        )
+        self.no_shots.button.clicked.connect(self.choose_files)
+        self.stack = QStackedWidget()
+        for shown in (self.grid, self.no_class, self.no_shots):
+            self.stack.addWidget(shown)
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        column.addWidget(self.notes)
+        column.addWidget(self.stack, 1)
+        return whole
+
+    # what is shown
+
+    def _project_changed(self) -> None:
+        self.undo_stack.clear()
+        self._thumbnails.clear()
+        self._wanted_class = self._shown_class = None
+        self.classes.set_rows([])
+        self.shots.set_rows([])
+        self._detector = None
+        self.refresh()
+
+    @property
+    def chosen_class(self) -> ClassRow | None:
+        index = self.class_view.currentIndex()
+        row: ClassRow | None = index.data(ROW) if index.isValid() else None
+        return row
+
+    def refresh(self) -> None:
+        project = self._context.project
+        if project is None:
+            self._show_state()
+            return
+        self._context.runner.read(
+            self, partial(_read_classes, project), partial(self._classes_read, project), priority=10**6
+        )
+
+    def _classes_read(self, project: Project, found: tuple[list[ClassRow], DetectorRow | None]) -> None:
+        if project is not self._context.project:
+            return
+        rows, self._detector = found
+        self.classes.set_rows(rows)
+        if self._wanted_class is not None or not self.class_view.currentIndex().isValid():
+            self._choose_again()
+        self._read_shots()
+        self._show_state()
+
+    def _choose_again(self) -> None:
+        """Keep the class that was chosen, or take the first."""
+        wanted = self._wanted_class if self._wanted_class is not None else self._shown_class
+        index = self.classes.find(wanted) if wanted is not None else self.classes.index(0)
+        if not index.isValid() and self._wanted_class is None:
+            index = self.classes.index(0)
+        if index.isValid():
+            self._wanted_class = None
+            self.class_view.setCurrentIndex(index)
+
+    def _class_chosen(self) -> None:
+        row = self.chosen_class
+        if row is None or row.id == self._shown_class:
+            return
+        self._shown_class = row.id
+        self.shots.set_rows([])
+        self._read_shots()
+        self._show_state()
+
+    def _read_shots(self) -> None:
+        project, row = self._context.project, self.chosen_class
+        if project is not None and row is not None:
+            self._context.runner.read(
+                self, partial(_read_shots, project, row.id), partial(self._shots_read, row.id), priority=10**6
+            )
+
+    def _shots_read(self, class_id: int, rows: list[ShotRow]) -> None:
+        row = self.chosen_class
+        if row is not None and row.id == class_id:
+            self.shots.set_rows(rows)
+            self._show_state()
+
+    def _selection_changed(self) -> None:
+        count = len(self.grid.selectedIndexes())
+        self.remove_button.setVisible(count > 0 and not self._read_only)
+        self.remove_button.setText("Remove" if count <= 1 else f"Remove {count}")
+
+    @property
+    def _read_only(self) -> bool:
+        project = self._context.project
+        return project is None or project.read_only
+
+    def _show_state(self) -> None:
+        row, rows = self.chosen_class, self.classes.rows
+        self.header.setVisible(row is not None)
+        said = complaints(self.shots.rows) if row is not None else []
+        self.notes.setText("\n".join(f"⚠ {line}" for line in said))
+        self.notes.setVisible(bool(said))
+        if row is None:
+            self.stack.setCurrentWidget(self.no_class)
+        else:
+            metrics = self.title.fontMetrics()
+            self.title.setText(metrics.elidedText(row.name, Qt.TextElideMode.ElideRight, 360))
+            self.title.setToolTip(row.name)
+            self.count.setText(shots_text(row.shots))
+            empty = row.shots == 0 and not self.shots.rows
+            self.stack.setCurrentWidget(self.no_shots if empty else self.grid)
+        for widget in (
+            *(self.add_button, self.paste_button, self.add_class_button, self.rename_button),
+            *(self.remove_class_button, self.no_class.button, self.no_shots.button),
+        ):
+            widget.setEnabled(not self._read_only)
+        self._selection_changed()
+        self.panel.show_classes(rows, row, self._read_only, self._context.runner.busy)
+        self.panel.show_detector(self._detector)
+
+    # classes
+
+    def ask_class(self) -> None:
+        if not self._read_only:
+            self.class_name.show()
+            self.class_name.setFocus()
+
+    def _class_typed(self) -> None:
+        name = " ".join(self.class_name.text().split())
+        if not name:
+            self.class_name.hide()
+            return
+        self.add_class(name)
+
+    def add_class(self, name: str, then: Callable[[int], None] | None = None) -> None:
+        project = self._writable()
+        if project is None:
+            return
+
+        def done(class_id: int) -> None:
+            self.class_name.clear()
+            self.class_name.hide()
+            self.class_problem.hide()
+            self._wanted_class = class_id
+            self._step(
+                f"add class “{name}”",
+                lambda: _write().restore_class(project, class_id),
+                lambda: _write().remove_class(project, class_id),
+            )
+            self._context.classes_changed.emit()
+            if then is not None:
+                then(class_id)
+
+        def failed(error: BaseException) -> None:
+            if isinstance(error, InspectorError) and self.class_name.isVisible():
+                self.class_problem.setText(str(error))
+                self.class_problem.show()
+                self.class_name.selectAll()
+            else:
+                self._context.show_error(error)
+
+        self._context.runner.write(self, lambda: _write().add_class(project, name), done, failed)
+
+    def rename_class(self, class_id: int, name: str) -> None:
+        project = self._writable()
+        index = self.classes.find(class_id)
+        if project is None or not index.isValid():
+            return
+        before = index.data(ROW).name
+        self._do(
+            f"rename “{before}”",
+            lambda: _write().rename_class(project, class_id, name),
+            lambda: _write().rename_class(project, class_id, before),
+        )
+
+    def remove_class(self) -> None:
+        project, row = self._writable(), self.chosen_class
+        if project is None or row is None:
+            return
+        self._shown_class = None
+        self._do(
+            f"remove “{row.name}”",
+            lambda: _write().remove_class(project, row.id),
+            lambda: _write().restore_class(project, row.id),
+            f"Removed the class “{row.name}”; its results stay.",
+        )
+
+    # shots
+
+    def choose_files(self) -> None:
+        from inspector.images.read import SUFFIXES
+
+        patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+        names, _ = QFileDialog.getOpenFileNames(
+            self, "Add good shots", "", f"Images ({patterns});;All files (*)"
+        )
+        if names:
+            self.accept_paths([Path(name) for name in names])
+
+    def accept_paths(self, dropped: list[Path]) -> None:
+        """Files go to the chosen class. Several folders, or one where there is no class, become classes."""
+        if self._writable() is None:
+            return
+        folders = [path for path in dropped if path.is_dir()]
+        files = [path for path in dropped if path not in folders]
+        row = self.chosen_class
+        if len(folders) > 1 or (folders and row is None):
+            for folder in folders:
+                self._into_class_named(folder.name, [folder])
+            if not files:
+                return
+            folders = []
+        if row is not None:
+            self._add(row.id, [*files, *folders])
+        else:
+            self._into_class_named(files[0].parent.name or "Part", files)
+
+    def _into_class_named(self, name: str, found: list[Path]) -> None:
+        same = [row for row in self.classes.rows if _plain(row.name) == _plain(name)]
+        if same:
+            self._add(same[0].id, found)
+        else:
+            self.add_class(" ".join(name.split())[:80], lambda class_id: self._add(class_id, found))
+
+    def paste(self) -> None:
+        """Add a picture or copied files from the clipboard."""
+        if self._writable() is None:
+            return
+        held = QGuiApplication.clipboard().mimeData()
+        files = [Path(url.toLocalFile()) for url in held.urls() if url.isLocalFile()]
+        if files:
+            self.accept_paths(files)
+            return
+        picture = QGuiApplication.clipboard().image() if held.hasImage() else QImage()
+        if picture.isNull():
+            self._context.toast("The clipboard holds neither a picture nor image files.")
+            return
+        row = self.chosen_class
+        if row is None:
+            self._context.toast("Add a class first, then paste its shots.")
+            self.ask_class()
+            return
+        name = f"Pasted {datetime.now().strftime('%Y-%m-%d %H.%M.%S')}.png"
+        self._context.runner.read(
+            self, partial(_png, picture), lambda data: self._add(row.id, [(name, data)])
+        )
+
+    def _add(self, class_id: int, sources: Sequence[Source]) -> None:
+        """Find the images among `sources`, then store them one by one, showing each as it arrives."""
+        self._wanted_class = class_id
+        self._choose_again()
+        self._context.runner.read(
+            self,
+            partial(_find, list(sources)),
+            lambda found: _Adding(self, self._context, class_id, found).next(),
+            self._context.show_error,
+            priority=10**6,
+        )
+
+    def remove_chosen(self) -> None:
+        """Del: the chosen shots; with the list of classes in focus, the class."""
+        if self.class_view.hasFocus():
+            self.remove_class()
+        else:
+            self.remove_shots()
+
+    def remove_shots(self) -> None:
+        project, rows = self._writable(), self.grid.chosen()
+        if project is None or not rows:
+            return
+        ids = [row.id for row in rows]
+        what = f"“{rows[0].name}”" if len(rows) == 1 else f"{len(rows)} shots"
+        self._do(
+            f"remove {what}",
+            lambda: _write().remove_shots(project, ids),
+            lambda: _write().restore_shots(project, ids),
+            f"Removed {what} from {rows[0].class_name}.",
+        )
+
+    # undo
+
+    def _writable(self) -> Project | None:
+        """The project, or None after saying why nothing can be changed."""
+        project = self._context.project
+        if project is not None and project.read_only:
+            self._context.show_error(
+                InspectorError(
+                    f"The project “{project.name}” is open for viewing only.",
+                    "Copy its folder to a place you may write to, and open the copy.",
+                )
+            )
+            return None
+        return project
+
+    def _step(self, text: str, redo: Callable[[], Any], undo: Callable[[], Any]) -> Step:
+        """Something that was done already and can be undone."""
+        step = Step(text, self._context, self, redo, undo, self._context.classes_changed.emit)
+        self.undo_stack.push(step)
+        return step
+
+    def _do(self, text: str, redo: Callable[[], Any], undo: Callable[[], Any], toast: str = "") -> None:
+        """Do it now, with Undo in the toast and in the menu."""
+
+        def done(_value: object) -> None:
+            self._step(text, redo, undo)
+            self._context.classes_changed.emit()
+            if toast:
+                self._context.toast(toast, self.undo_stack.undo)
+
+        self._context.runner.write(self, redo, done, self._context.show_error)
+
+    # teaching
+
+    def teach(self) -> None:
+        project = self._writable()
+        ready = [row for row in self.classes.rows if row.shots]
+        if project is None or not ready or self._job is not None:
+            return
+        settings = self._context.settings
+        method, rate = self.panel.method.currentData(), settings.false_alarm_rate
+
+        def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
+            from inspector.jobs.teach import teach
+
+            teach(project, engine, method=method, false_alarm_rate=rate, emit=emit, cancel=cancel)
+
+        title = f"Teach {len(ready)} class{'es' if len(ready) != 1 else ''}"
+        self._job = self._context.runner.start(JobKind.TEACH, title, work)
+        self.panel.begin()
+        self._show_state()
+
+    def _job_event(self, event: JobEvent) -> None:
+        if self._job is not None and self._job is self._context.runner.current:
+            self.panel.progress.take(event)
+
+    def _job_ended(self, job: Job, event: JobEnded) -> None:
+        if job is self._job:
+            self._job = None
+            self.panel.end()
+            self._show_state()
+
+
+class _Adding:
+    """Stores found images one after another, so that the first is seen at once; then one undo step and one line."""
+
+    def __init__(
+        self, page: TeachPage, context: WindowContext, class_id: int, found: Sequence[Source]
+    ) -> None:
+        self._page, self._context, self._class_id = page, context, class_id
+        self._left = list(found)
+        self._total = len(found)
+        self._done: list[AddedShot] = []
+        self._project = context.project
+
+    def next(self) -> None:
+        project = self._project
+        if project is None or project is not self._context.project:
+            return
+        if not self._left:
+            self._finish(project)
+            return
+        source = self._left.pop(0)
+        if self._total > 3:
+            self._page.count.setText(f"adding {len(self._done) + 1} of {self._total}…")
+        self._context.runner.write(
+            self._page,
+            lambda: _write().add_shots(project, self._class_id, [source]),
+            self._added,
+            self._failed,
+        )
+
+    def _added(self, results: list[AddedShot]) -> None:
+        self._done += results
+        if results and results[0].status == "added":
+            self._context.classes_changed.emit()
+        self.next()
+
+    def _failed(self, error: BaseException) -> None:
+        """The project itself can't be written; more files would fail alike."""
+        self._left = []
+        self._context.show_error(error)
+        self.next()
+
+    def _finish(self, project: Project) -> None:
+        added = [one.shot_id for one in self._done if one.status == "added" and one.shot_id is not None]
+        undo = None
+        if added:
+            what = f"{len(added)} shot{'s' if len(added) != 1 else ''}"
+            self._page._step(
+                f"add {what}",
+                lambda: _write().restore_shots(project, added),
+                lambda: _write().remove_shots(project, added),
+            )
+            undo = self._page.undo_stack.undo
+        failed = [one for one in self._done if one.status == "failed"]
+        if failed:
+            more = f" {len(failed) - 1} more could not be read either." if len(failed) > 1 else ""
+            self._context.show_error(InspectorError(f"{failed[0].message}{more}", failed[0].hint))
+        line = summary(self._done)
+        if line:
+            self._context.toast(line, undo)
+        self._context.classes_changed.emit()
+
+
+def summary(done: Sequence[AddedShot]) -> str:
+    """What became of the files, in one line."""
+    counts = {
+        status: [one for one in done if one.status == status] for status in ("added", "duplicate", "failed")
+    }
+    parts = []
+    if counts["added"]:
+        parts.append(f"Added {shots_text(len(counts['added']))}")
+    if counts["duplicate"]:
+        known = counts["duplicate"]
+        parts.append(
+            f"“{known[0].name}” was there already" if len(known) == 1 else f"{len(known)} were there already"
+        )
+    if counts["failed"]:
+        parts.append(f"{len(counts['failed'])} could not be read")
+    if not parts:
+        return "No images found there." if not done else ""
+    return "; ".join(parts) + "."
+
+
+def _find(sources: list[Source]) -> list[Source]:
+    """Files and folders become the images they hold; pairs of name and bytes stay."""
+    from inspector.images import read
+
+    files = [source for source in sources if isinstance(source, Path)]
+    return [*read.find(files), *(source for source in sources if not isinstance(source, Path))]
+
+
+def _png(picture: QImage) -> bytes:
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    picture.save(buffer, "PNG")  # type: ignore[call-overload]
+    return bytes(data.data())
+
+
+def _read_classes(project: Project) -> tuple[list[ClassRow], DetectorRow | None]:
+    from inspector.records import queries
+
+    detectors = queries.detectors(project)
+    return queries.classes(project), detectors[0] if detectors else None
+
+
+def _read_shots(project: Project, class_id: int) -> list[ShotRow]:
+    from inspector.records import queries
+
+    return queries.shots(project, class_id)
+
+
+def _write() -> Any:
+    """`records.write`, imported on the thread that writes: SQLAlchemy stays out of the window's start."""
+    from inspector.records import write
+
+    return write
+
+
+def _plain(name: str) -> str:
+    return "".join(name.split()).casefold()
+
+
+def _tool(icon: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setIcon(icons.icon(icon))
+    button.setToolTip(tip)
+    button.setAccessibleName(tip)
+    return button
