@@ -397,6 +397,15 @@ def thresholds(project: Project, detector_id: int) -> dict[int, ThresholdRow]:
         return {row.class_id: row for row in _current_thresholds(session, detector_id)}
 
 
+def calibrated(project: Project, detector_id: int) -> dict[int, Thresholds]:
+    """The thresholds that teaching found, whatever was chosen later: class id → thresholds."""
+    with project.reading() as session:
+        rows = session.scalars(
+            select(t.Threshold).where(t.Threshold.detector_id == detector_id).order_by(t.Threshold.id.desc())
+        )
+        return {row.class_id: _threshold(row).thresholds for row in rows}
+
+
 def threshold_history(project: Project, detector_id: int, class_id: int) -> list[ThresholdRow]:
     """Newest first."""
     with project.reading() as session:
@@ -532,29 +541,49 @@ def results(project: Project, ids: Iterable[int]) -> list[ResultRow]:
 
 def result(project: Project, result_id: int) -> ResultDetail:
     """One result with all that belongs to it. Raises `ProjectError` when there is none."""
-    rows = results(project, [result_id])
-    if not rows:
+    found = details(project, [result_id])
+    if not found:
         raise ProjectError("This result is no longer in the project.", "Refresh the list.")
-    row = rows[0]
+    return found[0]
+
+
+def details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
+    """Results with all that belongs to them, in this order; ids that are unknown are left out."""
+    rows = results(project, ids)
+    found: list[ResultDetail] = []
     with project.reading() as session:
-        regions = tuple(
-            Region((r.x, r.y, r.width, r.height), r.area, r.peak)
-            for r in session.scalars(
-                select(t.Region).where(t.Region.result_id == result_id).order_by(t.Region.id)
+        current = {
+            (item.detector_id, item.class_id): item
+            for detector_id in {row.detector_id for row in rows}
+            for item in _current_thresholds(session, detector_id)
+        }
+        for start in range(0, len(rows), 500):
+            part = rows[start : start + 500]
+            wanted = [row.id for row in part]
+            cut_with = pairs(
+                session.execute(
+                    select(t.Result.id, t.Result.regions_threshold_id).where(t.Result.id.in_(wanted))
+                )
             )
-        )
-        cut_with = session.scalar(select(t.Result.regions_threshold_id).where(t.Result.id == result_id))
-        current = next(
-            (item for item in _current_thresholds(session, row.detector_id) if item.class_id == row.class_id),
-            None,
-        )
-    return ResultDetail(
-        row=row,
-        regions=regions,
-        regions_current=current is None or cut_with == current.id,
-        thresholds=current.thresholds if current else None,
-        reviews=tuple(reviews(project, result_id)),
-    )
+            regions: dict[int, list[Region]] = {}
+            for r in session.scalars(
+                select(t.Region).where(t.Region.result_id.in_(wanted)).order_by(t.Region.id)
+            ):
+                box = (r.x, r.y, r.width, r.height)
+                regions.setdefault(r.result_id, []).append(Region(box, r.area, r.peak))
+            reviewed = _reviews(session, wanted)
+            for row in part:
+                newest = current.get((row.detector_id, row.class_id or 0))
+                found.append(
+                    ResultDetail(
+                        row=row,
+                        regions=tuple(regions.get(row.id, ())),
+                        regions_current=newest is None or cut_with[row.id] == newest.id,
+                        thresholds=newest.thresholds if newest else None,
+                        reviews=tuple(reviewed.get(row.id, ())),
+                    )
+                )
+    return found
 
 
 def counts(project: Project, where: ResultFilter = EVERYTHING) -> Counts:
@@ -575,24 +604,7 @@ def counts(project: Project, where: ResultFilter = EVERYTHING) -> Counts:
 def reviews(project: Project, result_id: int) -> list[ReviewRow]:
     """The whole history of one result, oldest first."""
     with project.reading() as session:
-        rows = session.scalars(
-            select(t.Review).where(t.Review.result_id == result_id).order_by(t.Review.id)
-        ).all()
-    withdrawn = {row.withdraws for row in rows if row.withdraws is not None}
-    return [
-        ReviewRow(
-            id=row.id,
-            result_id=row.result_id,
-            decision=Decision(row.decision) if row.decision else None,
-            reason=row.reason,
-            defect_type=row.defect_type,
-            who=row.who,
-            withdraws=row.withdraws,
-            withdrawn=row.id in withdrawn,
-            created=row.created,
-        )
-        for row in rows
-    ]
+        return _reviews(session, [result_id]).get(result_id, [])
 
 
 def defect_types(project: Project) -> list[str]:
@@ -683,6 +695,29 @@ def _threshold(row: t.Threshold) -> ThresholdRow:
 def _counts(by_severity: Mapping[int, int], reviewed: int) -> Counts:
     ok, review, ng, failed = (by_severity.get(n, 0) for n in (*SEVERITY.values(), FAILED_SEVERITY))
     return Counts(ok, review, ng, failed, reviewed)
+
+
+def _reviews(session: Session, result_ids: list[int]) -> dict[int, list[ReviewRow]]:
+    rows = session.scalars(
+        select(t.Review).where(t.Review.result_id.in_(result_ids)).order_by(t.Review.id)
+    ).all()
+    withdrawn = {row.withdraws for row in rows if row.withdraws is not None}
+    found: dict[int, list[ReviewRow]] = {}
+    for row in rows:
+        found.setdefault(row.result_id, []).append(
+            ReviewRow(
+                id=row.id,
+                result_id=row.result_id,
+                decision=Decision(row.decision) if row.decision else None,
+                reason=row.reason,
+                defect_type=row.defect_type,
+                who=row.who,
+                withdraws=row.withdraws,
+                withdrawn=row.id in withdrawn,
+                created=row.created,
+            )
+        )
+    return found
 
 
 def _run_not_removed(session: Session) -> ColumnElement[bool]:
