@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import cv2
 import numpy as np
+import open_clip
 import torch
 from numpy.typing import NDArray
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
@@ -19,8 +21,18 @@ from torch import Tensor, nn
 from inspector.errors import WeightsError
 from inspector.features import device as devices
 from inspector.features import inspector_tiny
+from inspector.features.download import sha256_of
 from inspector.features.text import TextTower
 from inspector.features.towers import tower_of
+from inspector.features.weights import (
+    SUFFIXES,
+    Weights,
+    check_activation,
+    find,
+    recognise,
+    refuse_program,
+    verify,
+)
 
 MEMORY_TAPS = {12: ("block3", "block8"), 24: ("block6", "block18")}
 """Blocks whose patch tokens a memory keeps, by depth: PromptAD for B, IIPAD for L."""
@@ -386,8 +398,65 @@ def load(
 
     Raises WeightsError when the weights are missing, damaged, or don't belong to the architecture.
     """
-    if weights == inspector_tiny.NAME:
+    entry, file, sha256 = _resolve(weights)
+
+    def load_text() -> TextTower | None:
+        model, _ = _build(entry, file, None)
+        return TextTower.of(model, entry.architecture, file.parent)
+
+    model, embedded_sha256 = _build(entry, file, image_size)
+    sha256 = sha256 or embedded_sha256
+    return from_model(
+        model, entry.architecture, entry.tag, sha256, device=device, dtype=dtype, load_text=load_text
+    )
+
+
+def _resolve(weights: str | Path) -> tuple[Weights, Path, str]:
+    """What to build, its weights file and the sha256 that the file has now ("" for the embedded one)."""
+    path = Path(weights)
+    if path.suffix.lower() in SUFFIXES and (path.is_file() or isinstance(weights, Path)):
+        refuse_program(path)
+        sha256 = sha256_of(path)
+        entry = recognise(path, sha256)
+    else:
+        entry = find(str(weights))
+        if entry.embedded:
+            return entry, entry.folder, ""
+        path, sha256 = verify(str(weights)), entry.record["sha256"]
+    check_activation(entry.architecture, entry.tag, path.name)
+    return entry, path, sha256
+
+
+def _build(entry: Weights, file: Path, image_size: int | None) -> tuple[nn.Module, str]:
+    """The open_clip model with its weights, on the CPU in fp32, and the sha256 of the embedded ones (else "")."""
+    if entry.embedded:
+        if image_size not in (None, entry.image_size):
+            raise WeightsError(
+                f"{entry.name} works at {entry.image_size} pixels only, not at {image_size}.",
+                "Leave the image size as it is, or choose another backbone.",
+            )
         model = inspector_tiny.create(pretrained=False)
-        sha256 = inspector_tiny.load_state(model)
-        return from_model(model, inspector_tiny.NAME, "embedded", sha256, device=device, dtype=dtype)
-    raise WeightsError(f"No weights called {weights} are known.", "See: inspector weights list")
+        return model, inspector_tiny.load_state(model)
+    published = open_clip.get_pretrained_cfg(entry.architecture, entry.tag)
+    try:
+        model = open_clip.create_model(
+            entry.architecture,
+            pretrained=str(file),
+            force_image_size=image_size,
+            force_preprocess_cfg={key: published[key] for key in ("mean", "std") if key in published},
+            weights_only=True,
+        )
+    except (
+        RuntimeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        AssertionError,
+        UnpicklingError,
+        OSError,
+    ) as error:
+        raise WeightsError(
+            f"The weights file {file.name} is damaged or doesn't fit {entry.architecture}.",
+            "Verify it (inspector weights verify), or add it under the architecture it was made for.",
+        ) from error
+    return model.eval(), ""

@@ -1,10 +1,12 @@
 """The frozen text tower: token embeddings in, so that contexts can be learned; cut behind the last end-of-text."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import open_clip
 import torch
+from open_clip.tokenizer import HFTokenizer
 from open_clip.transformer import TextTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -47,15 +49,20 @@ class TextTower:
             tensor.requires_grad_(False)
 
     @classmethod
-    def of(cls, model: nn.Module, architecture: str) -> Self | None:
-        """The text tower of an open_clip model; None where it is a Hugging Face or a captioning tower."""
+    def of(cls, model: nn.Module, architecture: str, folder: Path | None = None) -> Self | None:
+        """The text tower of an open_clip model; None where it is a Hugging Face or a captioning tower.
+
+        `folder` holds the tokenizer's files, for the few architectures whose tokenizer isn't open_clip's own.
+        """
         parts: Any = getattr(model, "text", model)
         if isinstance(parts, TextTransformer):
             if parts.cls_emb is not None:
                 return None
-            return cls(parts, parts.pool_type, parts.eos_id, _Tokenizer(architecture, parts.context_length))
+            return cls(
+                parts, parts.pool_type, parts.eos_id, _Tokenizer(architecture, parts.context_length, folder)
+            )
         if isinstance(model, open_clip.CLIP):
-            tokenizer = _Tokenizer(architecture, parts.context_length)
+            tokenizer = _Tokenizer(architecture, parts.context_length, folder)
             return cls(parts, parts.text_pool_type, parts.text_eos_id, tokenizer)
         return None
 
@@ -175,8 +182,8 @@ def _replace(x: Tensor, prompts: Tensor, start: int) -> Tensor:
 class _Tokenizer:
     """open_clip's tokenizer for an architecture, made when first used; never from the network."""
 
-    def __init__(self, architecture: str, context_length: int) -> None:
-        self.architecture, self.context_length = architecture, context_length
+    def __init__(self, architecture: str, context_length: int, folder: Path | None) -> None:
+        self.architecture, self.context_length, self.folder = architecture, context_length, folder
         self._made: Any = None
 
     def __call__(self, texts: list[str]) -> Tensor:
@@ -188,8 +195,24 @@ class _Tokenizer:
     def _make(self) -> Any:
         config = open_clip.get_model_config(self.architecture) or {}
         text = config.get("text_cfg", {})
+        options = text.get("tokenizer_kwargs", {})
         if not text.get("hf_tokenizer_name"):
-            return open_clip.SimpleTokenizer(
-                context_length=self.context_length, **text.get("tokenizer_kwargs", {})
+            return open_clip.SimpleTokenizer(context_length=self.context_length, **options)
+        if self.folder is None or not (self.folder / "tokenizer.json").is_file():
+            raise WeightsError(
+                f"The tokenizer of {self.architecture} is not here.",
+                "Copy tokenizer.json, tokenizer_config.json and special_tokens_map.json beside the weights file.",
             )
-        raise WeightsError(f"The tokenizer of {self.architecture} is not here.", "")
+        try:
+            return HFTokenizer(
+                str(self.folder),
+                context_length=self.context_length,
+                tokenizer_mode=text.get("tokenizer_mode"),
+                local_files_only=True,
+                **options,
+            )
+        except ImportError as error:
+            raise WeightsError(
+                f"The text tower of {self.architecture} needs the package transformers.",
+                "pip install transformers",
+            ) from error
