@@ -26,8 +26,8 @@ def slider(megapixels: float = 24, moves: int = 200) -> dict[str, float]:
     from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
 
     from inspector.domain import Thresholds
+    from inspector.exports.heat import Heat
     from inspector.views import image_view, theme
-    from inspector.views.heat import Heat
     from inspector.views.score_view import ScoreView
 
     app = QApplication.instance() or QApplication([])

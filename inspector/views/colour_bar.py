@@ -7,9 +7,9 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from inspector.views import heat as heat_maths
+from inspector.exports import heat as heat_maths
+from inspector.exports.heat import Heat, Mode
 from inspector.views import theme
-from inspector.views.heat import Heat, Mode
 
 
 class ColourBar(QWidget):

@@ -42,6 +42,7 @@ class WindowContext(QObject):
         self.runner = runner
         self.settings = settings if settings is not None else stored_settings.load()
         self.undo_group = QUndoGroup(self)
+        self.wanted_result: int | None = None  # to be shown by the Inspect page when it comes to the front
         self._project: Project | None = None
         runner.job_event.connect(self.job_event)
 
@@ -64,6 +65,11 @@ class WindowContext(QObject):
 
     def go(self, page: str) -> None:
         self.page_requested.emit(page)
+
+    def show_result(self, result_id: int) -> None:
+        """Open one result on the Inspect page."""
+        self.wanted_result = result_id
+        self.go("inspect")
 
     def toast(self, text: str, undo: Callable[[], None] | None = None) -> None:
         """One line at the foot of the window for a few seconds, with an Undo button where `undo` is given."""

@@ -24,9 +24,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from inspector.views import heat as heat_maths
+from inspector.exports import heat as heat_maths
+from inspector.exports.heat import Heat, Mode
+from inspector.views import heat as sight
 from inspector.views import theme
-from inspector.views.heat import Heat, Mode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -174,7 +175,7 @@ class ImageView(QWidget):
         if self.values is None or self.picture is None:
             return None
         at = np.array([x / self.picture.width]), np.array([y / self.picture.height])
-        return float(heat_maths.enlarge(self.values, *at)[0, 0])
+        return float(sight.enlarge(self.values, *at)[0, 0])
 
     # pan and zoom
 
@@ -343,7 +344,7 @@ class ImageView(QWidget):
         x = (rect.x() + (np.arange(columns) + 0.5) * rect.width() / columns - target.x()) / target.width()
         y = (rect.y() + (np.arange(rows) + 0.5) * rect.height() / rows - target.y()) / target.height()
         self._field_rect = rect
-        return heat_maths.quantise(heat_maths.enlarge(self.values, x, y), *self._range)
+        return heat_maths.quantise(sight.enlarge(self.values, x, y), *self._range)
 
     def _draw_overlay(self) -> tuple[QImage, NDArray[np.uint32]]:
         if self._field is None:
@@ -351,7 +352,7 @@ class ImageView(QWidget):
         lowest, highest = self._range
         if self.heat.mode is Mode.CONTOUR:
             level = (self.heat.threshold - lowest) / max(highest - lowest, 1e-12) * (heat_maths.LEVELS - 1)
-            argb = heat_maths.outline(self._field >= level)
+            argb = sight.outline(self._field >= level)
         else:
             table = heat_maths.lookup(self.heat, lowest, highest)
             argb = np.take(table, self._field, mode="clip")

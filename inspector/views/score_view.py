@@ -12,7 +12,6 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -97,6 +96,11 @@ class Histogram(QWidget):
     def set_current(self, score: float | None) -> None:
         self.current = score
         self.update()
+
+    @property
+    def held(self) -> bool:
+        """Whether a line is being dragged."""
+        return self._held is not None
 
     def span(self) -> tuple[float, float]:
         """Scores at the left and the right end."""
@@ -237,29 +241,34 @@ class ScoreView(QWidget):
         self.review_box, self.ng_box = QDoubleSpinBox(), QDoubleSpinBox()
         self.reset = QPushButton("Reset to calibrated")
         self.reset.setToolTip("Back to the thresholds that the normal shots gave")
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(8)
-        for row, (words, box) in enumerate((("? Review from", self.review_box), ("✕ NG from", self.ng_box))):
+        theme.set_role(self.reset, "link")
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for decision, box in ((Decision.REVIEW, self.review_box), (Decision.NG, self.ng_box)):
+            words = f"{theme.WORDS[decision]} from this score on"
             box.setKeyboardTracking(False)
-            box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-            box.setAlignment(Qt.AlignmentFlag.AlignRight)
-            label = QLabel(words)
+            # NoButtons misplaces the text under a style sheet; buttons of no width do not.
+            box.setStyleSheet(
+                "QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0; border: none; }"
+            )
+            box.setMinimumWidth(64)
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            box.setRange(-1e9, 1e9)
+            box.setToolTip(words)
+            box.setAccessibleName(words)
+            label = QLabel(theme.SIGNS[decision])
+            label.setToolTip(words)
             label.setBuddy(box)
-            grid.addWidget(label, row, 0)
-            grid.addWidget(box, row, 1)
+            row.addWidget(label)
+            row.addWidget(box, 1)
             box.valueChanged.connect(self._typed)
-        grid.setColumnStretch(1, 1)
-        last = QHBoxLayout()
-        last.addWidget(self.reset)
-        last.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         layout.addWidget(self.histogram)
         layout.addWidget(self.counts)
-        layout.addLayout(grid)
-        layout.addLayout(last)
+        layout.addLayout(row)
+        layout.addWidget(self.reset, alignment=Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.provenance)
         self.histogram.dragged.connect(self._dragged)
         self.histogram.released.connect(self._released)
@@ -304,7 +313,6 @@ class ScoreView(QWidget):
             was = box.blockSignals(True)
             box.setDecimals(decimals)
             box.setSingleStep(10.0**-decimals)
-            box.setRange(-1e9, 1e9)
             box.setValue(value)
             box.blockSignals(was)
         same = (

@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.exports.heat import COLOUR_MAPS, Heat, Mode
 from inspector.views import icons, theme
 from inspector.views.colour_bar import ColourBar
-from inspector.views.heat import COLOUR_MAPS, Heat, Mode
 from inspector.views.image_view import Hover, ImageView, Picture
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage
 
 from inspector.domain import Region
-from inspector.views import heat as heat_maths
+from inspector.exports.heat import COLOUR_MAPS, Heat, Mode, ramp
 from inspector.views.bench_slider import slider
-from inspector.views.heat import Heat, Mode
+from inspector.views.heat import enlarge
 from inspector.views.image_view import Hover, ImageView, picture
 
 HEAT = Heat(0.4, 1.0, 0.5)
@@ -159,13 +159,13 @@ def test_enlarging_agrees_with_opencv():
     values = np.random.default_rng(3).random((60, 47)).astype(np.float32)
     x, y = (np.arange(640) + 0.5) / 640, (np.arange(400) + 0.5) / 400
     expected = cv2.resize(values, (640, 400), interpolation=cv2.INTER_LINEAR)
-    assert np.abs(heat_maths.enlarge(values, x, y) - expected).max() < 1e-3
-    assert heat_maths.enlarge(np.ones((1, 1), np.float32), x, y) == pytest.approx(1.0)
+    assert np.abs(enlarge(values, x, y) - expected).max() < 1e-3
+    assert enlarge(np.ones((1, 1), np.float32), x, y) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("name", heat_maths.COLOUR_MAPS)
+@pytest.mark.parametrize("name", COLOUR_MAPS)
 def test_every_colour_map_grows_lighter_or_brighter_without_a_jump(name):
-    colours = heat_maths.ramp(name)
+    colours = ramp(name)
     assert colours.shape == (256, 3)
     assert np.abs(np.diff(colours, axis=0)).max() < 8
 

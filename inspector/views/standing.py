@@ -1,0 +1,66 @@
+"""Where a class stands with a detector: its scores, its thresholds now and as calibrated, the detector's scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.domain import Region, ScoreMap, Thresholds
+from inspector.exports import heat as heat_maths
+from inspector.exports.heat import Heat
+
+if TYPE_CHECKING:
+    from inspector.records.project import Project
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """`scores`: of all stored results; `normal`: held-out scores of the normal shots. `current` None: the class has no
+    thresholds with this detector. `low`, `high`: ends of the detector's colour scale, in map values."""
+
+    detector_id: int
+    class_id: int
+    scores: NDArray[np.float64]
+    normal: NDArray[np.float64]
+    current: Thresholds | None
+    calibrated: Thresholds | None
+    low: float
+    high: float
+
+    def heat(self, thresholds: Thresholds | None = None) -> Heat | None:
+        """How maps are drawn with these thresholds (those in force by default)."""
+        chosen = thresholds or self.current
+        return Heat(self.low, self.high, chosen.pixel) if chosen else None
+
+
+def read(project: Project, detector_id: int, class_id: int) -> Standing:
+    """Some milliseconds of queries: for a worker."""
+    from inspector.records import queries
+
+    current = queries.thresholds(project, detector_id)
+    first = queries.calibrated(project, detector_id)
+    low, high = heat_maths.scale(list(first.values()))
+    stored, normal = queries.scores(project, detector_id, class_id)
+    row = current.get(class_id)
+    return Standing(
+        detector_id,
+        class_id,
+        stored,
+        normal,
+        row.thresholds if row else None,
+        first.get(class_id),
+        low,
+        high,
+    )
+
+
+def cut(
+    values: NDArray[np.float32], score: float, class_name: str, thresholds: Thresholds, size: tuple[int, int]
+) -> tuple[Region, ...]:
+    """The regions of a map with other thresholds than the stored ones."""
+    from inspector.verdicts.judge import judge
+
+    return judge(ScoreMap(values, score, class_name), thresholds, size).regions
