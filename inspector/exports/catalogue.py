@@ -1,0 +1,71 @@
+"""What can be exported. Imports no library, so that menus and command lines may list it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from inspector.domain import CancelToken, Progress
+from inspector.errors import ExportError
+from inspector.exports.rows import ExportRow
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`file`: the name it gets in an export folder; a name without a dot is a folder. `where`: module:function."""
+
+    name: str
+    title: str
+    about: str
+    file: str
+    where: str
+
+    @property
+    def is_folder(self) -> bool:
+        return "." not in self.file
+
+
+FORMATS: dict[str, Format] = {
+    f.name: f
+    for f in (
+        Format("csv", "CSV table", "One line a result", "results.csv", "tables:export_csv"),
+        Format("xlsx", "Excel workbook", "Results and regions", "results.xlsx", "tables:export_xlsx"),
+        Format(
+            "jsonl",
+            "JSON lines",
+            "One object a result, with provenance",
+            "results.jsonl",
+            "tables:export_jsonl",
+        ),
+        Format(
+            "report", "Report", "To print or to send, with pictures", "report.html", "report:export_report"
+        ),
+        Format(
+            "overlays", "Overlays", "Images with their heat, as PNG", "overlays", "pictures:export_overlays"
+        ),
+        Format("masks", "Masks", "A tree like MVTec AD, as PNG", "masks", "pictures:export_masks"),
+        Format("maps", "Anomaly maps", "Raw values, as NPY", "maps", "pictures:export_maps"),
+        Format("coco", "COCO", "Boxes and polygons, as JSON", "coco.json", "coco:export_coco"),
+    )
+}
+
+
+def export(
+    name: str,
+    rows: Sequence[ExportRow],
+    target: Path,
+    *,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> list[str]:
+    """Write `rows` in one format to the file or folder `target`.
+
+    Returns a sentence for each result that had to be left out; raises `ExportError` when nothing could be written and
+    `Cancelled`; in both cases what was at `target` before is untouched.
+    """
+    if name not in FORMATS:
+        raise ExportError(f"There is no export format “{name}”.", f"Choose one of: {', '.join(FORMATS)}.")
+    module, function = FORMATS[name].where.split(":")
+    write = getattr(import_module(f"inspector.exports.{module}"), function)
+    return cast(Callable[..., list[str]], write)(rows, target, progress=progress, cancel=cancel)

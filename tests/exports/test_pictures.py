@@ -1,0 +1,223 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.errors import ExportError
+from inspector.exports.coco import export_coco, polygons
+from inspector.exports.files import MANIFEST, safe_name
+from inspector.exports.heat import COLOUR_MAPS, Heat, Mode, ramp, scale
+from inspector.exports.overlay import mask, render_overlay
+from inspector.exports.pictures import export_maps, export_masks, export_overlays
+from inspector.exports.rows import ExportRow, load_map
+from inspector.images.read import read
+
+PART = np.full((60, 80, 3), (90, 120, 60), np.uint8)
+
+
+def ramp_map() -> np.ndarray:
+    return np.tile(np.linspace(0, 1, 40, dtype=np.float32), (30, 1))
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("colour_map", COLOUR_MAPS)
+def test_a_good_part_is_untouched_pixel_for_pixel(mode: Mode, colour_map: str) -> None:
+    quiet = np.full((8, 8), 0.39, np.float32)
+    np.testing.assert_array_equal(render_overlay(PART, quiet, Heat(0.4, 1, 0.4, colour_map, 1, mode)), PART)
+
+
+def test_heat_is_transparent_below_the_threshold_and_the_colour_of_its_value_above() -> None:
+    painted = render_overlay(PART, ramp_map(), Heat(0.5, 1.0, 0.5, opacity=1.0))
+    np.testing.assert_array_equal(painted[:, :39], PART[:, :39])
+    assert np.abs(painted[30, -1].astype(int) - ramp("inferno")[255]).max() <= 2
+    halved = render_overlay(PART, ramp_map(), Heat(0.5, 1.0, 0.5, opacity=0.5))
+    wanted = (painted[30, -1].astype(int) + PART[30, -1]) / 2
+    assert np.abs(halved[30, -1] - wanted).max() <= 2
+
+
+def test_the_same_value_has_the_same_colour_whatever_else_is_in_the_image() -> None:
+    heat = Heat(0.5, 1.0, 0.5)
+    alone, beside = np.full((8, 8), 0.7, np.float32), np.full((8, 8), 0.7, np.float32)
+    beside[:, 6:] = 5.0
+    left = slice(0, 40)
+    np.testing.assert_array_equal(
+        render_overlay(PART, alone, heat)[:, left], render_overlay(PART, beside, heat)[:, left]
+    )
+
+
+def test_mask_mode_covers_what_the_mask_covers_and_contour_only_its_rim() -> None:
+    values = cv2.GaussianBlur(np.pad(np.ones((8, 8), np.float32), 12), (0, 0), 2)
+    big = np.full((320, 320, 3), 100, np.uint8)
+    inside = mask(values, 0.5, (320, 320)) > 0
+    filled = (render_overlay(big, values, Heat(0.5, 1, 0.5, mode=Mode.MASK)) != big).any(-1)
+    np.testing.assert_array_equal(filled, inside)
+    line = (render_overlay(big, values, Heat(0.5, 1, 0.5, mode=Mode.CONTOUR)) != big).any(-1)
+    near = cv2.dilate(inside.astype(np.uint8), np.ones((7, 7))) - cv2.erode(
+        inside.astype(np.uint8), np.ones((7, 7))
+    )
+    assert 0 < line.sum() < inside.sum() / 2
+    assert not (line & (near == 0)).any()
+
+
+def test_the_scale_spans_the_thresholds_of_all_classes(rows: list[ExportRow]) -> None:
+    low, high = scale([rows[0].thresholds, replace(rows[0].thresholds, pixel=0.8)])
+    assert low == 0.5
+    assert high >= 1.6
+    assert scale([]) == (0.0, 1.0)
+
+
+def test_overlays_are_full_resolution_in_folders_of_class_and_verdict(
+    rows: list[ExportRow], tmp_path: Path
+) -> None:
+    assert export_overlays(rows, tmp_path / "o") == []
+    found = sorted(p.relative_to(tmp_path / "o").as_posix() for p in (tmp_path / "o").rglob("*.png"))
+    assert found == [
+        "cloth/ng/Größe 部品_zwei_overlay.png",
+        "cloth/ok/passwd_overlay.png",
+        "washer/ng/=HYPERLINK(_x_)_b__overlay.png",
+        "washer/ng/washer_1_overlay.png",
+        "washer/ok/washer_1_overlay.png",
+    ]
+    good, bad = (
+        read(tmp_path / "o/washer/ok/washer_1_overlay.png"),
+        read(tmp_path / "o/washer/ng/washer_1_overlay.png"),
+    )
+    np.testing.assert_array_equal(good.pixels, read(rows[0].path).pixels)
+    assert (bad.pixels != read(rows[2].path).pixels).any()
+    assert bad.size == (256, 256)
+
+
+def test_masks_are_an_mvtec_tree_by_what_the_person_said(rows: list[ExportRow], tmp_path: Path) -> None:
+    twin = replace(rows[1], name="washer_1.bmp", defect_type="", result_id=9)
+    assert export_masks([*rows, twin], tmp_path / "m") == []
+    root = tmp_path / "m"
+    assert {p.name for p in (root / "cloth/test").iterdir()} == {"good", "scratch"}
+    assert not (root / "cloth/ground_truth/good").exists()
+    images = {p.stem for p in (root / "washer/test/defect").iterdir()}
+    masks = {p.stem for p in (root / "washer/ground_truth/defect").iterdir()}
+    assert images == {"washer_1", "washer_1-2"}
+    assert masks == {f"{stem}_mask" for stem in images}
+    drawn = read(root / "washer/ground_truth/defect/washer_1_mask.png").pixels[..., 0]
+    assert set(np.unique(drawn)) == {0, 255}
+    assert (drawn > 0).sum() == sum(region.area for region in rows[2].regions)
+    assert next((root / "washer/test/good").iterdir()).read_bytes() == rows[0].path.read_bytes()
+
+
+def test_maps_come_back_as_they_were(rows: list[ExportRow], tmp_path: Path) -> None:
+    export_maps(rows, tmp_path / "n")
+    found = sorted((tmp_path / "n").rglob("*.npy"))
+    assert len(found) == 5
+    values = np.load(tmp_path / "n/cloth/passwd.npy", allow_pickle=False)
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, load_map(rows[4]))
+
+
+def test_what_is_missing_is_said_and_the_rest_goes_on(rows: list[ExportRow], tmp_path: Path) -> None:
+    bad = tmp_path / "bad.npy"
+    bad.write_bytes(b"\x93NUMPY\x01\x00garbage")
+    mixed = [
+        replace(rows[0], map_path=tmp_path / "gone.npy"),
+        replace(rows[1], map_path=bad),
+        replace(rows[2], path=tmp_path / "gone.png"),
+        rows[3],
+    ]
+    problems = export_overlays(mixed, tmp_path / "o")
+    assert len(problems) == 3
+    assert "no stored anomaly map" in problems[0]
+    assert "damaged" in problems[1]
+    assert "no longer there" in problems[2]
+    assert len(list((tmp_path / "o").rglob("*.png"))) == 1
+    assert len(export_coco(mixed, tmp_path / "c.json")) == 1
+    assert len(json.loads((tmp_path / "c.json").read_text())["images"]) == 4
+
+
+def test_a_pickled_map_is_never_loaded(rows: list[ExportRow], tmp_path: Path) -> None:
+    np.save(tmp_path / "evil.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(ExportError, match="damaged"):
+        load_map(replace(rows[0], map_path=tmp_path / "evil.npy"))
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(rows: list[ExportRow], tmp_path: Path) -> None:
+    target = tmp_path / "o"
+    export_maps(rows, target)
+    (target / "mine.txt").write_text("keep me")
+    with pytest.raises(ExportError, match="other files"):
+        export_maps(rows, target)
+    assert (target / "mine.txt").read_text() == "keep me"
+    (target / "mine.txt").unlink()
+    export_maps(rows[:1], target)
+    assert len(list(target.rglob("*.npy"))) == 1
+    assert json.loads((target / MANIFEST).read_text())["files"] == ["washer/washer_1.npy"]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(st.characters(), max_size=300))
+def test_a_safe_name_is_one_ordinary_file_name(text: str) -> None:
+    name = safe_name(text)
+    assert name
+    assert 0 < len(name.encode()) <= 101
+    assert not set(name) & set('<>:"/\\|?*\0\n\r\t')
+    assert name not in (".", "..")
+    assert not name.endswith((".", " "))
+    assert name.split(".")[0].casefold() not in {"con", "nul", "prn", "aux", "com1", "lpt9"}
+    assert safe_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["NUL.png", "com1", "a/b", "..", "", "...", "x" * 400, "\ud800", "Ünï\u0301"]
+)
+def test_awkward_names_become_safe(name: str) -> None:
+    made = safe_name(name)
+    assert made.casefold().split(".")[0] not in {"nul", "com1"}
+    assert "/" not in made
+    made.encode()
+
+
+def test_coco_boxes_areas_and_polygons_agree_with_the_masks(rows: list[ExportRow], tmp_path: Path) -> None:
+    assert export_coco(rows, tmp_path / "c.json") == []
+    coco = json.loads((tmp_path / "c.json").read_text("utf-8"))
+    assert [image["id"] for image in coco["images"]] == [1, 2, 3, 4, 5]
+    assert {(c["supercategory"], c["name"]) for c in coco["categories"]} == {
+        ("washer", "washer/scratch"),
+        ("washer", "defect"),
+        ("cloth", "cloth/scratch"),
+    }
+    assert len(coco["annotations"]) == sum(len(rows[i].regions) for i in (1, 2, 3))
+    for annotation in coco["annotations"]:
+        x, y, w, h = annotation["bbox"]
+        points = np.concatenate([np.reshape(p, (-1, 2)) for p in annotation["segmentation"]])
+        assert points.min(0).tolist() == [x, y]
+        assert points.max(0).tolist() == [x + w, y + h]
+        area = sum(polygon_area(p) for p in annotation["segmentation"])
+        assert area == pytest.approx(annotation["area"], rel=0.12, abs=3)
+
+
+def polygon_area(flat: list[float]) -> float:
+    x, y = np.reshape(flat, (-1, 2)).T
+    return abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
+
+
+def test_a_single_pixel_still_has_an_outline() -> None:
+    from inspector.domain import Region
+
+    drawn = np.zeros((9, 9), np.uint8)
+    drawn[4, 5] = 255
+    assert polygon_area(polygons(drawn, Region((5, 4, 1, 1), 1, 1.0))[0]) == 1.0
+
+
+def test_24_megapixels_are_painted_within_a_second_or_two() -> None:
+    import time
+
+    big = np.full((4000, 6000, 3), 90, np.uint8)
+    values = np.zeros((40, 60), np.float32)
+    values[10:14, 10:20] = 0.9
+    start = time.process_time()
+    painted = render_overlay(big, values, Heat(0.5, 1, 0.5))
+    assert time.process_time() - start < 3
+    assert (painted[1200, 1500] != 90).any()
+    assert (painted[3000] == 90).all()
