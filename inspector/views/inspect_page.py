@@ -63,6 +63,7 @@ class InspectPage(QWidget):
         self._moving: Thresholds | None = None
         self._cut_number = 0
         self._follow_job = 0  # the inspect job whose run is to be shown
+        self._wanted: int | None = None  # the result to be chosen once the list is here
         self._waiting: list[Path] = []  # dropped before the detectors were read
 
         self.queue = QueuePanel(context, self.model)
@@ -203,12 +204,10 @@ class InspectPage(QWidget):
             self.accept_paths([Path(name)])
 
     def show_result(self, result_id: int) -> None:
-        """Bring one result to the screen (from the Results page)."""
-        if not self.queue.list.choose(result_id):
-            self.queue.run.setCurrentIndex(0)
-            self.queue.list.result_id = result_id  # found again once the list is here
-            self._ask()
-            self._choose(result_id)
+        """Bring one result to the screen, from whichever run."""
+        self._wanted = result_id
+        if self.queue.run.count() > 1:  # else the runs are still being read
+            self._ids_arrived()
 
     def _job_event(self, event: JobEvent) -> None:
         if isinstance(event, JobItem) and event.result_id is not None:
@@ -346,14 +345,22 @@ class InspectPage(QWidget):
             self.context.runner.read(self, look, self.queue.show_counts, self.context.show_error)
 
     def _ids_arrived(self) -> None:
+        wanted, results = self._wanted, self.queue.list
+        if wanted is not None and self.model.place(wanted) < 0 and self.queue.run_id is not None:
+            self.queue.run.setCurrentIndex(0)  # it is in another run
+            self._ask()
+            return
+        self._wanted = None
         if not len(self.model.ids):
             self._show_none()
-        else:
-            self.centre.setCurrentWidget(self.viewer)
-            if self.queue.list.result_id < 0 or self.model.place(self.queue.list.result_id) < 0:
-                self.queue.list.choose_place(0)
-            elif not self.queue.list.currentIndex().isValid():
-                self.queue.list.choose(self.queue.list.result_id)
+            return
+        self.centre.setCurrentWidget(self.viewer)
+        if wanted is not None and results.choose(wanted):
+            return
+        if results.result_id < 0 or self.model.place(results.result_id) < 0:
+            results.choose_place(0)
+        elif not results.currentIndex().isValid():
+            results.choose(results.result_id)
 
     def _something_changed(self) -> None:
         """Thresholds, reviews or results are others now."""

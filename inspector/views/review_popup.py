@@ -51,7 +51,7 @@ class ReviewPopup(QFrame):
         self.reason.setMaxLength(500)
         self.defect_type = QComboBox()
         self.defect_type.setEditable(True)
-        self.defect_type.setMinimumWidth(180)
+        self.defect_type.setMinimumWidth(240)
         save = QPushButton("Save")
         theme.set_role(save, "primary")
         save.setDefault(True)
