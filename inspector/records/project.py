@@ -100,8 +100,7 @@ class Project:
     def close(self) -> None:
         self._engine.dispose()
         if self._lock is not None and self._lock.is_locked:
-            (self.folder / "lock-owner.json").unlink(missing_ok=True)
-            self._lock.release()
+            _release(self._lock, self.folder)
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -175,8 +174,8 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
                 raise
             return project
         except BaseException:
-            if lock is not None:
-                lock.release()
+            if lock is not None and lock.is_locked:
+                _release(lock, folder)
             raise
 
 
@@ -225,6 +224,11 @@ def _acquire(folder: Path) -> FileLock | None:
         lock.release()
         raise
     return lock
+
+
+def _release(lock: FileLock, folder: Path) -> None:
+    (folder / "lock-owner.json").unlink(missing_ok=True)
+    lock.release()
 
 
 def _owner(path: Path) -> str:
@@ -329,6 +333,7 @@ def _copy_database(source: Path, target: Path) -> None:
             closing(sqlite3.connect(target)) as writer,
         ):
             reader.backup(writer)
+            writer.execute("PRAGMA journal_mode=DELETE")  # one file, without side files
     except sqlite3.OperationalError:  # in a read-only folder SQLite can't make its side files
         for side in ("", "-wal"):
             if Path(f"{source}{side}").exists():

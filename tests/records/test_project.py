@@ -1,0 +1,281 @@
+"""A project as a folder: made, moved, locked, viewed, recovered, migrated."""
+
+import errno
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from inspector.domain import JobKind, JobStatus
+from inspector.errors import ProjectError
+from inspector.records import project as projects
+from inspector.records import queries, schema, write
+from inspector.records.project import Project
+
+Png = Callable[..., bytes]
+V1 = Path(__file__).parent.parent / "data" / "projects" / "v1"
+
+
+def test_a_moved_and_a_copied_project_show_the_same(project: Project, tmp_path: Path, png: Png) -> None:
+    class_id = write.add_class(project, "Cookie")
+    write.add_shots(project, class_id, [("a.png", png())])
+    project.close()
+    shutil.copytree(project.folder, tmp_path / "copy")
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(project.folder, tmp_path / "elsewhere" / "moved 100% ü")
+    for folder in (tmp_path / "copy", tmp_path / "elsewhere" / "moved 100% ü"):
+        with projects.open(folder) as opened:
+            (shot,) = queries.shots(opened)
+            assert opened.name == "Line 4"
+            assert shot.path.read_bytes() == png()
+            assert shot.path.is_relative_to(folder)
+
+
+def test_a_closed_project_is_one_database_file_without_side_files(project: Project) -> None:
+    write.add_class(project, "Cookie")
+    project.close()
+    assert {path.name for path in project.folder.iterdir() if path.is_file()} <= {
+        "project.sqlite",
+        "project.lock",
+    }
+
+
+def test_nothing_in_the_database_names_an_absolute_path(project: Project, taught: object) -> None:
+    project.close()
+    content = (project.folder / "project.sqlite").read_bytes()
+    assert str(project.folder).encode() not in content
+
+
+def test_a_project_is_never_made_over_other_files(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    with pytest.raises(ProjectError, match="not an empty folder"):
+        projects.create(tmp_path / "full", "x")
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.txt"]
+    with pytest.raises(ProjectError, match="name"):
+        projects.create(tmp_path / "new", "  ")
+
+
+def test_a_second_writer_reads_who_has_the_project_open(project: Project) -> None:
+    with pytest.raises(ProjectError, match=rf"already open on .*process {os.getpid()}, since"):
+        projects.open(project.folder)
+
+
+def test_another_process_can_neither_write_nor_disturb(project: Project) -> None:
+    code = (
+        "import sys; from pathlib import Path; from inspector.records import project\n"
+        "try: project.open(Path(sys.argv[1]))\n"
+        "except Exception as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(project.folder)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "already open" in done.stdout
+    write.add_class(project, "Cookie")
+
+
+def test_a_project_that_is_open_elsewhere_can_be_viewed(project: Project) -> None:
+    write.add_class(project, "Cookie")
+    with projects.open(project.folder, read_only=True) as viewed:
+        assert [row.name for row in queries.classes(viewed)] == ["Cookie"]
+        with pytest.raises(ProjectError, match="viewing only"):
+            write.add_class(viewed, "Nut")
+    write.add_class(project, "Bolt")
+
+
+@pytest.fixture
+def protected(png: Png) -> Iterator[Path]:
+    """A folder that this process can't write for the time of the test, also when the tests run as root."""
+    top = Path(tempfile.mkdtemp())
+    top.chmod(0o755)
+    with projects.create(top / "project", "Sealed") as opened:
+        write.add_shots(opened, write.add_class(opened, "Cookie"), [("a.png", png())])
+    for path in (top / "project").rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    (top / "project").chmod(0o555)
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    yield top / "project"
+    if root:
+        os.seteuid(0)
+    for path in (top / "project", *(top / "project").rglob("*")):
+        path.chmod(0o755)
+    shutil.rmtree(top)
+
+
+def test_a_read_only_folder_opens_for_viewing_with_a_note(protected: Path) -> None:
+    with projects.open(protected) as opened:
+        assert opened.read_only
+        assert "viewing only" in opened.note
+        assert [row.shots for row in queries.classes(opened)] == [1]
+        with pytest.raises(ProjectError, match="viewing only"):
+            write.add_class(opened, "Nut")
+
+
+def test_what_is_no_project_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="no project in"):
+        projects.open(tmp_path)
+    (tmp_path / "project.sqlite").write_bytes(b"something else" * 100)
+    with pytest.raises(ProjectError, match="damaged or no project"):
+        projects.open(tmp_path)
+    assert not (tmp_path / "lock-owner.json").exists()
+
+
+def test_a_project_from_a_newer_version_is_refused_and_left_alone(project: Project) -> None:
+    project.close()
+    database = project.folder / "project.sqlite"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = database.read_bytes()
+    with pytest.raises(ProjectError, match="newer version of Inspector"):
+        projects.open(project.folder)
+    with pytest.raises(ProjectError, match="newer version of Inspector"):
+        projects.open(project.folder, read_only=True)
+    assert database.read_bytes() == before
+
+
+def test_the_first_revision_makes_exactly_the_tables_of_the_schema(project: Project) -> None:
+    engine = create_engine(f"sqlite:///{project.folder / 'project.sqlite'}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, schema.Base.metadata) == []
+    engine.dispose()
+
+
+def test_the_newest_revision_is_the_one_the_schema_names() -> None:
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory(str(Path(projects.__file__).parent / "migrations"))
+    assert script.get_current_head() == schema.REVISION == schema.KNOWN_REVISIONS[-1]
+    assert [item.revision for item in script.walk_revisions()][::-1] == list(schema.KNOWN_REVISIONS)
+
+
+def test_an_older_project_is_copied_then_migrated(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    write.add_class(project, "Cookie")
+    project.close()
+    database = project.folder / "project.sqlite"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    monkeypatch.setattr(projects, "KNOWN_REVISIONS", ("0000", "0001"))
+
+    def to_0001(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE alembic_version SET version_num = '0001'")
+
+    monkeypatch.setattr(projects, "_migrate", to_0001)
+    with projects.open(project.folder) as opened:
+        assert [row.name for row in queries.classes(opened)] == ["Cookie"]
+        (backup,) = (project.folder / "backups").iterdir()
+        assert backup.name in opened.note
+    with closing(sqlite3.connect(backup)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0000",)
+
+
+def test_a_migration_that_fails_leaves_the_project_as_it_was(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write.add_class(project, "Cookie")
+    project.close()
+    database = project.folder / "project.sqlite"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    before = database.read_bytes()
+    monkeypatch.setattr(projects, "KNOWN_REVISIONS", ("0000", "0001"))
+
+    def fail(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("DROP TABLE shots")
+
+    monkeypatch.setattr(projects, "_migrate", fail)
+    with pytest.raises(ProjectError, match="left as it was"):
+        projects.open(project.folder)
+    assert database.read_bytes() == before
+    assert not list(project.folder.glob("*.new*"))
+
+
+def test_jobs_left_running_by_a_crash_are_aborted_at_the_next_opening(project: Project) -> None:
+    running = write.start_job(project, JobKind.INSPECT, "Inspect", 10)
+    done = write.start_job(project, JobKind.TEACH, "Teach")
+    write.end_job(project, done, JobStatus.DONE, "Taught.")
+    half = write.staging(project)
+    (project.folder / "detectors" / "77").mkdir()
+    project.close()
+    with projects.open(project.folder) as opened:
+        states = {row.id: row.status for row in queries.jobs(opened)}
+        assert states == {running: JobStatus.ABORTED, done: JobStatus.DONE}
+        assert queries.jobs(opened)[1].ended is not None
+    assert not half.exists()
+    assert not (project.folder / "detectors" / "77").exists()
+
+
+def test_a_full_disk_is_a_sentence_and_changes_nothing(project: Project) -> None:
+    class_id = write.add_class(project, "Cookie")
+    with project._engine.connect() as connection:  # SQLite's own answer to a full disk
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    def fill() -> None:
+        for number in range(5000):
+            write.rename_class(project, class_id, "n" * 90 + str(number))
+            write.add_class(project, "m" * 90 + str(number))
+
+    with pytest.raises(ProjectError, match="full") as caught:
+        fill()
+    assert "Free some space" in caught.value.hint
+    names = {row.name for row in queries.classes(project)}
+    assert len(names) >= 1
+    with closing(sqlite3.connect(project.folder / "project.sqlite")) as connection:
+        assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+
+
+def test_an_image_that_no_longer_fits_on_the_disk_leaves_no_shot(
+    project: Project, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class_id = write.add_class(project, "Cookie")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ProjectError, match="full"):
+        write.add_shots(project, class_id, [("a.png", png())])
+    assert queries.shots(project) == []
+    assert [path for path in (project.folder / "images").rglob("*") if path.is_file()] == []
+
+
+def test_names_that_leave_the_folder_are_refused(project: Project) -> None:
+    for name in ("../x", "/etc/passwd", "a/../../x", "C:\\x", "c:x"):
+        with pytest.raises(ProjectError, match="outside its folder"):
+            project.path(name)
+
+
+def test_a_real_project_of_the_first_revision_opens(tmp_path: Path) -> None:
+    shutil.copytree(V1, tmp_path / "v1")
+    expected = json.loads((V1 / "expected.json").read_text("utf-8"))
+    with projects.open(tmp_path / "v1") as opened:
+        assert opened.name == expected["name"]
+        assert {row.name: row.state for row in queries.classes(opened)} == expected["classes"]
+        assert not any(row.missing for row in queries.shots(opened))
+        (detector,) = queries.detectors(opened)
+        assert detector.problem == ""
+        rows = queries.results(opened, queries.result_ids(opened))
+        assert {row.name: row.verdict for row in rows} == expected["verdicts"]
+        assert any(row.error for row in rows)
+        reviews = [review for row in rows for review in queries.reviews(opened, row.id)]
+        assert [review.who for review in reviews] == expected["reviewers"]
