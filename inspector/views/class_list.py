@@ -174,3 +174,4 @@ class ClassView(QListView):
             QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed
         )
         self.setAccessibleName("Classes")
+        theme.set_role(self, "panel")

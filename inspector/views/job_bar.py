@@ -7,7 +7,7 @@ import time
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
 
-from inspector.domain import JobEnded, JobEvent, JobProgress, JobStarted
+from inspector.domain import JobEnded, JobEvent, JobKind, JobProgress, JobStarted
 from inspector.views import icons, theme
 from inspector.views.context import WindowContext
 
@@ -34,6 +34,7 @@ class JobBar(QStatusBar):
         self.setSizeGripEnabled(False)
         self._context = context
         self._begun = 0.0
+        self._counts = False  # the units are things to count, not per cent
         self.about = QLabel(self)
         theme.set_role(self.about, "small")
         self.about.setContentsMargins(8, 0, 0, 0)
@@ -88,6 +89,7 @@ class JobBar(QStatusBar):
     def _take(self, event: JobEvent) -> None:
         if isinstance(event, JobStarted):
             self._begin(event.title)
+            self._counts = event.kind in (JobKind.INSPECT, JobKind.EXPORT, JobKind.EVALUATE)
         elif isinstance(event, JobProgress):
             self._progress(event)
         elif isinstance(event, JobEnded) and self._context.runner.waiting:
@@ -99,9 +101,9 @@ class JobBar(QStatusBar):
         self.bar.setRange(0, 1000)
         self.bar.setValue(round(share * 1000))
         words = [f"{share:.0%}".replace("%", " %")]
-        if event.total > 1:
+        if self._counts:
             words.append(f"{event.done:.0f}/{event.total:.0f}")
-        if event.rate is not None and event.total > 1:
+        if event.rate is not None and self._counts:
             words.append(rate_text(event.rate))
         left = event.seconds_left
         elapsed = time.monotonic() - self._begun

@@ -45,6 +45,7 @@ class _Worker(QThread):
 
     emitted = Signal(object, object)  # job, event
     turn = Signal(object)  # the job that begins, None when idle again
+    device = Signal(str)  # what the backbone runs on, once it is loaded
 
     def __init__(self, make_engine: Callable[[], Engine], parent: QObject) -> None:
         super().__init__(parent)
@@ -80,6 +81,8 @@ class _Worker(QThread):
                 job = self._jobs.popleft()
             self.turn.emit(job)
             self._do(job)
+            if self._engine is not None and self._engine.loaded is not None:
+                self.device.emit(self._engine.loaded.device_note)
             self.turn.emit(None)
         self._engine = None  # freed on the thread that made it
 
@@ -198,6 +201,7 @@ class JobRunner(QObject):
     job_event = Signal(object)  # inspector.domain.JobEvent; each job ends with exactly one JobEnded
     ended = Signal(object, object)  # the Job that `start` returned, its JobEnded
     busy_changed = Signal(bool)
+    device_changed = Signal(str)  # where the backbone runs, as people read it
     stopped = Signal()  # the engine's thread has left after `stop`
 
     def __init__(
@@ -210,7 +214,9 @@ class JobRunner(QObject):
         self._worker = _Worker(make_engine, self)
         self._worker.emitted.connect(self._forward, Qt.ConnectionType.QueuedConnection)
         self._worker.turn.connect(self._turned, Qt.ConnectionType.QueuedConnection)
+        self._worker.device.connect(self._device, Qt.ConnectionType.QueuedConnection)
         self._worker.finished.connect(self.stopped)
+        self.device_note = ""
 
     @property
     def busy(self) -> bool:
@@ -290,6 +296,11 @@ class JobRunner(QObject):
             return True
         self._worker.leave()
         return self._worker.wait(int(seconds * 1000))
+
+    def _device(self, note: str) -> None:
+        if note != self.device_note:
+            self.device_note = note
+            self.device_changed.emit(note)
 
     def _forward(self, job: Job, event: JobEvent) -> None:
         self.job_event.emit(event)

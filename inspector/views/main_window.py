@@ -130,11 +130,13 @@ class MainWindow(QMainWindow):
         context.detectors_changed.connect(self._describe)
         context.settings_changed.connect(self._settings_changed)
         context.job_event.connect(self._job_event)
+        context.runner.device_changed.connect(lambda _note: self._describe())
         context.runner.stopped.connect(self._stopped)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme_changed)
         self._project_changed()
         self.show_page("start")
         self._restore()
+        start.setFocus()
 
     # pages
 
@@ -335,8 +337,9 @@ class MainWindow(QMainWindow):
 
         def said(method: str) -> None:
             settings = self.context.settings
-            device = {"auto": "Automatic device", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
-            parts = (device.get(settings.device, settings.device), settings.weights, method)
+            asked = {"auto": "Automatic device", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
+            device = self.context.runner.device_note or asked.get(settings.device, settings.device)
+            parts = (device, settings.weights, method)
             self.job_bar.about.setText(" · ".join(part for part in parts if part))
 
         said("")

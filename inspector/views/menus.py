@@ -171,7 +171,7 @@ class KeysDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("All keys")
-        self.resize(480, 600)
+        self.resize(480, 680)
         inside = QWidget()
         grid = QGridLayout(inside)
         grid.setContentsMargins(8, 8, 8, 8)

@@ -618,10 +618,12 @@ def summary(done: Sequence[AddedShot]) -> str:
         parts.append(
             f"“{known[0].name}” was there already" if len(known) == 1 else f"{len(known)} were there already"
         )
+    if not done:
+        return "No images found there."
+    if not parts:
+        return ""  # the banner says what could not be read
     if counts["failed"]:
         parts.append(f"{len(counts['failed'])} could not be read")
-    if not parts:
-        return "No images found there." if not done else ""
     return "; ".join(parts) + "."
 
 

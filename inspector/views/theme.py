@@ -203,6 +203,7 @@ def _style_sheet(t: Tokens) -> str:
     QFrame[role="panel"], QWidget[role="panel"] {{ background: {t.window}; }}
     QWidget[role="surround"], QFrame[role="surround"] {{ background: {t.surround}; }}
     QListView[role="shots"] {{ background: {t.surround}; }}
+    QListView[role="panel"] {{ background: {t.window}; }}
     QFrame[role="card"] {{ background: {t.base}; border: 1px solid {t.line}; border-radius: 8px; }}
     QFrame[role="clickable"] {{ background: {t.raised if t.dark else t.base}; border: 1px solid {t.line};
         border-radius: 8px; }}
@@ -240,13 +241,10 @@ def _style_sheet(t: Tokens) -> str:
     QToolButton[role="tab"]:focus {{ color: {t.text}; background: {t.hover}; }}
     QToolButton[role="tab"]:disabled {{ color: {t.faint}; }}
 
-    QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox, QPlainTextEdit {{ background: {t.base}; color: {t.text};
+    QLineEdit, QPlainTextEdit {{ background: {t.base}; color: {t.text};
         border: 1px solid {t.line}; border-radius: 6px; padding: 5px 8px; selection-background-color: {ACCENT}; }}
-    QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus
-        {{ border-color: {ACCENT}; }}
-    QComboBox::drop-down {{ border: none; width: 20px; }}
-    QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.line}; outline: none;
-        selection-background-color: {ACCENT}; }}
+    QLineEdit:focus, QPlainTextEdit:focus {{ border-color: {ACCENT}; }}
+    QComboBox, QSpinBox, QDoubleSpinBox {{ min-height: 26px; }}
     QAbstractItemView {{ outline: none; }}
     QHeaderView::section {{ background: {t.window}; color: {t.quiet}; border: none;
         border-bottom: 1px solid {t.line}; padding: 6px 8px; font-weight: 600; }}

@@ -1,0 +1,238 @@
+"""Take pictures of every page and state from the real window: `python packaging/screenshots.py DIR [--only NAME …]`.
+
+Builds one demo project with the real engine, then drives the window at 1280×800 and 1920×1080 in both themes. Needs no
+display. A scene is a function of `Stage` named `scene_…`; add yours here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+SIZES = ((1280, 800), (1920, 1080))
+THEMES = ("dark", "light")
+
+
+class Stage:
+    """A window in one theme and size, and what a scene needs to drive it."""
+
+    def __init__(self, theme: str, size: tuple[int, int], work: Path, demo: Path, parts: Path) -> None:
+        from inspector.settings import Settings
+        from inspector.views import app
+
+        self.application = app.application()
+        self.work, self.demo, self.parts = work, demo, parts
+        self.window = app.build(
+            Settings(theme=theme, recent_projects=(str(demo), str(work / "Gearbox line 3")))
+        )
+        self.window.resize(*size)
+        self.window.show()
+        self.settle()
+
+    def wait(self, condition: Callable[[], Any], seconds: float = 120) -> None:
+        from PySide6.QtCore import QEventLoop
+
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError("a scene waited in vain")
+            self.application.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+
+    def settle(self, seconds: float = 0.6) -> None:
+        begun = time.monotonic()
+        self.wait(lambda: time.monotonic() - begun > seconds)
+
+    def open_demo(self, page: str) -> Any:
+        project = self.window.context.project
+        if project is None or project.folder != self.demo:
+            self.window.open_project(self.demo, page)
+            self.wait(
+                lambda: self.window.context.project is not None and self.window.context.project is not project
+            )
+        self.window.show_page(page)
+        self.settle(1.0)
+        return self.window.page
+
+    def new_project(self) -> Any:
+        folder = self.work / f"new-{time.monotonic_ns()}" / "Gearbox line 3"
+        before = self.window.context.project
+        self.window.create_project(folder, "Gearbox line 3")
+        self.wait(lambda: self.window.context.project is not before)
+        self.settle()
+        return self.window.page
+
+    def calm(self) -> None:
+        """No toast or banner of the scene before."""
+        self.window.toast.hide()
+        self.window.banner.hide()
+
+
+def scene_start(stage: Stage) -> None:
+    stage.window.show_page("start")
+
+
+def scene_start_new(stage: Stage) -> None:
+    stage.window.show_page("start")
+    stage.window.start.show_new()
+    stage.window.start.form.name.setText("Gearbox line 3")
+
+
+def scene_teach_empty(stage: Stage) -> None:
+    stage.new_project()
+
+
+def scene_teach_no_shots(stage: Stage) -> None:
+    page = stage.new_project()
+    page.add_class("gear wheel")
+    stage.wait(lambda: page.chosen_class is not None)
+
+
+def scene_teach_classes(stage: Stage) -> None:
+    page = stage.new_project()
+    for number, product in enumerate(sorted(path for path in stage.parts.iterdir() if path.is_dir())):
+        shots = sorted((product / "train" / "good").iterdir())[: 4 - number]
+        page.add_class(product.name, lambda class_id, shots=shots: page._add(class_id, shots))
+        stage.settle(2)
+    page.grid.setCurrentIndex(page.shots.index(0))
+
+
+def scene_teach_taught(stage: Stage) -> None:
+    stage.open_demo("teach")
+
+
+def scene_teach_running(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    page.teach()
+    stage.wait(lambda: page.panel.progress.bar.maximum() > 0 and page.panel.progress.bar.value() >= 100)
+
+
+def after_teach_running(stage: Stage) -> None:
+    stage.window.context.runner.cancel()
+    stage.wait(lambda: not stage.window.context.runner.busy)
+
+
+def scene_teach_error(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    broken = stage.work / "scan 12.png"
+    broken.write_bytes(b"not a picture at all")
+    page.accept_paths([broken])
+    stage.wait(stage.window.banner.isVisible)
+
+
+def scene_weights(stage: Stage) -> None:
+    stage.window.show_page("weights")
+
+
+def scene_preferences(stage: Stage) -> None:
+    stage.window.show_page("preferences")
+
+
+def scene_drop(stage: Stage) -> None:
+    stage.open_demo("teach")
+    stage.window.drop_sign.say(stage.window.page.drop_text)
+
+
+def after_drop(stage: Stage) -> None:
+    stage.window.drop_sign.hide()
+
+
+def scene_keys(stage: Stage) -> None:
+    stage.window.menus.show_keys()
+
+
+def after_keys(stage: Stage) -> None:
+    stage.application.activeModalWidget().reject()
+
+
+def scene_about(stage: Stage) -> None:
+    stage.window.menus.show_about()
+
+
+after_about = after_keys
+
+
+def scene_inspect(stage: Stage) -> None:
+    stage.open_demo("inspect")
+
+
+def scene_results(stage: Stage) -> None:
+    stage.open_demo("results")
+
+
+SCENES: dict[str, Callable[[Stage], None]] = {
+    name.removeprefix("scene_"): value for name, value in list(globals().items()) if name.startswith("scene_")
+}
+
+
+def build_demo(folder: Path) -> None:
+    from inspector.domain import CancelToken, JobEnded, JobEvent, JobStatus
+    from inspector.jobs.demo import make_demo_project
+    from inspector.jobs.engine import Engine
+
+    ended: list[JobEnded] = []
+
+    def emit(event: JobEvent) -> None:
+        if isinstance(event, JobEnded):
+            ended.append(event)
+
+    make_demo_project(folder, Engine(), emit=emit, cancel=CancelToken())
+    if ended[-1].status is not JobStatus.DONE:
+        raise SystemExit(f"The demo could not be built: {ended[-1].message}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--only", nargs="*", default=[], help="scenes to take")
+    parser.add_argument("--theme", choices=THEMES, help="one theme only")
+    parser.add_argument("--size", choices=[f"{w}x{h}" for w, h in SIZES], help="one size only")
+    parser.add_argument("--demo", type=Path, help="keep or reuse the demo project in this folder")
+    chosen = parser.parse_args()
+    chosen.target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["INSPECTOR_HOME"] = home
+        work = Path(home, "work")
+        work.mkdir()
+        demo = (chosen.demo or work / "Demo").absolute()
+        if not (demo / "project.sqlite").exists():
+            build_demo(demo)
+        from inspector.images import demo_parts
+
+        parts = work / "parts"
+        demo_parts.write_demo(parts)
+        for theme in [chosen.theme] if chosen.theme else THEMES:
+            for size in SIZES:
+                if chosen.size in (None, f"{size[0]}x{size[1]}"):
+                    take(chosen.target, chosen.only, Stage(theme, size, work, demo, parts), theme, size)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def take(target: Path, only: list[str], stage: Stage, theme: str, size: tuple[int, int]) -> None:
+    for name, scene in SCENES.items():
+        if only and name not in only:
+            continue
+        stage.calm()
+        scene(stage)
+        stage.settle()
+        shown = stage.application.activeModalWidget() or stage.window
+        file = target / f"{name}-{theme}-{size[0]}x{size[1]}.png"
+        shown.grab().save(str(file))
+        print(file, flush=True)
+        after = globals().get(f"after_{name}")
+        if after is not None:
+            after(stage)
+    stage.window.close()
+    stage.wait(lambda: not stage.window.isVisible())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
