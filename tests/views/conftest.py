@@ -1,6 +1,8 @@
 """The real window over real projects, offscreen."""
 
+import io
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,15 @@ import PIL.Image
 import pytest
 from pytestqt.qtbot import QtBot
 
+from inspector.domain import Region, Thresholds
+from inspector.images import read
+from inspector.records import project as projects
+from inspector.records import queries, write
+from inspector.records.project import Project
 from inspector.settings import Settings
-from inspector.views import app
+from inspector.views import app, theme
+from inspector.views.context import WindowContext
+from inspector.views.job_runner import JobRunner
 from inspector.views.main_window import MainWindow
 
 
@@ -59,3 +68,95 @@ def idle(qtbot: QtBot, window: MainWindow) -> Callable[..., Any]:
             qtbot.wait(5)
 
     return wait
+
+
+# pages on their own, over a project with results
+
+THRESHOLDS = Thresholds(0.4, 0.6, 0.4, {"method": "leave-one-out"})
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Scores of the results: 0.2 (OK), 0.5 (review), 0.8 (NG), then a file that failed."""
+
+    project: Project
+    class_id: int
+    detector_id: int
+    run_id: int
+    ids: tuple[int, ...]
+    thresholds: Thresholds = THRESHOLDS
+
+    def add(self, name: str, score: float, seed: int) -> int:
+        return _add_result(self.project, self.run_id, self.class_id, name, score, seed)
+
+
+@pytest.fixture
+def context(qapp: object) -> Iterator[WindowContext]:
+    theme.apply("dark")
+    made = WindowContext(JobRunner(), Settings(theme="dark", reviewer="Ada"))
+    yield made
+    assert made.runner.close(20)
+    made.deleteLater()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with projects.create(tmp_path / "project", "Line 4") as opened:
+        yield opened
+
+
+@pytest.fixture
+def stock(project: Project) -> Stock:
+    class_id = write.add_class(project, "washer")
+    write.add_shots(project, class_id, [(f"shot {n}.png", _png(100 + n)) for n in range(3)])
+    folder = write.staging(project)
+    for name in ("detector.json", "detector.safetensors"):
+        (folder / name).write_bytes(b"{}")
+    detector_id = write.add_detector(
+        project,
+        folder,
+        title="PatchCore, washer",
+        method="patchcore",
+        backbone={"key": "k", "weights": "inspector-tiny"},
+        settings={},
+        false_alarm_rate=0.05,
+        shot_ids=[row.id for row in queries.shots(project, class_id)],
+        held_out={class_id: [0.15, 0.2, 0.3]},
+        thresholds={class_id: THRESHOLDS},
+    )
+    run_id = write.start_run(project, detector_id, "Monday", class_id=class_id)
+    ids = [
+        _add_result(project, run_id, class_id, f"part {number}.png", score, number)
+        for number, score in enumerate((0.2, 0.5, 0.8))
+    ]
+    failed = write.NewResult("broken.png", error="“broken.png” is truncated.", hint="Copy it again.")
+    ids += write.record_results(project, run_id, [failed])
+    return Stock(project, class_id, detector_id, run_id, tuple(ids))
+
+
+def _png(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(90, 160, (64, 96, 3), np.uint8)
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "png")
+    return file.getvalue()
+
+
+def _add_result(project: Project, run_id: int, class_id: int, name: str, score: float, seed: int) -> int:
+    """An inspected image whose map has one spot as hot as its score."""
+    data = _png(seed)
+    values = np.full((16, 24), 0.1, np.float32)
+    values[4:8, 6:12] = score
+    regions = [Region((24, 16, 24, 16), 384, score)] if score >= THRESHOLDS.pixel else []
+    detector_id = next(row.detector_id for row in queries.runs(project) if row.id == run_id)
+    item = write.NewResult(
+        name,
+        write.ImageFacts.of(read.decode(data, name), data),
+        data,
+        class_id,
+        0.9,
+        score,
+        values,
+        regions,
+        queries.thresholds(project, detector_id)[class_id].id,
+    )
+    return write.record_results(project, run_id, [item])[0]
