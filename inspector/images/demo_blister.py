@@ -103,14 +103,14 @@ def draw(c: Canvas) -> tuple[F, F]:
         angle = marks.rng.uniform(0, np.pi)
         length = marks.rng.uniform(110, 180)
         start = (spot[0] - np.cos(angle) * length / 2, spot[1] - np.sin(angle) * length / 2)
-        lines = [stroke(c, wander(marks, start, angle, length, 0.25), marks.rng.uniform(2.2, 3.2))]
+        lines = [stroke(c, wander(marks, start, angle, length, 0.25), marks.rng.uniform(2.8, 3.8))]
         lines += [
-            stroke(c, wander(marks, (start[0] + k, start[1] + 3 * k), angle, length * 0.6, 0.2), 1.2)
-            for k in (2, 4)
+            stroke(c, wander(marks, (start[0] + k, start[1] + 3 * k), angle, length * 0.7, 0.2), 1.8)
+            for k in (3, 6)
         ]
-        line = np.maximum(lines[0], 0.6 * np.maximum(lines[1], lines[2])) * pack
-        dome_height -= 2.2 * blur(line, 0.8, c)
-        scene = over(scene, scene * 0.42 + 0.03, line * 0.85)
+        line = np.maximum(lines[0], 0.75 * np.maximum(lines[1], lines[2])) * pack
+        dome_height -= 4.0 * blur(line, 1.0, c)
+        scene = over(scene, scene * 0.34 + 0.03, line * 0.9)
         mark = np.maximum(line > 0.25, blur(line, 0.8, c) > 0.2).astype(np.float32) * pack
 
     scene = _dome(c, scene, p, q, reach, dome_height, key)
