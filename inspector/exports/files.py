@@ -5,8 +5,8 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import unicodedata
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,13 +47,11 @@ def writing(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a folder")
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".export-", suffix=target.suffix)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = _beside(target)
+        temporary.touch(exist_ok=False)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     except OSError as error:
         raise explain(error, target) from error
@@ -72,16 +70,20 @@ def folder(target: Path, kind: str) -> Iterator["Folder"]:
     try:
         _check_free(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".export-"))
+        temporary = _beside(target)
+        temporary.mkdir()
         made = Folder(temporary)
         yield made
         manifest = {"made_by": "Inspector", "export": kind, "files": sorted(made.files)}
         write_atomic(temporary / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
-        temporary.chmod(0o777 & ~_umask())
         if target.exists():
-            old = Path(tempfile.mkdtemp(dir=target.parent, prefix=".replaced-"))
-            target.replace(old / "old")
-            temporary.replace(target)
+            old = _beside(target)
+            target.replace(old)
+            try:
+                temporary.replace(target)
+            except OSError:
+                old.replace(target)
+                raise
             shutil.rmtree(old, ignore_errors=True)
         else:
             temporary.replace(target)
@@ -161,7 +163,6 @@ def _check_free(target: Path) -> None:
         )
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _beside(target: Path) -> Path:
+    """A free hidden name in the same folder; unlike `tempfile`'s, what it names gets the usual permissions."""
+    return target.with_name(f".export-{uuid.uuid4().hex}{target.suffix}")
