@@ -23,7 +23,7 @@ from inspector.features import device as devices
 from inspector.features import inspector_tiny
 from inspector.features.download import sha256_of
 from inspector.features.text import TextTower
-from inspector.features.towers import tower_of
+from inspector.features.towers import speed_up, tower_of
 from inspector.features.weights import (
     SUFFIXES,
     Weights,
@@ -406,6 +406,7 @@ def load(
 
     model, embedded_sha256 = _build(entry, file, image_size)
     sha256 = sha256 or embedded_sha256
+    speed_up(model)
     return from_model(
         model, entry.architecture, entry.tag, sha256, device=device, dtype=dtype, load_text=load_text
     )

@@ -14,6 +14,7 @@ from open_clip.transformer import VisionTransformer
 from timm.models.fastvit import FastVit
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from inspector.errors import WeightsError
 
@@ -63,6 +64,36 @@ def tower_of(visual: nn.Module) -> Tower:
         f"Image towers of the kind {kind} can't be used, because they give no patch tokens in one pass.",
         "Choose a ViT, SigLIP or MobileCLIP model.",
     )
+
+
+def speed_up(model: nn.Module) -> None:
+    """Fold the frozen batch norms of a hybrid's convolutional stem into its convolutions, and lay them out channels
+    last: the same figures up to rounding, half the time on a CPU."""
+    embed = getattr(getattr(model.visual, "trunk", None), "patch_embed", None)
+    if isinstance(embed, nn.Module) and hasattr(embed, "stages"):
+        _fold_batch_norms(embed)
+        embed.to(memory_format=torch.channels_last)
+
+
+def _fold_batch_norms(module: nn.Module) -> None:
+    """timm registers a convolution and its norm (with the activation inside) one after the other, as they run."""
+    before: nn.Module | None = None
+    for name, child in list(module.named_children()):
+        if isinstance(before, nn.Conv2d) and isinstance(child, nn.BatchNorm2d):
+            before.weight, before.bias = fuse_conv_bn_weights(
+                before.weight,
+                before.bias,
+                child.running_mean,  # type: ignore[arg-type]
+                child.running_var,  # type: ignore[arg-type]
+                child.eps,
+                child.weight,
+                child.bias,
+            )
+            setattr(module, name, getattr(child, "act", nn.Identity()))
+        else:
+            _fold_batch_norms(child)
+        if not isinstance(child, nn.Identity):
+            before = child
 
 
 def _vv_attention(v: Tensor, heads: int) -> Tensor:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from inspector.errors import WeightsError
 from inspector.features.backbone import Backbone, from_model
+from inspector.features.towers import speed_up
 
 Build = Callable[[str], nn.Module]
 KINDS = ("clip", "quick", "custom", "avg", "siglip", "fastvit", "hybrid")
@@ -184,6 +185,26 @@ def test_shallow_taps_run_no_deeper_block(build: Build) -> None:
     assert torch.equal(middle.taps["block2"], full.taps["block2"])
     for hook in hooks:
         hook.remove()
+
+
+def test_folding_the_stems_norms_into_its_convolutions_changes_no_figure(build: Build) -> None:
+    model = build("hybrid")
+    for norm in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):  # as if trained
+        nn.init.uniform_(norm.running_mean, -0.5, 0.5)
+        nn.init.uniform_(norm.running_var, 0.5, 2)
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.uniform_(norm.bias, -0.5, 0.5)
+    backbone = from_model(model, "hybrid")
+    x = pixels(backbone, 1)
+    before = backbone(x, taps=("stem8", "stem16"))
+    speed_up(model)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in model.visual.modules())
+    after = backbone(x, taps=("stem8", "stem16"))
+    assert before.taps["stem8"].std() > 0.05
+    for name in ("stem8", "stem16"):
+        assert torch.allclose(before.taps[name], after.taps[name], rtol=1e-3, atol=1e-4)
+    assert torch.allclose(before.cls, after.cls, rtol=1e-3, atol=1e-4)
+    assert not any(weight.requires_grad for weight in model.visual.parameters())
 
 
 def test_windows_give_the_class_token_of_their_patches_alone(build: Build) -> None:
