@@ -1,0 +1,253 @@
+"""Patch memory: the patches of the normal shots per class, and how far an image's patches lie from them.
+
+PatchCore (Roth et al., CVPR 2022) on any backbone tap: 3×3 neighbourhoods, whole memory (few shots need no coreset).
+Patches have unit length and the distance is half the chord, √((1 - cos) / 2): contrast and exposure matter less, and
+maps lie in 0–1 on one scale for all images, classes and taps.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inspector.errors import DetectorError
+from inspector.features.backbone import Features
+
+CHUNK = 1 << 22
+"""Similarities computed at a time (16 MB)."""
+SHORTLIST = 8
+"""With more classes than this, only the globally most similar ones are compared patch by patch."""
+DOUBT = 0.1
+"""A class that lies this share farther away than the nearest is e times less likely."""
+
+
+class MemoryBank:
+    """The patches of every class, tap and shot, of unit length.
+
+    `map_size`: side of the maps. `neighbourhood`: odd side of the square of patches that are averaged.
+    `sigma`: Gaussian smoothing in cells of a 60×60 map, whatever the map's size.
+    """
+
+    def __init__(self, map_size: int = 60, neighbourhood: int = 3, sigma: float = 1.0) -> None:
+        if neighbourhood < 1 or neighbourhood % 2 == 0:
+            raise ValueError("neighbourhood must be odd and at least 1")
+        if sigma < 0:
+            raise ValueError("sigma can't be negative")
+        self.map_size, self.neighbourhood, self.sigma = map_size, neighbourhood, sigma
+        self._shots: dict[str, list[dict[str, Tensor]]] = {}  # class → shots → tap → what is kept of it
+        self._joined: dict[tuple[str, str], Tensor] = {}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self._shots)
+
+    def count(self, class_name: str) -> int:
+        """How many shots the class has."""
+        return len(self._shots.get(class_name, ()))
+
+    def add(self, class_name: str, features: Features) -> None:
+        """Remember every image in `features` as a further normal shot of the class."""
+        patches = self.patches(features)
+        kept = {tap: self.keep(values) for tap, values in patches.items()}
+        batch = next(iter(kept.values())).shape[0]
+        shots = self._shots.setdefault(class_name, [])
+        shots += [{tap: values[index].clone() for tap, values in kept.items()} for index in range(batch)]
+        self._joined = {key: value for key, value in self._joined.items() if key[0] != class_name}
+
+    def forget(self, class_name: str) -> None:
+        self._shots.pop(class_name, None)
+        self._joined = {key: value for key, value in self._joined.items() if key[0] != class_name}
+
+    def patches(self, features: Features) -> dict[str, Tensor]:
+        """Every tap of `features` averaged over its neighbourhood, [B, N, d] float32 of unit length."""
+        return {
+            tap: self._normalised(values, features.grids[tap])
+            for tap, values in sorted(features.taps.items())
+        }
+
+    def maps(
+        self,
+        features: Features,
+        class_names: Sequence[str],
+        without: Sequence[int | None] | None = None,
+    ) -> Tensor:
+        """Anomaly maps [B, map_size, map_size] float32, in 0–1.
+
+        `without[b]`: the shot of its class that image b must not be compared with.
+        Raises DetectorError for an unknown class, or when nothing is left to compare with.
+        """
+        without = without or [None] * len(class_names)
+        patches = self.patches(features)
+        result: Tensor | None = None
+        for tap, values in patches.items():
+            distance = self._distances(tap, values, class_names, without)
+            grid = features.grids[tap]
+            if self.neighbourhood > 1:
+                distance = distance * _coverage(grid, self.neighbourhood).to(distance.device)
+            rows, columns = (_spread(side, self.map_size, self.sigma).to(distance.device) for side in grid)
+            smooth = rows @ distance.unflatten(1, grid) @ columns.T
+            result = smooth if result is None else result + smooth
+        if result is None:
+            raise ValueError("the features hold no taps")
+        return result / len(patches)
+
+    def find(self, features: Features) -> tuple[list[str], list[float]]:
+        """(the class each image most resembles, how sure that is in 0–1), by the coarsest tap.
+
+        Most patches of a defective part are still normal, so the median patch decides.
+        """
+        if len(self._shots) == 1:
+            return [self.classes[0]] * len(self._any(features)), [1.0] * len(self._any(features))
+        tap = min(features.taps, key=lambda name: features.taps[name].shape[1])
+        values = self._normalised(features.taps[tap], features.grids[tap])
+        candidates = self._candidates(tap, values)
+        distance = torch.full((len(values), len(self.classes)), torch.inf)
+        for number, name in enumerate(self.classes):
+            rows = candidates[:, number].nonzero().flatten()
+            if len(rows):
+                found = self.distance(values[rows.to(values.device)], self._joint(name, tap))
+                distance[rows, number] = found.median(dim=1).values.cpu()
+        nearest = distance.amin(dim=1, keepdim=True).clamp_min(1e-6)
+        sure, best = torch.softmax(-distance / (DOUBT * nearest), dim=1).max(dim=1)
+        return [self.classes[index] for index in best.tolist()], sure.tolist()
+
+    # What a patch memory keeps and compares; a subspace keeps and compares something else.
+
+    def keep(self, patches: Tensor) -> Tensor:
+        """[B, N, d] → what is kept of each shot, [B, …]."""
+        return patches
+
+    def join(self, kept: Sequence[Tensor]) -> Tensor:
+        """What is kept of some shots → what `distance` compares with."""
+        return torch.cat(list(kept))
+
+    def distance(self, patches: Tensor, joined: Tensor) -> Tensor:
+        """[B, N, d] → [B, N] in 0–1: half the distance to the nearest remembered patch."""
+        flat = patches.flatten(0, 1)
+        step = max(1, CHUNK // max(1, len(joined)))
+        nearest = torch.cat([(flat[i : i + step] @ joined.T).amax(dim=1) for i in range(0, len(flat), step)])
+        return ((1 - nearest) / 2).clamp(0, 1).sqrt().unflatten(0, patches.shape[:2])
+
+    # State
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {
+            f"{number}.{shot}.{tap}": values
+            for number, shots in enumerate(self._shots.values())
+            for shot, taps in enumerate(shots)
+            for tap, values in taps.items()
+        }
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "classes": list(self._shots),
+            "map_size": self.map_size,
+            "neighbourhood": self.neighbourhood,
+            "sigma": self.sigma,
+        }
+
+    @classmethod
+    def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Self:
+        """What `tensors` and `settings` gave; other keys in `tensors` are left alone."""
+        bank = cls(settings["map_size"], settings["neighbourhood"], settings["sigma"])
+        bank._shots = {name: [] for name in settings["classes"]}
+        shots = list(bank._shots.values())
+        numbered = [(key.split(".", 2), value) for key, value in tensors.items()]
+        own = [(int(a), int(b), tap, value) for (a, b, tap), value in _threes(numbered)]
+        for number, shot, tap, value in sorted(own, key=lambda row: row[:3]):
+            while len(shots[number]) <= shot:
+                shots[number].append({})
+            shots[number][shot][tap] = value
+        return bank
+
+    # Parts
+
+    def _any(self, features: Features) -> Tensor:
+        return next(iter(features.taps.values()))
+
+    def _normalised(self, values: Tensor, grid: tuple[int, int]) -> Tensor:
+        values = values.float()
+        if self.neighbourhood > 1:
+            square = values.transpose(1, 2).unflatten(2, grid)
+            square = F.avg_pool2d(square, self.neighbourhood, stride=1, padding=self.neighbourhood // 2)
+            values = square.flatten(2).transpose(1, 2)
+        return F.normalize(values, dim=-1)
+
+    def _joint(self, class_name: str, tap: str, without: int | None = None) -> Tensor:
+        shots = self._shots.get(class_name)
+        if not shots:
+            raise DetectorError(
+                f"This detector does not know the class “{class_name}”.",
+                f"It knows: {', '.join(self.classes)}.",
+            )
+        if without is not None:
+            rest = [shot[tap] for index, shot in enumerate(shots) if index != without]
+            if not rest:
+                raise DetectorError(
+                    f"The class “{class_name}” has a single shot, which can't be left out.",
+                    "Add a normal shot.",
+                )
+            return self.join(rest)
+        if (class_name, tap) not in self._joined:
+            self._joined[class_name, tap] = self.join([shot[tap] for shot in shots])
+        return self._joined[class_name, tap]
+
+    def _distances(
+        self, tap: str, values: Tensor, class_names: Sequence[str], without: Sequence[int | None]
+    ) -> Tensor:
+        pairs = list(zip(class_names, without, strict=True))
+        if len(set(pairs)) == 1:
+            return self.distance(values, self._joint(pairs[0][0], tap, pairs[0][1]))
+        result = values.new_empty(values.shape[:2])
+        for pair in dict.fromkeys(pairs):
+            rows = [index for index, other in enumerate(pairs) if other == pair]
+            result[rows] = self.distance(values[rows], self._joint(pair[0], tap, pair[1]))
+        return result
+
+    def _candidates(self, tap: str, values: Tensor) -> Tensor:
+        """[B, classes] bool: which classes are worth comparing patch by patch."""
+        everyone = torch.ones(len(values), len(self.classes), dtype=torch.bool)
+        if len(self.classes) <= SHORTLIST:
+            return everyone
+        seen = F.normalize(values.mean(1), dim=-1)
+        known = torch.stack(
+            [self.distance(seen[:, None], self._joint(name, tap))[:, 0] for name in self.classes], 1
+        )
+        chosen = known.topk(SHORTLIST, dim=1, largest=False).indices.cpu()
+        return torch.zeros_like(everyone).scatter_(1, chosen, True)
+
+
+def _threes(rows: Iterable[tuple[list[str], Tensor]]) -> Iterable[tuple[list[str], Tensor]]:
+    return (row for row in rows if len(row[0]) == 3 and row[0][0].isdigit() and row[0][1].isdigit())
+
+
+@lru_cache(maxsize=16)
+def _coverage(grid: tuple[int, int], neighbourhood: int) -> Tensor:
+    """[N]: the share of a patch's neighbourhood that lies inside the image.
+
+    What a patch at the border says is worth that share: the rest of its neighbourhood is padding. Pooling with
+    counted padding and Euclidean distance, the field's habit, does the same without saying so.
+    """
+    inside = torch.ones(1, 1, *grid)
+    return F.avg_pool2d(inside, neighbourhood, stride=1, padding=neighbourhood // 2).flatten()
+
+
+@lru_cache(maxsize=16)
+def _spread(side: int, map_size: int, sigma: float) -> Tensor:
+    """[map_size, side]: bilinear enlargement, then Gaussian smoothing with mirrored borders, as one matrix."""
+    enlarge = F.interpolate(torch.eye(side)[None], size=map_size, mode="linear", align_corners=False)[0].T
+    cells = sigma * map_size / 60
+    if cells <= 0:
+        return enlarge
+    reach = min(int(4 * cells + 0.5), map_size - 1)
+    offsets = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    weights = torch.exp(-(offsets**2) / (2 * cells**2))
+    weights /= weights.sum()
+    positions = torch.arange(map_size)[:, None] + offsets.long()
+    positions = positions.abs()
+    positions = torch.where(positions >= map_size, 2 * (map_size - 1) - positions, positions)
+    blur = torch.zeros(map_size, map_size).scatter_add_(1, positions, weights.expand(map_size, -1).clone())
+    return blur @ enlarge

@@ -1,0 +1,140 @@
+"""PatchCore (Roth et al., CVPR 2022): a patch that resembles no patch of the normal shots is anomalous.
+
+Anomaly map: distance of every patch to its nearest neighbour in the memory of the image's class, mean over the taps,
+Gaussian-smoothed. Image score: the map's highest value. Deviations: unit-length patches and half-chord distance per
+tap instead of Euclidean distance on concatenated taps; no coreset, as a few shots stay small; no re-weighting of the
+image score, as neighbours of the nearest patch say little in so small a memory; border patches count by the share of
+their neighbourhood inside the image (see `memory_bank._coverage`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from inspector.domain import CancelToken, Image, Progress, ScoreMap
+from inspector.errors import DetectorError
+from inspector.features.backbone import Backbone, Features
+from inspector.methods.detector import need_shots
+from inspector.methods.memory_bank import MemoryBank
+from inspector.methods.views_of_one import altered_views
+
+BATCH = 8
+
+
+class PatchCore:
+    """`taps`: which patch tokens to keep (the backbone's own choice when None); `neighbourhood`, `sigma`: see
+    `MemoryBank`. Raises ValueError for settings that make no sense."""
+
+    method: ClassVar[str] = "patchcore"
+    title: ClassVar[str] = "PatchCore"
+    bank_type: ClassVar[type[MemoryBank]] = MemoryBank
+
+    def __init__(self, taps: Sequence[str] | None = None, neighbourhood: int = 3, sigma: float = 1.0) -> None:
+        self.taps = None if taps is None else tuple(taps)
+        self.bank = self.bank_type(neighbourhood=neighbourhood, sigma=sigma)
+        self._backbone: Backbone | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.bank.classes
+
+    @property
+    def backbone(self) -> Backbone:
+        if self._backbone is None:
+            raise DetectorError(f"This {self.title} detector was not taught yet.", "Teach it first.")
+        return self._backbone
+
+    def fit(
+        self,
+        shots: Mapping[str, Sequence[Image]],
+        backbone: Backbone,
+        *,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> None:
+        need_shots(shots)
+        bank = self.bank_type(max(1, backbone.image_size // 4), self.bank.neighbourhood, self.bank.sigma)
+        done, total = 0, sum(map(len, shots.values()))
+        for name, images in shots.items():
+            for batch in _batches(images):
+                cancel.check()
+                bank.add(name, self._look(batch, backbone))
+                done += len(batch)
+                progress(done / total, f"{name}: {bank.count(name)} of {len(images)} shots", {})
+        self.bank, self._backbone = bank, backbone  # a teaching that was stopped leaves the detector as it was
+
+    def add_shots(self, class_name: str, images: Sequence[Image]) -> None:
+        """Remember further normal shots of a class, known or new; scoring uses them at once."""
+        need_shots({class_name: images})
+        for batch in _batches(images):
+            self.bank.add(class_name, self._look(batch, self.backbone))
+
+    def score(self, images: Sequence[Image], class_names: Sequence[str | None]) -> list[ScoreMap]:
+        result: list[ScoreMap] = []
+        names = iter(class_names)
+        for batch in _batches(images):
+            wanted = [next(names) for _ in batch]
+            result += self._score(self._look(batch, self.backbone), wanted)
+        return result
+
+    def held_out(self, shots: Mapping[str, Sequence[Image]]) -> dict[str, list[ScoreMap]]:
+        """Each shot scored against the other shots of its class, or altered views of a class's only shot.
+
+        `shots` are those that were taught, in the same order. Raises DetectorError if their number differs.
+        """
+        result: dict[str, list[ScoreMap]] = {}
+        for name, images in shots.items():
+            if self.bank.count(name) != len(images):
+                raise DetectorError(
+                    f"The class “{name}” was taught on {self.bank.count(name)} shots, not on {len(images)}.",
+                    "Teach the detector again.",
+                )
+            alone = len(images) == 1
+            seen = altered_views(images[0]) if alone else list(images)
+            result[name] = []
+            for batch in _batches(seen):
+                first = len(result[name])
+                without = None if alone else list(range(first, first + len(batch)))
+                result[name] += self._score(self._look(batch, self.backbone), [name] * len(batch), without)
+        return result
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        return self.bank.tensors(), {"taps": self.taps and list(self.taps), "bank": self.bank.settings()}
+
+    @classmethod
+    def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], backbone: Backbone) -> Self:
+        made = cls(settings["taps"])
+        made.bank = cls.bank_type.from_state(tensors, settings["bank"])
+        made._backbone = backbone
+        return made
+
+    def _look(self, images: Sequence[Image], backbone: Backbone) -> Features:
+        pixels = backbone.prepare([image.pixels for image in images])
+        return backbone.forward(pixels, taps=self.taps or backbone.default_taps, joint=False)
+
+    def _score(
+        self,
+        features: Features,
+        class_names: Sequence[str | None],
+        without: Sequence[int | None] | None = None,
+    ) -> list[ScoreMap]:
+        with torch.inference_mode():
+            given = [name for name in class_names if name is not None]
+            sure = [1.0] * len(class_names)
+            if len(given) < len(class_names):
+                found, confidence = self.bank.find(features)
+                sure = [1.0 if n is not None else c for n, c in zip(class_names, confidence, strict=True)]
+                given = [f if n is None else n for n, f in zip(class_names, found, strict=True)]
+            maps = self.bank.maps(features, given, without)
+            scores = maps.flatten(1).amax(1).tolist()
+            values = maps.float().cpu().numpy()
+        return [
+            ScoreMap(value, score, name, certainty)
+            for value, score, name, certainty in zip(values, scores, given, sure, strict=True)
+        ]
+
+
+def _batches(images: Sequence[Image]) -> Iterator[Sequence[Image]]:
+    return (images[start : start + BATCH] for start in range(0, len(images), BATCH))
