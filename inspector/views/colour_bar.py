@@ -49,16 +49,16 @@ class ColourBar(QWidget):
         painter.setFont(font)
         bar = QRectF(4, 3, self.width() - 8, 12)
         values = np.linspace(start, high, 256)
-        colours: np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
         if self.heat.mode is Mode.HEAT:
             at = np.clip((values - low) / max(high - low, 1e-12) * 255, 0, 255).astype(np.intp)
-            colours = heat_maths.ramp(self.heat.colour_map)[at].astype(np.uint32)
+            colours = heat_maths.ramp(self.heat.colour_map)[at].astype(np.uint8)
         else:
-            colours = np.broadcast_to(np.array(heat_maths.MASK_COLOUR, np.uint32), (256, 3))
-        argb = np.uint32(0xFF000000) | colours[:, 0] << 16 | colours[:, 1] << 8 | colours[:, 2]
-        argb = np.where(values >= self.heat.threshold, argb, 0).astype(np.uint32)[None].copy()
+            colours = np.broadcast_to(np.array(heat_maths.MASK_COLOUR, np.uint8), (256, 3))
+        shown = (values >= self.heat.threshold)[:, None]
+        strip = np.where(shown, np.concatenate([colours, np.full((256, 1), 255, np.uint8)], axis=1), 0)
+        strip = np.ascontiguousarray(strip, np.uint8)
         painter.fillRect(bar, theme.colour("surround"))
-        painter.drawImage(bar, QImage(argb.data, 256, 1, 1024, QImage.Format.Format_ARGB32_Premultiplied))
+        painter.drawImage(bar, QImage(strip.data, 256, 1, 1024, QImage.Format.Format_RGBA8888))
         painter.setPen(QPen(theme.colour("line"), 1))
         painter.drawRect(bar.adjusted(-0.5, -0.5, 0.5, 0.5))
 

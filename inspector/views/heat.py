@@ -29,7 +29,7 @@ def enlarge(
     """
     top, bottom, down = _weights(y * values.shape[0] - 0.5, values.shape[0])
     left, right, across = _weights(x * values.shape[1] - 0.5, values.shape[1])
-    return down.T @ values[top:bottom, left:right] @ across
+    return np.asarray(down.T @ values[top:bottom, left:right] @ across, np.float32)
 
 
 def outline(inside: NDArray[np.bool_]) -> NDArray[np.uint32]:

@@ -51,8 +51,8 @@ class _RowDelegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         row: ResultRow | None = index.data(ROW)
-        area = QRect(option.rect)  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
+        area = QRect(option.rect)
+        state = option.state
         if state & QStyle.StateFlag.State_Selected:
             painter.fillRect(area, theme.colour("chosen"))
             painter.fillRect(QRect(area.left(), area.top(), 3, area.height()), QColor(theme.ACCENT))

@@ -47,9 +47,9 @@ class _ChipDelegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         text = index.data()
-        area = option.rect  # type: ignore[attr-defined]
-        if option.state & QStyle.StateFlag.State_Selected:  # type: ignore[attr-defined]
-            painter.fillRect(area, option.palette.highlight())  # type: ignore[attr-defined]
+        area = option.rect
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(area, option.palette.highlight())
         if text is None:
             return
         font = theme.font("small")
@@ -169,7 +169,6 @@ class ResultsPage(QWidget):
     def _connect(self) -> None:
         self.filters.changed.connect(self._ask)
         self.table.horizontalHeader().sortIndicatorChanged.connect(self._sorted)
-        self.table.activated.connect(self._open)
         self.table.doubleClicked.connect(self._open)
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._selection_changed())
         self.model.arrived.connect(self._arrived)
@@ -192,6 +191,8 @@ class ResultsPage(QWidget):
             ("X", self.override),
             ("D", partial(self.override, True)),
             ("U", self.changes.undo),
+            ("Return", self._open_current),
+            ("Enter", self._open_current),
         ):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -305,7 +306,9 @@ class ResultsPage(QWidget):
     def selected(self) -> list[int]:
         """Ids of the selected results, in the order of the table."""
         chosen: list[int] = []
-        for span in self.table.selectionModel().selection():
+        spans = self.table.selectionModel().selection()
+        for number in range(spans.count()):
+            span = spans.at(number)
             chosen += self.model.ids[span.top() : span.bottom() + 1].tolist()
         return chosen
 
@@ -323,6 +326,9 @@ class ResultsPage(QWidget):
     def _open(self, index: QModelIndex) -> None:
         if index.isValid():
             self.context.show_result(int(self.model.ids[index.row()]))
+
+    def _open_current(self) -> None:
+        self._open(self.table.currentIndex())
 
     def accept(self) -> None:
         """The selected verdicts are right as they are."""

@@ -69,7 +69,7 @@ class Shelf(QObject):
         self._pixels: OrderedDict[int, Pixels] = OrderedDict()
         self._details: dict[int, ResultDetail] = {}
         self._coming: set[int] = set()
-        self._state = 0
+        self._state = self._epoch = 0
         self._wanted = -1
         self._near: frozenset[int] = frozenset()  # worth decoding; the rest was passed by
         self._done: Callable[[Shown], None] | None = None
@@ -100,6 +100,7 @@ class Shelf(QObject):
 
     def clear(self) -> None:
         self.details_changed()
+        self._epoch += 1
         self._pixels.clear()
         self._wanted, self._done, self._failed = -1, None, None
 
@@ -118,24 +119,21 @@ class Shelf(QObject):
         if project is None or (result_id in self._coming and priority < 0):
             return
         self._coming.add(result_id)
-        state, kept = self._state, self._pixels.get(result_id)
+        state, epoch, kept = self._state, self._epoch, self._pixels.get(result_id)
 
         def look() -> tuple[ResultDetail, Pixels] | None:
             from inspector.records import queries
 
             if result_id not in self._near:
                 return None
-
             detail = queries.result(project, result_id)
             return detail, kept or read_pixels(detail.row)
 
         def done(found: tuple[ResultDetail, Pixels] | None) -> None:
-            if found is None:
+            if found is None or epoch != self._epoch:  # passed by, or from before all was forgotten
                 self._coming.discard(result_id)
                 if result_id == self._wanted and self._done is not None:
                     self._read(result_id, priority=10)
-                return
-            if project is not self._context.project:
                 return
             self._pixels[result_id] = found[1]
             self._pixels.move_to_end(result_id)

@@ -1,8 +1,9 @@
 """The real window over real projects, offscreen."""
 
 import io
+import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,22 @@ def project(tmp_path: Path) -> Iterator[Project]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stock]:
+    """The folder that every test gets a copy of, for making one takes a while."""
+    folder = tmp_path_factory.mktemp("stocked") / "project"
+    with projects.create(folder, "Line 4") as project:
+        return folder, _fill(project)
+
+
 @pytest.fixture
-def stock(project: Project) -> Stock:
+def stock(stocked: tuple[Path, Stock], tmp_path: Path) -> Iterator[Stock]:
+    folder = shutil.copytree(stocked[0], tmp_path / "stock")
+    with projects.open(folder) as project:
+        yield replace(stocked[1], project=project)
+
+
+def _fill(project: Project) -> Stock:
     class_id = write.add_class(project, "washer")
     write.add_shots(project, class_id, [(f"shot {n}.png", _png(100 + n)) for n in range(3)])
     folder = write.staging(project)
