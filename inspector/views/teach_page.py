@@ -92,12 +92,13 @@ class TeachPage(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(splitter)
 
-        for keys, action in (("Ctrl+Shift+N", self.ask_class), ("Del", self.remove_chosen)):
-            made = QAction(self)
-            made.setShortcut(QKeySequence(keys))
-            made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            made.triggered.connect(lambda _=False, action=action: action())
-            self.addAction(made)
+        new = QAction(self)
+        new.setShortcut(QKeySequence("Ctrl+Shift+N"))
+        new.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        new.triggered.connect(self.ask_class)
+        self.addAction(new)
+        self.class_view.remove_requested.connect(self.remove_class)
+        self.grid.remove_requested.connect(self.remove_shots)
 
         context.project_changed.connect(self._project_changed)
         context.classes_changed.connect(self.refresh)
@@ -459,13 +460,6 @@ class TeachPage(QWidget):
             self._context.show_error,
             priority=10**6,
         )
-
-    def remove_chosen(self) -> None:
-        """Del: the chosen shots; with the list of classes in focus, the class."""
-        if self.class_view.hasFocus():
-            self.remove_class()
-        else:
-            self.remove_shots()
 
     def remove_shots(self) -> None:
         project, rows = self._writable(), self.grid.chosen()
