@@ -12,8 +12,11 @@ import torch
 
 from inspector import paths
 
+RACE_S = 0.4
 BF16_GAIN = 1.2
 """bf16 must be this much faster than fp32 on the CPU to be worth its three digits."""
+
+_decided: dict[str, torch.dtype] = {}
 
 
 def choose(wanted: str = "auto") -> tuple[torch.device, str]:
@@ -82,12 +85,17 @@ def faster_cpu_dtype(name: str, runner: Callable[[torch.dtype], Callable[[], obj
     don't change from one start to the next.
     """
     machine = f"{name}|{_processor()}|{torch.get_num_threads()}|{torch.__version__}"
+    if machine in _decided:
+        return _decided[machine]
     file = paths.cache_dir() / "precision" / f"{hashlib.sha256(machine.encode()).hexdigest()[:16]}.json"
     try:
-        return {"fp32": torch.float32, "bf16": torch.bfloat16}[json.loads(file.read_text())["dtype"]]
+        _decided[machine] = {"fp32": torch.float32, "bf16": torch.bfloat16}[
+            json.loads(file.read_text())["dtype"]
+        ]
+        return _decided[machine]
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    seconds = {dtype: _best_of(runner(dtype)) for dtype in (torch.float32, torch.bfloat16)}
+    seconds = _race({dtype: runner(dtype) for dtype in (torch.float32, torch.bfloat16)})
     bf16 = seconds[torch.bfloat16] * BF16_GAIN < seconds[torch.float32]
     record = {
         "dtype": "bf16" if bf16 else "fp32",
@@ -97,16 +105,23 @@ def faster_cpu_dtype(name: str, runner: Callable[[torch.dtype], Callable[[], obj
     }
     with contextlib.suppress(OSError):  # a read-only cache only costs the next start a probe
         paths.write_atomic(file, json.dumps(record, indent=1).encode())
-    return torch.bfloat16 if bf16 else torch.float32
+    _decided[machine] = torch.bfloat16 if bf16 else torch.float32
+    return _decided[machine]
 
 
-def _best_of(run: Callable[[], object], rounds: int = 3) -> float:
-    run()
-    best = float("inf")
-    for _ in range(rounds):
-        start = time.perf_counter()
+def _race(runs: dict[torch.dtype, Callable[[], object]]) -> dict[torch.dtype, float]:
+    """Shortest seconds of each, taken in turns so that a busy moment hits all alike."""
+    best = dict.fromkeys(runs, float("inf"))
+    for run in runs.values():
         run()
-        best = min(best, time.perf_counter() - start)
+    end = time.perf_counter() + RACE_S
+    rounds = 0
+    while rounds < 3 or time.perf_counter() < end:
+        rounds += 1
+        for dtype, run in runs.items():
+            start = time.perf_counter()
+            run()
+            best[dtype] = min(best[dtype], time.perf_counter() - start)
     return best
 
 

@@ -33,8 +33,9 @@ def test_every_described_device_has_a_sentence() -> None:
     ("slow", "expected"), [(torch.float32, torch.bfloat16), (torch.bfloat16, torch.float32)]
 )
 def test_the_faster_precision_is_chosen_once_and_remembered(
-    home: Path, slow: torch.dtype, expected: torch.dtype
+    home: Path, slow: torch.dtype, expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(device, "_decided", {})
     probed: list[torch.dtype] = []
 
     def runner(dtype: torch.dtype) -> Callable[[], object]:
@@ -43,14 +44,18 @@ def test_the_faster_precision_is_chosen_once_and_remembered(
 
     assert device.faster_cpu_dtype("model", runner) == expected
     assert device.faster_cpu_dtype("model", runner) == expected
+    device._decided.clear()  # the next start
+    assert device.faster_cpu_dtype("model", runner) == expected
     assert probed == [torch.float32, torch.bfloat16]
     (file,) = home.glob("cache/precision/*.json")
     assert json.loads(file.read_text())["fp32_s"] > 0
     file.write_text("damaged")
+    device._decided.clear()
     assert device.faster_cpu_dtype("model", runner) == expected
     assert len(probed) == 4
 
 
-def test_a_small_gain_keeps_full_precision() -> None:
+def test_a_small_gain_keeps_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "_decided", {})
     delays = {torch.float32: 0.044, torch.bfloat16: 0.040}
     assert device.faster_cpu_dtype("model", lambda dtype: lambda: time.sleep(delays[dtype])) == torch.float32
