@@ -41,16 +41,18 @@ def abnormal_probability(features: Tensor, normal: Tensor, abnormal: Tensor, tem
     return torch.sigmoid(gap / temperature)
 
 
-def relative_to_shots(state: Tensor, shots: Tensor) -> Tensor:
+def relative_to_shots(state: Tensor, offset: Tensor) -> Tensor:
     """A state map read relative to what the same reading says of the class's own normal shots.
 
     A text tower can call a whole product "damaged" because of its texture, or invert a class altogether; the shots
     are known to be good, so what it says of them is its offset for the class. Log-odds are compared, so that the
-    reading keeps its resolution near 0 and 1.
+    reading keeps its resolution near 0 and 1, and products may lie anywhere in the image.
 
-    state [..., h, w] in 0–1; shots [k, h, w] in 0–1, the same reading of the k shots → [..., h, w] in 0–1, and ½
-    where the image reads like its shots. Products lie wherever they like in the image, so the offset is the
-    average over shots and positions.
+    state [B, h, w] in 0–1; offset [B], see `shot_offset` → [B, h, w] in 0–1, ½ where the image reads like its shots.
     """
-    offset = torch.logit(shots.float(), eps=EPS).mean()
-    return torch.sigmoid(torch.logit(state.float(), eps=EPS) - offset)
+    return torch.sigmoid(torch.logit(state.float(), eps=EPS) - offset.view(-1, 1, 1))
+
+
+def shot_offset(states: Tensor) -> Tensor:
+    """The mean log-odds of state maps [k, h, w] in 0–1 of k normal shots: a scalar."""
+    return torch.logit(states.float(), eps=EPS).mean()

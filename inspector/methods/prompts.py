@@ -34,7 +34,9 @@ def need_blocks(backbone: Backbone, title: str) -> None:
         )
 
 
-def normalised(tokens: Tensor) -> Tensor:
+def normalised(tokens: Tensor | None) -> Tensor:
+    """Joint tokens of a pass, float32, of unit length."""
+    assert tokens is not None, "the pass left out its joint features"
     return F.normalize(tokens.float(), dim=-1)
 
 

@@ -116,7 +116,7 @@ def damaged(pixels: Pixels, source: Pixels, rng: np.random.Generator) -> tuple[P
         if grey:
             fill = fill.mean(-1, keepdims=True).astype(np.uint8)  # a grey camera sees no colours
         mixed = np.clip(np.round(pixels * (1 - soft) + fill * soft), 0, 255).astype(np.uint8)
-        where &= np.abs(mixed.astype(np.int16) - pixels).max(-1) >= VISIBLE
+        where = np.abs(mixed.astype(np.int16) - pixels).max(-1) >= VISIBLE
         if where.mean() > 0.0005:
             break
     return mixed, where

@@ -1,0 +1,406 @@
+"""AnoPLe: two-way coupled text and image prompts, taught at two scales on simulated defects.
+
+Paper: "Bidirectional Multimodal Prompt Learning with Scale-Aware Training for Few-Shot Multi-Class Anomaly
+Detection" (CVPR 2026, arXiv 2408.13516). No code is public, and depth, lengths, schedule, decoder and image score
+are not printed anywhere; what follows is a reconstruction.
+
+As published
+- Text: "[Pᵗ][class]" against "[Pᵗ][abnormal][class]", one context for both states, no defect words.
+- Deep prompts in both towers, coupled at every layer: P̃ᵗ = [Pᵗ; f_vt(Pᵛ)], P̃ᵛ = [Pᵛ; f_tv(Pᵗ)].
+- Scale-aware prefix c ∈ R^{(N+1)×d_v}, N = 4: view 0 is the whole image, views 1–4 the quarters of the image at
+  twice the size; view i is read with prefix c_i, inspection uses c_0 only.
+- Simulated defects in pixel space and in latent space.
+- L = L_pixel (focal + dice) + L_img (cross-entropy of the class token) + L_align = 1 − ⟨z₀, s⟩, s = Σ M̂_ij·D_ij.
+- Inspection: harmonic mean of the decoder's map and the memory's map. One set of prompts for all classes.
+
+Our choices where the paper is silent, and deviations
+- Depth min(9, blocks of either tower), length 4, N(0, 0.02²); coupling maps shared by all layers unless
+  `coupling="per_layer"`. Sequence [class token; c_i; P̃ᵛ; patches]; c_i stays through all blocks.
+- Decoder: 3×3 convolution d → d/4, GELU, 1×1 convolution back to d, residual, zero at the start. Logits, not
+  features, are enlarged ×4: the same up to the length of interpolated features, at a sixteenth of the memory.
+- s is divided by Σ M̂ and compared by cosine; L_align counts on views with a simulated defect only.
+- Every view has one clean and `variants` damaged copies, made once, whose tokens before block 1 are kept: on a hybrid
+  backbone a step then costs only the transformer blocks. A step draws view 0 and `tiles` of the four quarters.
+- Latent defects are put on the joint tokens of clean views, before the decoder.
+- Image score: harmonic mean of the class token's abnormal probability and the fused map's maximum.
+- The memory reads unprompted features (`bank="plain"`) or the prompted joint tokens (`bank="prompted"`).
+- Held-out shots are left out of the memory, not of the prompts, which are shared by all classes.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inspector.domain import CancelToken, Image, Progress
+from inspector.features.backbone import Backbone, Features
+from inspector.methods import fusion, losses, pseudo_anomaly, training
+from inspector.methods.learned import Learned, enlarged, smoothed
+from inspector.methods.phrases import spoken
+from inspector.methods.prompts import CoupledPrompts, Splicer, need_text, normalised
+
+TEMPERATURE = 0.07
+VIEWS = 5
+
+
+class Decoder(nn.Module):
+    """Joint tokens [B, N, d] of unit length → D [B, N, d] of unit length; the identity before teaching."""
+
+    def __init__(self, width: int, grid: tuple[int, int]) -> None:
+        super().__init__()
+        self.grid = grid
+        self.into = nn.Conv2d(width, width // 4, 3, padding=1)
+        self.back = nn.Conv2d(width // 4, width, 1)
+        for parameter in self.back.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        plane = tokens.transpose(1, 2).reshape(len(tokens), -1, *self.grid)
+        change = self.back(F.gelu(self.into(plane))).flatten(2).transpose(1, 2)
+        return F.normalize(tokens + change, dim=-1)
+
+
+class Prompts(nn.Module):
+    """Everything that AnoPLe learns: coupled prompts, prefixes of the five views, decoder."""
+
+    def __init__(
+        self,
+        depth: int,
+        length: int,
+        text_width: int,
+        vision_width: int,
+        joint_width: int,
+        grid: tuple[int, int],
+        coupling: str,
+        prompts: str,
+    ) -> None:
+        super().__init__()
+        self.coupled = CoupledPrompts(
+            depth, length, text_width, vision_width, shared=coupling == "shared", use=prompts
+        )
+        self.prefix = nn.Parameter(torch.randn(VIEWS, vision_width) * 0.02)
+        self.decoder = Decoder(joint_width, grid)
+
+    def see(self, backbone: Backbone, x: Tensor, view: Tensor, taps: Sequence[str] = ()) -> Features:
+        """One prompted pass; view [B] numbers the prefix of every image."""
+        deep = self.coupled.deep_vision()
+        prompts = None if deep is None else list(deep.unbind(0))
+        return backbone.forward(x, taps=taps, visual_prompts=prompts, prefix=self.prefix[view].unsqueeze(1))
+
+    def states(self, splicer: Splicer, class_names: Sequence[str], seen: Sequence[Tensor] = ()) -> Tensor:
+        """The state features [n, 2, d] (normal, abnormal), unit length, of n class names.
+
+        `seen`: the visual prompts of n images after each block, when text is conditioned on the image.
+        """
+        layers = seen[: self.depth] if self.coupled.vision is not None else ()
+        own = torch.stack([one[:, : self.length] for one in layers], dim=1).float() if layers else None
+        deep = self.coupled.deep_text(own)
+        rows: list[list[str | Tensor]] = []
+        for index, name in enumerate(class_names):
+            front: list[str | Tensor] = []
+            if deep is not None:
+                front = [deep[0] if own is None else deep[index, 0]]
+            rows += [[*front, f"{spoken(name)}."], [*front, f"abnormal {spoken(name)}."]]
+        later: list[Tensor] = []
+        if deep is not None:
+            each = deep.unbind(0) if own is None else deep.repeat_interleave(2, dim=0).unbind(1)
+            later = list(each)[1:]
+        encoded = splicer.encode(rows, later)
+        return encoded.reshape(len(class_names), 2, -1)
+
+    @property
+    def depth(self) -> int:
+        prompts = self.coupled.text if self.coupled.vision is None else self.coupled.vision
+        return 0 if prompts is None else prompts.shape[0]
+
+    @property
+    def length(self) -> int:
+        prompts = self.coupled.text if self.coupled.vision is None else self.coupled.vision
+        return 0 if prompts is None else prompts.shape[1]
+
+
+def views(pixels: NDArray[np.uint8], size: int, scales: str) -> list[NDArray[np.uint8]]:
+    """The whole image and, unless `scales` is "one", the four quarters of twice its size; uint8 [size, size, 3] each."""
+    method = cv2.INTER_AREA if pixels.shape[0] * pixels.shape[1] > size * size else cv2.INTER_CUBIC
+    whole = cv2.resize(pixels, (size, size), interpolation=method)
+    if scales == "one":
+        return [np.asarray(whole, dtype=np.uint8)]
+    method = cv2.INTER_AREA if pixels.shape[0] * pixels.shape[1] > 4 * size * size else cv2.INTER_CUBIC
+    double = cv2.resize(pixels, (2 * size, 2 * size), interpolation=method)
+    tiles = [double[y : y + size, x : x + size] for y in (0, size) for x in (0, size)]
+    return [np.ascontiguousarray(view, dtype=np.uint8) for view in (whole, *tiles)]
+
+
+class Lesson:
+    """The views of all shots and their damaged copies, as tokens before block 1, and the masks of the defects."""
+
+    def __init__(
+        self,
+        shots: Mapping[str, Sequence[Image]],
+        backbone: Backbone,
+        *,
+        cells: tuple[int, int],
+        scales: str,
+        variants: int,
+        seed: int,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> None:
+        size = backbone.image_size
+        rng = np.random.default_rng(training.seed_of(seed, 11))
+        pictures = [(index, image) for index, images in enumerate(shots.values()) for image in images]
+        self.labels = torch.tensor([index for index, _ in pictures])
+        tokens: list[Tensor] = []
+        masks: list[Tensor] = []
+        for number, (_, image) in enumerate(pictures):
+            cancel.check()
+            clean = views(image.pixels, size, scales)
+            batch, where = list(clean), [np.zeros(cells, np.float32)] * len(clean)
+            for view in clean:
+                for _ in range(variants):
+                    source = clean[int(rng.integers(len(clean)))]
+                    made, mask = pseudo_anomaly.damaged(view, source, rng)
+                    batch.append(made)
+                    where.append(pseudo_anomaly.to_grid(mask, cells))
+            embedded = [backbone.embed(backbone.prepare(batch[i : i + 32])) for i in range(0, len(batch), 32)]
+            tokens.append(torch.cat(embedded))
+            masks.append(torch.from_numpy(np.stack(where)))
+            progress((number + 1) / len(pictures), "", {})
+        self.views = 1 if scales == "one" else VIEWS
+        self.variants = variants
+        self.tokens = torch.stack(tokens)  # [shots, views · (1 + variants), T, width]
+        self.masks = torch.stack(masks).to(backbone.device)  # [shots, …, h, w]
+
+    def draw(
+        self, chosen: Sequence[int], tiles: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Tokens, masks, view numbers and class numbers of one step: each shot's whole view and `tiles` quarters, half
+        of them damaged."""
+        shot, view, copy = [], [], []
+        for number in chosen:
+            quarters = (torch.randperm(4, generator=generator)[:tiles] + 1).tolist() if self.views > 1 else []
+            for one in [0, *quarters]:
+                broken = torch.rand(1, generator=generator).item() < 0.5
+                variant = int(torch.randint(self.variants, (1,), generator=generator))
+                shot.append(number)
+                view.append(one)
+                copy.append(self.views + one * self.variants + variant if broken else one)
+        return self.tokens[shot, copy], self.masks[shot, copy], torch.tensor(view), self.labels[shot]
+
+
+class AnoPLe(Learned):
+    """Settings, beside those of the module's description: `prompts` "both", "text" or "vision"; `scales` "multi" or
+    "one"; `alignment`; `coupling` "shared" or "per_layer"; `instance_conditioned` feeds f_vt the image's own visual
+    prompts after each block (the text tower is then needed when scoring); `fusion` with the memory, "none" leaves the
+    memory out; `relative` reads the state map relative to the shots' own (fusion.relative_to_shots).
+    """
+
+    method = "anople"
+    title = "AnoPLe"
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "prompts": "both",
+        "scales": "multi",
+        "alignment": True,
+        "latent": True,
+        "coupling": "shared",
+        "instance_conditioned": False,
+        "fusion": "harmonic",
+        "relative": False,
+        "bank": "plain",
+        "depth": 9,
+        "length": 4,
+        "epochs": 20,
+        "rate": 1e-3,
+        "batch": 8,
+        "tiles": 1,
+        "variants": 6,
+        "patience": 0,
+        "sigma": 1.0,
+        "seed": 0,
+    }
+    choices: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "prompts": ("both", "text", "vision"),
+        "scales": ("multi", "one"),
+        "coupling": ("shared", "per_layer"),
+        "fusion": (*fusion.FUSIONS, "none"),
+        "bank": ("plain", "prompted"),
+    }
+
+    learned: Prompts
+    text_features: Tensor
+    """[classes, 2, d]: constants after teaching, so that scoring never loads the text tower."""
+    shot_offset: Tensor
+    """[classes]: mean log-odds of the state map on the class's own shots."""
+
+    def _make(self, text_width: int, text_depth: int) -> Prompts:
+        s, backbone = self.settings, self.backbone
+        depth = min(int(s["depth"]), backbone.depth, text_depth)
+        with training.seeded(s["seed"], 1):
+            made = Prompts(
+                depth,
+                s["length"],
+                text_width,
+                backbone.width,
+                backbone.embed_dim,
+                backbone.grid,
+                s["coupling"],
+                s["prompts"],
+            )
+        return made.to(backbone.device)
+
+    def _teach(self, shots: Mapping[str, Sequence[Image]], progress: Progress, cancel: CancelToken) -> None:
+        s, backbone = self.settings, self.backbone
+        text = need_text(backbone, self.title)
+        self.learned = self._make(text.width, text.depth)
+        splicer = Splicer(text)
+        lesson = Lesson(
+            shots,
+            backbone,
+            cells=self.map_size,
+            scales=s["scales"],
+            variants=s["variants"],
+            seed=s["seed"],
+            progress=lambda done, line, values: progress(0.15 * done, line, values),
+            cancel=cancel,
+        )
+        names = tuple(shots)
+        schedule = training.Schedule(
+            epochs=s["epochs"], rate=s["rate"], batch=s["batch"], patience=s["patience"], seed=s["seed"]
+        )
+        training.train(
+            self.learned,
+            lambda chosen, draw: self._step(lesson, names, splicer, chosen, draw),
+            len(lesson.labels),
+            schedule,
+            progress=progress,
+            cancel=cancel,
+            checkpoints=self.checkpoints,
+            fingerprint=training.fingerprint(shots, backbone.identity.key, {"method": self.method, **s}),
+            span=(0.15, 0.98),
+        )
+        with torch.no_grad():
+            self.text_features = self.learned.states(splicer, names)
+            offsets = []
+            for owner in range(len(names)):
+                own = (lesson.labels == owner).nonzero().flatten()
+                features = self.learned.see(
+                    backbone, lesson.tokens[own, 0], torch.zeros(len(own), dtype=torch.long)
+                )
+                state = self._state_map(features, self.text_features[[owner] * len(own)])[0]
+                offsets.append(fusion.shot_offset(state))
+            self.shot_offset = torch.stack(offsets)
+        self._splicer = splicer
+
+    def _step(
+        self,
+        lesson: Lesson,
+        names: Sequence[str],
+        splicer: Splicer,
+        chosen: Sequence[int],
+        draw: torch.Generator,
+    ) -> training.Losses:
+        s = self.settings
+        tokens, masks, view, label = lesson.draw(chosen, s["tiles"], draw)
+        features = self.learned.see(self.backbone, tokens, view)
+        if s["instance_conditioned"]:
+            states = self.learned.states(splicer, [names[i] for i in label.tolist()], features.prompts)
+        else:
+            states = self.learned.states(splicer, names)[label]
+        cls, patches = normalised(features.cls), normalised(features.patches)
+        damaged = masks.flatten(1).amax(1) > 0
+        clean = ~damaged
+        logits, decoded = self._decode(patches, states)
+        wanted = masks
+        if s["latent"] and bool(clean.any()):
+            rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=draw)))
+            where = pseudo_anomaly.grid_masks(int(clean.sum()), self.backbone.grid, rng).to(masks)
+            pushed = pseudo_anomaly.latent(patches[clean], where.flatten(1), draw)
+            more, _ = self._decode(pushed, states[clean])
+            logits = torch.cat([logits, more])
+            wanted = torch.cat([masks, enlarged(where, (masks.shape[1], masks.shape[2]))])
+        probability = torch.sigmoid(logits)
+        terms = {
+            "focal": losses.focal(probability, wanted),
+            "dice": losses.dice(probability, wanted),
+            "image": losses.state_cross_entropy(
+                cls, states[:, 0], states[:, 1], damaged.float(), 1 / TEMPERATURE
+            ),
+        }
+        if s["alignment"] and bool(damaged.any()):
+            grid = self.backbone.grid
+            evidence = F.adaptive_avg_pool2d(torch.sigmoid(logits[: len(damaged)])[:, None], grid)[:, 0]
+            terms["align"] = losses.align(
+                cls[damaged], decoded[damaged].reshape(-1, *grid, decoded.shape[-1]), evidence[damaged]
+            )
+        return terms
+
+    def _decode(self, patches: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Joint tokens [B, N, d] and states [B, 2, d] → log-odds of "abnormal" [B, *map_size] and D [B, N, d]."""
+        decoded = self.learned.decoder(patches)
+        gap = (decoded @ (states[:, 1] - states[:, 0]).unsqueeze(-1)).squeeze(-1) / TEMPERATURE
+        return enlarged(gap.reshape(-1, *self.backbone.grid), self.map_size), decoded
+
+    def _state_map(self, features: Features, states: Tensor) -> tuple[Tensor, Tensor]:
+        """The decoder's abnormal probability [B, *map_size] and the class token's [B]."""
+        cls, patches = normalised(features.cls), normalised(features.patches)
+        return torch.sigmoid(self._decode(patches, states)[0]), fusion.abnormal_probability(
+            cls, states[:, 0], states[:, 1], TEMPERATURE
+        )
+
+    def _look(self, x: Tensor) -> Features:
+        backbone = self.backbone
+        whole = torch.zeros(len(x), dtype=torch.long)
+        taps = backbone.default_taps
+        if self.settings["bank"] == "prompted":
+            seen = self.learned.see(backbone, x, whole)
+            return dataclasses.replace(seen, taps={"patches": normalised(seen.patches)})
+        if all(tap.startswith("stem") for tap in taps):  # prompts enter behind the stem: one pass for both
+            return self.learned.see(backbone, x, whole, taps)
+        tokens = backbone.embed(x)
+        plain = backbone.forward(tokens, taps=taps, joint=False)
+        seen = self.learned.see(backbone, tokens, whole)
+        return dataclasses.replace(seen, taps=plain.taps, grids={**plain.grids, **seen.grids})
+
+    def _read(self, features: Features, owners: Sequence[int], visual: Tensor) -> tuple[Tensor, Tensor]:
+        s = self.settings
+        states = self.text_features[list(owners)]
+        if s["instance_conditioned"]:
+            states = self.learned.states(self._reader(), [self.classes[i] for i in owners], features.prompts)
+        state, abnormal = self._state_map(features, states)
+        if s["relative"]:
+            state = fusion.relative_to_shots(state, self.shot_offset[list(owners)])
+        fused = state if s["fusion"] == "none" else fusion.FUSIONS[s["fusion"]](state, visual)
+        fused = smoothed(fused, s["sigma"])
+        return fused, fusion.harmonic(abnormal, fused.flatten(1).amax(1))
+
+    def _reader(self) -> Splicer:
+        if self._splicer is None:
+            self._splicer = Splicer(need_text(self.backbone, self.title))
+        return self._splicer
+
+    _splicer: Splicer | None = None
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {
+            "text_features": self.text_features,
+            "shot_offset": self.shot_offset,
+            **{f"prompts.{name}": value for name, value in self.learned.state_dict().items()},
+        }
+
+    def _restore(self, tensors: Mapping[str, Tensor]) -> None:
+        own = {
+            name.removeprefix("prompts."): value
+            for name, value in tensors.items()
+            if name.startswith("prompts.")
+        }
+        prompts = next(own[name] for name in ("coupled.text", "coupled.vision") if name in own)
+        self.learned = self._make(prompts.shape[-1], prompts.shape[0])
+        self.learned.load_state_dict(own)
+        self.learned.eval()
+        self.text_features, self.shot_offset = tensors["text_features"], tensors["shot_offset"]

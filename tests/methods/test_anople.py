@@ -1,0 +1,225 @@
+"""AnoPLe on a small random CLIP: what learns, what doesn't, and that a detector is a function of its seed."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from inspector.domain import CancelToken, Image
+from inspector.errors import Cancelled, DetectorError
+from inspector.features.backbone import Backbone
+from inspector.methods import detector as detectors
+from inspector.methods import training
+from inspector.methods.anople import AnoPLe, Lesson, Prompts, views
+from inspector.methods.prompts import Splicer, need_text
+
+Teach = Callable[..., Any]
+QUICK = {"epochs": 2, "variants": 2, "length": 2}
+
+
+def test_every_learnable_part_gets_a_gradient_and_nothing_else(
+    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
+) -> None:
+    detector = taught(AnoPLe(**QUICK, tiles=4), parts, tiny_clip)
+    text = need_text(tiny_clip, "AnoPLe")
+    detector.learned.zero_grad(set_to_none=True)
+    losses = detector._step(
+        _lesson(tiny_clip, parts), tuple(parts), Splicer(text), range(4), training.generator(0)
+    )
+    torch.stack(list(losses.values())).sum().backward()
+    for name, parameter in detector.learned.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+    assert all(not p.requires_grad and p.grad is None for p in tiny_clip._visual.parameters())
+    assert all(not p.requires_grad and p.grad is None for p in text._parameters())
+
+
+def _lesson(backbone: Backbone, shots: Mapping[str, list[Image]], scales: str = "multi") -> Lesson:
+    return Lesson(
+        shots,
+        backbone,
+        cells=(16, 16),
+        scales=scales,
+        variants=2,
+        seed=0,
+        progress=lambda done, line, values: None,
+        cancel=CancelToken(),
+    )
+
+
+def test_a_lesson_holds_clean_and_damaged_views_with_their_masks(
+    tiny_clip: Backbone, parts: dict[str, list[Image]]
+) -> None:
+    lesson = _lesson(tiny_clip, parts)
+    assert lesson.tokens.shape == (4, 5 * 3, 17, 48)
+    assert lesson.masks[:, :5].sum() == 0
+    assert (lesson.masks[:, 5:].flatten(2).amax(2) > 0).all()
+    assert lesson.labels.tolist() == [0, 0, 1, 1]
+    tokens, masks, view, label = lesson.draw([3, 0], 2, training.generator(4))
+    assert len(tokens) == len(masks) == 6
+    assert view.tolist()[::3] == [0, 0]
+    assert sorted(view.tolist())[2:] == sorted(v for v in view.tolist() if v)
+    assert label.tolist() == [1] * 3 + [0] * 3
+
+
+def test_the_views_are_the_whole_image_and_the_quarters_of_twice_its_size() -> None:
+    pixels = np.zeros((128, 128, 3), np.uint8)
+    pixels[:64, 64:] = 200
+    whole, *quarters = views(pixels, 64, "multi")
+    assert whole.shape == (64, 64, 3)
+    assert [int(quarter.mean()) for quarter in quarters] == [0, 200, 0, 0]
+    assert len(views(pixels, 64, "one")) == 1
+
+
+def test_the_loss_falls(tiny_clip: Backbone, parts: dict[str, list[Image]]) -> None:
+    losses: list[float] = []
+    AnoPLe(**QUICK | {"epochs": 8, "rate": 0.01}).fit(
+        parts,
+        tiny_clip,
+        progress=lambda done, line, values: losses.append(values["loss"]) if "loss" in values else None,
+        cancel=CancelToken(),
+    )
+    assert np.mean(losses[-3:]) < np.mean(losses[:2])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"prompts": "text"},
+        {"prompts": "vision"},
+        {"scales": "one"},
+        {"alignment": False},
+        {"coupling": "per_layer"},
+        {"instance_conditioned": True},
+        {"fusion": "none", "relative": True},
+        {"bank": "prompted", "fusion": "mean"},
+    ],
+)
+def test_every_variant_scores_the_same_after_saving_and_loading(
+    tiny_clip: Backbone,
+    parts: dict[str, list[Image]],
+    taught: Teach,
+    tmp_path: Path,
+    settings: dict[str, Any],
+) -> None:
+    detector = taught(AnoPLe(**QUICK, **settings), parts, tiny_clip)
+    detectors.save(detector, tmp_path / "it")
+    read_back = detectors.load(tmp_path / "it", tiny_clip)
+    for before, after in zip(
+        detector.score(parts["disc"], ["disc", None]),
+        read_back.score(parts["disc"], ["disc", None]),
+        strict=True,
+    ):
+        assert np.array_equal(before.values, after.values)
+        assert before.image_score == after.image_score
+        assert before.class_name == after.class_name == "disc"
+        assert before.values.shape == (16, 16)
+        assert 0 <= before.values.min() <= before.values.max() <= 1
+
+
+def test_the_same_seed_makes_the_same_detector_and_another_seed_another(
+    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
+) -> None:
+    one, two, other = (taught(AnoPLe(**QUICK, seed=seed), parts, tiny_clip) for seed in (0, 0, 1))
+    for name, tensor in one.state()[0].items():
+        assert torch.equal(tensor, two.state()[0][name]), name
+    assert any(not torch.equal(tensor, other.state()[0][name]) for name, tensor in one.state()[0].items())
+
+
+def test_scoring_never_asks_for_the_text_tower(
+    tiny_clip: Backbone, wordless_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
+) -> None:
+    tensors, settings = taught(AnoPLe(**QUICK), parts, tiny_clip).state()
+    without_text = AnoPLe.from_state(tensors, settings, wordless_clip)
+    assert len(without_text.score(parts["plate"], [None, "plate"])) == 2
+
+
+def test_a_shot_is_its_own_nearest_neighbour_but_not_when_held_out(
+    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
+) -> None:
+    detector = taught(AnoPLe(**QUICK), parts, tiny_clip)
+    seen = detector.score(parts["disc"], ["disc", "disc"])
+    held_out = detector.held_out(parts)
+    assert max(found.image_score for found in seen) < 1e-3
+    assert min(found.image_score for found in held_out["disc"]) > 1e-3
+    alone = taught(AnoPLe(**QUICK), {"disc": parts["disc"][:1]}, tiny_clip)
+    assert len(alone.held_out({"disc": parts["disc"][:1]})["disc"]) > 1
+
+
+def test_a_killed_teach_continues_to_the_very_same_detector(
+    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach, tmp_path: Path
+) -> None:
+    undisturbed = taught(AnoPLe(**QUICK), parts, tiny_clip)
+    killed = AnoPLe(**QUICK)
+    killed.checkpoints = tmp_path
+
+    def kill(done: float, line: str, values: Mapping[str, float]) -> None:
+        if line.startswith("Epoch 2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        killed.fit(parts, tiny_clip, progress=kill, cancel=CancelToken())
+    assert killed.classes == ()
+    continued = AnoPLe(**QUICK)
+    continued.checkpoints = tmp_path
+    seen: list[str] = []
+    continued.fit(
+        parts, tiny_clip, progress=lambda done, line, values: seen.append(line), cancel=CancelToken()
+    )
+    assert not any(line.startswith("Epoch 1") for line in seen)
+    for name, tensor in undisturbed.state()[0].items():
+        assert torch.equal(tensor, continued.state()[0][name]), name
+    assert not list(tmp_path.iterdir())
+
+
+def test_cancel_stops_teaching_at_once(tiny_clip: Backbone, parts: dict[str, list[Image]]) -> None:
+    cancel, stopped = CancelToken(), 0.0
+
+    def stop(done: float, line: str, values: Mapping[str, float]) -> None:
+        nonlocal stopped
+        if line.startswith("Epoch"):
+            stopped = stopped or time.monotonic()
+            cancel.cancel()
+
+    detector = AnoPLe(**QUICK | {"epochs": 500})
+    with pytest.raises(Cancelled):
+        detector.fit(parts, tiny_clip, progress=stop, cancel=cancel)
+    assert time.monotonic() - stopped < 2
+    assert detector.classes == ()
+
+
+def test_a_new_shot_joins_the_memory_at_once_and_marks_the_prompts(
+    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach, new_part: Callable[[str, int], Image]
+) -> None:
+    detector = taught(AnoPLe(**QUICK), parts, tiny_clip)
+    fresh = new_part("disc", 9)
+    before = detector.score([fresh], ["disc"])[0].image_score
+    detector.add_shots("disc", [fresh])
+    assert detector.outdated
+    assert detector.score([fresh], ["disc"])[0].image_score < before
+    with pytest.raises(DetectorError, match="was not taught"):
+        detector.add_shots("bolt", [fresh])
+
+
+def test_what_cannot_be_taught_is_said_in_a_sentence(
+    tiny_clip: Backbone, wordless_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
+) -> None:
+    with pytest.raises(DetectorError, match="text tower"):
+        taught(AnoPLe(**QUICK), parts, wordless_clip)
+    with pytest.raises(DetectorError, match="no normal shots"):
+        taught(AnoPLe(**QUICK), {"disc": []}, tiny_clip)
+    with pytest.raises(ValueError, match="no setting"):
+        AnoPLe(colour="red")
+    with pytest.raises(ValueError, match="coupling is one of"):
+        AnoPLe(coupling="loose")
+
+
+def test_the_decoder_is_the_identity_before_teaching() -> None:
+    learned = Prompts(2, 2, 8, 12, 16, (3, 3), "shared", "both")
+    tokens = torch.nn.functional.normalize(torch.randn(2, 9, 16), dim=-1)
+    assert torch.allclose(learned.decoder(tokens), tokens, atol=1e-6)
