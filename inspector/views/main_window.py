@@ -403,10 +403,10 @@ class MainWindow(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
-            if self.context.project is None:
-                self.drop_sign.say("Drop a project folder to open it")
-            else:
-                self.drop_sign.say(getattr(self.page, "drop_text", "") or "Drop images to inspect them")
+            usual = (
+                "Drop images to inspect them" if self.context.project else "Drop a project folder to open it"
+            )
+            self.drop_sign.say(getattr(self.page, "drop_text", "") or usual)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         self.drop_sign.hide()

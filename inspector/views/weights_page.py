@@ -49,6 +49,8 @@ def size_text(size: int) -> str:
 
 
 class WeightsPage(QWidget):
+    drop_text = "Drop a weights file to add it"
+
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
