@@ -270,19 +270,14 @@ class AnoPLe(Learned):
             cancel=cancel,
         )
         names = tuple(shots)
-        schedule = training.Schedule(
-            epochs=s["epochs"], rate=s["rate"], batch=s["batch"], patience=s["patience"], seed=s["seed"]
-        )
-        training.train(
+        self._train(
             self.learned,
             lambda chosen, draw: self._step(lesson, names, splicer, chosen, draw),
             len(lesson.labels),
-            schedule,
-            progress=progress,
-            cancel=cancel,
-            checkpoints=self.checkpoints,
-            fingerprint=training.fingerprint(shots, backbone.identity.key, {"method": self.method, **s}),
-            span=(0.15, 0.98),
+            shots,
+            progress,
+            cancel,
+            span=(0.15, 1.0),
         )
         with torch.no_grad():
             self.text_features = self.learned.states(splicer, names)
@@ -353,7 +348,7 @@ class AnoPLe(Learned):
             cls, states[:, 0], states[:, 1], TEMPERATURE
         )
 
-    def _look(self, x: Tensor) -> Features:
+    def _see(self, x: Tensor) -> Features:
         backbone = self.backbone
         whole = torch.zeros(len(x), dtype=torch.long)
         taps = backbone.default_taps
@@ -367,16 +362,19 @@ class AnoPLe(Learned):
         seen = self.learned.see(backbone, tokens, whole)
         return dataclasses.replace(seen, taps=plain.taps, grids={**plain.grids, **seen.grids})
 
-    def _read(self, features: Features, owners: Sequence[int], visual: Tensor) -> tuple[Tensor, Tensor]:
-        s = self.settings
-        states = self.text_features[list(owners)]
+    def _read(
+        self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
+    ) -> tuple[Tensor, Tensor]:
+        s, owners = self.settings, self._numbers(class_names)
+        states = self.text_features[owners]
         if s["instance_conditioned"]:
-            states = self.learned.states(self._reader(), [self.classes[i] for i in owners], features.prompts)
+            states = self.learned.states(self._reader(), class_names, features.prompts)
         state, abnormal = self._state_map(features, states)
         if s["relative"]:
-            state = fusion.relative_to_shots(state, self.shot_offset[list(owners)])
-        fused = state if s["fusion"] == "none" else fusion.FUSIONS[s["fusion"]](state, visual)
-        fused = smoothed(fused, s["sigma"])
+            state = fusion.relative_to_shots(state, self.shot_offset[owners])
+        fused = smoothed(state, s["sigma"])
+        if s["fusion"] != "none":
+            fused = fusion.FUSIONS[s["fusion"]](fused, self.bank.maps(features, class_names, without))
         return fused, fusion.harmonic(abnormal, fused.flatten(1).amax(1))
 
     def _reader(self) -> Splicer:

@@ -58,23 +58,26 @@ class PatchCore:
         bank = self.bank_type(max(1, backbone.image_size // 4), self.bank.neighbourhood, self.bank.sigma)
         done, total = 0, sum(map(len, shots.values()))
         for name, images in shots.items():
-            for batch in _batches(images):
+            for batch in batches(images):
                 cancel.check()
                 bank.add(name, self._look(batch, backbone))
                 done += len(batch)
                 progress(done / total, f"{name}: {bank.count(name)} of {len(images)} shots", {})
-        self.bank, self._backbone = bank, backbone  # a teaching that was stopped leaves the detector as it was
+        self.bank, self._backbone = (
+            bank,
+            backbone,
+        )  # a teaching that was stopped leaves the detector as it was
 
     def add_shots(self, class_name: str, images: Sequence[Image]) -> None:
         """Remember further normal shots of a class, known or new; scoring uses them at once."""
         need_shots({class_name: images})
-        for batch in _batches(images):
+        for batch in batches(images):
             self.bank.add(class_name, self._look(batch, self.backbone))
 
     def score(self, images: Sequence[Image], class_names: Sequence[str | None]) -> list[ScoreMap]:
         result: list[ScoreMap] = []
         names = iter(class_names)
-        for batch in _batches(images):
+        for batch in batches(images):
             wanted = [next(names) for _ in batch]
             result += self._score(self._look(batch, self.backbone), wanted)
         return result
@@ -94,7 +97,7 @@ class PatchCore:
             alone = len(images) == 1
             seen = altered_views(images[0]) if alone else list(images)
             result[name] = []
-            for batch in _batches(seen):
+            for batch in batches(seen):
                 first = len(result[name])
                 without = None if alone else list(range(first, first + len(batch)))
                 result[name] += self._score(self._look(batch, self.backbone), [name] * len(batch), without)
@@ -104,7 +107,9 @@ class PatchCore:
         return self.bank.tensors(), {"taps": self.taps and list(self.taps), "bank": self.bank.settings()}
 
     @classmethod
-    def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], backbone: Backbone) -> Self:
+    def from_state(
+        cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], backbone: Backbone
+    ) -> Self:
         made = cls(settings["taps"])
         made.bank = cls.bank_type.from_state(tensors, settings["bank"])
         made._backbone = backbone
@@ -124,17 +129,29 @@ class PatchCore:
             given = [name for name in class_names if name is not None]
             sure = [1.0] * len(class_names)
             if len(given) < len(class_names):
-                found, confidence = self.bank.find(features)
+                found, confidence = self._find(features)
                 sure = [1.0 if n is not None else c for n, c in zip(class_names, confidence, strict=True)]
                 given = [f if n is None else n for n, f in zip(class_names, found, strict=True)]
-            maps = self.bank.maps(features, given, without)
-            scores = maps.flatten(1).amax(1).tolist()
+            maps, scores = self._read(features, given, without or [None] * len(given))
             values = maps.float().cpu().numpy()
         return [
             ScoreMap(value, score, name, certainty)
-            for value, score, name, certainty in zip(values, scores, given, sure, strict=True)
+            for value, score, name, certainty in zip(values, scores.tolist(), given, sure, strict=True)
         ]
 
+    # What a method with more than a memory replaces
 
-def _batches(images: Sequence[Image]) -> Iterator[Sequence[Image]]:
+    def _find(self, features: Features) -> tuple[list[str], list[float]]:
+        """The class each image most resembles and how sure that is, 0–1."""
+        return self.bank.find(features)
+
+    def _read(
+        self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
+    ) -> tuple[Tensor, Tensor]:
+        """Anomaly maps [B, h, w] and image scores [B]; `without` as in `MemoryBank.maps`."""
+        maps = self.bank.maps(features, class_names, without)
+        return maps, maps.flatten(1).amax(1)
+
+
+def batches(images: Sequence[Image]) -> Iterator[Sequence[Image]]:
     return (images[start : start + BATCH] for start in range(0, len(images), BATCH))
