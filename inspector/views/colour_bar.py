@@ -20,6 +20,7 @@ class ColourBar(QWidget):
         self.heat: Heat | None = None
         self.value: float | None = None
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setMaximumWidth(420)
         self.setToolTip("Colour scale of this detector: the same for every image")
 
     def sizeHint(self) -> QSize:

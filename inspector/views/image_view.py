@@ -50,6 +50,11 @@ class Picture:
     _buffers: tuple[NDArray[np.uint8], ...]  # QImage does not own its bytes
 
     @property
+    def small(self) -> NDArray[np.uint8]:
+        """The smallest level, BGRA (h, w, 4)."""
+        return self._buffers[-1]
+
+    @property
     def nbytes(self) -> int:
         return sum(buffer.nbytes for buffer in self._buffers)
 

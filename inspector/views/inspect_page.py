@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QStackedWidge
 
 from inspector.domain import JobEnded, JobEvent, JobItem, JobKind, Region, Thresholds
 from inspector.errors import InspectorError
+from inspector.views import compare, theme
 from inspector.views import standing as standings
-from inspector.views import theme
 from inspector.views.changes import Changes
 from inspector.views.empty import EmptyState
 from inspector.views.item_models import ResultModel
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from inspector.domain import CancelToken, Emit
     from inspector.jobs.engine import Engine
     from inspector.records.queries import Counts, DetectorRow, RunRow
+    from inspector.views.compare import GoodShot
     from inspector.views.context import WindowContext
 
 _LEFT, _RIGHT = 196, 252
@@ -44,6 +45,7 @@ class InspectPage(QWidget):
         ("+ −", "Zoom"),
         ("0", "Whole image"),
         ("9", "One to one"),
+        ("C", "Nearest good shot beside the image"),
         ("F", "Panels away or back"),
         ("A", "Accept the verdict, next image"),
         ("X", "Override the verdict"),
@@ -127,6 +129,7 @@ class InspectPage(QWidget):
         self.panel.scores.moved.connect(self._move)
         self.panel.scores.chosen.connect(self._keep_thresholds)
         self.viewer.view.region_clicked.connect(self._pick_region)
+        self.viewer.compare.toggled.connect(self._compare)
         self.popup.decided.connect(self._decided)
         self.context.project_changed.connect(self._project_changed)
         self.context.detectors_changed.connect(self._read_detectors)
@@ -148,6 +151,7 @@ class InspectPage(QWidget):
             ("-", partial(view.zoom, 0.8)),
             ("0", view.fit),
             ("9", view.one_to_one),
+            ("C", self.viewer.compare.toggle),
             ("F", self.toggle_panels),
             ("A", self.accept),
             ("X", self.override),
@@ -413,7 +417,27 @@ class InspectPage(QWidget):
             self._recut.start()
         else:
             self._show_regions(shown.detail.regions)
+        if not same_pixels:
+            self._compare()
         self.shelf.ahead(self.queue.list.neighbours())
+
+    def _compare(self) -> None:
+        """Look for the good shot that is most like this image, and show it beside it."""
+        on, project, shown = self.viewer.compare.isChecked(), self.context.project, self.shown
+        self.viewer.show_good(on)
+        picture = shown.pixels.picture if shown else None
+        class_id = shown.detail.row.class_id if shown else None
+        if not on or project is None or picture is None or class_id is None:
+            self.viewer.good.show_shot(None)
+            return
+
+        def done(found: GoodShot | None) -> None:
+            if shown is self.shown:
+                self.viewer.good.show_shot(found)
+
+        self.context.runner.read(
+            self, partial(compare.nearest, project, class_id, picture), done, self.context.show_error
+        )
 
     def _show_none(self) -> None:
         self.shown = self.standing = self._moving = None

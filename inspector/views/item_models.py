@@ -19,8 +19,8 @@ from PySide6.QtCore import (
 )
 
 from inspector.domain import Decision, Thresholds
+from inspector.verdicts.judge import decide
 from inspector.views import theme, verdict_chip
-from inspector.views.score_view import decide
 
 if TYPE_CHECKING:
     from inspector.records.project import Project

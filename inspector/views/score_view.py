@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.domain import Decision, Thresholds
+from inspector.verdicts.judge import decide
 from inspector.views import theme
 
 _BINS = 48
@@ -30,30 +31,38 @@ _FOOT = 34
 
 
 def moved(start: Thresholds, review: float, ng: float) -> Thresholds:
-    """`start` with other image thresholds. The pixel threshold keeps its distance from the review threshold, so that
-    a stricter verdict also marks more of the image."""
-    return replace(start, review=review, ng=max(ng, review), pixel=start.pixel + review - start.review)
-
-
-def decide(score: float, thresholds: Thresholds) -> Decision:
-    if score >= thresholds.ng:
-        return Decision.NG
-    return Decision.REVIEW if score >= thresholds.review else Decision.OK
+    """`start` with other image thresholds. The pixel threshold moves in the same proportion as the review threshold, so
+    that a stricter verdict also marks more of the image, whatever the two scales are."""
+    if start.review > 0 and start.pixel > 0:
+        pixel = start.pixel * max(review, 0.0) / start.review
+    else:
+        pixel = start.pixel + review - start.review
+    return replace(start, review=review, ng=max(ng, review), pixel=pixel)
 
 
 def provenance_text(thresholds: Thresholds | None) -> str:
-    """Where the thresholds came from, in a sentence or two."""
-    if thresholds is None:
+    """Where the calibrated thresholds came from and what they can promise."""
+    told: Mapping[str, Any] = thresholds.provenance if thresholds else {}
+    parts, wanted = told.get("good_parts"), told.get("wanted_rate")
+    if parts is None or wanted is None:
         return ""
-    told: Mapping[str, Any] = thresholds.provenance
-    if told.get("text"):
-        return str(told["text"])
-    parts = [
-        f"{key.replace('_', ' ')} {value}"
-        for key, value in told.items()
-        if isinstance(value, str | int | float)
-    ]
-    return ", ".join(parts)
+    views = str(told.get("source", "")).startswith("altered")
+    source = (
+        "From altered views of one normal shot."
+        if views
+        else f"From {parts} normal shots, each left out once."
+    )
+    if told.get("promised"):
+        return f"{source} At most {_percent(wanted)} of good parts are called NG."
+    more = told.get("more_shots", 0)
+    return (
+        f"{source} Wanted: {_percent(wanted)} of good parts called NG. {_percent(told.get('attainable_rate', 1.0))} is"
+        f" the best that can be promised; {more} more shot{'s' if more != 1 else ''} let you promise {_percent(wanted)}."
+    )
+
+
+def _percent(rate: float) -> str:
+    return f"{rate * 100:.2g} %"
 
 
 class Histogram(QWidget):
@@ -247,10 +256,7 @@ class ScoreView(QWidget):
         for decision, box in ((Decision.REVIEW, self.review_box), (Decision.NG, self.ng_box)):
             words = f"{theme.WORDS[decision]} from this score on"
             box.setKeyboardTracking(False)
-            # NoButtons misplaces the text under a style sheet; buttons of no width do not.
-            box.setStyleSheet(
-                "QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0; border: none; }"
-            )
+            box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
             box.setMinimumWidth(64)
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             box.setRange(-1e9, 1e9)
@@ -305,7 +311,7 @@ class ScoreView(QWidget):
         else:
             self.histogram.set_lines(thresholds.review, thresholds.ng)
         low, high = self.histogram.span()
-        decimals = int(np.clip(3 - np.floor(np.log10(max(high - low, 1e-9))), 1, 6))
+        decimals = int(np.clip(2 - np.floor(np.log10(max(high - low, 1e-9))), 3, 6))
         for box, value in (
             (self.review_box, thresholds.review if thresholds else 0.0),
             (self.ng_box, thresholds.ng if thresholds else 0.0),

@@ -8,9 +8,10 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from inspector.domain import Decision, Thresholds
+from inspector.verdicts.judge import decide
 from inspector.views import icons, theme
 from inspector.views.regions_table import RegionsTable
-from inspector.views.score_view import ScoreView, decide
+from inspector.views.score_view import ScoreView
 from inspector.views.verdict_chip import VerdictChip
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class VerdictPanel(QScrollArea):
         layout.addWidget(self.scores)
         layout.addWidget(self.regions_title)
         layout.addWidget(self.regions, 1)
+        layout.addStretch()
         self.setWidget(inside)
         self.accept.clicked.connect(self.accepted)
         self.override.clicked.connect(self.override_asked)
@@ -79,6 +81,9 @@ class VerdictPanel(QScrollArea):
         self.scores.set_current(row.image_score if row else None)
         for button in (self.accept, self.override):
             button.setEnabled(judged)
+        scored = row is not None and row.image_score is not None
+        for widget in (self.scores, self.regions_title, self.regions):
+            widget.setVisible(scored)
         self.class_line.setText(_class_words(detail) if detail else "")
         self.class_line.setVisible(bool(self.class_line.text()))
         self.remark.setText(_remark(detail) if detail else "")

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QSizePolicy,
     QSlider,
+    QSplitter,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import (
 from inspector.exports.heat import COLOUR_MAPS, Heat, Mode
 from inspector.views import icons, theme
 from inspector.views.colour_bar import ColourBar
+from inspector.views.compare import GoodSide
 from inspector.views.image_view import Hover, ImageView, Picture
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ class ViewerPanel(QWidget):
         self.colours.setToolTip("Colours of the heat")
         self.colours.setAccessibleName("Colour map")
         self.bar = ColourBar()
+        self.compare = tool("images", "Nearest good shot beside it (C)", checkable=True)
         fit = tool("fit", "Whole image (0)")
         single = QToolButton()
         single.setText("1:1")
@@ -121,16 +124,22 @@ class ViewerPanel(QWidget):
         tools.addWidget(self.opacity)
         tools.addSpacing(8)
         tools.addWidget(self.colours)
-        tools.addWidget(self.bar, 1)
-        tools.addSpacing(8)
+        tools.addWidget(self.bar, 4)
+        tools.addStretch(1)
+        tools.addWidget(self.compare)
         tools.addWidget(fit)
         tools.addWidget(single)
-        self._tools = tools
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
-        layout.addWidget(self.view, 1)
+        self.good = GoodSide(self.view)
+        self.sides = QSplitter(Qt.Orientation.Horizontal)
+        self.sides.addWidget(self.view)
+        self.sides.addWidget(self.good)
+        self.sides.setChildrenCollapsible(False)
+        self.good.hide()
+        layout.addWidget(self.sides, 1)
         layout.addLayout(tools)
 
         self.overlay.setChecked(True)
@@ -150,9 +159,6 @@ class ViewerPanel(QWidget):
         self.show_heat(None)
         self._settings_changed()
 
-    def add_tool(self, button: QToolButton) -> None:
-        self._tools.addWidget(button)
-
     def show_picture(
         self,
         name: str,
@@ -171,6 +177,7 @@ class ViewerPanel(QWidget):
         self.name.set_whole(name)
         self.under.clear()
         self.view.show_message(text)
+        self.good.show_shot(None)
         self._describe()
 
     def show_heat(self, heat: Heat | None) -> None:
@@ -180,6 +187,12 @@ class ViewerPanel(QWidget):
             heat = replace(heat, mode=chosen.mode, colour_map=chosen.colour_map, opacity=chosen.opacity)
             self.view.set_heat(heat)
         self.bar.show_heat(heat)
+
+    def show_good(self, on: bool) -> None:
+        """The good shot beside the image, each with half the room."""
+        if on and self.good.isHidden():
+            self.sides.setSizes([self.sides.width() // 2] * 2)
+        self.good.setVisible(on)
 
     def set_mode(self, number: int) -> None:
         """0 heat, 1 contour, 2 mask; turns the overlay on."""

@@ -169,11 +169,25 @@ def test_a_released_threshold_is_stored_and_undo_brings_the_old_one_back(page, s
 
 
 def test_a_lower_threshold_cuts_new_regions(page, stock, qtbot):
-    pytest.importorskip("inspector.verdicts.judge")
     assert page.viewer.view.regions == ()
     page.panel.scores.move_to(0.15, 0.6)
     qtbot.waitUntil(lambda: len(page.viewer.view.regions) == 1)
     assert page.panel.regions.rowCount() == 1
+    page.panel.scores.move_to(0.3, 0.6)
+    qtbot.waitUntil(lambda: page.viewer.view.regions == ())
+
+
+def test_the_nearest_good_shot_moves_with_the_image(page, qtbot):
+    qtbot.keyClick(page, Qt.Key.Key_C)
+    good = page.viewer.good
+    qtbot.waitUntil(lambda: good.view.picture is not None)
+    assert good.view.note.startswith("Nearest good shot: shot ")
+    page.viewer.view.set_view(3.0, 0.3, 0.6)
+    assert good.view.view() == pytest.approx((3.0, 0.3, 0.6))
+    good.view.zoom(2)
+    assert page.viewer.view.view() == pytest.approx(good.view.view())
+    qtbot.keyClick(page, Qt.Key.Key_C)
+    assert good.isHidden()
 
 
 def test_accepting_signs_the_verdict_and_goes_on(page, stock, qtbot):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
-from inspector.domain import Decision, Thresholds
-from inspector.views.score_view import ScoreView, decide, moved
+from inspector.domain import ScoreMap, Thresholds
+from inspector.verdicts.calibrate import thresholds
+from inspector.views.score_view import ScoreView, moved, provenance_text
 
 CALIBRATED = Thresholds(0.4, 0.6, 0.5, {"method": "leave-one-out", "shots": 4})
 
@@ -84,16 +85,22 @@ def test_without_thresholds_nothing_can_be_dragged(view, qtbot):
     view.grab()
 
 
-def test_an_image_is_judged_by_both_thresholds():
-    assert [decide(score, CALIBRATED) for score in (0.39, 0.4, 0.59, 0.6)] == [
-        Decision.OK,
-        Decision.REVIEW,
-        Decision.REVIEW,
-        Decision.NG,
+def test_the_panel_says_where_the_thresholds_came_from_and_what_they_promise():
+    held_out = [
+        ScoreMap(np.array([[0.1, score]], np.float32), score, "washer") for score in (0.3, 0.32, 0.35, 0.31)
     ]
+    few = provenance_text(thresholds(held_out, 0.05, 4))
+    assert few.startswith("From 4 normal shots, each left out once.")
+    assert "20 % is the best that can be promised; 15 more shots let you promise 5 %." in few
+    many = provenance_text(thresholds(held_out * 5, 0.05, 20))
+    assert many.endswith("At most 5 % of good parts are called NG.")
+    single = provenance_text(thresholds(held_out, 0.05, 1))
+    assert single.startswith("From altered views of one normal shot.")
 
 
 def test_a_stricter_review_threshold_also_marks_more_of_the_image():
     stricter = moved(CALIBRATED, 0.3, 0.6)
-    assert stricter.pixel == pytest.approx(0.4)
+    assert stricter.pixel == pytest.approx(0.375)
+    assert moved(CALIBRATED, 0.4, 0.9).pixel == CALIBRATED.pixel
+    assert moved(Thresholds(-0.2, 0.1, 0.0), -0.3, 0.1).pixel == pytest.approx(-0.1)
     assert stricter.provenance == CALIBRATED.provenance
