@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -415,12 +415,15 @@ def weights_fetch(name: str) -> None:
     with _console(f"Download {name}") as emit:
         target = weights.fetch(
             name,
-            progress=lambda done, total, rate: emit(
-                JobProgress(0, done, total, "", rate, (total - done) / rate if rate else None)
-            ),
+            progress=lambda _, message, values: emit(_download_progress(message, values)),
             cancel=CancelToken(),
         )
     print(f"✓ {target}")
+
+
+def _download_progress(message: str, values: Mapping[str, float]) -> JobProgress:
+    done, total, rate = values["done"], values["total"], values["rate"]
+    return JobProgress(0, done, total, message, rate, (total - done) / rate if rate else None)
 
 
 @weights_app.command("add")

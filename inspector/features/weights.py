@@ -78,6 +78,9 @@ class Weights:
     def here(self) -> bool:
         return self.file is not None
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.file or 'not here'}"
+
 
 def _hub(repository: str, file: str = SAFE_FILE) -> str:
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
@@ -209,6 +212,17 @@ def _known_to_open_clip(architecture: str, tag: str) -> Weights:
     )
 
 
+def state(name: str) -> str:
+    """For people: "built in", "here" or "not here", the last with how much of it was downloaded so far."""
+    entry = find(name)
+    if entry.embedded:
+        return "built in"
+    if entry.here:
+        return "here"
+    part = max((file.stat().st_size for file in entry.folder.glob("*.part")), default=0)
+    return f"not here, {part / 1e6:.0f} MB downloaded" if part else "not here"
+
+
 def check_activation(architecture: str, tag: str, file_name: str = "") -> None:
     """Refuse weights trained with quick-GELU under an architecture without it, and the reverse.
 
@@ -236,6 +250,7 @@ def check_activation(architecture: str, tag: str, file_name: str = "") -> None:
 def fetch(name: str, progress: Progress | None = None, cancel: CancelToken | None = None) -> Weights:
     """Download on the user's order; goes on where an interrupted download stopped.
 
+    `progress` gets the values "done" and "total" in bytes (total 0 while unknown) and "rate" in bytes a second.
     Raises WeightsError (offline, no space, wrong content, already being downloaded), Cancelled.
     """
     entry = find(name)

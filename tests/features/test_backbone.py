@@ -135,6 +135,38 @@ def test_deep_prompts_and_prefix_enter_where_they_should(build: Build) -> None:
     assert torch.allclose(backbone(x, prefix=prefix[0], visual_prompts=[first, second]).cls, found.cls)
 
 
+def test_embedded_tokens_go_on_as_the_pixels_would(build: Build) -> None:
+    backbone = from_model(build("hybrid"), "hybrid")
+    x = pixels(backbone)
+    prompts = [torch.randn(2, backbone.width), torch.randn(2, backbone.width)]
+    whole = backbone(x, taps=("block2",), visual_prompts=prompts, vv_from=1)
+    resumed = backbone(backbone.embed(x), taps=("block2",), visual_prompts=prompts, vv_from=1)
+    assert torch.equal(whole.cls, resumed.cls)
+    assert torch.equal(whole.vv, resumed.vv)
+    assert torch.equal(whole.taps["block2"], resumed.taps["block2"])
+    with pytest.raises(ValueError, match="pixels"):
+        backbone(backbone.embed(x), taps=("stem8",))
+
+
+def test_what_the_prompts_became_is_told_block_by_block(build: Build) -> None:
+    model = build("clip")
+    backbone = from_model(model, "clip")
+    x = pixels(backbone)
+    prompt = torch.randn(2, 48)
+    with torch.no_grad():
+        s = model.visual._embeds(x)
+        s = torch.cat([s[:, :1], prompt.expand(2, 2, 48), s[:, 1:]], dim=1)
+        expected = []
+        for block in model.visual.transformer.resblocks:
+            s = block(s)
+            expected.append(s[:, 1:3])
+    found = backbone(x, visual_prompts=[prompt]).prompts
+    assert len(found) == 4
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+    assert backbone(x).prompts == ()
+
+
 def test_prompts_of_an_average_pooled_tower_are_not_averaged_in(build: Build) -> None:
     model = build("avg")
     backbone = from_model(model, "avg")

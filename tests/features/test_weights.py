@@ -125,9 +125,10 @@ def test_a_download_lands_with_its_checksum_and_reports_progress(
     assert entry.record["trusted_on_first_use"] is False
     assert weights.verify(entry.name) == entry.file
     assert seen[-1][0] == 1.0
-    assert seen[-1][2]["done"] == len(CONTENT)
+    assert seen[-1][2]["done"] == seen[-1][2]["total"] == len(CONTENT)
     assert "MB/s" in seen[-1][1]
-    assert [fraction for fraction, *_ in seen] == sorted(fraction for fraction, *_ in seen)
+    assert seen == sorted(seen, key=lambda report: report[0])
+    assert weights.state(entry.name) == "here"
     assert {file.name for file in entry.folder.iterdir()} <= {"model.safetensors", "weights.json", ".lock"}
     server.asked.clear()
     assert weights.fetch(entry.name).file == entry.file
@@ -154,6 +155,7 @@ def test_a_cancelled_download_goes_on_at_the_next_order(server: Server, offer: C
     had = part.stat().st_size
     assert 0 < had < len(CONTENT)
     server.asked.clear()
+    assert weights.state(name).startswith("not here, ")
     assert weights.fetch(name).file.read_bytes() == CONTENT
     assert server.asked == [f"bytes={had}-"]
 
