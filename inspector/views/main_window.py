@@ -191,7 +191,7 @@ class MainWindow(QMainWindow):
         return self._page_name
 
     def show_page(self, name: str) -> None:
-        info = next(info for info in PAGES if info.name == name)
+        info = _info(name)
         if info.needs_project and self.context.project is None:
             name, info = "start", PAGES[0]
         page = self.pages.get(name)
@@ -388,6 +388,10 @@ class MainWindow(QMainWindow):
             if (folder / DATABASE).is_file():
                 self.open_project(folder)
                 return
+        accept: Callable[[list[Path]], None] | None = getattr(self.page, "accept_paths", None)
+        if accept is not None and not _info(self.page_name).needs_project:
+            accept(dropped)
+            return
         if self.context.project is None:
             self.show_error(
                 InspectorError(
@@ -395,10 +399,11 @@ class MainWindow(QMainWindow):
                 )
             )
             return
-        if not hasattr(self.page, "accept_paths"):
+        if accept is None:
             self.show_page("inspect")
-        accept: Callable[[list[Path]], None] = self.page.accept_paths  # type: ignore[attr-defined]
-        accept(dropped)
+            accept = getattr(self.page, "accept_paths", None)
+        if accept is not None:
+            accept(dropped)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():
@@ -503,6 +508,10 @@ class _DropSign(QLabel):
         self.setGeometry(self._window.rect())
         self.show()
         self.raise_()
+
+
+def _info(name: str) -> PageInfo:
+    return next(info for info in PAGES if info.name == name)
 
 
 def _same_folder(a: Path, b: Path) -> bool:
