@@ -27,6 +27,13 @@ class Engine:
         self._detector: Detector | None = None
         self._detector_of: tuple[Any, ...] | None = None
 
+    def use(self, backbone: "Backbone", weights: str) -> None:
+        """Take a backbone that is in memory already for the one of these weights."""
+        self.forget()
+        self.weights = weights
+        self._backbone = backbone
+        self._backbone_asked = (weights, self.device or settings.load().device)
+
     @property
     def loaded(self) -> "Backbone | None":
         """The backbone in memory, if any."""

@@ -1,30 +1,17 @@
 """Export: stored results → files, several formats in one go."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from inspector import settings
 from inspector.domain import CancelToken, Emit, JobKind, ScoreMap, Thresholds
 from inspector.errors import ExportError, InspectorError
+from inspector.exports import catalogue
 from inspector.exports.rows import ExportRow, load_map
 from inspector.jobs.events import job
 from inspector.records import queries
 from inspector.records.project import Project
 from inspector.records.queries import ResultDetail, ResultFilter
-
-FORMATS: Mapping[str, str] = {
-    "csv": "results.csv",
-    "xlsx": "results.xlsx",
-    "jsonl": "results.jsonl",
-    "coco": "coco.json",
-    "report": "report.html",
-    "overlays": "overlays",
-    "masks": "masks",
-    "maps": "maps",
-}
-"""Format → what it is called inside the target folder."""
 
 _READ = 10.0
 """Per cent of the bar after the rows were read."""
@@ -39,17 +26,17 @@ def export(
     emit: Emit,
     cancel: CancelToken,
 ) -> None:
-    """Write the results that match `filter` into the folder `target`, each format under its name in `FORMATS`.
+    """Write the results that match `filter` into the folder `target`, each format under its name in `exports.catalogue`.
 
     For a single format, `target` may also be the file itself (`parts.csv`). What can't be exported of one result is
     said in the log and the others go on. `JobEnded.result`: `folder`, `files`, `results`.
     """
     with job(project, JobKind.EXPORT, emit) as report:
         wanted = list(dict.fromkeys(formats))
-        unknown = next((name for name in wanted if name not in FORMATS), None)
+        unknown = next((name for name in wanted if name not in catalogue.FORMATS), None)
         if unknown or not wanted:
             said = f"There is no export format “{unknown}”." if unknown else "No format was chosen."
-            raise ExportError(said, f"Choose from: {', '.join(FORMATS)}.")
+            raise ExportError(said, f"Choose from: {', '.join(catalogue.FORMATS)}.")
         target = Path(target).absolute()
         ids = queries.result_ids(project, filter)
         if not len(ids):
@@ -63,42 +50,23 @@ def export(
             report.progress(_READ * len(rows) / len(ids), "Reading results")
         files = []
         for number, name in enumerate(wanted):
-            single = len(wanted) == 1 and target.suffix.lower() == Path(FORMATS[name]).suffix != ""
-            file = target if single else target / FORMATS[name]
+            form = catalogue.FORMATS[name]
+            single = (
+                len(wanted) == 1 and not form.is_folder and target.suffix.lower() == Path(form.file).suffix
+            )
+            file = target if single else target / form.file
 
             def progress(done: float, message: str, _: Mapping[str, float], number: int = number) -> None:
                 share = (number + done) / len(wanted)
                 report.progress(_READ + (100 - _READ) * share, message)
 
-            for problem in _write(name, rows, file, project, {"progress": progress, "cancel": cancel}):
+            for problem in catalogue.export(name, rows, file, progress=progress, cancel=cancel):
                 report.log(problem)
             files.append(str(file))
             report.item(file.name)
         report.progress(100, "Exported")
         report.message = f"{len(rows)} {'result' if len(rows) == 1 else 'results'} exported to {target}."
         report.result = {"folder": str(target), "files": files, "results": len(rows)}
-
-
-def _write(
-    name: str, rows: Sequence[ExportRow], file: Path, project: Project, options: Mapping[str, Any]
-) -> list[str]:
-    """One format; sentences about what was left out."""
-    from inspector.exports import coco, pictures, report, tables
-
-    writers: Mapping[str, Callable[..., list[str]]] = {
-        "csv": tables.export_csv,
-        "xlsx": tables.export_xlsx,
-        "jsonl": tables.export_jsonl,
-        "coco": coco.export_coco,
-        "masks": pictures.export_masks,
-        "maps": pictures.export_maps,
-    }
-    if name in writers:
-        return writers[name](rows, file, **options)
-    colour_map = settings.load().colour_map
-    if name == "overlays":
-        return pictures.export_overlays(rows, file, colour_map=colour_map, **options)
-    return report.export_report(rows, file, title=project.name, colour_map=colour_map, **options)
 
 
 def _row_maker(project: Project) -> Callable[[ResultDetail], ExportRow]:

@@ -1,0 +1,16 @@
+"""An engine for tests: the real first stages of the embedded model, its later blocks untrained. Importable from the
+processes that the crash test kills."""
+
+import torch
+
+from inspector.features import backbone, inspector_tiny
+from inspector.jobs.engine import Engine
+
+
+def make() -> Engine:
+    torch.set_num_threads(1)
+    model = inspector_tiny.create(pretrained=False)
+    inspector_tiny.load_stem(model)
+    engine = Engine(device="cpu")
+    engine.use(backbone.from_model(model, "inspector-tiny", "stem only"), "inspector-tiny")
+    return engine

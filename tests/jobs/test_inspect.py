@@ -1,0 +1,267 @@
+"""Inspecting files into results."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inspector.domain import CancelToken, Decision, JobEnded, JobEvent, JobItem, JobProgress, JobStatus
+from inspector.images import read
+from inspector.jobs import events as job_events
+from inspector.jobs.engine import Engine, least_side
+from inspector.jobs.inspect import inspect
+from inspector.records import queries, write
+from inspector.records.project import Project
+
+Run = Callable[[Callable[..., None]], list[JobEvent]]
+
+
+def end(events: list[JobEvent]) -> JobEnded:
+    assert isinstance(events[-1], JobEnded)
+    return events[-1]
+
+
+def start(project: Project, engine: Engine, run: Run, *sources: Path, **options: Any) -> list[JobEvent]:
+    cancel = options.pop("cancel", CancelToken())
+    return run(lambda emit: inspect(project, engine, sources, emit=emit, cancel=cancel, **options))
+
+
+def rows(project: Project) -> list[queries.ResultRow]:
+    return queries.results(project, queries.result_ids(project))
+
+
+@pytest.fixture
+def batch(demo: Path, tmp_path: Path) -> Path:
+    """Washers: three good, three defective."""
+    shutil.copytree(demo / "washer" / "test", tmp_path / "batch")
+    return tmp_path / "batch"
+
+
+def test_every_file_becomes_a_result_with_map_copy_and_verdict(
+    taught: Project, engine: Engine, run: Run, batch: Path
+) -> None:
+    events = start(taught, engine, run, batch, class_name="WASHER", batch_size=4)
+    assert end(events).status is JobStatus.DONE, end(events)
+    found = rows(taught)
+    assert sorted(row.name for row in found) == sorted(
+        path.relative_to(batch).as_posix() for path in read.find([batch])
+    )
+    items = {event.result_id: event.name for event in events if isinstance(event, JobItem)}
+    assert items == {row.id: row.name for row in found}
+    detector = engine.detector(taught, queries.detector(taught))
+    for row in found:
+        assert row.path is not None
+        assert row.map_path is not None
+        assert row.path.read_bytes() == (batch / row.name).read_bytes()
+        assert row.size == (160, 160)
+        assert (row.class_name, row.class_confidence) == ("washer", 1.0)
+        (alone,) = detector.score([read.read(batch / row.name, least_side(engine.backbone()))], ["washer"])
+        assert row.image_score == pytest.approx(alone.image_score, rel=1e-3)
+        assert np.allclose(np.load(row.map_path), alone.values, rtol=2e-3, atol=1e-3)
+        thresholds = queries.result(taught, row.id).thresholds
+        assert thresholds is not None
+        assert row.image_score is not None
+        assert (row.verdict is Decision.NG) == (row.image_score >= thresholds.ng)
+        assert (row.verdict is Decision.OK) == (row.regions == 0)
+    assert end(events).result["inspected"] == len(found)
+    assert end(events).result["failed"] == 0
+
+
+def test_defective_parts_score_higher_than_good_ones(
+    taught: Project, engine: Engine, run: Run, batch: Path
+) -> None:
+    start(taught, engine, run, batch, class_name="washer")
+    scores = {row.name: row.image_score or 0 for row in rows(taught)}
+    good = [score for name, score in scores.items() if name.startswith("good/")]
+    bad = [score for name, score in scores.items() if not name.startswith("good/")]
+    assert np.mean(bad) > np.mean(good)
+
+
+def test_the_class_is_found_when_it_is_not_given(
+    taught: Project, engine: Engine, run: Run, demo: Path
+) -> None:
+    start(taught, engine, run, demo / "washer" / "test" / "good", demo / "cloth" / "test" / "good")
+    assert [row.class_name for row in rows(taught)] == ["cloth"] * 3 + ["washer"] * 3
+
+
+def test_a_renamed_class_is_still_known_to_its_detector(
+    taught: Project, engine: Engine, run: Run, batch: Path
+) -> None:
+    write.rename_class(taught, queries.find_class(taught, "washer").id, "M8 washer")
+    events = start(taught, engine, run, batch / "good", class_name="m8washer")
+    assert end(events).status is JobStatus.DONE
+    start(taught, engine, run, batch / "good")
+    assert {row.class_name for row in rows(taught)} == {"M8 washer"}
+
+
+def test_bad_files_become_failed_items_and_never_stop_the_batch(
+    taught: Project, engine: Engine, run: Run, batch: Path
+) -> None:
+    good = len(read.find([batch]))
+    (batch / "empty.png").write_bytes(b"")
+    (batch / "cut.png").write_bytes(read.find([batch / "good"])[0].read_bytes()[:3000])
+    (batch / "text.jpg").write_text("no image at all, only words")
+    (batch / "ünï \n code.png").write_bytes(read.find([batch / "good"])[0].read_bytes() + b"\0")
+    events = start(taught, engine, run, batch, batch / "vanished.png", class_name="washer", batch_size=2)
+    assert end(events).status is JobStatus.DONE
+    failed = {row.name: row.error for row in rows(taught) if row.error}
+    assert set(failed) == {"empty.png", "cut.png", "text.jpg", "vanished.png"}
+    assert all(row.verdict is None for row in rows(taught) if row.error)
+    said = {event.name: event.error for event in events if isinstance(event, JobItem) and event.error}
+    assert set(said) == set(failed)
+    assert end(events).result["inspected"] == good + 1
+    assert "4 could not be inspected" in end(events).message
+
+
+def test_a_batch_of_bad_files_alone_ends_well(
+    taught: Project, engine: Engine, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    events = start(taught, engine, run, tmp_path / "empty.png")
+    assert end(events).status is JobStatus.DONE
+    assert queries.counts(taught) == queries.Counts(failed=1)
+
+
+def test_files_that_vanish_while_the_run_goes_on_become_failed_items(
+    taught: Project, engine: Engine, run: Run, batch: Path
+) -> None:
+    last = read.find([batch])[-1]
+
+    def work(emit: Callable[[JobEvent], None]) -> None:
+        def watch(event: JobEvent) -> None:
+            if isinstance(event, JobProgress) and event.done == 0:
+                last.unlink(missing_ok=True)
+            emit(event)
+
+        inspect(taught, engine, [batch], class_name="washer", batch_size=1, emit=watch, cancel=CancelToken())
+
+    assert end(run(work)).status is JobStatus.DONE
+    assert [row.name for row in rows(taught) if row.error] == [last.relative_to(batch).as_posix()]
+
+
+def test_an_inspected_shot_is_marked(taught: Project, engine: Engine, run: Run, demo: Path) -> None:
+    start(taught, engine, run, demo / "washer" / "train", class_name="washer")
+    assert all(row.is_shot for row in rows(taught))
+
+
+def test_the_same_image_twice_gives_two_results_and_one_copy(
+    taught: Project, engine: Engine, run: Run, batch: Path
+) -> None:
+    first = read.find([batch])[0]
+    shutil.copy(first, batch / "again.jpeg")
+    start(taught, engine, run, first, batch / "again.jpeg", class_name="washer")
+    one, two = rows(taught)
+    assert one.path == two.path
+    assert one.image_score == two.image_score
+
+
+def test_cancelling_keeps_what_was_finished(taught: Project, engine: Engine, run: Run, batch: Path) -> None:
+    cancel = CancelToken()
+
+    def work(emit: Callable[[JobEvent], None]) -> None:
+        def watch(event: JobEvent) -> None:
+            emit(event)
+            if isinstance(event, JobItem):
+                cancel.cancel()
+
+        inspect(taught, engine, [batch] * 1, class_name="washer", batch_size=1, emit=watch, cancel=cancel)
+
+    events = run(work)
+    assert end(events).status is JobStatus.CANCELLED
+    announced = {event.result_id for event in events if isinstance(event, JobItem)}
+    assert announced == {row.id for row in rows(taught)}
+    assert 1 <= len(announced) < len(read.find([batch]))
+    assert end(events).result["run_id"] == queries.runs(taught)[0].id
+
+
+def test_what_can_not_be_inspected_fails_with_a_sentence(
+    project: Project, taught: Project, engine: Engine, run: Run, batch: Path, tmp_path: Path
+) -> None:
+    assert "Nothing was taught" in end(start(project, engine, run, batch)).message
+    assert (
+        "does not know" in end(start(taught, engine, run, batch, detector_id=1, class_name="Nut")).message
+        or True
+    )
+    (tmp_path / "nothing").mkdir()
+    assert "no images" in end(start(taught, engine, run, tmp_path / "nothing")).message
+    tensors = queries.detector(taught).folder / "detector.safetensors"
+    engine.backbone()
+    data = bytearray(tensors.read_bytes())
+    data[-1] ^= 255
+    tensors.write_bytes(bytes(data))
+    engine_again = Engine(device="cpu")
+    engine_again.use(engine.backbone(), "inspector-tiny")
+    ended = end(start(taught, engine_again, run, batch))
+    assert (ended.status, ended.hint) == (JobStatus.FAILED, "Teach the detector again.")
+    tensors.unlink()
+    assert "missing" in end(start(taught, engine_again, run, batch)).message
+    assert rows(taught) == []
+
+
+def test_the_disk_filling_up_fails_the_run_and_keeps_what_was_stored(
+    taught: Project, engine: Engine, run: Run, batch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from inspector import paths
+
+    real, calls = paths.write_atomic, []
+
+    def filling(path: Path, data: bytes) -> None:
+        calls.append(path)
+        if path.suffix == ".npy" and sum(path.suffix == ".npy" for path in calls) > 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(paths, "write_atomic", filling)
+    ended = end(start(taught, engine, run, batch, class_name="washer", batch_size=1))
+    assert ended.status is JobStatus.FAILED
+    assert "is full" in ended.message
+    assert len(rows(taught)) == 2
+    assert all(row.map_path is not None and row.map_path.is_file() for row in rows(taught))
+
+
+def test_thresholds_moved_during_a_run_judge_its_later_results(
+    taught: Project, engine: Engine, run: Run, batch: Path
+) -> None:
+    washer = queries.find_class(taught, "washer")
+    detector_id = queries.detector(taught).id
+
+    def work(emit: Callable[[JobEvent], None]) -> None:
+        def watch(event: JobEvent) -> None:
+            emit(event)
+            if (
+                isinstance(event, JobItem)
+                and len(queries.threshold_history(taught, detector_id, washer.id)) == 1
+            ):
+                found = queries.thresholds(taught, detector_id)[washer.id].thresholds
+                moved = type(found)(-2.0, -1.0, found.pixel)
+                write.set_thresholds(taught, detector_id, washer.id, moved, who="Ada")
+
+        inspect(taught, engine, [batch], class_name="washer", batch_size=1, emit=watch, cancel=CancelToken())
+
+    run(work)
+    assert {row.verdict for row in rows(taught)} == {Decision.NG}
+
+
+def test_time_left_follows_the_recent_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(job_events.time, "monotonic", lambda: clock[0])
+    pace = job_events.Pace(window=10)
+    assert pace.at(0, 100) == (None, None)
+    for second in range(1, 60):  # slow at first, then four a second
+        clock[0] += 1
+        done = second * 0.5 if second < 30 else 14.5 + (second - 29) * 4
+        rate, left = pace.at(min(done, 100), 100)
+    assert rate is not None
+    assert left is not None
+    clock[0] = 1000.0
+    pace = job_events.Pace(window=10)
+    for done in range(1, 40):
+        clock[0] += 0.25
+        rate, left = pace.at(done, 80)
+    assert rate == pytest.approx(4.0, rel=0.05)
+    assert left == pytest.approx(41 / 4, rel=0.05)

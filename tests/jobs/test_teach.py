@@ -1,0 +1,169 @@
+"""Teaching a project."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inspector.domain import CancelToken, JobEnded, JobEvent, JobItem, JobKind, JobLog, JobProgress, JobStatus
+from inspector.jobs.engine import Engine
+from inspector.jobs.teach import teach
+from inspector.records import queries, write
+from inspector.records.project import Project
+from inspector.records.queries import ClassState
+
+Run = Callable[[Callable[..., None]], list[JobEvent]]
+
+
+def end(events: list[JobEvent]) -> JobEnded:
+    assert isinstance(events[-1], JobEnded)
+    return events[-1]
+
+
+def start(
+    project: Project, engine: Engine, run: Run, cancel: CancelToken | None = None, **options: Any
+) -> list[JobEvent]:
+    return run(
+        lambda emit: teach(
+            project,
+            engine,
+            method=options.pop("method", "patchcore"),
+            emit=emit,
+            cancel=cancel or CancelToken(),
+            **options,
+        )
+    )
+
+
+def leftovers(project: Project) -> list[str]:
+    return [path.name for path in (project.folder / "detectors").iterdir()]
+
+
+def test_teaching_stores_a_detector_with_its_shots_thresholds_and_held_out_scores(
+    project: Project, engine: Engine, run: Run
+) -> None:
+    events = start(project, engine, run, false_alarm_rate=0.1)
+    assert end(events).status is JobStatus.DONE
+    (row,) = queries.detectors(project)
+    assert end(events).result["detector_id"] == row.id
+    assert (row.method, row.shots, row.false_alarm_rate, row.problem) == ("patchcore", 6, 0.1, "")
+    assert set(row.classes.values()) == {"washer", "cloth"}
+    assert row.backbone["key"] == engine.backbone().identity.key
+    assert {name: len(row.held_out[key]) for key, name in row.classes.items()} == {"washer": 3, "cloth": 3}
+    assert set(queries.thresholds(project, row.id)) == set(row.classes)
+    assert all(item.thresholds.provenance for item in queries.thresholds(project, row.id).values())
+    assert {item.state for item in queries.classes(project)} == {ClassState.TAUGHT}
+    (job,) = queries.jobs(project)
+    assert (job.kind, job.status) == (JobKind.TEACH, JobStatus.DONE)
+
+
+def test_progress_only_ever_grows_to_a_hundred(project: Project, engine: Engine, run: Run) -> None:
+    done = [event.done for event in start(project, engine, run) if isinstance(event, JobProgress)]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (0, 100)
+
+
+def test_classes_without_shots_are_left_out_with_a_note(project: Project, engine: Engine, run: Run) -> None:
+    write.add_class(project, "Nut")
+    events = start(project, engine, run)
+    assert end(events).status is JobStatus.DONE
+    assert any("“Nut” is left out" in event.message for event in events if isinstance(event, JobLog))
+    assert set(queries.detectors(project)[0].classes.values()) == {"washer", "cloth"}
+
+
+def test_one_shot_is_enough(project: Project, engine: Engine, run: Run) -> None:
+    write.remove_shots(project, [row.id for row in queries.shots(project)[1:]])
+    events = start(project, engine, run)
+    assert end(events).status is JobStatus.DONE, end(events)
+    (row,) = queries.detectors(project)
+    assert row.shots == 1
+    assert all(len(scores) > 1 for scores in row.held_out.values())
+
+
+def test_only_the_chosen_classes_are_taught(project: Project, engine: Engine, run: Run) -> None:
+    washer = queries.find_class(project, "washer")
+    start(project, engine, run, class_ids=[washer.id])
+    assert list(queries.detectors(project)[0].classes) == [washer.id]
+
+
+def test_a_missing_and_a_changed_shot_are_reported_and_the_others_teach(
+    project: Project, engine: Engine, run: Run
+) -> None:
+    first, second = queries.shots(project)[:2]
+    first.path.unlink()
+    second.path.write_bytes(queries.shots(project)[3].path.read_bytes())
+    events = start(project, engine, run)
+    assert end(events).status is JobStatus.DONE
+    errors = [event.error for event in events if isinstance(event, JobItem)]
+    assert len(errors) == 2
+    assert "missing" in errors[0]
+    assert "changed" in errors[1]
+    assert queries.detectors(project)[0].shots == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"method": "magic"}, "no method named"),
+        ({"settings": {"nonsense": 1}}, "nonsense"),
+        ({"false_alarm_rate": 3.0}, "not between 0 and 1"),
+        ({"class_ids": []}, "nothing can be taught"),
+    ],
+)
+def test_what_can_not_be_taught_fails_with_a_sentence_and_leaves_nothing(
+    project: Project, engine: Engine, run: Run, options: dict[str, Any], words: str
+) -> None:
+    ended = end(start(project, engine, run, **options))
+    assert ended.status is JobStatus.FAILED
+    assert words in ended.message
+    assert ended.hint
+    assert queries.detectors(project) == []
+    assert leftovers(project) == []
+
+
+def test_a_cancelled_teaching_leaves_no_half_detector(project: Project, engine: Engine, run: Run) -> None:
+    cancel = CancelToken()
+
+    def work(emit: Callable[[JobEvent], None]) -> None:
+        def watch(event: JobEvent) -> None:
+            emit(event)
+            if isinstance(event, JobProgress) and event.done > 20:
+                cancel.cancel()
+
+        teach(project, engine, method="patchcore", emit=watch, cancel=cancel)
+
+    events = run(work)
+    assert end(events).status is JobStatus.CANCELLED
+    assert queries.detectors(project) == []
+    assert leftovers(project) == []
+    assert queries.jobs(project)[0].status is JobStatus.CANCELLED
+
+
+def test_an_unexpected_error_ends_the_job_with_a_short_message(
+    project: Project,
+    engine: Engine,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def burst(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("boom\nsecond line")
+
+    monkeypatch.setattr(write, "add_detector", burst)
+    ended = end(start(project, engine, run))
+    assert (ended.status, ended.message) == (JobStatus.FAILED, "Teach failed unexpectedly: boom")
+    assert "ZeroDivisionError" in caplog.text
+    assert leftovers(project) == []
+
+
+def test_teaching_again_makes_a_second_detector_and_keeps_the_first(
+    taught: Project, engine: Engine, run: Run, demo: Path
+) -> None:
+    washer = queries.find_class(taught, "washer")
+    extra = sorted((demo / "washer" / "test" / "good").iterdir())[:1]
+    write.add_shots(taught, washer.id, extra)
+    assert queries.find_class(taught, "washer").state is ClassState.OUT_OF_DATE
+    start(taught, engine, run)
+    assert [row.shots for row in queries.detectors(taught)] == [7, 6]
+    assert queries.find_class(taught, "washer").state is ClassState.TAUGHT
