@@ -267,14 +267,14 @@ class Backbone:
         return Features(cls, patches, vv, kept, grids, tuple(became))
 
     def windows(self, x: Tensor, indices: Tensor) -> Tensor:
-        """Class tokens of windows of patches (WinCLIP): [B,3,S,S] and [W,k] patch numbers → [B,W,d], float32.
+        """Class tokens of windows of patches (WinCLIP): `x` as in `forward`, [W,k] patch numbers → [B,W,d], float32.
 
         Positions are added first; then class token and the window's patches alone go through all blocks.
         """
         self._check((), None, prompted=True)
         with torch.no_grad():
             tower = self._tower
-            tokens = tower.embed(x.to(self.device, self.dtype), None)
+            tokens = x if x.ndim == 3 else tower.embed(x.to(self.device, self.dtype), None)
             own, patches = tokens[:, : tower.prefix_tokens], tokens[:, tower.prefix_tokens :]
             batch, (count, length) = x.shape[0], indices.shape
             chosen = patches[:, indices.to(self.device).flatten()].reshape(batch * count, length, -1)

@@ -34,6 +34,8 @@ class Learned(PatchCore):
 
     defaults: ClassVar[Mapping[str, Any]]
     choices: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    shotless: ClassVar[bool] = False
+    """Whether a class may come without shots."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
@@ -46,6 +48,11 @@ class Learned(PatchCore):
         self.settings: dict[str, Any] = {**self.defaults, **settings}
         self.checkpoints: Path | None = None
         self.outdated = False
+        self._taught: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self._taught
 
     @property
     def map_size(self) -> tuple[int, int]:
@@ -60,10 +67,12 @@ class Learned(PatchCore):
         progress: Progress,
         cancel: CancelToken,
     ) -> None:
-        need_shots(shots)
+        if not (self.shotless and shots):
+            need_shots(shots)
         need_blocks(backbone, self.title)
         need_text(backbone, self.title)
-        self._backbone, self.outdated, self.bank = backbone, False, self._make_bank(backbone)
+        self._backbone, self.outdated, self._taught = backbone, False, ()
+        self.bank = self._make_bank(backbone)
         self._teach(shots, lambda done, *more: progress((1 - REMEMBERING) * done, *more), cancel)
         bank, done, total = self.bank, 0, sum(map(len, shots.values()))
         for name, images in shots.items():
@@ -72,6 +81,7 @@ class Learned(PatchCore):
                 bank.add(name, self._look(batch, backbone))
                 done += len(batch)
                 progress(1 - REMEMBERING * (1 - done / total), "", {})
+        self._taught = tuple(shots)
         training.forget(self.checkpoints)
 
     def add_shots(self, class_name: str, images: Sequence[Image]) -> None:
@@ -85,7 +95,12 @@ class Learned(PatchCore):
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         learned = {f"learned.{name}": value for name, value in self._tensors().items()}
-        about = {"settings": self.settings, "outdated": self.outdated, "bank": self.bank.settings()}
+        about = {
+            "settings": self.settings,
+            "classes": list(self.classes),
+            "outdated": self.outdated,
+            "bank": self.bank.settings(),
+        }
         return {**self.bank.tensors(), **learned}, about
 
     @classmethod
@@ -94,6 +109,7 @@ class Learned(PatchCore):
     ) -> Self:
         made = cls(**settings["settings"])
         made._backbone, made.outdated = backbone, bool(settings["outdated"])
+        made._taught = tuple(settings["classes"])
         made.bank = type(made.bank).from_state(tensors, settings["bank"])
         start = "learned."
         made._restore({key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)})

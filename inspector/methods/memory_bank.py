@@ -83,12 +83,12 @@ class MemoryBank:
         patches = self.patches(features)
         result: Tensor | None = None
         for tap, values in patches.items():
-            distance = self._distances(tap, values, class_names, without)
+            distance = self.distances(tap, values, class_names, without)
             grid = features.grids[tap]
             if self.neighbourhood > 1:
                 distance = distance * _coverage(grid, self.neighbourhood).to(distance.device)
             rows, columns = (_spread(side, self.map_size, self.sigma).to(distance.device) for side in grid)
-            smooth = rows @ distance.unflatten(1, grid) @ columns.T
+            smooth = rows @ distance.reshape(-1, *grid) @ columns.T
             result = smooth if result is None else result + smooth
         if result is None:
             raise ValueError("the features hold no taps")
@@ -129,7 +129,7 @@ class MemoryBank:
         flat = patches.flatten(0, 1)
         step = max(1, CHUNK // max(1, len(joined)))
         nearest = torch.cat([(flat[i : i + step] @ joined.T).amax(dim=1) for i in range(0, len(flat), step)])
-        return ((1 - nearest) / 2).clamp(0, 1).sqrt().unflatten(0, patches.shape[:2])
+        return ((1 - nearest) / 2).clamp(0, 1).sqrt().reshape(patches.shape[:2])
 
     # State
 
@@ -171,7 +171,7 @@ class MemoryBank:
     def _normalised(self, values: Tensor, grid: tuple[int, int]) -> Tensor:
         values = values.float()
         if self.neighbourhood > 1:
-            square = values.transpose(1, 2).unflatten(2, grid)
+            square = values.transpose(1, 2).reshape(len(values), -1, *grid)
             square = F.avg_pool2d(square, self.neighbourhood, stride=1, padding=self.neighbourhood // 2)
             values = square.flatten(2).transpose(1, 2)
         return F.normalize(values, dim=-1)
@@ -195,9 +195,10 @@ class MemoryBank:
             self._joined[class_name, tap] = self.join([shot[tap] for shot in shots])
         return self._joined[class_name, tap]
 
-    def _distances(
+    def distances(
         self, tap: str, values: Tensor, class_names: Sequence[str], without: Sequence[int | None]
     ) -> Tensor:
+        """What `patches` gives of one tap, [B, N, d], → `distance` of every patch to its class's shots, [B, N]."""
         pairs = list(zip(class_names, without, strict=True))
         if len(set(pairs)) == 1:
             return self.distance(values, self._joint(pairs[0][0], tap, pairs[0][1]))

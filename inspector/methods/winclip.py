@@ -1,0 +1,155 @@
+"""WinCLIP and WinCLIP+ (Jeong et al., CVPR 2023): fixed phrases on sliding windows; nothing is learned.
+
+- Text: per class the mean over 7 normal states × 22 templates, and over 4 abnormal states × 22, then unit length.
+- Windows of 2×2 and 3×3 patches, stride 1: class token and the window's patches alone go through all blocks.
+- State map: every window's abnormal probability at temperature 0.07; a patch takes the harmonic mean over the windows
+  that cover it; the two scales and the image's own probability are joined by the harmonic mean.
+- WinCLIP+ (with shots): distance ½(1 − max cos) to the shots' windows of both scales, spread over patches likewise,
+  and to their last-block patches; M_w is the mean of the three; map = state map + M_w; image score = ½(p + max M_w).
+- Without any shot (0-shot): the state map, and p as image score.
+
+Deviations: maps are smoothed like every other method's; a hybrid's last-block patches lie on its transformer's grid.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from inspector.domain import CancelToken, Image, Progress
+from inspector.features.backbone import Backbone, Features
+from inspector.features.text import TextTower
+from inspector.methods import fusion
+from inspector.methods.learned import Learned, enlarged, smoothed
+from inspector.methods.memory_bank import MemoryBank
+from inspector.methods.phrases import ABNORMAL_STATES, NORMAL_STATES, TEMPLATES, spoken
+from inspector.methods.prompts import need_text, normalised
+
+TEMPERATURE = 0.07
+SCALES = (2, 3)
+
+
+def windows(grid: tuple[int, int], side: int) -> Tensor:
+    """Patch numbers of every square window of `side` patches, [windows, side²], row by row."""
+    rows, columns = grid
+    numbers = torch.arange(rows * columns).reshape(rows, columns)
+    return numbers.unfold(0, side, 1).unfold(1, side, 1).reshape(-1, side * side)
+
+
+def spread(values: Tensor, indices: Tensor, patches: int) -> Tensor:
+    """Window values [B, W] ≥ 0 → patch values [B, patches]: the harmonic mean over the windows that cover a patch."""
+    sums = values.new_zeros(values.shape[0], patches)
+    covered = values.new_zeros(patches)
+    flat = indices.flatten().to(values.device)
+    inverse = values.clamp_min(fusion.EPS).reciprocal().repeat_interleave(indices.shape[1], dim=1)
+    sums.index_add_(1, flat, inverse)
+    covered.index_add_(0, flat, torch.ones_like(flat, dtype=values.dtype))
+    return covered / sums
+
+
+def state_features(text: TextTower, class_name: str) -> Tensor:
+    """[2, d]: the normal and the abnormal direction of a class, unit length."""
+    means = []
+    for states in (NORMAL_STATES, ABNORMAL_STATES):
+        texts = [
+            template.format(state.format(spoken(class_name))) for state in states for template in TEMPLATES
+        ]
+        with torch.no_grad():
+            ids = text.tokens(texts)
+            means.append(text.encode(text.embed(ids), text.eot(ids)).mean(0))
+    return normalised(torch.stack(means))
+
+
+class WinCLIP(Learned):
+    """`sigma`: smoothing in cells of a 60×60 map."""
+
+    method = "winclip"
+    title = "WinCLIP"
+    shotless = True
+    defaults: ClassVar[Mapping[str, Any]] = {"sigma": 1.0}
+
+    text_features: Tensor
+    """[classes, 2, d]."""
+
+    def _teach(self, shots: Mapping[str, Sequence[Image]], progress: Progress, cancel: CancelToken) -> None:
+        text = need_text(self.backbone, self.title)
+        found = []
+        for number, name in enumerate(shots):
+            cancel.check()
+            found.append(state_features(text, name))
+            progress((number + 1) / len(shots), f"{name}: read the phrases", {})
+        self.text_features = torch.stack(found)
+
+    def _see(self, x: Tensor) -> Features:
+        """Class token, last-block patches, and the class tokens of all windows as taps on their own grids."""
+        backbone = self.backbone
+        last = f"block{backbone.depth}"
+        tokens = backbone.embed(x)
+        seen = backbone.forward(tokens, taps=(last,))
+        for side in SCALES:
+            grid = (backbone.grid[0] - side + 1, backbone.grid[1] - side + 1)
+            seen.taps[f"window{side}"] = backbone.windows(tokens, windows(backbone.grid, side))
+            seen.grids[f"window{side}"] = grid
+        return seen
+
+    def _make_bank(self, backbone: Backbone) -> MemoryBank:
+        return MemoryBank(max(1, backbone.image_size // 4), neighbourhood=1)
+
+    def _find(self, features: Features) -> tuple[list[str], list[float]]:
+        if self.bank.classes:
+            return super()._find(features)
+        near = normalised(features.cls) @ normalised(self.text_features.mean(1)).T
+        sure, best = torch.softmax(near / TEMPERATURE, dim=-1).max(-1)
+        return [self.classes[i] for i in best.tolist()], sure.tolist()
+
+    def _read(
+        self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
+    ) -> tuple[Tensor, Tensor]:
+        states = self.text_features[self._numbers(class_names)]
+        normal, abnormal = states[:, 0], states[:, 1]
+        whole = fusion.abnormal_probability(normalised(features.cls), normal, abnormal, TEMPERATURE)
+        views = [self._spread(side, self._window_state(features, side, states)) for side in SCALES]
+        state = fusion.harmonic(*views, whole[:, None])
+        score = whole
+        shown = [self.bank.count(name) for name in class_names]
+        seen = [number for number, count in enumerate(shown) if count]
+        if seen:
+            visual = self._visual(features, class_names, without, seen)
+            state, score = state.clone(), score.clone()
+            state[seen] = state[seen] + visual
+            score[seen] = fusion.mean(score[seen], visual.amax(1))
+        planes = enlarged(state.reshape(-1, *self.backbone.grid), self.map_size)
+        return smoothed(planes, self.settings["sigma"]), score
+
+    def _window_state(self, features: Features, side: int, states: Tensor) -> Tensor:
+        """The abnormal probability of every window, [B, W]."""
+        tokens = normalised(features.taps[f"window{side}"])
+        return fusion.abnormal_probability(tokens, states[:, None, 0], states[:, None, 1], TEMPERATURE)
+
+    def _visual(
+        self,
+        features: Features,
+        class_names: Sequence[str],
+        without: Sequence[int | None],
+        rows: Sequence[int],
+    ) -> Tensor:
+        """M_w [rows, N]: the mean of both window distances, spread over patches, and the patch distance."""
+        patches = self.bank.patches(features)
+        names, shots = [class_names[i] for i in rows], [without[i] for i in rows]
+        maps = []
+        for tap, values in patches.items():
+            distance = self.bank.distances(tap, values[list(rows)], names, shots)
+            window = tap.startswith("window")
+            maps.append(self._spread(int(tap.removeprefix("window")), distance) if window else distance)
+        return fusion.mean(*maps)
+
+    def _spread(self, side: int, values: Tensor) -> Tensor:
+        rows, columns = self.backbone.grid
+        return spread(values, windows(self.backbone.grid, side), rows * columns)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {"text_features": self.text_features}
+
+    def _restore(self, tensors: Mapping[str, Tensor]) -> None:
+        self.text_features = tensors["text_features"]
