@@ -66,8 +66,9 @@ class Detector(Protocol):
         ...
 
     @classmethod
-    def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], backbone: Backbone) -> Self:
-        ...
+    def from_state(
+        cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], backbone: Backbone
+    ) -> Self: ...
 
 
 def save(detector: Detector, folder: Path) -> None:
@@ -76,9 +77,13 @@ def save(detector: Detector, folder: Path) -> None:
     Raises DetectorError when it isn't taught or the folder can't be written.
     """
     if not detector.classes:
-        raise DetectorError("This detector was not taught yet, so there is nothing to save.", "Teach it first.")
+        raise DetectorError(
+            "This detector was not taught yet, so there is nothing to save.", "Teach it first."
+        )
     tensors, settings = detector.state()
-    data = safetensors.torch.save({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
+    data = safetensors.torch.save(
+        {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    )
     manifest = {
         "format": FORMAT,
         "method": detector.method,
@@ -92,7 +97,9 @@ def save(detector: Detector, folder: Path) -> None:
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:40]}."))
         try:
             paths.write_atomic(fresh / TENSORS_FILE, data)
-            paths.write_atomic(fresh / MANIFEST_FILE, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+            paths.write_atomic(
+                fresh / MANIFEST_FILE, json.dumps(manifest, indent=1, ensure_ascii=False).encode()
+            )
             _swap(fresh, folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -139,7 +146,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise DetectorError(f"There is no detector in {folder.name}.", TEACH_AGAIN) from error
     except (OSError, ValueError) as error:
-        raise DetectorError(f"The detector's description in {folder.name} can't be read.", TEACH_AGAIN) from error
+        raise DetectorError(
+            f"The detector's description in {folder.name} can't be read.", TEACH_AGAIN
+        ) from error
     shape = {"format": int, "method": str, "classes": list, "backbone": dict, "settings": dict, "sha256": str}
     if not isinstance(manifest, dict) or not all(isinstance(manifest.get(k), t) for k, t in shape.items()):
         raise DetectorError(f"The detector's description in {folder.name} is incomplete.", TEACH_AGAIN)
@@ -154,7 +163,9 @@ def need_shots(shots: Mapping[str, Sequence[Image]]) -> None:
         raise DetectorError("There is no class to teach.", "Add a class and its normal shots.")
     for name, images in shots.items():
         if not images:
-            raise DetectorError(f"The class “{name}” has no normal shots.", "Add at least one image of a good part.")
+            raise DetectorError(
+                f"The class “{name}” has no normal shots.", "Add at least one image of a good part."
+            )
 
 
 def _swap(fresh: Path, folder: Path) -> None:

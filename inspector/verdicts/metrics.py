@@ -101,35 +101,17 @@ def aupro(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float = 
 
     Regions are 8-connected in each mask and weigh the same whatever their size (Bergmann et al., MVTec AD, 2021).
     """
-    fpr, pro = pro_curve(maps, masks, limit)
-    return _area(pro, fpr) / limit if fpr.size else float("nan")
+    return _aupro(*pro_curve(maps, masks, limit), limit)
 
 
 def pro_curve(
     maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float = 0.3
 ) -> tuple[Floats, Floats]:
     """(false-positive rate [n], mean region overlap [n]) from 0 to exactly `limit`; both empty when undefined."""
-    if not 0 < limit <= 1:
-        raise ValueError("the limit of the false-positive rate lies in (0, 1]")
     values, truth = _checked(*_pixels(maps, masks))
-    gain = np.concatenate([_region_weights(np.asarray(mask)).ravel() for mask in masks])
-    regions = round(float(gain.sum()))
-    normal = values[~truth]
-    if not regions or not normal.size:
-        return np.empty(0), np.empty(0)
-    # Pixels below the score at which the limit is passed can't matter: don't sort them.
-    passed = min(int(np.floor(limit * normal.size)), normal.size - 1)
-    keep = values >= -np.partition(-normal, passed)[passed]
-    values, truth, gain = values[keep], truth[keep], gain[keep]
     order, ends = _descending(values)
-    fpr = np.concatenate([[0.0], np.cumsum(~truth[order], dtype=np.float64)[ends] / normal.size])
-    pro = np.concatenate([[0.0], np.cumsum(gain[order])[ends] / regions])
-    if fpr[-1] < limit:  # only when limit is 1 up to rounding
-        return fpr, pro
-    inside = fpr < limit
-    last = int(np.count_nonzero(inside))
-    edge = pro[last - 1] + (pro[last] - pro[last - 1]) * (limit - fpr[last - 1]) / (fpr[last] - fpr[last - 1])
-    return np.append(fpr[inside], limit), np.append(pro[inside], edge)
+    false = np.cumsum(~truth[order], dtype=np.float64)[ends]
+    return _pro(order, ends, false, masks, limit)
 
 
 def image_figures(scores: ArrayLike, labels: ArrayLike) -> dict[str, float]:
@@ -139,18 +121,31 @@ def image_figures(scores: ArrayLike, labels: ArrayLike) -> dict[str, float]:
     return dict(zip(IMAGE_FIGURES, values, strict=True))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelReading:
+    """`figures`: all of PIXEL_FIGURES; `ranking`: of the pixels; `pro`: (false-positive rate, region overlap)."""
+
+    figures: dict[str, float]
+    ranking: Ranking
+    pro: tuple[Floats, Floats]
+
+
+def read_pixels(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float = 0.3) -> PixelReading:
+    """All that is to be said about pixels, from one sort."""
+    values, truth = _checked(*_pixels(maps, masks))
+    order, ends = _descending(values)
+    above = np.cumsum(truth[order], dtype=np.float64)[ends]
+    ranking = Ranking(values[order[ends]], above, ends + 1.0 - above)
+    pro = _pro(order, ends, ranking.fp, masks, limit)
+    numbers = (auroc(ranking), average_precision(ranking), best_f1(ranking)[0], _aupro(*pro, limit))
+    return PixelReading(dict(zip(PIXEL_FIGURES, numbers, strict=True)), ranking, pro)
+
+
 def pixel_figures(
     maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float = 0.3
 ) -> dict[str, float]:
-    """All of PIXEL_FIGURES."""
-    ranking = rank(*_pixels(maps, masks))
-    values = (
-        auroc(ranking),
-        average_precision(ranking),
-        best_f1(ranking)[0],
-        aupro(maps, masks, limit),
-    )
-    return dict(zip(PIXEL_FIGURES, values, strict=True))
+    """All of PIXEL_FIGURES from one sort."""
+    return read_pixels(maps, masks, limit).figures
 
 
 def roc_curve(ranking: Ranking, points: int = 200) -> tuple[Floats, Floats]:
@@ -211,16 +206,43 @@ def _pixels(
     return np.concatenate(values), np.concatenate(truth)
 
 
+def _pro(
+    order: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    false: Floats,
+    masks: Sequence[ArrayLike],
+    limit: float,
+) -> tuple[Floats, Floats]:
+    """`false` [n]: normal pixels above each distinct score; order and ends as of `_descending`."""
+    if not 0 < limit <= 1:
+        raise ValueError("the limit of the false-positive rate lies in (0, 1]")
+    gain = (
+        np.concatenate([_region_weights(np.asarray(mask)) for mask in masks]) if len(masks) else np.empty(0)
+    )
+    regions = round(float(gain.sum()))
+    if not regions or not false[-1]:
+        return np.empty(0), np.empty(0)
+    fpr = np.concatenate([[0.0], false / false[-1]])
+    pro = np.concatenate([[0.0], np.cumsum(gain[order])[ends] / regions])
+    last = int(np.searchsorted(fpr, limit))  # the first point at or beyond the limit
+    edge = pro[last - 1] + (pro[last] - pro[last - 1]) * (limit - fpr[last - 1]) / (fpr[last] - fpr[last - 1])
+    return np.append(fpr[:last], limit), np.append(pro[:last], edge)
+
+
+def _aupro(fpr: Floats, pro: Floats, limit: float) -> float:
+    return _area(pro, fpr) / limit if fpr.size else float("nan")
+
+
 def _region_weights(mask: NDArray[np.generic]) -> Floats:
-    """1 / area of its 8-connected region for every anomalous pixel, 0 elsewhere."""
+    """1 / area of its 8-connected region for every anomalous pixel, 0 elsewhere, flat."""
     if not mask.any():
-        return np.zeros(mask.shape)
+        return np.zeros(mask.size)
     import cv2
 
     _, labels = cv2.connectedComponents((mask != 0).astype(np.uint8), connectivity=8)
     weight = 1.0 / np.maximum(np.bincount(labels.ravel()), 1)
     weight[0] = 0.0
-    return np.asarray(weight[labels])
+    return np.asarray(weight[labels.ravel()])
 
 
 def _area(y: Floats, x: Floats) -> float:

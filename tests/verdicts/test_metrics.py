@@ -141,11 +141,11 @@ def test_a_thinned_curve_keeps_both_ends_and_never_grows(case, points):
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
 
 
-def test_the_figures_of_160_maps_take_seconds():
+def test_the_figures_of_40_maps_take_a_moment():
     rng = np.random.default_rng(0)
-    maps = rng.random((160, 256, 256), dtype=np.float32)
+    maps = rng.random((40, 256, 256), dtype=np.float32)
     masks = np.zeros(maps.shape, bool)
-    masks[:80, 40:60, 50:90] = True
-    start = time.perf_counter()
+    masks[:20, 40:60, 50:90] = True
+    start = time.process_time()
     metrics.pixel_figures(list(maps), list(masks))
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 10

@@ -1,0 +1,117 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from inspector.domain import ScoreMap
+from inspector.errors import InspectorError
+from inspector.verdicts.calibrate import shots_needed, thresholds, upper_bound
+
+
+def held_out(scores, usual=0.1):
+    maps = []
+    for score in scores:
+        values = np.full((8, 8), usual, np.float32)
+        values[3, 3] = score
+        maps.append(ScoreMap(values, float(score), "part"))
+    return maps
+
+
+def false_alarms(shots, rate, spread, trials=3000):
+    """Share of new good parts called NG, when good parts' scores vary by `spread` around 0.5."""
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(trials):
+        scores = rng.normal(0.5, spread, shots)
+        wrong += rng.normal(0.5, spread) >= upper_bound(scores, 0.4, rate)
+    return wrong / trials
+
+
+@pytest.mark.parametrize("shots", [2, 4, 8])
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.2])
+def test_the_wanted_false_alarm_rate_is_kept_for_parts_that_vary_as_usual(shots, rate):
+    assert false_alarms(shots, rate, spread=0.06) <= rate * 1.35 + 0.004
+
+
+@pytest.mark.parametrize("spread", [0.0001, 0.01])
+def test_near_identical_shots_do_not_make_every_new_part_ng(spread):
+    rng = np.random.default_rng(1)
+    limits = thresholds(held_out(rng.normal(0.5, spread, 4)), 0.05, 4)
+    assert limits.ng > 0.55
+    assert limits.review > 0.52
+
+
+def test_two_very_different_shots_do_not_push_the_threshold_out_of_sight():
+    limits = thresholds(held_out([0.3, 0.5]), 0.01, 2)
+    assert limits.ng < 1.0
+
+
+def test_with_enough_good_parts_the_bound_holds_for_any_distribution():
+    rng = np.random.default_rng(2)
+    wrong = [rng.exponential() > upper_bound(rng.exponential(size=19), 1.0, 0.05) for _ in range(4000)]
+    assert np.mean(wrong) <= 0.05 + 0.012
+
+
+def test_what_can_be_promised_is_said():
+    few = thresholds(held_out([0.4, 0.45, 0.5, 0.42]), 0.05, 4).provenance
+    assert few["attainable_rate"] == pytest.approx(0.2)
+    assert few["more_shots"] == 15
+    assert not few["promised"]
+    many = thresholds(held_out(np.linspace(0.4, 0.5, 19)), 0.05, 19).provenance
+    assert many["promised"]
+    assert many["more_shots"] == 0
+    assert many["method"] == "conformal bound"
+
+
+def test_views_of_one_shot_count_as_one_part():
+    one = thresholds(held_out([0.30, 0.31, 0.32, 0.33]), 0.05, 1)
+    four = thresholds(held_out([0.30, 0.31, 0.32, 0.33]), 0.05, 4)
+    assert one.provenance["attainable_rate"] == pytest.approx(0.5)
+    assert one.ng > four.ng
+
+
+def test_provenance_is_plain_json():
+    provenance = thresholds(held_out([0.4, 0.5]), 0.05, 2).provenance
+    assert json.loads(json.dumps(provenance)) == dict(provenance)
+
+
+@given(st.lists(st.floats(0.2, 0.9), min_size=1, max_size=8), st.floats(0.001, 0.5))
+def test_review_never_lies_above_ng_and_a_lower_rate_never_lowers_a_threshold(scores, rate):
+    maps = held_out(scores)
+    loose, strict = thresholds(maps, rate, len(scores)), thresholds(maps, rate / 2, len(scores))
+    assert loose.review <= loose.ng
+    assert strict.ng >= loose.ng - 1e-9
+
+
+@given(
+    st.lists(st.floats(0.2, 0.9), min_size=2, max_size=8),
+    st.floats(0.1, 10),
+    st.floats(-5, 5),
+)
+def test_thresholds_follow_when_a_detector_uses_another_scale(scores, factor, shift):
+    assume(np.mean(scores) - 0.1 > 0.06 * np.mean(scores))
+    plain = thresholds(held_out(scores), 0.05, len(scores))
+    moved = [s * factor + shift for s in scores]
+    assume(np.mean(scores) - 0.1 > 0.06 * abs(np.mean(moved)) / factor)
+    other = thresholds(held_out(moved, usual=0.1 * factor + shift), 0.05, len(scores))
+    assert other.ng == pytest.approx(plain.ng * factor + shift, rel=1e-3, abs=1e-3)
+
+
+def test_what_calls_for_review_has_pixels_above_the_pixel_threshold():
+    limits = thresholds(held_out([0.4, 0.42, 0.5, 0.45]), 0.05, 4)
+    assert limits.pixel == pytest.approx(limits.review, rel=1e-4)
+
+
+def test_impossible_wishes_are_refused_with_a_sentence():
+    with pytest.raises(InspectorError, match="between 0 and 1"):
+        thresholds(held_out([0.4]), 0.0, 1)
+    with pytest.raises(InspectorError, match="no good part"):
+        thresholds([], 0.05, 0)
+    with pytest.raises(InspectorError, match="no finite score"):
+        thresholds(held_out([0.4, float("inf")]), 0.05, 2)
+
+
+def test_needed_shots_follow_from_one_over_n_plus_one():
+    assert [shots_needed(rate) for rate in (0.5, 0.2, 0.05, 0.01)] == [1, 4, 19, 99]

@@ -1,0 +1,97 @@
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.domain import Decision, ScoreMap, Thresholds
+from inspector.verdicts.judge import decide, decide_all, judge
+from inspector.verdicts.regions import MOST, regions
+
+BAND = Thresholds(review=0.4, ng=0.6, pixel=0.5)
+
+
+def map_with(*boxes, side=60, value=1.0):
+    values = np.full((side, side), 0.1, np.float32)
+    for x, y, w, h in boxes:
+        values[y : y + h, x : x + w] = value
+    return values
+
+
+def test_scores_on_a_threshold_belong_to_the_stricter_side():
+    assert decide(0.3999, BAND) is Decision.OK
+    assert decide(0.4, BAND) is Decision.REVIEW
+    assert decide(0.6, BAND) is Decision.NG
+
+
+def test_a_score_that_is_not_a_number_is_never_ok():
+    assert decide(float("nan"), BAND) is Decision.REVIEW
+    assert decide_all([float("nan")], BAND).tolist() == [1]
+
+
+@given(st.lists(st.floats(-1, 2), max_size=30), st.floats(0, 1), st.floats(0, 1))
+def test_many_scores_are_judged_as_each_by_itself(scores, a, b):
+    band = Thresholds(review=min(a, b), ng=max(a, b), pixel=0.5)
+    order = [Decision.OK, Decision.REVIEW, Decision.NG]
+    assert [order[i] for i in decide_all(scores, band)] == [decide(score, band) for score in scores]
+
+
+def test_an_ok_image_shows_no_regions_and_an_ng_image_shows_its_own():
+    values = map_with((30, 15, 6, 3))
+    assert judge(ScoreMap(values, 0.2, "a"), BAND, (600, 600)).regions == ()
+    verdict = judge(ScoreMap(values, 0.9, "a"), BAND, (600, 600))
+    assert verdict.decision is Decision.NG
+    (region,) = verdict.regions
+    x, y, w, h = region.box
+    assert (x, y) == pytest.approx((300, 150), abs=8)
+    assert (w, h) == pytest.approx((60, 30), abs=12)
+    assert region.peak == pytest.approx(1.0)
+    assert region.area == pytest.approx(60 * 30, rel=0.15)
+
+
+def test_an_ng_image_without_a_hot_pixel_points_at_its_peak():
+    values = map_with((10, 40, 4, 4), value=0.45)
+    (region,) = judge(ScoreMap(values, 0.9, "a"), BAND, (120, 120)).regions
+    x, y, w, h = region.box
+    assert x <= 22 <= x + w
+    assert y <= 82 <= y + h
+
+
+def test_regions_that_touch_diagonally_are_one_and_the_strongest_comes_first():
+    values = map_with((5, 5, 4, 4), (9, 9, 4, 4))
+    values[40:44, 40:44] = 2.0
+    found = regions(values, 0.5, (60, 60))
+    assert len(found) == 2
+    assert found[0].peak == pytest.approx(2.0)
+
+
+@given(
+    st.integers(1, 5000),
+    st.integers(1, 5000),
+    st.integers(0, 2**32 - 1),
+    st.floats(-0.5, 1.5),
+)
+def test_boxes_stay_inside_the_image_whatever_its_size(width, height, seed, threshold):
+    values = np.random.default_rng(seed).random((7, 9), dtype=np.float32)
+    found = regions(values, threshold, (width, height))
+    assert bool(found) == (values.max() >= threshold)
+    assert len(found) <= MOST
+    for region in found:
+        x, y, w, h = region.box
+        assert x >= 0
+        assert y >= 0
+        assert w >= 1
+        assert h >= 1
+        assert x + w <= width
+        assert y + h <= height
+        assert 1 <= region.area <= max(1, w * h * 1.01)
+
+
+def test_regions_of_a_24_megapixel_image_take_milliseconds():
+    values = map_with((5, 5, 9, 9), (30, 30, 4, 4), (50, 2, 3, 30))
+    regions(values, 0.5, (6000, 4000))
+    start = time.process_time()
+    for _ in range(20):
+        assert len(regions(values, 0.5, (6000, 4000))) == 3
+    assert (time.process_time() - start) / 20 < 0.02
