@@ -52,13 +52,15 @@ def normal_against_all(
     return (logits.logsumexp(-1) - logits[:, 0]).mean()
 
 
-def explicit_margin(features: Tensor, normal: Tensor, abnormal: Tensor, margin: float = 0.0) -> Tensor:
+def explicit_margin(
+    features: Tensor, normal: Tensor, abnormal: Tensor, margin: float = 0.0, axis: int = -1
+) -> Tensor:
     """PromptAD's explicit anomaly margin, FineGrainedAD's L_tri: relu(‖v−n̄‖² − ‖v−ā‖² + margin).
 
-    features [n, d]; normal [d]; abnormal [d] (the average abnormal prompt).
+    features [..., d]; normal [d]; abnormal [d] (the average abnormal prompt). Squares are summed over `axis`.
     """
-    near = (features - normal).square().sum(-1)
-    far = (features - abnormal).square().sum(-1)
+    near = (features - normal).square().sum(axis)
+    far = (features - abnormal).square().sum(axis)
     return F.relu(near - far + margin).mean()
 
 

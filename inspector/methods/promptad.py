@@ -1,0 +1,183 @@
+"""PromptAD (Li et al., CVPR 2024): a learned normal context per class against fixed and learned words for defects.
+
+- Semantic concatenation: normal "[V] class."; handcrafted abnormal "[V] state(class)."; learned abnormal
+  "[V][A_i] class.", V of 4 tokens, A_i of one token, i = 1…4.
+- Loss: cross-entropy of the normal anchor against all abnormal prompts + explicit anomaly margin (triplet on the mean
+  abnormal prompt, margin 0) + 10⁻³ · ‖mean handcrafted − mean learned‖². Two learners: on V-V patches for the map, on
+  the class token for the image score.
+- SGD 2·10⁻³, momentum 0.9, weight decay 5·10⁻⁴, cosine to 10⁻⁵, 100 epochs.
+- Map 1/(1/M_p + 1/M_v), image score 1/(1/max M_v + 1/p_cls).
+
+Fidelity switches: `temperature="raw"` divides by the logarithm of CLIP's logit scale as the released code does (about
+4.6 instead of 100; the map then hovers near ½ and the memory leads), "exp" by the scale itself, or a number;
+`eam_axis="tokens"` sums the triplet's squares over tokens instead of channels, as the released code does.
+
+Deviations: one model for all classes, every class with its own V and A, all classes' prompts in one batch; the
+generic states only, so nobody has to name defects; the memory reads the backbone's own taps after their blocks; the
+last epoch is kept, never one chosen on test images.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from inspector.domain import CancelToken, Image, Progress
+from inspector.features.backbone import Features
+from inspector.methods import fusion, losses, training
+from inspector.methods.learned import Learned, enlarged, smoothed
+from inspector.methods.patchcore import batches
+from inspector.methods.phrases import GENERIC_DEFECTS, spoken
+from inspector.methods.prompts import Piece, Splicer, need_text, normalised
+
+HEADS = ("pixel", "image")
+
+
+class Contexts(nn.Module):
+    """Per class and head: V [classes, prompts, length, width] and A [classes, abnormal, width]."""
+
+    def __init__(
+        self, classes: int, counts: Mapping[str, int], length: int, abnormal: int, width: int
+    ) -> None:
+        super().__init__()
+        self.normal = nn.ParameterDict(
+            {head: torch.randn(classes, counts[head], length, width) * 0.02 for head in HEADS}
+        )
+        self.abnormal = nn.ParameterDict(
+            {head: torch.randn(classes, abnormal, width) * 0.02 for head in HEADS}
+        )
+
+    def rows(self, head: str, number: int, class_name: str) -> list[Sequence[Piece]]:
+        """The prompts of one class: normal, handcrafted and learned abnormal ones, for each V in turn."""
+        name = spoken(class_name)
+        made: list[Sequence[Piece]] = []
+        for context in self.normal[head][number]:
+            made.append([context, f"{name}."])
+            made += [[context, f"{state.format(name)}."] for state in GENERIC_DEFECTS]
+            made += [[context, suffix[None], f"{name}."] for suffix in self.abnormal[head][number]]
+        return made
+
+    def read(
+        self, splicer: Splicer, head: str, numbers: Sequence[int], class_names: Sequence[str]
+    ) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """For each class the normal anchor [d], the handcrafted [a, d] and the learned [b, d] abnormal features."""
+        rows = [row for number in numbers for row in self.rows(head, number, class_names[number])]
+        encoded = splicer.encode(rows).reshape(
+            len(numbers), self.normal[head].shape[1], -1, splicer.text.embed_dim
+        )
+        first = 1 + len(GENERIC_DEFECTS)
+        return [
+            (normalised(one[:, 0].mean(0)), one[:, 1:first].flatten(0, 1), one[:, first:].flatten(0, 1))
+            for one in encoded
+        ]
+
+
+class PromptAD(Learned):
+    """Settings beside those of the module's description: `prompts` are the contexts a head and class (pixel, image)."""
+
+    method = "promptad"
+    title = "PromptAD"
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "temperature": "raw",
+        "eam_axis": "channels",
+        "length": 4,
+        "abnormal": 4,
+        "prompts": [1, 3],
+        "epochs": 100,
+        "rate": 2e-3,
+        "final_rate": 1e-5,
+        "batch": 8,
+        "optimizer": "sgd",
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "patience": 10,
+        "sigma": 1.0,
+        "seed": 0,
+    }
+    choices: ClassVar[Mapping[str, Sequence[Any]]] = {"eam_axis": ("channels", "tokens")}
+
+    text_features: Tensor
+    """[classes, heads, 2, d]: normal anchor and mean abnormal direction."""
+
+    @property
+    def scale(self) -> float:
+        """What cosines are multiplied with before the softmax."""
+        wanted = self.settings["temperature"]
+        if isinstance(wanted, int | float):
+            return 1 / float(wanted)
+        exp = self.backbone.logit_scale
+        return exp if wanted == "exp" else math.log(exp)
+
+    def _see(self, x: Tensor) -> Features:
+        return self.backbone.forward(x, taps=self.backbone.default_taps, vv_from=1)
+
+    def _teach(self, shots: Mapping[str, Sequence[Image]], progress: Progress, cancel: CancelToken) -> None:
+        s, backbone, names = self.settings, self.backbone, tuple(shots)
+        text = need_text(backbone, self.title)
+        with training.seeded(s["seed"], 2):
+            counts = dict(zip(HEADS, s["prompts"], strict=True))
+            learned = Contexts(len(names), counts, s["length"], s["abnormal"], text.width).to(backbone.device)
+        seen = []
+        for name in names:
+            cancel.check()
+            features = [self._look(batch, backbone) for batch in batches(shots[name])]
+            patches = torch.cat([normalised(one.vv) for one in features])
+            seen.append(
+                {"pixel": patches, "image": torch.cat([normalised(one.cls) for one in features])[:, None]}
+            )
+        splicer = Splicer(text)
+
+        def step(chosen: Sequence[int], draw: torch.Generator) -> training.Losses:
+            terms: training.Losses = {}
+            for head in HEADS:
+                read = learned.read(splicer, head, chosen, names)
+                for number, (normal, handcrafted, own) in zip(chosen, read, strict=True):
+                    for name, term in self._losses(seen[number][head], normal, handcrafted, own).items():
+                        key = f"{head} {name}"
+                        share = term / len(chosen)
+                        terms[key] = terms[key] + share if key in terms else share
+            return terms
+
+        self._train(learned, step, len(names), shots, progress, cancel)
+        with torch.no_grad():
+            heads = []
+            for head in HEADS:
+                read = learned.read(splicer, head, range(len(names)), names)
+                pairs = [(normal, normalised(torch.cat(rest).mean(0))) for normal, *rest in read]
+                heads.append(torch.stack([torch.stack(pair) for pair in pairs]))
+            self.text_features = torch.stack(heads, dim=1)
+
+    def _losses(self, seen: Tensor, normal: Tensor, handcrafted: Tensor, own: Tensor) -> training.Losses:
+        """The three terms of one class and head; seen [K, N, d]."""
+        abnormal = torch.cat([handcrafted, own])
+        axis = 1 if self.settings["eam_axis"] == "tokens" else -1
+        return {
+            "clip": losses.normal_against_all(seen.flatten(0, 1), normal, abnormal, self.scale),
+            "margin": losses.explicit_margin(seen, normal, normalised(abnormal.mean(0)), axis=axis),
+            "gap": 1e-3 * losses.mean_gap(handcrafted, own),
+        }
+
+    def _read(
+        self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
+    ) -> tuple[Tensor, Tensor]:
+        states = self.text_features[self._numbers(class_names)]
+        pixel, image = states[:, 0], states[:, 1]
+        temperature = 1 / self.scale
+        state = fusion.abnormal_probability(
+            normalised(features.vv), pixel[:, None, 0], pixel[:, None, 1], temperature
+        )
+        planes = smoothed(
+            enlarged(state.reshape(-1, *self.backbone.grid), self.map_size), self.settings["sigma"]
+        )
+        visual = self.bank.maps(features, class_names, without)
+        whole = fusion.abnormal_probability(normalised(features.cls), image[:, 0], image[:, 1], temperature)
+        maps = fusion.harmonic(planes, visual) / 2
+        return maps, fusion.harmonic(visual.flatten(1).amax(1), whole) / 2
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {"text_features": self.text_features}
+
+    def _restore(self, tensors: Mapping[str, Tensor]) -> None:
+        self.text_features = tensors["text_features"]

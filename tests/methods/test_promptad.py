@@ -1,0 +1,75 @@
+"""PromptAD on a small random CLIP."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from inspector.domain import Image
+from inspector.features.backbone import Backbone
+from inspector.methods.phrases import GENERIC_DEFECTS
+from inspector.methods.promptad import HEADS, Contexts, PromptAD
+from inspector.methods.prompts import Splicer
+
+Teach = Callable[..., Any]
+
+
+def test_prompts_are_the_context_before_class_states_and_learned_suffixes(tiny_clip: Backbone) -> None:
+    assert tiny_clip.text is not None
+    contexts = Contexts(2, {"pixel": 1, "image": 2}, 4, 3, tiny_clip.text.width)
+    rows = contexts.rows("image", 1, "steel_nut")
+    assert len(rows) == 2 * (1 + len(GENERIC_DEFECTS) + 3)
+    assert rows[0][1] == "steel nut."
+    assert rows[1][1] == "damaged steel nut."
+    assert torch.equal(rows[-1][1], contexts.abnormal["image"][1][-1:])  # type: ignore[arg-type]
+    for normal, handcrafted, own in contexts.read(Splicer(tiny_clip.text), "image", [0, 1], ["a", "b"]):
+        assert normal.shape == (32,)
+        assert handcrafted.shape == (2 * len(GENERIC_DEFECTS), 32)
+        assert own.shape == (2 * 3, 32)
+
+
+def test_every_learnable_part_gets_a_gradient_and_nothing_else(tiny_clip: Backbone) -> None:
+    assert tiny_clip.text is not None
+    detector = PromptAD()
+    detector._backbone = tiny_clip
+    contexts = Contexts(1, {"pixel": 1, "image": 1}, 2, 2, tiny_clip.text.width)
+    seen = torch.nn.functional.normalize(torch.randn(2, 5, 32), dim=-1)
+    total = torch.zeros(())
+    for head in HEADS:
+        ((normal, handcrafted, own),) = contexts.read(Splicer(tiny_clip.text), head, [0], ["a"])
+        total = total + torch.stack(list(detector._losses(seen, normal, handcrafted, own).values())).sum()
+    total.backward()
+    for name, parameter in contexts.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+    assert all(p.grad is None for p in tiny_clip.text._parameters())
+
+
+def test_the_temperature_switch_is_the_scale_its_logarithm_or_a_number(tiny_clip: Backbone) -> None:
+    scales = {}
+    for wanted in ("raw", "exp", 0.07):
+        detector = PromptAD(temperature=wanted)
+        detector._backbone = tiny_clip
+        scales[wanted] = detector.scale
+    assert scales["exp"] == pytest.approx(np.exp(scales["raw"]))
+    assert scales[0.07] == pytest.approx(1 / 0.07)
+
+
+def test_the_released_triplet_sums_over_tokens(
+    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
+) -> None:
+    one = taught(PromptAD(epochs=2), parts, tiny_clip).state()[0]["learned.text_features"]
+    other = taught(PromptAD(epochs=2, eam_axis="tokens"), parts, tiny_clip).state()[0][
+        "learned.text_features"
+    ]
+    assert not torch.equal(one, other)
+
+
+def test_a_shot_is_its_own_nearest_neighbour_and_so_scores_zero(
+    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
+) -> None:
+    detector = taught(PromptAD(epochs=1), parts, tiny_clip)
+    assert max(found.image_score for found in detector.score(parts["disc"], ["disc"] * 2)) < 1e-3
+    assert min(found.image_score for found in detector.held_out(parts)["disc"]) > 1e-3
