@@ -45,6 +45,7 @@ class ColourBar(QWidget):
             return
         low, high = self.heat.low, self.heat.high
         start = low - (high - low) * 0.25  # a stretch of what stays untouched is part of the scale
+        start = max(start, 0.0) if low >= 0 else start
         painter = QPainter(self)
         font = theme.font("small", figures=True)
         painter.setFont(font)

@@ -178,15 +178,20 @@ class Histogram(QWidget):
         metrics = QFontMetricsF(painter.font())
         names = {Decision.REVIEW: self.review, Decision.NG: self.ng}
         places: dict[Decision, QRectF] = {}
+        free = 0.0  # the words stand left and right of their lines, side by side where that is too narrow
         for decision, score in names.items():
             wide = metrics.horizontalAdvance(theme.WORDS[decision]) + 4
             left = self.x_of(score) - (wide + 3 if decision is Decision.REVIEW else -3)
-            places[decision] = QRectF(min(max(left, 0), self.width() - wide), 0, wide, _HEAD - 3)
+            places[decision] = QRectF(max(left, free), 0, wide, _HEAD - 3)
+            free = places[decision].right() + 4
+        over = max(0.0, free - 4 - self.width())
+        for place in places.values():
+            place.translate(-over, 0)
         ink = self.palette().windowText().color()
         for decision, score in names.items():
             x = self.x_of(score)
             painter.setPen(QPen(QColor(theme.VERDICTS[decision]), 2))
-            painter.drawLine(QPointF(x, 2), QPointF(x, floor + 2))
+            painter.drawLine(QPointF(x, _HEAD - 3), QPointF(x, floor + 2))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(theme.VERDICTS[decision]))
             painter.drawRoundedRect(QRectF(x - 5, floor - 2, 10, 12), 3, 3)
