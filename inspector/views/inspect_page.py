@@ -99,8 +99,8 @@ class InspectPage(QWidget):
         layout.addWidget(self.pages)
 
         self._opening = self._timer(150, self._say_opening)
-        self._stream = self._timer(250, self._read_stream)
-        self._rescore = self._timer(2000, self._read_standing)
+        self._stream = self._timer(500, self._read_stream)
+        self._rescore = self._timer(3000, self._read_standing)
         self._recut = self._timer(40, self._cut_regions)
         self._connect()
         self._keys()
@@ -218,6 +218,7 @@ class InspectPage(QWidget):
             if self._follow_job == -1:
                 self._follow_job = event.job_id
                 self._show_run_of(event.result_id)
+            self.model.refresh_soon()
             if not self._stream.isActive():
                 self._stream.start()
         elif isinstance(event, JobEnded) and event.kind == JobKind.INSPECT:
@@ -242,8 +243,7 @@ class InspectPage(QWidget):
             self.context.runner.read(self, look, done, self.context.show_error)
 
     def _read_stream(self) -> None:
-        """New results are in: append them, count them, now and then put them in the histogram."""
-        self.model.refresh()
+        """New results are in: count them, now and then put them in the histogram."""
         self._read_counts()
         if not self._rescore.isActive():
             self._rescore.start()

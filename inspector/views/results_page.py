@@ -299,7 +299,7 @@ class ResultsPage(QWidget):
 
     def _job_event(self, event: JobEvent) -> None:
         if isinstance(event, JobItem) and event.result_id is not None and self.isVisible():
-            self.model.refresh()
+            self.model.refresh_soon()
 
     # what is selected
 
