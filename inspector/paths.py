@@ -7,6 +7,8 @@ from pathlib import Path
 import platformdirs
 
 _APP = "Inspector"
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)
 
 
 def resources() -> Path:
@@ -56,6 +58,8 @@ def write_atomic(path: Path, data: bytes) -> None:
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
+            if os.name == "posix":
+                os.fchmod(handle, 0o666 & ~_UMASK)  # mkstemp makes it private; colleagues share projects
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

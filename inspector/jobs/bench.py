@@ -91,7 +91,7 @@ def crash(
         context.set_forkserver_preload(["inspector.jobs.bench", "inspector.features.backbone"])
     with tempfile.TemporaryDirectory(prefix="inspector-crash-") as top:
         folder = Path(top) / "project"
-        shots, batch = _parts(Path(top), images, None)
+        shots, batch = _parts(Path(top), images, None, size=160)
         with projects.create(folder, "Crash") as project:
             _teach(project, make_engine(), shots)
         for number in range(kills):
@@ -99,10 +99,10 @@ def crash(
             child = context.Process(target=_until_killed, args=(folder, batch[0].parent, make_engine, sender))
             child.start()
             sender.close()
-            seen = _listen(receiver, rng.uniform(0.0, 1.5))
+            seen = _listen(receiver, rng.randrange(16), rng.uniform(0.0, 0.4))
             child.kill()
             child.join()
-            seen += _listen(receiver, 0.0)
+            seen += _rest(receiver)
             receiver.close()
             announced += len(seen)
             found = _examine(folder, seen)
@@ -119,6 +119,7 @@ def crash(
     }
 
 
+_BEGUN = "begun"
 _START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
@@ -129,7 +130,7 @@ def _until_killed(folder: Path, images: Path, make_engine: Callable[[], Engine],
         if isinstance(event, JobItem) and event.result_id is not None:
             sender.send(event.result_id)
         elif isinstance(event, JobProgress) and event.done == 0:
-            sender.send("started")
+            sender.send(_BEGUN)
         elif isinstance(event, JobEnded) and event.status is not JobStatus.DONE:
             sender.send(event.message)
 
@@ -140,21 +141,37 @@ def _until_killed(folder: Path, images: Path, make_engine: Callable[[], Engine],
             inspect(project, engine, [images], batch_size=4, emit=emit, cancel=CancelToken())
 
 
-def _listen(receiver: Connection, seconds: float) -> list[int]:
-    """Result ids as they arrive, until `seconds` after the run started (or all that is left in the pipe)."""
+def _listen(receiver: Connection, results: int, seconds: float) -> list[int]:
+    """Result ids as they arrive: until there are so many, or the run has begun if none are wanted, and then some
+    seconds longer. So the moment is random on a fast machine and on a slow one."""
     seen: list[int] = []
-    deadline = time.monotonic() + (120 if seconds else 0)
+    deadline = time.monotonic() + 120
+    counting = True
     try:
         while receiver.poll(max(0.0, deadline - time.monotonic())):
             message = receiver.recv()
-            if message == "started":
-                deadline = min(deadline, time.monotonic() + seconds)
-            elif isinstance(message, int):
+            if isinstance(message, int):
                 seen.append(message)
-            else:
+            elif message != _BEGUN:
                 raise InspectorError(f"The inspecting process failed: {message}")
+            if counting and len(seen) >= results:
+                counting = False
+                deadline = time.monotonic() + seconds
     except (EOFError, OSError):
         pass  # the other end is dead
+    return seen
+
+
+def _rest(receiver: Connection) -> list[int]:
+    """Ids that lie in the pipe of a dead process; the last message may be cut off."""
+    seen: list[int] = []
+    try:
+        while receiver.poll():
+            message = receiver.recv()
+            if isinstance(message, int):
+                seen.append(message)
+    except (EOFError, OSError):
+        pass
     return seen
 
 
@@ -182,7 +199,7 @@ def _examine(folder: Path, announced: list[int]) -> dict[str, Any]:
     return {"lost": len(announced) - len(rows), "aborted": aborted, "problems": problems}
 
 
-def _parts(folder: Path, images: int, data: Path | None) -> tuple[list[Path], list[Path]]:
+def _parts(folder: Path, images: int, data: Path | None, size: int = 512) -> tuple[list[Path], list[Path]]:
     """Files of one product: (normal shots, images to inspect), each image with bytes of its own."""
     if data is not None:
         files = read.find([data])
@@ -192,8 +209,8 @@ def _parts(folder: Path, images: int, data: Path | None) -> tuple[list[Path], li
     from inspector.images import demo_parts
 
     drawn = folder / "drawn"
-    demo_parts.write_demo(drawn)
-    product = min(path for path in drawn.iterdir() if path.is_dir())
+    kind = demo_parts.KINDS[0]
+    product = demo_parts.write_demo(drawn, kinds=(kind,), size=size) / kind
     shots = sorted((product / "train" / "good").iterdir())[:SHOTS]
     tests = sorted((product / "test").glob("*/*"))
     batch = folder / "batch"

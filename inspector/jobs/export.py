@@ -114,7 +114,7 @@ def _row_maker(project: Project) -> Callable[[ResultDetail], ExportRow]:
 
 def _cut_anew(row: ExportRow, thresholds: Thresholds | None) -> ExportRow:
     """Regions by thresholds that moved since they were stored; none where the map is gone."""
-    from inspector.verdicts import judge
+    from inspector.verdicts.judge import judge
 
     if thresholds is None or row.image_score is None:
         return row
@@ -122,4 +122,4 @@ def _cut_anew(row: ExportRow, thresholds: Thresholds | None) -> ExportRow:
         score_map = ScoreMap(load_map(row), row.image_score, row.class_name)
     except InspectorError:
         return replace(row, regions=())
-    return replace(row, regions=judge.judge(score_map, thresholds, row.size).regions)
+    return replace(row, regions=judge(score_map, thresholds, row.size).regions)

@@ -170,7 +170,7 @@ def _store(
     maps: Sequence[ScoreMap],
 ) -> None:
     """Judge a batch, commit it, then announce it."""
-    from inspector.verdicts import judge
+    from inspector.verdicts.judge import judge
 
     thresholds = queries.thresholds(project, detector_id)
     scored = iter(maps)
@@ -182,7 +182,7 @@ def _store(
             continue
         score_map = next(scored)
         found = ids_by_name[score_map.class_name]
-        verdict = judge.judge(score_map, thresholds[found].thresholds, item.facts.size)
+        verdict = judge(score_map, thresholds[found].thresholds, item.facts.size)
         results.append(
             NewResult(
                 item.name,

@@ -343,7 +343,7 @@ def _copy_database(source: Path, target: Path) -> None:
 def _recover(project: Project) -> None:
     """After a crash: no job is running any more, and unfinished files are of no use."""
     with project.writing() as session:
-        session.execute(
+        crashed = session.execute(
             update(Job)
             .where(Job.status == JobStatus.RUNNING)
             .values(
@@ -356,9 +356,13 @@ def _recover(project: Project) -> None:
     for part in _FOLDERS:
         (project.folder / part).mkdir(exist_ok=True)
     for folder in (project.folder / "detectors").iterdir():
-        ours = folder.name.isdecimal() or folder.name.startswith(".staging-")
+        ours = folder.name.isdecimal() or folder.name.startswith(".")
         if ours and folder.name not in known:
             shutil.rmtree(folder, ignore_errors=True)
+    if crashed.rowcount:  # type: ignore[attr-defined]
+        for part in ("images", "maps"):
+            for unfinished in (project.folder / part).glob("*/.*"):
+                unfinished.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -193,6 +193,9 @@ def add_detector(
                 session.add(_threshold(row.id, class_id, values, ""))
             session.flush()
             moved = project.path(f"detectors/{row.id}")
+            folder.chmod(
+                moved.parent.stat().st_mode
+            )  # staging folders may be private; colleagues share projects
             folder.replace(moved)
             _sync_folder(moved.parent)
             detector_id = row.id

@@ -167,7 +167,7 @@ def test_cancelling_keeps_what_was_finished(taught: Project, engine: Engine, run
             if isinstance(event, JobItem):
                 cancel.cancel()
 
-        inspect(taught, engine, [batch] * 1, class_name="washer", batch_size=1, emit=watch, cancel=cancel)
+        inspect(taught, engine, [batch], class_name="washer", batch_size=1, emit=watch, cancel=cancel)
 
     events = run(work)
     assert end(events).status is JobStatus.CANCELLED
@@ -181,14 +181,19 @@ def test_what_can_not_be_inspected_fails_with_a_sentence(
     project: Project, taught: Project, engine: Engine, run: Run, batch: Path, tmp_path: Path
 ) -> None:
     assert "Nothing was taught" in end(start(project, engine, run, batch)).message
+    nut = write.add_class(taught, "Nut")
     assert (
-        "does not know" in end(start(taught, engine, run, batch, detector_id=1, class_name="Nut")).message
-        or True
+        "No detector knows the class “Nut”"
+        in end(start(taught, engine, run, batch, class_name="Nut")).message
     )
+    chosen = queries.detector(taught).id
+    both = end(start(taught, engine, run, batch, detector_id=chosen, class_name="Nut"))
+    assert both.status is JobStatus.FAILED
+    assert "“Nut”" in both.message
+    write.remove_class(taught, nut)
     (tmp_path / "nothing").mkdir()
     assert "no images" in end(start(taught, engine, run, tmp_path / "nothing")).message
     tensors = queries.detector(taught).folder / "detector.safetensors"
-    engine.backbone()
     data = bytearray(tensors.read_bytes())
     data[-1] ^= 255
     tensors.write_bytes(bytes(data))
@@ -251,17 +256,11 @@ def test_time_left_follows_the_recent_pace(monkeypatch: pytest.MonkeyPatch) -> N
     clock = [100.0]
     monkeypatch.setattr(job_events.time, "monotonic", lambda: clock[0])
     pace = job_events.Pace(window=10)
-    assert pace.at(0, 100) == (None, None)
-    for second in range(1, 60):  # slow at first, then four a second
+    assert pace.at(0, 400) == (None, None)
+    done = 0.0
+    for second in range(120):  # one in two seconds at first, then four a second
         clock[0] += 1
-        done = second * 0.5 if second < 30 else 14.5 + (second - 29) * 4
-        rate, left = pace.at(min(done, 100), 100)
-    assert rate is not None
-    assert left is not None
-    clock[0] = 1000.0
-    pace = job_events.Pace(window=10)
-    for done in range(1, 40):
-        clock[0] += 0.25
-        rate, left = pace.at(done, 80)
-    assert rate == pytest.approx(4.0, rel=0.05)
-    assert left == pytest.approx(41 / 4, rel=0.05)
+        done += 0.5 if second < 60 else 4
+        rate, left = pace.at(done, 400)
+    assert rate == pytest.approx(4, rel=0.05)
+    assert left == pytest.approx((400 - done) / 4, rel=0.05)
