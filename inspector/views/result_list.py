@@ -61,7 +61,7 @@ class _RowDelegate(QStyledItemDelegate):
         if row is None:
             return
         picture = QRect(area.left() + 8, area.top() + (_HEIGHT - _THUMB) // 2, _THUMB, _THUMB)
-        self._picture(painter, picture, row.path)
+        self._picture(painter, picture, row.path, row.sha256)
         left, right = picture.right() + 9, area.right() - 8
         small = theme.font("small", figures=True)
         chip_width = verdict_chip.width(small)
@@ -95,9 +95,9 @@ class _RowDelegate(QStyledItemDelegate):
             mark = icons.pixmap("accept", theme.colour("quiet"), 12, painter.device().devicePixelRatio())
             painter.drawPixmap(picture.right() - 11, picture.bottom() - 11, mark)
 
-    def _picture(self, painter: QPainter, box: QRect, path: Path | None) -> None:
+    def _picture(self, painter: QPainter, box: QRect, path: Path | None, sha256: str) -> None:
         painter.fillRect(box, theme.colour("surround"))
-        made = self._thumbnails.get(path, self._view.viewport().update) if path else None
+        made = self._thumbnails.get(path, self._view.viewport().update, sha256) if path else None
         if made is not None:
             size = made.size().scaled(box.size(), Qt.AspectRatioMode.KeepAspectRatio)
             target = QRect(0, 0, size.width(), size.height())
