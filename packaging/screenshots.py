@@ -49,7 +49,8 @@ class Stage:
 
     def settle(self, seconds: float = 0.6) -> None:
         begun = time.monotonic()
-        self.wait(lambda: time.monotonic() - begun > seconds)
+        reading = self.window.context.runner
+        self.wait(lambda: time.monotonic() - begun > seconds and not reading.reading)
 
     def open_demo(self, page: str) -> Any:
         project = self.window.context.project

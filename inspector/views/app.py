@@ -53,6 +53,7 @@ def run(project: Path | None = None, page: str | None = None) -> int:
     display.choose_platform()
     log.start()
     app = application()
+    display.release()
     door = ErrorDoor()
     window = build()
     window.take_errors(door)

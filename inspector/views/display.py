@@ -10,6 +10,8 @@ import os
 import re
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 _UNSEEN = ("offscreen", "minimal", "vnc")
@@ -92,11 +94,38 @@ def _plugin_problem(name: str) -> str:
     return "" if name == "xcb" else "Qt was built without Wayland."
 
 
+_held: list[Callable[[], None]] = []
+"""Ends the connection to the X server that was used for asking. It is kept until Qt has its own, because a server such
+as Xvfb starts afresh when its last client leaves and refuses whoever comes meanwhile."""
+
+
+def release() -> None:
+    """Let go of the connection that was used for asking; to be called once Qt has connected."""
+    while _held:
+        _held.pop()()
+
+
 def _x11_answers() -> bool:
+    if _held:
+        return True
     match = re.fullmatch(r"(?:.*/)?([^:/]*):(\d+)(?:\.\d+)?", os.environ.get("DISPLAY", ""))
     if match is None:
         return False
-    host, number = match[1], int(match[2])
+    try:  # as Qt will do it, with the user's authority
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError:
+        return _x11_listens(match[1], int(match[2]))
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(None, None)
+    if xcb.xcb_connection_has_error(connection):
+        xcb.xcb_disconnect(connection)
+        return False
+    _held.append(partial(xcb.xcb_disconnect, connection))
+    return True
+
+
+def _x11_listens(host: str, number: int) -> bool:
     if host in ("", "unix"):
         path = f"/tmp/.X11-unix/X{number}"
         return _connects(path) or _connects(f"\0{path}")

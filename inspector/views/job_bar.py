@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QS
 from inspector.domain import JobEnded, JobEvent, JobKind, JobProgress, JobStarted
 from inspector.views import icons, theme
 from inspector.views.context import WindowContext
+from inspector.views.job_runner import Job
 
 
 def time_left(seconds: float) -> str:
@@ -61,10 +62,14 @@ class JobBar(QStatusBar):
         self.job.hide()
         context.job_event.connect(self._take)
         context.runner.busy_changed.connect(self._busy)
+        context.runner.cancelling.connect(self._cancelling)
 
     def stop(self) -> None:
         self._context.runner.cancel()
-        self.stopping()
+
+    def _cancelling(self, job: Job) -> None:
+        if job is self._context.runner.current:
+            self.stopping()
 
     def stopping(self) -> None:
         self.cancel.setText("Stopping…")

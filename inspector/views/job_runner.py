@@ -201,6 +201,7 @@ class JobRunner(QObject):
     job_event = Signal(object)  # inspector.domain.JobEvent; each job ends with exactly one JobEnded
     ended = Signal(object, object)  # the Job that `start` returned, its JobEnded
     busy_changed = Signal(bool)
+    cancelling = Signal(object)  # a Job that was asked to stop and has not ended yet
     device_changed = Signal(str)  # where the backbone runs, as people read it
     stopped = Signal()  # the engine's thread has left after `stop`
 
@@ -232,6 +233,11 @@ class JobRunner(QObject):
         """How many jobs wait behind the current one."""
         return len(self._pending) if self._current else max(0, len(self._pending) - 1)
 
+    @property
+    def reading(self) -> bool:
+        """Whether a read or a write has not been answered yet."""
+        return bool(self._reads._open)
+
     def start(self, kind: JobKind, title: str, work: Work) -> Job:
         """Queue `work(engine, emit, cancel)`. `title` is for people ("Teach 3 classes"). Returns at once."""
         job = Job(kind, title, work)
@@ -249,6 +255,7 @@ class JobRunner(QObject):
         job = job or self.current
         if job is not None:
             job.token.cancel()
+            self.cancelling.emit(job)
 
     def read(
         self,

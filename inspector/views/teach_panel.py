@@ -253,7 +253,8 @@ class _Progress(QFrame):
         self.log.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.cancel = QPushButton("Cancel")
         self.cancel.setIcon(icons.icon("stop"))
-        self.cancel.clicked.connect(self._stop)
+        self.cancel.clicked.connect(lambda: context.runner.cancel())
+        context.runner.cancelling.connect(self._stopping)
         head = QHBoxLayout()
         head.addWidget(self.percent)
         head.addStretch(1)
@@ -312,8 +313,7 @@ class _Progress(QFrame):
         elif isinstance(event, JobEnded):
             self.bar.setRange(0, 1000)
 
-    def _stop(self) -> None:
-        self._context.runner.cancel()
+    def _stopping(self, _job: object) -> None:
         self.cancel.setText("Stopping…")
         self.cancel.setEnabled(False)
 

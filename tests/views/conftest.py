@@ -69,9 +69,8 @@ def idle(qtbot: QtBot, window: MainWindow) -> Callable[..., Any]:
     """Wait until nothing is being read or written and its answers were shown."""
 
     def wait() -> None:
-        reads = window.context.runner._reads
         for _ in range(3):  # an answer may ask for more
-            qtbot.waitUntil(lambda: not reads._open, timeout=20000)
+            qtbot.waitUntil(lambda: not window.context.runner.reading, timeout=20000)
             qtbot.wait(5)
 
     return wait

@@ -1,3 +1,5 @@
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -34,12 +36,36 @@ def test_a_display_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 @linux
-def test_a_listening_x_server_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listening_server_is_found_where_libxcb_is_missing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        monkeypatch.setenv("DISPLAY", f"127.0.0.1:{port - 6000}.0")
-        if port > 6000:
-            assert display._x11_answers()
+        number = server.getsockname()[1] - 6000
+        assert display._x11_listens("127.0.0.1", number)
+    assert not display._x11_listens("127.0.0.1", number)
+
+
+@linux
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb")
+def test_a_real_x_server_is_found_and_one_connection_is_kept_until_qt_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "640x480x24", "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with server, os.fdopen(reading) as told:
+        number = told.readline().strip()
+        monkeypatch.setenv("DISPLAY", f":{number}")
+        assert display._x11_answers()
+        assert len(display._held) == 1
+        assert display._x11_answers()
+        assert len(display._held) == 1
+        display.release()
+        assert not display._held
+        server.terminate()
+        server.wait(20)
     assert not display._x11_answers()
 
 

@@ -361,6 +361,7 @@ def test_the_method_and_the_rate_are_kept(project_window: MainWindow, page: Teac
     assert "Remembers the patches" in page.panel.line.text()
 
 
+@pytest.mark.timeout(300)  # torch is imported here; slow on a busy machine
 def test_teaching_runs_in_the_background_and_a_new_shot_makes_it_out_of_date(
     qtbot: QtBot, project_window: MainWindow, page: TeachPage, idle: Idle, picture: Picture
 ) -> None:
@@ -369,7 +370,7 @@ def test_teaching_runs_in_the_background_and_a_new_shot_makes_it_out_of_date(
     page.accept_paths([picture(f"{number}.png", number) for number in range(2)])
     idle()
     page.panel.method.setCurrentIndex(page.panel.method.findData("patchcore"))
-    with qtbot.waitSignal(project_window.context.detectors_changed, timeout=60000):
+    with qtbot.waitSignal(project_window.context.detectors_changed, timeout=170000):
         page.panel.button.click()
         assert page.panel.progress.isVisible()
         assert not page.panel.button.isVisible()
@@ -389,6 +390,7 @@ def test_teaching_runs_in_the_background_and_a_new_shot_makes_it_out_of_date(
     assert page.panel.button.text() == "Teach 1 class"
 
 
+@pytest.mark.timeout(300)
 def test_cancelled_teaching_leaves_nothing_behind(
     qtbot: QtBot, project_window: MainWindow, page: TeachPage, idle: Idle, picture: Picture
 ) -> None:
@@ -399,7 +401,7 @@ def test_cancelled_teaching_leaves_nothing_behind(
     page.panel.button.click()
     page.panel.progress.cancel.click()
     assert page.panel.progress.cancel.text() == "Stopping…"
-    qtbot.waitUntil(lambda: not project_window.context.runner.busy, timeout=60000)
+    qtbot.waitUntil(lambda: not project_window.context.runner.busy, timeout=170000)
     idle()
     assert _classes(page) == {"washer": (2, "ready to teach")}
     assert page.panel.button.isVisible()
