@@ -377,11 +377,11 @@ def main() -> None:
     )
     parser.add_argument("--pairs", type=int, default=7000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--image-steps", type=int, default=1200)
+    parser.add_argument("--image-steps", type=int, default=2400)
     parser.add_argument(
         "--image-minutes", type=float, default=0, help="stop the image tower by the clock instead"
     )
-    parser.add_argument("--text-steps", type=int, default=5000)
+    parser.add_argument("--text-steps", type=int, default=2900)
     parser.add_argument(
         "--text-minutes", type=float, default=0, help="stop the text tower by the clock instead"
     )
