@@ -34,8 +34,6 @@ class MethodInfo:
     @property
     def available(self) -> bool:
         """Whether this installation holds the method's code."""
-        if self.name in ("finegrained", "mpama"):  # being written
-            return False
         return importlib.util.find_spec(self.factory.partition(":")[0]) is not None
 
 
