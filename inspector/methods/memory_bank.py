@@ -1,8 +1,9 @@
 """Patch memory: the patches of the normal shots per class, and how far an image's patches lie from them.
 
 PatchCore (Roth et al., CVPR 2022) on any backbone tap: 3×3 neighbourhoods, whole memory (few shots need no coreset).
-Patches have unit length and the distance is half the chord, √((1 - cos) / 2): contrast and exposure matter less, and
-maps lie in 0–1 on one scale for all images, classes and taps.
+Deviation: a patch is described by its vector relative to the class's usual length, beside its direction alone. The
+first sees dull and bright spots, the second doesn't mind contrast and exposure; both lie on one scale for all classes
+and taps.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,13 +20,18 @@ from inspector.features.backbone import Features
 CHUNK = 1 << 22
 """Similarities computed at a time (16 MB)."""
 SHORTLIST = 8
-"""With more classes than this, only the globally most similar ones are compared patch by patch."""
+"""With more classes than this, only the most similar ones are compared patch by patch."""
+SAMPLE = 16
+"""Patches of an image that the shortlist looks at."""
 DOUBT = 0.1
 """A class that lies this share farther away than the nearest is e times less likely."""
 
 
+Joined = tuple[Tensor, Tensor, Tensor]
+
+
 class MemoryBank:
-    """The patches of every class, tap and shot, of unit length.
+    """What is kept of the patches of every class, tap and shot.
 
     `map_size`: side of the maps. `neighbourhood`: odd side of the square of patches that are averaged.
     `sigma`: Gaussian smoothing in cells of a 60×60 map, whatever the map's size.
@@ -38,7 +44,7 @@ class MemoryBank:
             raise ValueError("sigma can't be negative")
         self.map_size, self.neighbourhood, self.sigma = map_size, neighbourhood, sigma
         self._shots: dict[str, list[dict[str, Tensor]]] = {}  # class → shots → tap → what is kept of it
-        self._joined: dict[tuple[str, str], Tensor] = {}
+        self._joined: dict[tuple[str, str], Joined] = {}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -62,9 +68,9 @@ class MemoryBank:
         self._joined = {key: value for key, value in self._joined.items() if key[0] != class_name}
 
     def patches(self, features: Features) -> dict[str, Tensor]:
-        """Every tap of `features` averaged over its neighbourhood, [B, N, d] float32 of unit length."""
+        """Every tap of `features` as patch descriptions [B, N, 2 d] float32; see `describe`."""
         return {
-            tap: self._normalised(values, features.grids[tap])
+            tap: describe(values, features.grids[tap], self.neighbourhood)
             for tap, values in sorted(features.taps.items())
         }
 
@@ -85,14 +91,12 @@ class MemoryBank:
         for tap, values in patches.items():
             distance = self.distances(tap, values, class_names, without)
             grid = features.grids[tap]
-            if self.neighbourhood > 1:
-                distance = distance * _coverage(grid, self.neighbourhood).to(distance.device)
             rows, columns = (_spread(side, self.map_size, self.sigma).to(distance.device) for side in grid)
             smooth = rows @ distance.reshape(-1, *grid) @ columns.T
             result = smooth if result is None else result + smooth
         if result is None:
             raise ValueError("the features hold no taps")
-        return result / len(patches)
+        return (result / len(patches)).clamp(0, 1)
 
     def find(self, features: Features) -> tuple[list[str], list[float]]:
         """(the class each image most resembles, how sure that is in 0–1), by the coarsest tap.
@@ -102,7 +106,7 @@ class MemoryBank:
         if len(self._shots) == 1:
             return [self.classes[0]] * len(self._any(features)), [1.0] * len(self._any(features))
         tap = min(features.taps, key=lambda name: features.taps[name].shape[1])
-        values = self._normalised(features.taps[tap], features.grids[tap])
+        values = describe(features.taps[tap], features.grids[tap], self.neighbourhood)
         candidates = self._candidates(tap, values)
         distance = torch.full((len(values), len(self.classes)), torch.inf)
         for number, name in enumerate(self.classes):
@@ -117,19 +121,27 @@ class MemoryBank:
     # What a patch memory keeps and compares; a subspace keeps and compares something else.
 
     def keep(self, patches: Tensor) -> Tensor:
-        """[B, N, d] → what is kept of each shot, [B, …]."""
+        """[B, N, 2 d] → what is kept of each shot, [B, …]."""
         return patches
 
-    def join(self, kept: Sequence[Tensor]) -> Tensor:
-        """What is kept of some shots → what `distance` compares with."""
-        return torch.cat(list(kept))
+    def join(self, kept: Sequence[Tensor]) -> Joined:
+        """What is kept of some shots → what `distance` compares with: rows [M, 2 d], half their squared lengths [M],
+        usual length of a patch vector."""
+        rows = torch.cat(list(kept))
+        width = rows.shape[1] // 2
+        usual = rows[:, :width].square().sum(1).mean().sqrt().clamp_min(1e-6)
+        rows = relative(rows, usual)
+        return rows, rows.square().sum(1) / 2, usual
 
-    def distance(self, patches: Tensor, joined: Tensor) -> Tensor:
-        """[B, N, d] → [B, N] in 0–1: half the distance to the nearest remembered patch."""
-        flat = patches.flatten(0, 1)
-        step = max(1, CHUNK // max(1, len(joined)))
-        nearest = torch.cat([(flat[i : i + step] @ joined.T).amax(dim=1) for i in range(0, len(flat), step)])
-        return ((1 - nearest) / 2).clamp(0, 1).sqrt().reshape(patches.shape[:2])
+    def distance(self, patches: Tensor, joined: Joined) -> Tensor:
+        """[B, N, 2 d] → [B, N], 0–1: distance to the nearest remembered patch, 0.7 for unrelated ones."""
+        rows, half, usual = joined
+        flat = relative(patches.flatten(0, 1), usual)
+        step = max(1, CHUNK // len(rows))
+        # max of q·m - |m|²/2 over the memory finds the nearest m in one matrix product
+        best = [torch.addmm(-half, flat[i : i + step], rows.T).amax(dim=1) for i in range(0, len(flat), step)]
+        squared = flat.square().sum(1) - 2 * torch.cat(best)
+        return on_scale(squared).reshape(patches.shape[:2])
 
     # State
 
@@ -168,15 +180,7 @@ class MemoryBank:
     def _any(self, features: Features) -> Tensor:
         return next(iter(features.taps.values()))
 
-    def _normalised(self, values: Tensor, grid: tuple[int, int]) -> Tensor:
-        values = values.float()
-        if self.neighbourhood > 1:
-            square = values.transpose(1, 2).reshape(len(values), -1, *grid)
-            square = F.avg_pool2d(square, self.neighbourhood, stride=1, padding=self.neighbourhood // 2)
-            values = square.flatten(2).transpose(1, 2)
-        return F.normalize(values, dim=-1)
-
-    def _joint(self, class_name: str, tap: str, without: int | None = None) -> Tensor:
+    def _joint(self, class_name: str, tap: str, without: int | None = None) -> Joined:
         shots = self._shots.get(class_name)
         if not shots:
             raise DetectorError(
@@ -213,9 +217,9 @@ class MemoryBank:
         everyone = torch.ones(len(values), len(self.classes), dtype=torch.bool)
         if len(self.classes) <= SHORTLIST:
             return everyone
-        seen = F.normalize(values.mean(1), dim=-1)
+        few = values[:, :: max(1, values.shape[1] // SAMPLE)]
         known = torch.stack(
-            [self.distance(seen[:, None], self._joint(name, tap))[:, 0] for name in self.classes], 1
+            [self.distance(few, self._joint(name, tap)).median(dim=1).values for name in self.classes], 1
         )
         chosen = known.topk(SHORTLIST, dim=1, largest=False).indices.cpu()
         return torch.zeros_like(everyone).scatter_(1, chosen, True)
@@ -225,15 +229,32 @@ def _threes(rows: Iterable[tuple[list[str], Tensor]]) -> Iterable[tuple[list[str
     return (row for row in rows if len(row[0]) == 3 and row[0][0].isdigit() and row[0][1].isdigit())
 
 
-@lru_cache(maxsize=16)
-def _coverage(grid: tuple[int, int], neighbourhood: int) -> Tensor:
-    """[N]: the share of a patch's neighbourhood that lies inside the image.
+def describe(values: Tensor, grid: tuple[int, int], neighbourhood: int) -> Tensor:
+    """Patch tokens [B, N, d] → [B, N, 2 d] float32: each averaged with its neighbours, then its direction.
 
-    What a patch at the border says is worth that share: the rest of its neighbourhood is padding. Pooling with
-    counted padding and Euclidean distance, the field's habit, does the same without saying so.
+    Neighbours outside the image count as zero, in the direction's length too: a border patch is described by less, and
+    resembles other border patches.
     """
-    inside = torch.ones(1, 1, *grid)
-    return F.avg_pool2d(inside, neighbourhood, stride=1, padding=neighbourhood // 2).flatten()
+    values = values.float()
+    if neighbourhood == 1:
+        return torch.cat([values, F.normalize(values, dim=-1)], dim=-1)
+    reach = neighbourhood // 2
+    square = values.transpose(1, 2).reshape(len(values), -1, *grid)
+    pooled = F.avg_pool2d(square, neighbourhood, stride=1, padding=reach)
+    inside = F.avg_pool2d(square.new_ones(1, 1, *grid), neighbourhood, stride=1, padding=reach)
+    both = torch.cat([pooled, F.normalize(pooled, dim=1) * inside], dim=1)
+    return both.flatten(2).transpose(1, 2)
+
+
+def relative(described: Tensor, usual: Tensor) -> Tensor:
+    """`describe`d patches [..., 2 d] with the first half in units of a class's usual vector length."""
+    vectors, directions = described.chunk(2, dim=-1)
+    return torch.cat([vectors / usual, directions], dim=-1)
+
+
+def on_scale(squared: Tensor) -> Tensor:
+    """Squared distances of `relative` patches → 0–1: mean over both halves, half the chord."""
+    return (squared.clamp_min(0) / 8).sqrt().clamp_max(1)
 
 
 @lru_cache(maxsize=16)

@@ -1,10 +1,9 @@
 """PatchCore (Roth et al., CVPR 2022): a patch that resembles no patch of the normal shots is anomalous.
 
 Anomaly map: distance of every patch to its nearest neighbour in the memory of the image's class, mean over the taps,
-Gaussian-smoothed. Image score: the map's highest value. Deviations: unit-length patches and half-chord distance per
-tap instead of Euclidean distance on concatenated taps; no coreset, as a few shots stay small; no re-weighting of the
-image score, as neighbours of the nearest patch say little in so small a memory; border patches count by the share of
-their neighbourhood inside the image (see `memory_bank._coverage`).
+Gaussian-smoothed. Image score: the map's highest value. Deviations: patches are compared by relative vector and
+direction per tap (see `memory_bank`) instead of by Euclidean distance on concatenated taps; no coreset, as a few shots
+stay small; no re-weighting of the image score, as the neighbours of the nearest patch say little in so small a memory.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

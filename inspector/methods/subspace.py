@@ -1,9 +1,10 @@
 """SubspaceAD-style residual: what the main directions of a class's normal patches can't explain is anomalous.
 
 Per class and tap: mean and principal directions of all patches of the shots, as many as explain `EXPLAINED` of their
-variance; anomaly value: length of a patch's residual outside that subspace. Training-free. Deviations from the paper:
-patches of any backbone tap, pooled over 3×3 and of unit length, one subspace a tap and the mean over the taps instead
-of averaged layers of a large DINOv2; residual length instead of its square; no rotated copies of the shots.
+variance; anomaly value: length of a patch's residual outside that subspace, in units of a patch vector's usual length.
+Training-free. Deviations from the paper: patches of any backbone tap, pooled over 3×3, one subspace a tap and the mean
+over the taps instead of averaged layers of a large DINOv2; residual length instead of its square; no rotated copies of
+the shots.
 """
 
 from collections.abc import Sequence
@@ -12,40 +13,41 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from inspector.methods.memory_bank import MemoryBank
+from inspector.methods.memory_bank import Joined, MemoryBank
 from inspector.methods.patchcore import PatchCore
 
 EXPLAINED = 0.99
 
 
 class SubspaceBank(MemoryBank):
-    """Keeps of every shot the number of patches, their sum and the sum of their outer products, [d + 1, d + 1].
+    """Keeps of every shot the sum of its patches' outer products, each patch with a 1 appended, [d + 1, d + 1].
 
     Those of several shots add up, so a shot is added, or left out, without going back to its patches.
     """
 
     def keep(self, patches: Tensor) -> Tensor:
-        rows = torch.cat([patches, patches.new_ones(*patches.shape[:2], 1)], dim=2).double()
+        vectors = patches.chunk(2, dim=-1)[0]
+        rows = torch.cat([vectors, vectors.new_ones(*vectors.shape[:2], 1)], dim=2).cpu().double()
         return rows.mT @ rows
 
-    def join(self, kept: Sequence[Tensor]) -> Tensor:
-        """[d, 1 + r] float32: the mean, then the r main directions."""
-        moments = torch.stack(list(kept)).sum(0).cpu()
-        count = moments[-1, -1]
-        mean = moments[:-1, -1] / count
-        covariance = moments[:-1, :-1] / count - torch.outer(mean, mean)
-        variance, directions = torch.linalg.eigh(covariance)
+    def join(self, kept: Sequence[Tensor]) -> Joined:
+        """Mean [d], main directions [d, r] and usual length of a patch vector."""
+        moments = torch.stack([one.cpu() for one in kept]).sum(0)
+        moments = moments / moments[-1, -1]
+        mean, second = moments[:-1, -1], moments[:-1, :-1]
+        variance, directions = torch.linalg.eigh(second - torch.outer(mean, mean))
         variance, directions = variance.flip(0).clamp_min(0), directions.flip(1)
         share = variance.cumsum(0) / variance.sum().clamp_min(1e-12)
         rank = min(int((share < EXPLAINED).sum()) + 1, len(variance))
-        return torch.cat([mean[:, None], directions[:, :rank]], dim=1).float().to(kept[0].device)
+        usual = second.trace().sqrt().clamp_min(1e-6)
+        return mean.float(), directions[:, :rank].float(), usual.float()
 
-    def distance(self, patches: Tensor, joined: Tensor) -> Tensor:
-        """[B, N, d] → [B, N]: half the length of the residual, in 0–1."""
-        centred = patches - joined[:, 0]
-        inside = centred @ joined[:, 1:]
-        squared = centred.square().sum(-1) - inside.square().sum(-1)
-        return squared.clamp(0, 4).sqrt() / 2
+    def distance(self, patches: Tensor, joined: Joined) -> Tensor:
+        """[B, N, 2 d] → [B, N], 0–1: half the relative length of the residual."""
+        mean, directions, usual = (part.to(patches.device) for part in joined)
+        centred = patches.chunk(2, dim=-1)[0] - mean
+        squared = centred.square().sum(-1) - (centred @ directions).square().sum(-1)
+        return (squared.clamp_min(0).sqrt() / (2 * usual)).clamp_max(1)
 
 
 class SubspaceAD(PatchCore):

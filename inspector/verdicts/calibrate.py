@@ -1,15 +1,16 @@
 """Thresholds from a handful of good parts, honest about what a handful can promise.
 
 With n held-out good parts, nothing distribution-free can be said below a false-alarm rate of 1 / (n + 1): the next
-good part beats all of them that often by sheer chance. With enough parts the threshold is that conformal bound.
-Below, it is the upper prediction bound of a Student t distribution, whose spread is pooled with what good parts of
-a product usually vary by: near-identical shots don't make every new part NG, and two shots don't make an infinite
-threshold. The bound scales and shifts with the detector's scores.
+good part beats all of them that often by sheer chance. The threshold is the upper prediction bound of a Student t
+distribution whose spread is pooled with what good parts of a product usually vary by: near-identical shots don't make
+every new part NG, and two shots don't make an infinite threshold. It scales and shifts with the detector's scores,
+and never lies below the conformal bound, which, with enough parts, keeps the promise for any distribution.
 """
 
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -61,7 +62,7 @@ def thresholds(held_out: Sequence[ScoreMap], false_alarm_rate: float, shots: int
         ng,
         pixel,
         {
-            "method": "conformal bound" if parts >= needed else "t prediction bound",
+            "method": "t prediction bound, at least the conformal bound",
             "source": "altered views of one shot" if single else "shots left out one by one",
             "scores": scores.tolist(),
             "good_parts": parts,
@@ -87,22 +88,27 @@ def upper_bound(scores: ArrayLike, contrast: float, rate: float, single: bool = 
 
     `contrast`: how far good parts' scores lie above the usual map value; scales the usual spread. `single`: the scores
     are views of one part, which vary less than parts do, so they count as one observation, their highest.
-    Enough scores give the conformal bound: the ceil((n + 1)(1 - rate))-th smallest.
+    Never below the ceil((n + 1)(1 - rate))-th smallest score, which with enough scores is the conformal bound, nor,
+    with too few, below any of them: a part that is known to be good stays good.
     """
-    from scipy.stats import t
-
     values = np.sort(np.asarray(scores, np.float64))
     prior = (USUAL_SPREAD * contrast) ** 2
     if single:
         spread = math.sqrt(max(prior, float(values.var())))
-        return float(values[-1] + t.ppf(1 - rate, USUAL_WEIGHT) * spread * math.sqrt(2))
+        return float(values[-1] + _t_quantile(1 - rate, USUAL_WEIGHT) * spread * math.sqrt(2))
     n = len(values)
-    if n >= shots_needed(rate):
-        return float(np.nextafter(values[math.ceil((n + 1) * (1 - rate) - 1e-9) - 1], np.inf))
     freedom = USUAL_WEIGHT + n - 1
     spread = math.sqrt((USUAL_WEIGHT * prior + float(((values - values.mean()) ** 2).sum())) / freedom)
-    bound = values.mean() + t.ppf(1 - rate, freedom) * spread * math.sqrt(1 + 1 / n)
-    return float(np.nextafter(max(bound, values[-1]), np.inf))  # a part that is known to be good stays good
+    bound = values.mean() + _t_quantile(1 - rate, freedom) * spread * math.sqrt(1 + 1 / n)
+    passed = min(n, math.ceil((n + 1) * (1 - rate) - 1e-9))  # the conformal bound, or the highest of too few
+    return float(np.nextafter(max(bound, values[passed - 1]), np.inf))
+
+
+@lru_cache(maxsize=256)
+def _t_quantile(share: float, freedom: float) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(share, freedom))
 
 
 def _contrast(scores: np.ndarray, usual: np.ndarray) -> float:

@@ -19,7 +19,7 @@ def held_out(scores, usual=0.1):
     return maps
 
 
-def false_alarms(shots, rate, spread, trials=3000):
+def false_alarms(shots, rate, spread, trials=1500):
     """Share of new good parts called NG, when good parts' scores vary by `spread` around 0.5."""
     rng = np.random.default_rng(0)
     wrong = 0
@@ -62,7 +62,6 @@ def test_what_can_be_promised_is_said():
     many = thresholds(held_out(np.linspace(0.4, 0.5, 19)), 0.05, 19).provenance
     assert many["promised"]
     assert many["more_shots"] == 0
-    assert many["method"] == "conformal bound"
 
 
 def test_views_of_one_shot_count_as_one_part():

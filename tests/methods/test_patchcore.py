@@ -1,0 +1,161 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from inspector.domain import CancelToken, Image
+from inspector.errors import Cancelled, DetectorError
+from inspector.features import backbone as backbones
+from inspector.features import inspector_tiny
+from inspector.images import demo_parts
+from inspector.methods import catalogue, detector
+from inspector.verdicts import metrics
+
+METHODS = pytest.mark.parametrize("method", ["patchcore", "subspace"])
+
+
+@pytest.fixture(scope="module")
+def stem():
+    """The embedded model's first stages, which the patch memory reads."""
+    model = inspector_tiny.create(pretrained=False)
+    inspector_tiny.load_stem(model)
+    return backbones.from_model(model, "inspector-tiny", "stem")
+
+
+def part(kind, seed, defect=None):
+    pixels, mask = demo_parts.draw(kind, seed, defect, size=240)
+    return Image(pixels, f"{kind}{seed}", f"{kind} {seed}"), mask
+
+
+def taught(method, stem, shots, **settings):
+    made = catalogue.make(method, **settings)
+    made.fit(shots, stem, progress=lambda *_: None, cancel=CancelToken())
+    return made
+
+
+@pytest.fixture(scope="module")
+def shots():
+    return {kind: [part(kind, seed)[0] for seed in range(4)] for kind in demo_parts.KINDS}
+
+
+@METHODS
+def test_defects_of_drawn_parts_score_higher_and_are_found_where_they_are(method, stem, shots):
+    made = taught(method, stem, shots)
+    for kind in demo_parts.KINDS:
+        good = [part(kind, 100 + n) for n in range(4)]
+        bad = [part(kind, 200 + n, defect) for n, defect in enumerate(demo_parts.DEFECTS[kind])]
+        both = good + bad
+        found = made.score([image for image, _ in both], [kind] * len(both))
+        maps = [np.kron(score_map.values, np.ones((4, 4), np.float32)) for score_map in found]
+        assert metrics.pixel_auroc(maps, [mask for _, mask in both]) > 0.85
+        assert metrics.image_auroc([s.image_score for s in found], [0] * 4 + [1] * len(bad)) > 0.7
+
+
+@METHODS
+def test_the_class_of_every_drawn_part_is_found(method, stem, shots):
+    made = taught(method, stem, shots)
+    for kind in demo_parts.KINDS:
+        unseen = [part(kind, 300)[0], part(kind, 301, demo_parts.DEFECTS[kind][0])[0]]
+        for score_map in made.score(unseen, [None, None]):
+            assert score_map.class_name == kind
+            assert 0.5 < score_map.class_confidence <= 1
+
+
+def test_maps_cover_the_image_at_a_quarter_of_the_models_size(stem, shots):
+    made = taught("patchcore", stem, shots)
+    (score_map,) = made.score(shots["washer"][:1], ["washer"])
+    assert score_map.values.shape == (60, 60)
+    assert score_map.values.dtype == np.float32
+    assert score_map.image_score == pytest.approx(float(score_map.values.max()))
+    assert score_map.class_confidence == 1
+
+
+@METHODS
+def test_saving_and_loading_gives_the_same_scores_bit_for_bit(method, stem, shots, tmp_path):
+    made = taught(method, stem, shots)
+    detector.save(made, tmp_path / "detector")
+    again = detector.load(tmp_path / "detector", stem)
+    images = [part("cloth", 7)[0], part("washer", 8)[0]]
+    for a, b in zip(made.score(images, [None, None]), again.score(images, [None, None]), strict=True):
+        assert np.array_equal(a.values, b.values)
+        assert (a.image_score, a.class_name, a.class_confidence) == (b.image_score, b.class_name, b.class_confidence)
+    assert again.method == method
+    assert again.classes == tuple(shots)
+
+
+@METHODS
+def test_held_out_shots_are_scored_without_themselves(method, stem, shots):
+    made = taught(method, stem, shots)
+    held_out = made.held_out(shots)
+    seen = made.score(shots["blister"], ["blister"] * 4)
+    assert Counter({kind: len(maps) for kind, maps in held_out.items()}) == Counter(dict.fromkeys(shots, 4))
+    for left_out, remembered in zip(held_out["blister"], seen, strict=True):
+        assert left_out.image_score > remembered.image_score
+    fewer = taught(method, stem, {"blister": shots["blister"][1:]})
+    (first,) = fewer.score(shots["blister"][:1], ["blister"])
+    assert held_out["blister"][0].image_score == pytest.approx(first.image_score, rel=1e-4)
+
+
+def test_a_single_shot_is_held_out_by_altered_views_of_it(stem, shots):
+    made = taught("patchcore", stem, {"cloth": shots["cloth"][:1]})
+    views = made.held_out({"cloth": shots["cloth"][:1]})["cloth"]
+    assert len(views) > 4
+    assert len({view.image_score for view in views}) == len(views)
+    assert min(view.image_score for view in views) > 0.01
+
+
+def test_added_shots_count_at_once_and_may_open_a_class(stem, shots):
+    made = taught("patchcore", stem, {"cloth": shots["cloth"][:2]})
+    (before,) = made.score(shots["cloth"][3:], ["cloth"])
+    made.add_shots("cloth", shots["cloth"][3:])
+    (after,) = made.score(shots["cloth"][3:], ["cloth"])
+    assert after.image_score < 0.01 < before.image_score
+    made.add_shots("washer", shots["washer"])
+    assert made.classes == ("cloth", "washer")
+
+
+def test_a_cancelled_teaching_leaves_the_detector_as_it_was(stem, shots):
+    made = taught("patchcore", stem, {"cloth": shots["cloth"]})
+    cancel = CancelToken()
+    with pytest.raises(Cancelled):
+        made.fit(shots, stem, progress=lambda *_: cancel.cancel(), cancel=cancel)
+    assert made.classes == ("cloth",)
+
+
+def test_progress_rises_to_one(stem, shots):
+    seen = []
+    made = catalogue.make("patchcore")
+    made.fit(shots, stem, progress=lambda done, line, values: seen.append(done), cancel=CancelToken())
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+
+
+def test_what_was_not_taught_is_refused_with_a_sentence(stem, shots):
+    with pytest.raises(DetectorError, match="not taught yet"):
+        catalogue.make("patchcore").score(shots["cloth"], [None] * 4)
+    with pytest.raises(DetectorError, match="“cloth” has no normal shots"):
+        taught("patchcore", stem, {"cloth": []})
+    with pytest.raises(DetectorError, match="no class to teach"):
+        taught("patchcore", stem, {})
+    made = taught("patchcore", stem, {"cloth": shots["cloth"]})
+    with pytest.raises(DetectorError, match="does not know the class “bolt”"):
+        made.score(shots["cloth"][:1], ["bolt"])
+    with pytest.raises(DetectorError, match="was taught on 4 shots, not on 2"):
+        made.held_out({"cloth": shots["cloth"][:2]})
+
+
+def test_the_same_image_scores_the_same_in_any_batch(stem, shots):
+    made = taught("patchcore", stem, shots)
+    image = part("cloth", 55)[0]
+    (alone,) = made.score([image], [None])
+    crowd = made.score([*shots["washer"], *shots["blister"], image], [None] * 9)
+    assert crowd[-1].image_score == pytest.approx(alone.image_score, rel=1e-4)
+
+
+@METHODS
+def test_blocks_of_a_plain_vit_serve_as_well(method, tiny_clip, shots):
+    made = taught(method, tiny_clip, {"cloth": shots["cloth"]}, taps=["block1", "block3"])
+    (score_map,) = made.score([part("cloth", 5, demo_parts.DEFECTS["cloth"][0])[0]], ["cloth"])
+    assert score_map.values.shape == (tiny_clip.image_size // 4,) * 2
+    assert torch.isfinite(torch.tensor(score_map.values)).all()
