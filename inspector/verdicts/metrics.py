@@ -18,22 +18,21 @@ FIGURES = IMAGE_FIGURES + PIXEL_FIGURES
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
-    """Counts above each distinct score, highest first.
+    """Counts at each distinct score of an anomalous item, highest first: nothing else happens on any curve.
 
-    `thresholds` [n]; `tp`, `fp` [n]: anomalous and normal items with a score >= that threshold.
+    `thresholds` [n]: those scores. `tp` [n]: anomalous items with at least that score. `fp`, `above` [n]: normal items
+    with at least, and with more than, that score. `negatives`: all normal items.
     """
 
     thresholds: NDArray[np.float32]
     tp: Floats
     fp: Floats
+    above: Floats
+    negatives: int
 
     @property
     def positives(self) -> float:
         return float(self.tp[-1]) if self.tp.size else 0.0
-
-    @property
-    def negatives(self) -> float:
-        return float(self.fp[-1]) if self.fp.size else 0.0
 
 
 def rank(scores: ArrayLike, labels: ArrayLike) -> Ranking:
@@ -42,17 +41,16 @@ def rank(scores: ArrayLike, labels: ArrayLike) -> Ranking:
     Raises ValueError when lengths differ or a score is NaN.
     """
     values, truth = _checked(scores, labels)
-    order, ends = _descending(values)
-    above = np.cumsum(truth[order], dtype=np.float64)[ends]
-    return Ranking(values[order[ends]], above, ends + 1.0 - above)
+    positive = np.sort(values[truth])[::-1]
+    return _ranking(positive, np.sort(values[~truth]))
 
 
 def auroc(ranking: Ranking) -> float:
-    """Area under true-positive rate over false-positive rate."""
+    """Area under true-positive rate over false-positive rate: how often an anomalous item beats a normal one."""
     if not ranking.positives or not ranking.negatives:
         return float("nan")
-    tp, fp = np.concatenate([[0.0], ranking.tp]), np.concatenate([[0.0], ranking.fp])
-    return _area(tp, fp) / (ranking.positives * ranking.negatives)
+    beaten = ranking.negatives - (ranking.fp + ranking.above) / 2
+    return float(np.dot(np.diff(ranking.tp, prepend=0.0), beaten) / (ranking.positives * ranking.negatives))
 
 
 def average_precision(ranking: Ranking) -> float:
@@ -60,7 +58,7 @@ def average_precision(ranking: Ranking) -> float:
     if not ranking.positives:
         return float("nan")
     precision = ranking.tp / (ranking.tp + ranking.fp)
-    return float(np.sum(np.diff(ranking.tp, prepend=0.0) * precision) / ranking.positives)
+    return float(np.dot(np.diff(ranking.tp, prepend=0.0), precision) / ranking.positives)
 
 
 def best_f1(ranking: Ranking) -> tuple[float, float]:
@@ -108,10 +106,7 @@ def pro_curve(
     maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float = 0.3
 ) -> tuple[Floats, Floats]:
     """(false-positive rate [n], mean region overlap [n]) from 0 to exactly `limit`; both empty when undefined."""
-    values, truth = _checked(*_pixels(maps, masks))
-    order, ends = _descending(values)
-    false = np.cumsum(~truth[order], dtype=np.float64)[ends]
-    return _pro(order, ends, false, masks, limit)
+    return _rank_pixels(maps, masks, limit)[1]
 
 
 def image_figures(scores: ArrayLike, labels: ArrayLike) -> dict[str, float]:
@@ -132,11 +127,7 @@ class PixelReading:
 
 def read_pixels(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float = 0.3) -> PixelReading:
     """All that is to be said about pixels, from one sort."""
-    values, truth = _checked(*_pixels(maps, masks))
-    order, ends = _descending(values)
-    above = np.cumsum(truth[order], dtype=np.float64)[ends]
-    ranking = Ranking(values[order[ends]], above, ends + 1.0 - above)
-    pro = _pro(order, ends, ranking.fp, masks, limit)
+    ranking, pro = _rank_pixels(maps, masks, limit)
     numbers = (auroc(ranking), average_precision(ranking), best_f1(ranking)[0], _aupro(*pro, limit))
     return PixelReading(dict(zip(PIXEL_FIGURES, numbers, strict=True)), ranking, pro)
 
@@ -150,9 +141,8 @@ def pixel_figures(
 
 def roc_curve(ranking: Ranking, points: int = 200) -> tuple[Floats, Floats]:
     """(false-positive rate, true-positive rate), at most `points` long, ends kept; for drawing."""
-    fpr = np.concatenate([[0.0], ranking.fp]) / max(ranking.negatives, 1.0)
-    tpr = np.concatenate([[0.0], ranking.tp]) / max(ranking.positives, 1.0)
-    return thin(fpr, tpr, points)
+    x, y = _staircase(ranking, ranking.tp)
+    return thin(x / max(ranking.negatives, 1), y / max(ranking.positives, 1.0), points)
 
 
 def pr_curve(ranking: Ranking, points: int = 200) -> tuple[Floats, Floats]:
@@ -181,12 +171,27 @@ def _checked(scores: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float32],
     return values + np.float32(0), truth  # + 0 makes -0.0 and 0.0 one score
 
 
-def _descending(values: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(order from high to low, last position of each distinct value in that order)."""
-    order = np.argsort(-values)
-    ordered = values[order]
-    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) if ordered.size else order
-    return order, ends
+def _ranking(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> Ranking:
+    """From anomalous scores, descending, and normal ones, ascending."""
+    ends = _ends(positive)
+    thresholds = positive[ends]
+    fp = negative.size - np.searchsorted(negative, thresholds, side="left")
+    above = negative.size - np.searchsorted(negative, thresholds, side="right")
+    return Ranking(thresholds, ends + 1.0, fp.astype(float), above.astype(float), int(negative.size))
+
+
+def _ends(ordered: NDArray[np.float32]) -> NDArray[np.intp]:
+    """The last position of each run of equal values."""
+    return np.flatnonzero(np.append(ordered[1:] != ordered[:-1], np.ones(min(1, ordered.size), np.bool_)))
+
+
+def _staircase(ranking: Ranking, heights: Floats) -> tuple[Floats, Floats]:
+    """`heights` [n], reached at each threshold, over the normal items above it, from none to all: a tie between
+    normal and anomalous items is a slope."""
+    before = np.concatenate([[0.0], heights])
+    x = np.stack([ranking.above, ranking.fp], axis=1).ravel()
+    y = np.stack([before[:-1], heights], axis=1).ravel()
+    return np.concatenate([[0.0], x, [float(ranking.negatives)]]), np.concatenate([[0.0], y, before[-1:]])
 
 
 def _pixels(
@@ -206,27 +211,30 @@ def _pixels(
     return np.concatenate(values), np.concatenate(truth)
 
 
-def _pro(
-    order: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    false: Floats,
-    masks: Sequence[ArrayLike],
-    limit: float,
-) -> tuple[Floats, Floats]:
-    """`false` [n]: normal pixels above each distinct score; order and ends as of `_descending`."""
+def _rank_pixels(
+    maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float
+) -> tuple[Ranking, tuple[Floats, Floats]]:
+    """(ranking of the pixels, region overlap curve) from one sort."""
     if not 0 < limit <= 1:
         raise ValueError("the limit of the false-positive rate lies in (0, 1]")
+    values, truth = _checked(*_pixels(maps, masks))
+    positive = values[truth]
+    order = np.argsort(-positive)
+    positive = positive[order]
+    ranking = _ranking(positive, np.sort(values[~truth]))
     gain = (
-        np.concatenate([_region_weights(np.asarray(mask)) for mask in masks]) if len(masks) else np.empty(0)
+        np.concatenate([_region_weights(np.asarray(mask)) for mask in masks])
+        if positive.size
+        else np.empty(0)
     )
     regions = round(float(gain.sum()))
-    if not regions or not false[-1]:
-        return np.empty(0), np.empty(0)
-    fpr = np.concatenate([[0.0], false / false[-1]])
-    pro = np.concatenate([[0.0], np.cumsum(gain[order])[ends] / regions])
+    if not regions or not ranking.negatives:
+        return ranking, (np.empty(0), np.empty(0))
+    fpr, pro = _staircase(ranking, np.cumsum(gain[order])[_ends(positive)] / regions)
+    fpr /= ranking.negatives
     last = int(np.searchsorted(fpr, limit))  # the first point at or beyond the limit
     edge = pro[last - 1] + (pro[last] - pro[last - 1]) * (limit - fpr[last - 1]) / (fpr[last] - fpr[last - 1])
-    return np.append(fpr[:last], limit), np.append(pro[:last], edge)
+    return ranking, (np.append(fpr[:last], limit), np.append(pro[:last], edge))
 
 
 def _aupro(fpr: Floats, pro: Floats, limit: float) -> float:
@@ -234,15 +242,14 @@ def _aupro(fpr: Floats, pro: Floats, limit: float) -> float:
 
 
 def _region_weights(mask: NDArray[np.generic]) -> Floats:
-    """1 / area of its 8-connected region for every anomalous pixel, 0 elsewhere, flat."""
+    """1 / area of its 8-connected region for every anomalous pixel, in reading order."""
     if not mask.any():
-        return np.zeros(mask.size)
+        return np.empty(0)
     import cv2
 
     _, labels = cv2.connectedComponents((mask != 0).astype(np.uint8), connectivity=8)
-    weight = 1.0 / np.maximum(np.bincount(labels.ravel()), 1)
-    weight[0] = 0.0
-    return np.asarray(weight[labels.ravel()])
+    inside = labels[mask != 0]
+    return np.asarray((1.0 / np.maximum(np.bincount(inside), 1))[inside])
 
 
 def _area(y: Floats, x: Floats) -> float:

@@ -112,8 +112,8 @@ def test_diagonal_neighbours_are_one_region():
     mask = np.eye(6, dtype=bool)
     scores = np.zeros((6, 6), np.float32)
     scores[0, 0] = 1.0
-    _, pro = metrics.pro_curve([scores], [mask])
-    assert pro[1] == pytest.approx(1 / 6)
+    fpr, pro = metrics.pro_curve([scores], [mask])
+    assert pro[fpr == 0].max() == pytest.approx(1 / 6)
 
 
 def test_figures_without_both_kinds_are_not_a_number():
@@ -148,4 +148,4 @@ def test_the_figures_of_40_maps_take_a_moment():
     masks[:20, 40:60, 50:90] = True
     start = time.process_time()
     metrics.pixel_figures(list(maps), list(masks))
-    assert time.process_time() - start < 10
+    assert time.process_time() - start < 3
