@@ -117,7 +117,8 @@ class TextTower:
 
         With a causal mask everything behind max(eot) is cut off, which changes no result.
         """
-        return self.encode_tokens(embeddings, eot, deep_prompts, deep_start)[0]
+        tokens = self.encode_tokens(embeddings, eot, deep_prompts, deep_start)
+        return tokens[torch.arange(len(tokens), device=tokens.device), eot.to(tokens.device)]
 
     def encode_tokens(
         self,
@@ -125,8 +126,8 @@ class TextTower:
         eot: Tensor,
         deep_prompts: Sequence[Tensor] | None = None,
         deep_start: int = 1,
-    ) -> tuple[Tensor, Tensor]:
-        """As `encode`, with the last outputs of all tokens beside it: [n,L',width] float32, normed, unprojected."""
+    ) -> Tensor:
+        """As `encode`, but what every token becomes, in joint space: [n,L',d] float32, not normalised."""
         learned = [embeddings, *(deep_prompts or ())]
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(t.requires_grad for t in learned)):
             length = int(eot.max()) + 1 if self.causal else embeddings.shape[1]
@@ -141,13 +142,12 @@ class TextTower:
                 if index and deep_prompts and index <= len(deep_prompts):
                     x = _replace(x, deep_prompts[index - 1], deep_start)
                 x = block(x, attn_mask=mask)
-            x = self._norm(x)
-            pooled = x[torch.arange(len(x), device=x.device), eot.to(x.device)]
+            out: Tensor = self._norm(x)
             if isinstance(self._projection, nn.Linear):
-                pooled = self._projection(pooled)
+                out = self._projection(out)
             elif self._projection is not None:
-                pooled = pooled @ self._projection
-            return pooled.float(), x.float()
+                out = out @ self._projection
+            return out.float()
 
     def _mask(self, eot: Tensor, length: int, dtype: torch.dtype) -> Tensor | None:
         device = self._positions.device
