@@ -1,6 +1,6 @@
 """Inspect: image files → stored results, as a pipeline.
 
-Reader threads read, hash, copy, decode and shrink images ahead; this thread runs the backbone on batches; a writer
+Reader threads read, hash, copy, decode and shrink images ahead; scoring threads run the detector on batches; a writer
 thread cuts regions and commits each batch while the next is scored. A result is announced once it is committed.
 """
 
@@ -8,9 +8,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,12 @@ from inspector.jobs.events import Reporter, job
 from inspector.records import queries, write
 from inspector.records.project import Project
 from inspector.records.write import ImageFacts, NewResult
+
+if TYPE_CHECKING:
+    from inspector.features.backbone import Backbone
+
+MOST_LANES = 4
+"""How many batches are scored beside each other at most, on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +85,47 @@ def inspect(
         def store(items: list[_Read], maps: list[ScoreMap]) -> None:
             _store(project, report, run_id, row.id, class_id, ids_by_name, items, maps)
 
-        with ThreadPoolExecutor(1, "store") as writer:
+        def score(images: list[Image]) -> list[ScoreMap]:
+            return detector.score(images, [given] * len(images)) if images else []
+
+        batches = _batches(project, files, size, backbone.prepare_one, least_side(backbone), cancel)
+        with ThreadPoolExecutor(1, "store") as writer, _scorers(backbone) as (lanes, scorer):
+            scoring: deque[tuple[list[_Read], Future[list[ScoreMap]]]] = deque()
             stored: deque[Future[None]] = deque()
-            for items in _batches(project, files, size, backbone.prepare_one, least_side(backbone), cancel):
+            for items in batches:
                 images = [item.image for item in items if item.image is not None]
-                maps = detector.score(images, [given] * len(images)) if images else []
-                stored.append(writer.submit(store, items, maps))
+                scoring.append((items, scorer.submit(score, images)))
+                while len(scoring) > lanes:
+                    items, maps = scoring.popleft()
+                    stored.append(writer.submit(store, items, maps.result()))
                 while len(stored) > 2:
                     stored.popleft().result()
+            for items, maps in scoring:
+                if not (cancel.cancelled and maps.cancel()):  # what is being scored is still stored
+                    stored.append(writer.submit(store, items, maps.result()))
             for future in stored:
                 future.result()
         if cancel.cancelled:
             raise Cancelled
         report.message = _summary(project, run_id)
+
+
+@contextmanager
+def _scorers(backbone: "Backbone") -> Iterator[tuple[int, ThreadPoolExecutor]]:
+    """(how many batches are scored at a time, the threads for it).
+
+    On a CPU several single-threaded batches beside each other waste less than one batch spread over the cores, whose
+    threads wait for each other at every layer, all the more while images are decoded.
+    """
+    from inspector.features import device
+
+    threads = device.thread_count()
+    lanes = min(threads, MOST_LANES) if backbone.device.type == "cpu" else 1
+    try:
+        with ThreadPoolExecutor(lanes, "score", device.limit_threads, (threads // lanes,)) as scorer:
+            yield lanes, scorer
+    finally:
+        device.limit_threads(threads)
 
 
 def _class_id(row: queries.DetectorRow, class_name: str | None) -> int | None:
@@ -132,7 +168,7 @@ def _batches(
         ahead: deque[Future[_Read]] = deque()
         try:
             while not cancel.cancelled:
-                for path, name in islice(coming, 2 * size + threads - len(ahead)):
+                for path, name in islice(coming, max(0, 2 * size + threads - len(ahead))):
                     ahead.append(readers.submit(_read, project, path, name, prepare, at_least))
                 if not ahead:
                     return
