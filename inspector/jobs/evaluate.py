@@ -118,6 +118,7 @@ def evaluate(
 
         provenance = {
             "data": dataset.name,
+            "folder": str(dataset.folder),
             "layout": dataset.layout,
             "classes": {
                 name: {
@@ -263,7 +264,7 @@ def _measure(
         )
     with ThreadPoolExecutor(2, "figures") as pool:
         waiting = [
-            pool.submit(_read_off, one, name, samples, truth, own)
+            pool.submit(_read_off, one, name, dataset.folder, samples, truth, own)
             for one, own in zip(candidates, maps, strict=True)
         ]
         return [future.result() for future in waiting]
@@ -272,6 +273,7 @@ def _measure(
 def _read_off(
     one: Candidate,
     name: str,
+    folder: Path,
     samples: Sequence[Sample],
     truth: Sequence[NDArray[np.bool_] | None],
     maps: Sequence[ScoreMap],
@@ -295,6 +297,7 @@ def _read_off(
         {
             "image": sample.key,
             "defect": sample.defect,
+            "mask": sample.mask.relative_to(folder).as_posix() if sample.mask else None,
             "score": round(score_map.image_score, 6),
             "class": score_map.class_name,
         }

@@ -53,7 +53,8 @@ def write(folder: Path, readings: Sequence["Reading"], provenance: Mapping[str, 
     ]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        paths.write_atomic(folder / "details.json", _json(details, None))
+        lines = b",\n".join(_json(reading, None) for reading in details)  # one a line, to be read bit by bit
+        paths.write_atomic(folder / "details.json", b"[\n" + lines + b"\n]\n")
         paths.write_atomic(folder / "results.csv", _csv(classes).encode("utf-8-sig"))
         paths.write_atomic(
             folder / "results.md", _markdown(summary, summary_std, classes, provenance).encode()
