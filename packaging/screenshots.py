@@ -113,7 +113,7 @@ def scene_teach_taught(stage: Stage) -> None:
 def scene_teach_running(stage: Stage) -> None:
     page = stage.open_demo("teach")
     page.teach()
-    stage.wait(lambda: page.panel.progress.bar.maximum() > 0 and page.panel.progress.bar.value() >= 100)
+    stage.wait(lambda: page.panel.progress.bar.maximum() > 0 and page.panel.progress.bar.value() >= 100, 400)
 
 
 def after_teach_running(stage: Stage) -> None:
@@ -213,7 +213,11 @@ def main() -> None:
         for theme in [chosen.theme] if chosen.theme else THEMES:
             for size in SIZES:
                 if chosen.size in (None, f"{size[0]}x{size[1]}"):
-                    take(chosen.target, chosen.only, Stage(theme, size, work, demo, parts), theme, size)
+                    stage = Stage(theme, size, work, demo, parts)
+                    try:
+                        take(chosen.target, chosen.only, stage, theme, size)
+                    finally:
+                        stage.window.shut_down()
         shutil.rmtree(work, ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -70,5 +71,7 @@ def run(project: Path | None = None, page: str | None = None) -> int:
     try:
         return app.exec()
     finally:
-        window.shut_down()
+        stopped = window.shut_down()
         door.close()
+        if not stopped:  # destroying a running thread is a crash; what the job finished is on disk
+            os._exit(1)

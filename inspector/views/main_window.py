@@ -466,14 +466,16 @@ class MainWindow(QMainWindow):
         if self._closing:
             QTimer.singleShot(0, self, self.close)
 
-    def shut_down(self) -> None:
-        """Stop the threads and let go of the project. Safe to call twice."""
-        self.context.runner.close()
+    def shut_down(self) -> bool:
+        """Stop the threads and let go of the project. Safe to call twice. False if a job would not stop."""
+        if not self.context.runner.close():
+            return False
         project = self.context.project
         if project is not None:
             self.context.blockSignals(True)
             self.context.set_project(None)
             project.close()
+        return True
 
     def _store(self) -> QSettings:
         return QSettings(str(paths.config_dir() / "window.ini"), QSettings.Format.IniFormat)
