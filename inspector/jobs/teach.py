@@ -56,6 +56,8 @@ def teach(
         names = {class_id: classes[class_id].name for class_id in rows}
         shots = {names[class_id]: images[class_id] for class_id in rows}
         made = catalogue.make(info.name, **(settings or {}))
+        if info.learns:  # a teaching that is killed goes on from its last epoch when it is started again
+            made.checkpoints = project.folder / "detectors" / ".teaching"
 
         def progress(done: float, message: str, values: Mapping[str, float]) -> None:
             report.progress(_FITTED * min(max(done, 0.0), 1.0), message)

@@ -28,6 +28,8 @@ class Detector(Protocol):
     """A method with what it learned. Made by `catalogue.make`, taught by `fit`, or read back by `load`."""
 
     method: ClassVar[str]
+    checkpoints: Path | None
+    """A folder where a method that learns keeps every finished epoch; None, at first, keeps nothing."""
 
     def __init__(self, **settings: Any) -> None: ...
 

@@ -1,7 +1,6 @@
 """What the prompt methods have in common: a patch memory with a state map beside it, settings, state, resuming."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inspector.domain import CancelToken, Image, Progress
-from inspector.errors import DetectorError
+from inspector.errors import Cancelled, DetectorError
 from inspector.features.backbone import Backbone, Features
 from inspector.methods import training
 from inspector.methods.detector import need_shots
@@ -46,7 +45,6 @@ class Learned(PatchCore):
             if allowed is not None and value not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}")
         self.settings: dict[str, Any] = {**self.defaults, **settings}
-        self.checkpoints: Path | None = None
         self.outdated = False
         self._taught: tuple[str, ...] = ()
 
@@ -73,14 +71,12 @@ class Learned(PatchCore):
         need_text(backbone, self.title)
         self._backbone, self.outdated, self._taught = backbone, False, ()
         self.bank = self._make_bank(backbone)
-        self._teach(shots, lambda done, *more: progress((1 - REMEMBERING) * done, *more), cancel)
-        bank, done, total = self.bank, 0, sum(map(len, shots.values()))
-        for name, images in shots.items():
-            for batch in batches(images):
-                cancel.check()
-                bank.add(name, self._look(batch, backbone))
-                done += len(batch)
-                progress(1 - REMEMBERING * (1 - done / total), "", {})
+        try:
+            self._teach(shots, lambda done, *more: progress((1 - REMEMBERING) * done, *more), cancel)
+            self._fill_bank(shots, backbone, progress, cancel)
+        except Cancelled:  # who stops a teaching wants none of it; one that was killed continues
+            training.forget(self.checkpoints)
+            raise
         self._taught = tuple(shots)
         training.forget(self.checkpoints)
 
@@ -136,6 +132,21 @@ class Learned(PatchCore):
 
     def _make_bank(self, backbone: Backbone) -> MemoryBank:
         return MemoryBank(max(1, backbone.image_size // 4))
+
+    def _fill_bank(
+        self,
+        shots: Mapping[str, Sequence[Image]],
+        backbone: Backbone,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> None:
+        done, total = 0, sum(map(len, shots.values()))
+        for name, images in shots.items():
+            for batch in batches(images):
+                cancel.check()
+                self.bank.add(name, self._look(batch, backbone))
+                done += len(batch)
+                progress(1 - REMEMBERING * (1 - done / total), "", {})
 
     def _look(self, images: Sequence[Image], backbone: Backbone) -> Features:
         with torch.no_grad():

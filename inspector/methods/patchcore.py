@@ -7,6 +7,7 @@ stay small; no re-weighting of the image score, as the neighbours of the nearest
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -34,6 +35,7 @@ class PatchCore:
         self.taps = None if taps is None else tuple(taps)
         self.bank = self.bank_type(neighbourhood=neighbourhood, sigma=sigma)
         self._backbone: Backbone | None = None
+        self.checkpoints: Path | None = None  # nothing is learned in epochs here
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """The one training loop of all learned methods: seeded, cancellable, resumable, blind to any test label."""
 
+import contextlib
 import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def generator(*parts: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed_of(*parts))
 
 
-@contextmanager
+@contextlib.contextmanager
 def seeded(*parts: int) -> Iterator[None]:
     """Everything random inside (initial weights, dropout) follows from `parts`; the caller's random state stays."""
     with torch.random.fork_rng():
@@ -144,8 +144,10 @@ def train(
 
 def forget(checkpoints: Path | None) -> None:
     """Remove the checkpoint of a teach that is finished."""
-    if checkpoints is not None:
+    if checkpoints is not None and checkpoints.is_dir():
         (checkpoints / CHECKPOINT).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody else's files may be in it
+            checkpoints.rmdir()
 
 
 def fingerprint(shots: Mapping[str, Sequence[Any]], backbone_key: str, settings: Mapping[str, Any]) -> str:

@@ -72,7 +72,7 @@ def test_a_killed_teach_continues_to_the_very_same_detector(
     settings = QUICK[method] | {"epochs": 3}
     undisturbed = taught(catalogue.make(method, **settings), parts, tiny_clip).state()[0]
     killed: Any = catalogue.make(method, **settings)
-    killed.checkpoints = tmp_path
+    killed.checkpoints = tmp_path / "kept"
 
     def kill(done: float, line: str, values: Mapping[str, float]) -> None:
         if line.startswith("Epoch 3"):
@@ -82,7 +82,7 @@ def test_a_killed_teach_continues_to_the_very_same_detector(
         killed.fit(parts, tiny_clip, progress=kill, cancel=CancelToken())
     assert killed.classes == ()
     continued: Any = catalogue.make(method, **settings)
-    continued.checkpoints = tmp_path
+    continued.checkpoints = tmp_path / "kept"
     seen: list[str] = []
     continued.fit(
         parts, tiny_clip, progress=lambda done, line, values: seen.append(line), cancel=CancelToken()
@@ -90,11 +90,11 @@ def test_a_killed_teach_continues_to_the_very_same_detector(
     assert not any(line.startswith(("Epoch 1", "Epoch 2")) for line in seen)
     for name, tensor in continued.state()[0].items():
         assert torch.equal(tensor, undisturbed[name]), name
-    assert not list(tmp_path.iterdir())
+    assert not (tmp_path / "kept").exists()
 
 
-def test_cancel_stops_teaching_at_once(
-    tiny_clip: Backbone, parts: dict[str, list[Image]], method: str
+def test_cancel_stops_teaching_at_once_and_leaves_nothing_behind(
+    tiny_clip: Backbone, parts: dict[str, list[Image]], tmp_path: Path, method: str
 ) -> None:
     cancel, stopped = CancelToken(), 0.0
 
@@ -105,10 +105,12 @@ def test_cancel_stops_teaching_at_once(
             cancel.cancel()
 
     detector = catalogue.make(method, **QUICK[method] | {"epochs": 500})
+    detector.checkpoints = tmp_path / "kept"
     with pytest.raises(Cancelled):
         detector.fit(parts, tiny_clip, progress=stop, cancel=cancel)
     assert time.monotonic() - stopped < 2
     assert detector.classes == ()
+    assert not (tmp_path / "kept").exists()
 
 
 def test_a_backbone_without_text_is_refused_in_a_sentence(
