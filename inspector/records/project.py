@@ -216,7 +216,11 @@ def _acquire(folder: Path) -> FileLock | None:
             "process": os.getpid(),
             "since": datetime.now().astimezone().isoformat(timespec="minutes"),
         }
-        paths.write_atomic(owner, json.dumps(entry).encode())
+        try:
+            paths.write_atomic(owner, json.dumps(entry).encode())
+        except OSError as error:  # on a full disk a project still opens; only the others' message gets shorter
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
     except PermissionError:
         lock.release()
         return None
