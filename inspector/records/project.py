@@ -218,7 +218,8 @@ def _acquire(folder: Path) -> FileLock | None:
         }
         try:
             paths.write_atomic(owner, json.dumps(entry).encode())
-        except OSError as error:  # on a full disk a project still opens; only the others' message gets shorter
+        except OSError as error:
+            # On a full disk a project still opens; only the message for others gets shorter.
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
     except PermissionError:
