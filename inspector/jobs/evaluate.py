@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.domain import CancelToken, Emit, Image, JobKind, ScoreMap
+from inspector.domain import CancelToken, Emit, Image, JobKind, ScoreMap, Thresholds
 from inspector.errors import ImageError, InspectorError
 from inspector.images import read
 from inspector.jobs import datasets
@@ -31,22 +31,27 @@ EVALUATION_SIZE = 256
 """Side of the square at which maps and masks are compared."""
 PRO_LIMIT = 0.3
 BATCH = 8
+VERDICTS = ("false_alarms", "good_to_review", "detected", "missed")
+"""Good parts called NG, good parts sent to review, defective ones called NG, defective ones called OK."""
 
 
 @dataclass(slots=True, eq=False)
 class Candidate:
-    """One method at one number of shots with one draw. `detectors`: by class, the same one for all if one-for-all."""
+    """One method at one number of shots with one draw. `detectors`: by class, the same one for all if one-for-all;
+    `thresholds`: by class, where verdicts are measured too."""
 
     method: str
     shots: int
     seed: int
     detectors: dict[str, "Detector"] = field(default_factory=dict)
+    thresholds: dict[str, Thresholds] = field(default_factory=dict)
     teach_seconds: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
 class Reading:
-    """What one candidate measured on one class: the figures, per-image rows and curves for drawing."""
+    """What one candidate measured on one class: the figures, per-image rows and curves for drawing; `verdicts`: the
+    shares of `VERDICTS`, empty without thresholds."""
 
     method: str
     shots: int
@@ -55,6 +60,7 @@ class Reading:
     figures: dict[str, float]
     images: list[dict[str, Any]]
     curves: dict[str, list[list[float]]]
+    verdicts: dict[str, float]
 
 
 def evaluate(
@@ -70,6 +76,7 @@ def evaluate(
     class_known: bool = True,
     split: Path | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    false_alarm_rate: float | None = None,
     backbone: "Backbone | None" = None,
     emit: Emit,
     cancel: CancelToken,
@@ -79,6 +86,7 @@ def evaluate(
     `seeds`: how many draws (seeds 0, 1, …) or the seeds themselves; a draw shuffles the sorted good parts.
     `one_for_all`: one detector taught on all classes, else one a class. `class_known`: detectors are told the class.
     `split`: a split.json to take shots and test images from instead of drawing. `settings`: options by method.
+    `false_alarm_rate`: also set thresholds from the shots alone for this rate, and count verdicts.
     `backbone`: one that is loaded already, instead of `weights` and `device`.
 
     Writes results.json, results.csv, results.md, details.json (scores of all images, curves) and split.json; nothing
@@ -105,7 +113,7 @@ def evaluate(
 
         loaded = backbone or backbones.load(weights or "inspector-tiny", device)
         shared = SharedPass(loaded)
-        _teach(candidates, draws, shared, one_for_all, settings or {}, report, cancel)
+        _teach(candidates, draws, shared, one_for_all, settings or {}, false_alarm_rate, report, cancel)
         readings: list[Reading] = []
         done = 0
         for name in dataset.classes:
@@ -135,6 +143,7 @@ def evaluate(
             "settings": {method: dict((settings or {}).get(method, {})) for method in methods},
             "evaluation_size": EVALUATION_SIZE,
             "aupro_limit": PRO_LIMIT,
+            "false_alarm_rate": false_alarm_rate,
             "epoch": "last; no test label chooses anything",
             "backbone": {**loaded.identity.as_json(), "key": loaded.identity.key},
             "device": str(loaded.device),
@@ -195,10 +204,12 @@ def _teach(
     backbone: "Backbone",
     one_for_all: bool,
     settings: Mapping[str, Mapping[str, Any]],
+    false_alarm_rate: float | None,
     report: Reporter,
     cancel: CancelToken,
 ) -> None:
     from inspector.methods import catalogue
+    from inspector.verdicts import calibrate
 
     known: dict[Path, Image] = {}
     at_least = least_side(backbone)
@@ -226,6 +237,9 @@ def _teach(
             made = catalogue.make(one.method, **settings.get(one.method, {}))
             made.fit(group, backbone, progress=progress, cancel=cancel)
             one.detectors |= dict.fromkeys(group, made)
+            if false_alarm_rate is not None and one.shots:
+                for name, held_out in made.held_out(group).items():
+                    one.thresholds[name] = calibrate.thresholds(held_out, false_alarm_rate, one.shots)
         one.teach_seconds = time.perf_counter() - started
 
 
@@ -311,7 +325,21 @@ def _read_off(
         metrics.image_figures(scores, labels) | pixels.figures,
         rows,
         {key: [np.round(axis, 5).tolist() for axis in curve] for key, curve in curves.items()},
+        _verdicts(scores, labels, one.thresholds.get(name)),
     )
+
+
+def _verdicts(
+    scores: Sequence[float], labels: Sequence[bool], thresholds: Thresholds | None
+) -> dict[str, float]:
+    from inspector.verdicts.judge import decide_all
+
+    if thresholds is None:
+        return {}
+    decided, bad = decide_all(scores, thresholds), np.asarray(labels)
+    good, bad = decided[~bad], decided[bad]
+    shares = (good == 2).mean(), (good == 1).mean(), (bad == 2).mean(), (bad == 0).mean()
+    return dict(zip(VERDICTS, map(float, shares), strict=True))
 
 
 Loaded = tuple[Sample, Image | ImageError, NDArray[np.bool_] | None]

@@ -27,6 +27,13 @@ TITLES = {
     "aupro": "AUPRO",
 }
 
+SHARES = {
+    "false_alarms": "False alarms (good called NG)",
+    "good_to_review": "Good to review",
+    "detected": "Defects called NG",
+    "missed": "Defects called OK",
+}
+
 Table = dict[str, dict[str, dict[str, Any]]]
 
 
@@ -35,10 +42,19 @@ def write(folder: Path, readings: Sequence["Reading"], provenance: Mapping[str, 
 
     `summary.<method>.<shots>.<figure>`: mean over classes and seeds, 0–1; `summary_std`: standard deviation over
     seeds of the mean over classes; `classes.<method>.<shots>.<class>.<figure>`: {mean, std} over seeds. An undefined
-    figure is null, and left out of means.
+    figure is null, and left out of means. `verdicts.<method>.<shots>.<class or "mean of classes">.<share>`: where
+    thresholds were set from the shots alone.
     """
     summary, summary_std, classes = _tables(readings)
-    results = {"summary": summary, "summary_std": summary_std, "classes": classes, "provenance": provenance}
+    results: dict[str, Any] = {
+        "summary": summary,
+        "summary_std": summary_std,
+        "classes": classes,
+        "provenance": provenance,
+    }
+    verdicts = _verdicts(readings)
+    if verdicts:
+        results["verdicts"] = verdicts
     details = [
         {
             "method": r.method,
@@ -48,6 +64,7 @@ def write(folder: Path, readings: Sequence["Reading"], provenance: Mapping[str, 
             "figures": {key: _plain(value) for key, value in r.figures.items()},
             "images": r.images,
             "curves": r.curves,
+            "verdicts": r.verdicts,
         }
         for r in readings
     ]
@@ -57,7 +74,7 @@ def write(folder: Path, readings: Sequence["Reading"], provenance: Mapping[str, 
         paths.write_atomic(folder / "details.json", b"[\n" + lines + b"\n]\n")
         paths.write_atomic(folder / "results.csv", _csv(classes).encode("utf-8-sig"))
         paths.write_atomic(
-            folder / "results.md", _markdown(summary, summary_std, classes, provenance).encode()
+            folder / "results.md", _markdown(summary, summary_std, classes, verdicts, provenance).encode()
         )
         paths.write_atomic(folder / "results.json", _json(results, 1))
     except OSError as error:
@@ -97,6 +114,24 @@ def _tables(readings: Sequence["Reading"]) -> tuple[Table, Table, Table]:
     return summary, summary_std, classes
 
 
+def _verdicts(readings: Sequence["Reading"]) -> Table:
+    """Mean over the seeds by class, and over the classes."""
+    found: Table = {}
+    for r in readings:
+        if r.verdicts:
+            found.setdefault(r.method, {}).setdefault(str(r.shots), {}).setdefault(r.class_name, []).append(
+                r.verdicts
+            )
+    for by_shots in found.values():
+        for by_class in by_shots.values():
+            for name, rows in by_class.items():
+                by_class[name] = {key: round(_mean([row[key] for row in rows]), 6) for key in rows[0]}
+            keys = next(iter(by_class.values())).keys()
+            means = {key: round(_mean([row[key] for row in by_class.values()]), 6) for key in keys}
+            by_class["mean of classes"] = means
+    return found
+
+
 def _mean(values: Any) -> float:
     finite = [value for value in values if not math.isnan(value)]
     return sum(finite) / len(finite) if finite else math.nan
@@ -130,7 +165,9 @@ def _csv(classes: Table) -> str:
     return text.getvalue()
 
 
-def _markdown(summary: Table, summary_std: Table, classes: Table, provenance: Mapping[str, Any]) -> str:
+def _markdown(
+    summary: Table, summary_std: Table, classes: Table, verdicts: Table, provenance: Mapping[str, Any]
+) -> str:
     backbone = provenance["backbone"]
     lines = [
         f"# {provenance['data']}",
@@ -149,6 +186,18 @@ def _markdown(summary: Table, summary_std: Table, classes: Table, provenance: Ma
             cells = [_cell(means[f], summary_std[method][shots][f]) for f in FIGURES]
             lines.append(_row(method, shots, *cells, str(provenance["ms_per_image"].get(method, ""))))
     lines += ["", f"Bare backbone: {provenance['ms_per_image'].get('backbone', '?')} ms an image.", ""]
+    if verdicts:
+        lines += [f"## Verdicts at a wanted false-alarm rate of {provenance['false_alarm_rate']:.1%}", ""]
+        lines += [
+            "Thresholds come from the shots alone; shares of the test images, mean over draws.",
+            "",
+            *_head("Method", "Shots", "Class", *SHARES.values()),
+        ]
+        for method, by_shots in verdicts.items():
+            for shots, by_class in by_shots.items():
+                for name, shares in by_class.items():
+                    lines.append(_row(method, shots, name, *(f"{shares[key]:.1%}" for key in SHARES)))
+        lines.append("")
     for method, by_shots in classes.items():
         for shots, by_class in by_shots.items():
             lines += [f"## {method}, {shots} shots", "", *_head("Class", *(TITLES[f] for f in FIGURES))]

@@ -177,7 +177,8 @@ def _ranking(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> Ra
     thresholds = positive[ends]
     fp = negative.size - np.searchsorted(negative, thresholds, side="left")
     above = negative.size - np.searchsorted(negative, thresholds, side="right")
-    return Ranking(thresholds, ends + 1.0, fp.astype(float), above.astype(float), int(negative.size))
+    tp = (ends + 1).astype(np.float64)
+    return Ranking(thresholds, tp, fp.astype(np.float64), above.astype(np.float64), int(negative.size))
 
 
 def _ends(ordered: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -83,7 +83,7 @@ def test_the_figures_are_those_of_the_detector_scored_image_by_image(measure, en
 def test_the_tables_for_people_say_the_same_as_the_json(measure, parts):
     _, output = measure(parts)
     results = json.loads((output / "results.json").read_text())
-    rows = list(csv.DictReader((output / "results.csv").open(encoding="utf-8-sig")))
+    rows = list(csv.DictReader((output / "results.csv").read_text("utf-8-sig").splitlines()))
     assert [row["class"] for row in rows] == ["cloth", "washer"]
     cell = results["classes"]["patchcore"]["2"]["washer"]["pixel_auroc"]
     assert float(rows[1]["pixel_auroc_mean"]) == cell["mean"]
@@ -110,6 +110,21 @@ def test_one_for_one_and_found_classes_are_measured_too(measure, parts):
     details = json.loads((output / "details.json").read_text())
     right = [row["class"] == reading["class"] for reading in details for row in reading["images"]]
     assert np.mean(right) > 0.9
+
+
+def test_thresholds_from_the_shots_alone_are_measured_on_request(measure, parts):
+    _, output = measure(parts, seeds=1)
+    results = json.loads((output / "results.json").read_text())
+    assert "verdicts" not in results
+    _, output = measure(parts, shots=(1, 3), seeds=2, false_alarm_rate=0.05)
+    results = json.loads((output / "results.json").read_text())
+    assert results["provenance"]["false_alarm_rate"] == 0.05
+    for shots in ("1", "3"):
+        shares = results["verdicts"]["patchcore"][shots]["mean of classes"]
+        assert set(shares) == {"false_alarms", "good_to_review", "detected", "missed"}
+        assert shares["false_alarms"] + shares["good_to_review"] <= 1
+        assert shares["detected"] + shares["missed"] <= 1
+    assert "False alarms" in (output / "results.md").read_text()
 
 
 def test_curves_end_where_they_must(measure, parts):

@@ -159,7 +159,9 @@ def test_a_subspace_explains_what_its_shots_span_and_nothing_else():
     bank = SubspaceBank(map_size=6, neighbourhood=1, sigma=0)
     bank.add("bolt", Features(None, None, None, {"fine": plane}, {"fine": (6, 6)}))
     inside = Features(None, None, None, {"fine": plane[:1] * 0.5}, {"fine": (6, 6)})
-    outside = Features(None, None, None, {"fine": plane[:1] + torch.tensor([0, 0, 0, 0, 1.0])}, {"fine": (6, 6)})
+    outside = Features(
+        None, None, None, {"fine": plane[:1] + torch.tensor([0, 0, 0, 0, 1.0])}, {"fine": (6, 6)}
+    )
     assert bank.maps(inside, ["bolt"]).max() < 1e-3
     usual = plane.square().sum(-1).mean().sqrt()
     assert np.allclose(bank.maps(outside, ["bolt"]), 1 / (2 * usual), atol=1e-3)

@@ -79,7 +79,11 @@ def test_saving_and_loading_gives_the_same_scores_bit_for_bit(method, stem, shot
     images = [part("cloth", 7)[0], part("washer", 8)[0]]
     for a, b in zip(made.score(images, [None, None]), again.score(images, [None, None]), strict=True):
         assert np.array_equal(a.values, b.values)
-        assert (a.image_score, a.class_name, a.class_confidence) == (b.image_score, b.class_name, b.class_confidence)
+        assert (a.image_score, a.class_name, a.class_confidence) == (
+            b.image_score,
+            b.class_name,
+            b.class_confidence,
+        )
     assert again.method == method
     assert again.classes == tuple(shots)
 

@@ -1,3 +1,4 @@
+import itertools
 import time
 
 import numpy as np
@@ -43,7 +44,7 @@ def brute_aupro(maps, masks, limit):
             overlaps += [one[labels == index].mean() for index in range(1, count + 1)]
         points.append(((above & normal).sum() / normal.sum(), float(np.mean(overlaps))))
     area = 0.0
-    for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         if x0 >= limit:
             break
         if x1 > limit:
