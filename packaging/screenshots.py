@@ -20,6 +20,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("dark", "light")
+README = ("inspect-dark", "inspect-light", "teach-light", "results-dark", "start-light")
+"""Scene and theme of the pictures in the README, taken at 1280×800."""
 
 
 class Stage:
@@ -71,6 +73,26 @@ class Stage:
         self.settle()
         return self.window.page
 
+    def photograph(self, shown: Any, file: Path, small: bool) -> None:
+        """One window, with the popup that is open over it. `small`: with 256 colours, a fourth of the size."""
+        import PIL.Image
+        from PySide6.QtGui import QImage, QPainter
+
+        picture = shown.grab()
+        popup = self.application.activePopupWidget()
+        if popup is not None:
+            painter = QPainter(picture)
+            painter.drawPixmap(popup.pos() - shown.pos(), popup.grab())
+            painter.end()
+        if not small:
+            picture.save(str(file))
+            return
+        image = picture.toImage().convertToFormat(QImage.Format.Format_RGB888)
+        size, stride = (image.width(), image.height()), image.bytesPerLine()
+        whole = PIL.Image.frombuffer("RGB", size, bytes(image.constBits()), "raw", "RGB", stride, 1)
+        few = whole.quantize(256, PIL.Image.Quantize.MAXCOVERAGE, kmeans=2, dither=PIL.Image.Dither.NONE)
+        few.save(file, optimize=True)
+
     def calm(self) -> None:
         """No toast or banner of the scene before."""
         self.window.toast.hide()
@@ -106,7 +128,7 @@ def scene_teach_classes(stage: Stage) -> None:
     page.grid.setCurrentIndex(page.shots.index(0))
 
 
-def scene_teach_taught(stage: Stage) -> None:
+def scene_teach(stage: Stage) -> None:
     stage.open_demo("teach")
 
 
@@ -161,12 +183,101 @@ def scene_about(stage: Stage) -> None:
 after_about = after_keys
 
 
+def scene_inspect_empty(stage: Stage) -> None:
+    stage.new_project()
+    stage.window.show_page("inspect")
+
+
+def scene_results_empty(stage: Stage) -> None:
+    stage.new_project()
+    stage.window.show_page("results")
+
+
+def _inspect(stage: Stage, name: str) -> Any:
+    """The Inspect page at the result of this name, its heat and histogram there."""
+    page = stage.open_demo("inspect")
+    stage.wait(lambda: page.model.rowCount() > 0)
+    stage.wait(lambda: all(page.model.row(place) for place in range(page.model.rowCount())))
+    rows = [page.model.row(place) for place in range(page.model.rowCount())]
+    page.queue.list.choose(next(row.id for row in rows if name in row.name))
+    stage.wait(lambda: page.shown is not None and name in page.shown.detail.row.name)
+    stage.wait(lambda: page.standing is not None or page.shown.pixels.picture is None)
+    page.viewer.set_mode(0)
+    page.viewer.view.fit()
+    return page
+
+
 def scene_inspect(stage: Stage) -> None:
+    _inspect(stage, "blister_missing_000")
+
+
+def scene_inspect_good(stage: Stage) -> None:
+    _inspect(stage, "washer_good_000")
+
+
+def scene_inspect_contour(stage: Stage) -> None:
+    page = _inspect(stage, "cloth_scratch_000")
+    page.viewer.set_mode(1)
+
+
+def scene_inspect_compare(stage: Stage) -> None:
+    page = _inspect(stage, "washer_stain_000")
+    page.viewer.compare.setChecked(True)
+    stage.wait(lambda: page.viewer.good.view.picture is not None)
+
+
+def after_inspect_compare(stage: Stage) -> None:
+    stage.window.page.viewer.compare.setChecked(False)
+
+
+def scene_inspect_threshold(stage: Stage) -> None:
+    page = _inspect(stage, "blister_stain_000")
+    page.panel.scores.move_to(0.16, 0.24)
+
+
+def after_inspect_threshold(stage: Stage) -> None:
+    stage.window.page.judgement.refresh()
+    stage.settle()
+
+
+def scene_inspect_override(stage: Stage) -> None:
+    page = _inspect(stage, "blister_dent_000")
+    page.override()
+    stage.wait(page.popup.isVisible)
+    page.popup.reason.setText("reflection, not a dent")
+
+
+def after_inspect_override(stage: Stage) -> None:
+    stage.window.page.popup.close()
+
+
+def scene_inspect_failed(stage: Stage) -> None:
     stage.open_demo("inspect")
+    folder = stage.work / "from the line"
+    folder.mkdir(exist_ok=True)
+    (folder / "camera 2 0117.png").write_bytes(b"")
+    for file in sorted((stage.parts / "washer" / "test").rglob("*.png"))[:3]:
+        shutil.copy(file, folder / file.name)
+    page = stage.window.page
+    page.accept_paths([folder])
+    stage.wait(lambda: not stage.window.context.runner.busy)
+    stage.wait(lambda: page.model.rowCount() == 4)
+    _inspect(stage, "camera 2 0117")
 
 
 def scene_results(stage: Stage) -> None:
-    stage.open_demo("results")
+    page = stage.open_demo("results")
+    stage.wait(lambda: page.model.rowCount() > 0)
+
+
+def scene_results_export(stage: Stage) -> None:
+    page = stage.open_demo("results")
+    page.export()
+    page.exporter.folder.setText("/home/ada/Documents/Line 3/exports")
+
+
+def after_results_export(stage: Stage) -> None:
+    stage.window.page.export_button.setChecked(False)
 
 
 SCENES: dict[str, Callable[[Stage], None]] = {
@@ -196,6 +307,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="scenes to take")
     parser.add_argument("--theme", choices=THEMES, help="one theme only")
     parser.add_argument("--size", choices=[f"{w}x{h}" for w, h in SIZES], help="one size only")
+    parser.add_argument("--readme", action="store_true", help="only the pictures of the README")
     parser.add_argument("--demo", type=Path, help="keep or reuse the demo project in this folder")
     chosen = parser.parse_args()
     chosen.target.mkdir(parents=True, exist_ok=True)
@@ -210,6 +322,7 @@ def main() -> None:
 
         parts = work / "parts"
         demo_parts.write_demo(parts)
+        shutil.copytree(demo, work / "Gearbox line 3")
         for theme in [chosen.theme] if chosen.theme else THEMES:
             for size in SIZES:
                 if chosen.size in (None, f"{size[0]}x{size[1]}"):
@@ -221,7 +334,7 @@ def main() -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def take(target: Path, only: list[str], stage: Stage, theme: str, size: tuple[int, int]) -> None:
+def take(target: Path, only: list[str], stage: Stage, theme: str, size: tuple[int, int], small: bool) -> None:
     for name, scene in SCENES.items():
         if only and name not in only:
             continue
@@ -230,7 +343,7 @@ def take(target: Path, only: list[str], stage: Stage, theme: str, size: tuple[in
         stage.settle()
         shown = stage.application.activeModalWidget() or stage.window
         file = target / f"{name}-{theme}-{size[0]}x{size[1]}.png"
-        shown.grab().save(str(file))
+        stage.photograph(shown, file, small)
         print(file, flush=True)
         after = globals().get(f"after_{name}")
         if after is not None:

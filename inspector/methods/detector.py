@@ -1,5 +1,6 @@
 """What every detection method is, and how a taught one is kept on disk."""
 
+import errno
 import hashlib
 import json
 import os
@@ -106,8 +107,9 @@ def save(detector: Detector, folder: Path) -> None:
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise DetectorError(
-            f"The detector can't be written to {folder.name}: {error.strerror or error}.",
+            f"The detector can't be saved: {'the disk is full' if full else error.strerror or error}.",
             "Check the free space and the rights on the project folder.",
         ) from error
 

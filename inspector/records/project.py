@@ -382,9 +382,9 @@ def _plain_errors(folder: Path) -> Iterator[None]:
                 f"The disk with {folder} is full, so the last step was not saved; everything before it is.",
                 "Free some space and try again.",
             ) from error
-        if isinstance(error, PermissionError):
+        if isinstance(error, OSError):
             raise ProjectError(
-                f"{folder} can't be written: {error.strerror}.", "Choose a folder you may write to."
+                f"{folder} can't be written: {error.strerror or error}.", "Choose a folder you may write to."
             ) from error
         if "readonly database" in text:
             raise ProjectError(

@@ -11,17 +11,16 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QStackedWidget, QWidget
 
-from inspector.domain import JobEnded, JobEvent, JobItem, JobKind, Region, Thresholds
+from inspector.domain import JobEnded, JobEvent, JobItem, JobKind
 from inspector.errors import InspectorError
 from inspector.views import compare, theme
-from inspector.views import standing as standings
 from inspector.views.changes import Changes
 from inspector.views.empty import EmptyState
 from inspector.views.item_models import ResultModel
+from inspector.views.judgement import Judgement
 from inspector.views.queue_panel import ORDERS, QueuePanel
 from inspector.views.review_popup import ReviewPopup
 from inspector.views.shown import Shelf, Shown
-from inspector.views.standing import Standing
 from inspector.views.verdict_panel import VerdictPanel
 from inspector.views.viewer_panel import ViewerPanel
 
@@ -31,8 +30,9 @@ if TYPE_CHECKING:
     from inspector.records.queries import Counts, DetectorRow, RunRow
     from inspector.views.compare import GoodShot
     from inspector.views.context import WindowContext
+    from inspector.views.standing import Standing
 
-_LEFT, _RIGHT = 196, 252
+_LEFT, _RIGHT = 192, 244
 _UNTAUGHT = "Nothing was taught yet. Teach a class from a few good parts first."
 
 
@@ -61,9 +61,6 @@ class InspectPage(QWidget):
         self.changes = Changes(context, self)
         self.undo_stack = self.changes.stack
         self.shown: Shown | None = None
-        self.standing: Standing | None = None
-        self._moving: Thresholds | None = None
-        self._cut_number = 0
         self._follow_job = 0  # the inspect job whose run is to be shown
         self._wanted: int | None = None  # the result to be chosen once the list is here
         self._waiting: list[Path] = []  # dropped before the detectors were read
@@ -71,6 +68,7 @@ class InspectPage(QWidget):
         self.queue = QueuePanel(context, self.model)
         self.viewer = ViewerPanel(context)
         self.panel = VerdictPanel()
+        self.judgement = Judgement(context, self.model, self.viewer, self.panel, self.changes, self)
         self.popup = ReviewPopup(self)
         self.nothing = EmptyState(  # in place of the image
             "images", "Drop images or a folder here to inspect them.", "Add images"
@@ -90,8 +88,10 @@ class InspectPage(QWidget):
         self.split.setSizes([_LEFT, 1280 - _LEFT - _RIGHT, _RIGHT])
         self.queue.setMinimumWidth(160)
         self.panel.setMinimumWidth(220)
+        self.opening = QWidget()  # what the project holds is being read
         self.pages = QStackedWidget()
         self.pages.addWidget(self.closed)
+        self.pages.addWidget(self.opening)
         self.pages.addWidget(self.untaught)
         self.pages.addWidget(self.split)
         layout = QHBoxLayout(self)
@@ -100,8 +100,7 @@ class InspectPage(QWidget):
 
         self._opening = self._timer(150, self._say_opening)
         self._stream = self._timer(500, self._read_stream)
-        self._rescore = self._timer(3000, self._read_standing)
-        self._recut = self._timer(40, self._cut_regions)
+        self._rescore = self._timer(3000, self.judgement.refresh)
         self._connect()
         self._keys()
         self._project_changed()
@@ -125,10 +124,6 @@ class InspectPage(QWidget):
         self.model.trouble.connect(self.context.show_error)
         self.panel.accepted.connect(self.accept)
         self.panel.override_asked.connect(self.override)
-        self.panel.regions.picked.connect(self._pick_region)
-        self.panel.scores.moved.connect(self._move)
-        self.panel.scores.chosen.connect(self._keep_thresholds)
-        self.viewer.view.region_clicked.connect(self._pick_region)
         self.viewer.compare.toggled.connect(self._compare)
         self.popup.decided.connect(self._decided)
         self.context.project_changed.connect(self._project_changed)
@@ -248,6 +243,11 @@ class InspectPage(QWidget):
         if not self._rescore.isActive():
             self._rescore.start()
 
+    @property
+    def standing(self) -> Standing | None:
+        """Thresholds and scores of the class of the image at hand, once they are read."""
+        return self.judgement.standing
+
     # what is in the project
 
     def activated(self) -> None:
@@ -269,6 +269,7 @@ class InspectPage(QWidget):
         if self.context.project is None:
             self.pages.setCurrentWidget(self.closed)
         else:
+            self.pages.setCurrentWidget(self.opening)
             self._read_detectors()
             self._read_runs()
 
@@ -373,7 +374,7 @@ class InspectPage(QWidget):
         self._read_counts()
         if self.queue.list.result_id >= 0:
             self._choose(self.queue.list.result_id)
-        self._read_standing()
+        self.judgement.refresh()
 
     # the image at hand
 
@@ -397,26 +398,13 @@ class InspectPage(QWidget):
         same_pixels = again and self.shown is not None and self.shown.pixels is shown.pixels
         self.shown = shown
         row, pixels = shown.detail.row, shown.pixels
-        if not (self._moving and again):
-            self._moving = None
         if not same_pixels:
             if pixels.picture is None:
                 self.viewer.show_message(row.name, pixels.trouble)
             else:
                 self.viewer.show_picture(row.name, pixels.picture, pixels.values, note=pixels.note)
-        if not self._stands_for(row.detector_id, row.class_id):
-            self.standing = None
-            self.viewer.show_heat(None)
-            self.panel.scores.set_thresholds(None, None)
-            self.panel.scores.set_scores([], [])
-            self._read_standing()
-        else:
-            self._apply_standing()
         self.panel.show_detail(shown.detail)
-        if not shown.detail.regions_current and pixels.values is not None:
-            self._recut.start()
-        else:
-            self._show_regions(shown.detail.regions)
+        self.judgement.show(shown)
         if not same_pixels:
             self._compare()
         self.shelf.ahead(self.queue.list.neighbours())
@@ -440,96 +428,11 @@ class InspectPage(QWidget):
         )
 
     def _show_none(self) -> None:
-        self.shown = self.standing = self._moving = None
+        self.shown = None
         self.viewer.show_picture("", None)
-        self.viewer.show_heat(None)
         self.panel.show_detail(None)
-        self.panel.scores.set_thresholds(None, None)
-        self.panel.scores.set_scores([], [])
-        self._show_regions(())
+        self.judgement.show(None)
         self.centre.setCurrentWidget(self.nothing)
-
-    def _show_regions(self, regions: tuple[Region, ...]) -> None:
-        self.viewer.view.set_regions(regions)
-        self.panel.regions.show_regions(regions)
-        count = f" ({len(regions)})" if regions else ""
-        self.panel.regions_title.setText(f"Regions{count}" if regions or self.shown is None else "No regions")
-
-    def _pick_region(self, number: int) -> None:
-        view = self.viewer.view
-        if 0 <= number < len(view.regions):
-            view.set_regions(view.regions, number)
-            view.zoom_to(view.regions[number])
-            self.panel.regions.selectRow(number)
-
-    # thresholds
-
-    def _stands_for(self, detector_id: int, class_id: int | None) -> bool:
-        now = self.standing
-        return now is not None and (now.detector_id, now.class_id) == (detector_id, class_id)
-
-    def _read_standing(self) -> None:
-        project = self.context.project
-        row = self.shown.detail.row if self.shown else None
-        if project is None or row is None or row.class_id is None:
-            return
-        detector_id, class_id = row.detector_id, row.class_id
-
-        def done(found: Standing) -> None:
-            now = self.shown.detail.row if self.shown else None
-            if now is not None and (now.detector_id, now.class_id) == (detector_id, class_id):
-                self.standing = found
-                self.panel.scores.set_scores(found.scores, found.normal)
-                if not self.panel.scores.histogram.held:
-                    self._moving = None
-                    self.model.set_live(detector_id, class_id, None)
-                    self.panel.scores.set_thresholds(found.current, found.calibrated)
-                    self._apply_standing()
-
-        self.context.runner.read(
-            self, partial(standings.read, project, detector_id, class_id), done, self.context.show_error
-        )
-
-    def _apply_standing(self) -> None:
-        if self.standing is not None:
-            self.viewer.show_heat(self.standing.heat(self._moving))
-
-    def _move(self, thresholds: Thresholds) -> None:
-        """A threshold moves: heat, mask, chip and list follow in this very frame, the regions a moment later."""
-        if self.standing is None:
-            return
-        self._moving = thresholds
-        self.viewer.show_heat(self.standing.heat(thresholds))
-        self.panel.show_moving(thresholds)
-        self.model.set_live(self.standing.detector_id, self.standing.class_id, thresholds)
-        if not self._recut.isActive():
-            self._recut.start()
-
-    def _keep_thresholds(self, thresholds: Thresholds) -> None:
-        now = self.standing
-        if now is not None and now.current is not None:
-            self.changes.set_thresholds(now.detector_id, now.class_id, now.current, thresholds)
-
-    def _cut_regions(self) -> None:
-        shown = self.shown
-        thresholds = self._moving or (shown.detail.thresholds if shown else None)
-        if shown is None or thresholds is None or shown.pixels.values is None or shown.pixels.picture is None:
-            return
-        row, values, picture = shown.detail.row, shown.pixels.values, shown.pixels.picture
-        self._cut_number += 1
-        number = self._cut_number
-
-        def look() -> tuple[Region, ...] | None:
-            if number != self._cut_number:  # the threshold has moved on
-                return None
-            size = (picture.width, picture.height)
-            return standings.cut(values, row.image_score or 0.0, row.class_name, thresholds, size)
-
-        def done(regions: tuple[Region, ...] | None) -> None:
-            if regions is not None and shown is self.shown and number == self._cut_number:
-                self._show_regions(regions)
-
-        self.context.runner.read(self, look, done, self.context.show_error, priority=20)
 
     # a person's word
 

@@ -54,7 +54,7 @@ class JobBar(QStatusBar):
         self.cancel.setToolTip("Stop the job; what is finished stays")
         self.cancel.clicked.connect(self.stop)
         row = QHBoxLayout(self.job)
-        row.setContentsMargins(0, 2, 8, 2)
+        row.setContentsMargins(0, 0, 8, 0)
         row.setSpacing(8)
         for widget in (self.title, self.bar, self.figures, self.cancel):
             row.addWidget(widget)

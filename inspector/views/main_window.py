@@ -24,6 +24,8 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMainWindow,
+    QMenuBar,
+    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -146,6 +148,10 @@ class MainWindow(QMainWindow):
         row = QHBoxLayout(bar)
         row.setContentsMargins(8, 0, 8, 0)
         row.setSpacing(0)
+        self.menu_bar = QMenuBar(bar)  # beside the tabs: a row of its own would be taken from the image
+        self.menu_bar.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        row.addWidget(self.menu_bar, alignment=Qt.AlignmentFlag.AlignVCenter)
+        row.addSpacing(16)
         group = QButtonGroup(self)
         for info in PAGES:
             if not info.tab:
@@ -230,7 +236,7 @@ class MainWindow(QMainWindow):
             return project.open(folder, read_only=read_only)
 
         def failed(error: BaseException) -> None:
-            self._opening = False
+            self._set_opening(False)
             if (folder / "lock-owner.json").exists() and isinstance(error, InspectorError):
                 self.banner.say(
                     error,
@@ -245,7 +251,7 @@ class MainWindow(QMainWindow):
             self.show_page(page or "teach")
             return
         if self._may_switch():
-            self._opening = True
+            self._set_opening(True)
             self.context.runner.read(self, work, lambda opened: self._opened(opened, page), failed)
 
     def create_project(self, folder: Path, name: str) -> None:
@@ -255,11 +261,11 @@ class MainWindow(QMainWindow):
             return project.create(folder, name)
 
         def failed(error: BaseException) -> None:
-            self._opening = False
+            self._set_opening(False)
             self.show_error(error)
 
         if self._may_switch():
-            self._opening = True
+            self._set_opening(True)
             self.context.runner.read(self, work, lambda made: self._opened(made, "teach"), failed)
 
     def close_project(self) -> None:
@@ -267,6 +273,13 @@ class MainWindow(QMainWindow):
             return
         self._set_project(None)
         self.show_page("start")
+
+    def _set_opening(self, opening: bool) -> None:
+        self._opening = opening
+        if opening:
+            self.project_label.setText("Opening…")
+        else:
+            self._name_project()
 
     def _may_switch(self) -> bool:
         if self._opening:
@@ -303,12 +316,16 @@ class MainWindow(QMainWindow):
         if old is not None:
             self.context.runner.read(self, old.close, lambda _none: None)
 
-    def _project_changed(self) -> None:
+    def _name_project(self) -> None:
         project = self.context.project
         name = project.name if project else ""
         viewing = " (viewing only)" if project and project.read_only else ""
         self.setWindowTitle(f"Inspector — {name}{viewing}" if project else "Inspector")
         self.project_label.setText(f"{name}{viewing}")
+
+    def _project_changed(self) -> None:
+        project = self.context.project
+        self._name_project()
         for info in PAGES:
             if info.tab and info.needs_project:
                 self.tabs[info.name].setEnabled(project is not None)

@@ -32,7 +32,7 @@ class Menus(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self.window = window
-        bar = window.menuBar()
+        bar = window.menu_bar
 
         file = bar.addMenu("&File")
         self.new = self._add(file, "New project…", "new", "Ctrl+N", self._new)
@@ -104,7 +104,7 @@ class Menus(QObject):
         for action in (self.close, self.import_files, self.import_folder, self.export, self.paste):
             action.setEnabled(has_project)
         for name, action in self.go.items():
-            action.setEnabled(has_project or name == "start")
+            action.setEnabled(has_project or name in ("start", "evaluate"))
 
     def _new(self) -> None:
         self.window.show_page("start")

@@ -118,7 +118,7 @@ class ResultsPage(QWidget):
         table.setWordWrap(False)
         table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         table.setFrameShape(QTableView.Shape.NoFrame)
-        table.setStyleSheet("QTableView::item { padding: 0 8px; border: none; }")
+        table.setStyleSheet("QTableView::item { padding: 0 5px; border: none; }")
         table.setAccessibleName("Results")
         table.verticalHeader().hide()
         table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
@@ -217,6 +217,7 @@ class ResultsPage(QWidget):
             self.pages.setCurrentWidget(self.closed)
             return
         self.pages.setCurrentWidget(self._inside)
+        self.middle.setCurrentWidget(self.table)
         was = self.filters.blockSignals(True)
         self.filters.show_choices([], [])
         self.filters.reset()

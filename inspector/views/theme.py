@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
+from inspector import paths
 from inspector.domain import Decision
 
 GRID = 8  # px; every margin and gap is a multiple of half of it
@@ -181,14 +182,16 @@ def _palette(t: Tokens) -> QPalette:
 def _style_sheet(t: Tokens) -> str:
     base = QApplication.font().pointSizeF()
     base = base if base > 0 else 10.0
+    icons = (paths.resources() / "icons").as_posix()
     small, title = f"{base * 0.88:.1f}pt", f"{base * 1.5:.1f}pt"
     return f"""
     QToolTip {{ color: {t.text}; background: {t.raised}; border: 1px solid {t.line}; padding: 4px; }}
-    QMenuBar {{ background: {t.window}; border-bottom: 1px solid {t.line}; padding: 2px 4px; }}
-    QMenuBar::item {{ padding: 4px 8px; border-radius: 4px; background: transparent; }}
+    QMenuBar {{ background: {t.window}; border: none; }}
+    QMenuBar::item {{ padding: 5px 8px; border-radius: 4px; background: transparent; }}
     QMenuBar::item:selected {{ background: {t.hover}; }}
     QStatusBar {{ background: {t.window}; border-top: 1px solid {t.line}; }}
     QStatusBar::item {{ border: none; }}
+    QStatusBar QPushButton {{ padding: 1px 10px; min-height: 18px; }}
     QSplitter::handle {{ background: {t.line}; }}
     QSplitter::handle:horizontal {{ width: 1px; }}
     QSplitter::handle:vertical {{ height: 1px; }}
@@ -244,7 +247,26 @@ def _style_sheet(t: Tokens) -> str:
     QLineEdit, QPlainTextEdit {{ background: {t.base}; color: {t.text};
         border: 1px solid {t.line}; border-radius: 6px; padding: 5px 8px; selection-background-color: {ACCENT}; }}
     QLineEdit:focus, QPlainTextEdit:focus {{ border-color: {ACCENT}; }}
-    QComboBox, QSpinBox, QDoubleSpinBox {{ min-height: 26px; }}
+    QComboBox {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; border-radius: 6px;
+        padding: 3px 8px; min-height: 22px; }}
+    QComboBox:hover {{ background: {t.hover}; }}
+    QComboBox:focus, QComboBox:on {{ border-color: {ACCENT}; }}
+    QComboBox:disabled {{ color: {t.faint}; background: {t.window}; }}
+    QComboBox::drop-down {{ border: none; width: 20px; }}
+    QComboBox::down-arrow {{ image: url("{icons}/arrow-down.svg"); width: 14px; height: 14px; }}
+    QComboBox QAbstractItemView {{ background: {t.base}; color: {t.text}; border: 1px solid {t.line};
+        selection-background-color: {t.chosen}; selection-color: {t.text}; padding: 4px; }}
+    QSpinBox, QDoubleSpinBox {{ min-height: 26px; }}
+    QComboBox QLineEdit {{ border: none; padding: 0; background: transparent; }}
+    QScrollBar {{ background: transparent; border: none; }}
+    QScrollBar:vertical {{ width: 12px; }}
+    QScrollBar:horizontal {{ height: 12px; }}
+    QScrollBar::handle {{ background: {t.line}; border-radius: 4px; margin: 2px; }}
+    QScrollBar::handle:hover {{ background: {t.faint}; }}
+    QScrollBar::handle:vertical {{ min-height: 28px; }}
+    QScrollBar::handle:horizontal {{ min-width: 28px; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     QAbstractItemView {{ outline: none; }}
     QHeaderView::section {{ background: {t.window}; color: {t.quiet}; border: none;
         border-bottom: 1px solid {t.line}; padding: 6px 8px; font-weight: 600; }}
