@@ -471,6 +471,19 @@ def bench_slider(target: Json = None, megapixels: float = 24, moves: int = 200) 
     _figures(dict(slider(megapixels, moves)), target)
 
 
+@bench_app.command("backbone")
+def bench_backbone(
+    target: Json = None,
+    weights: str = "inspector-tiny",
+    device: str = "auto",
+    rounds: Annotated[int, typer.Option(min=3)] = 9,
+) -> None:
+    """Milliseconds per image at several batch sizes beside the bare Lite0 trunk, and peak memory."""
+    from inspector.features.speed import measure
+
+    _figures(measure(weights, device, rounds=rounds), target)
+
+
 @bench_app.command("throughput")
 def bench_throughput(
     target: Json = None,
