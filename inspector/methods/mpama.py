@@ -20,8 +20,11 @@ How it is filled in here, on the pattern of AnomalyCLIP (Zhou et al., ICLR 2024)
 - Experts, shared by the 4 blocks: the identity, 4 bottlenecks d → d/4 → d, and one that gives 0. A router a block, softmax,
   the 2 best renormalised: F' = norm(F + Σ_e g_e·e(F)); 10⁻² × the squared coefficient of variation of the learnable
   experts' total gate keeps them all in use. How often each expert is chosen goes to the log.
-- Defects are simulated in pixel space (`pseudo_anomaly`). The state map joins the memory's by harmonic mean; image score
-  ½(p_abn(class token, g^G) + max map).
+- Defects are simulated in pixel space (`pseudo_anomaly`). The state map joins the memory's by harmonic mean. Image score:
+  the map's maximum, as simulated defects teach patches more than whole images; `class_token=True` takes the harmonic
+  mean with p_abn(class token, g^G).
+- `relative`: what prompts without a product's name say of the class's own shots is taken off, in log-odds, from map and
+  class token (`fusion.relative_to_shots`), as they may call all of a product damaged.
 - `adaptation=False` stops after the first stage: MPA.
 """
 
@@ -159,6 +162,8 @@ class MPAMA(Learned):
         "optimizer": "adam",
         "weight_decay": 0.0,
         "patience": 0,
+        "relative": True,
+        "class_token": False,
         "sigma": 1.0,
         "seed": 0,
     }
@@ -201,6 +206,7 @@ class MPAMA(Learned):
         self.experts = None
         if s["adaptation"]:
             self.experts = self._adapt(lesson, shots, progress, cancel)
+        self._known["usual"] = self._usual(lesson, [len(images) for images in shots.values()])
 
     def _adapt(
         self,
@@ -233,9 +239,7 @@ class MPAMA(Learned):
             fingerprint=training.fingerprint(shots, self.backbone.identity.key, {"method": self.method, **s}),
             span=(0.7, 0.99),
         )
-        if folder and folder.exists():
-            training.forget(folder)
-            folder.rmdir()
+        training.forget(folder)
         with torch.no_grad():
             gates = experts.routed(lesson.tokens[:: lesson.copies].float())
         use = (gates > 0).float().mean((0, 1, 2)) / s["routes"]
@@ -243,6 +247,19 @@ class MPAMA(Learned):
         share = ", ".join(f"{name} {value:.0%}" for name, value in zip(names, use.tolist(), strict=True))
         progress(1.0, f"Tokens go to: {share}", {})
         return experts
+
+    def _usual(self, lesson: Lesson, counts: list[int]) -> Tensor:
+        """Mean log-odds of state map and class token on every class's own shots, [classes, 2]."""
+        made = []
+        clean = slice(None, None, lesson.copies)
+        with torch.no_grad():
+            shots = zip(
+                torch.split(lesson.cls[clean], counts), torch.split(lesson.tokens[clean], counts), strict=True
+            )
+            for cls, tokens in shots:
+                plane, whole = self._state(cls, tokens.float())
+                made.append(torch.stack([fusion.shot_offset(plane), fusion.shot_offset(whole)]))
+        return torch.stack(made)
 
     def _make_experts(self) -> Experts:
         s, backbone = self.settings, self.backbone
@@ -337,13 +354,22 @@ class MPAMA(Learned):
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
         assert features.vv is not None
-        tokens = features.vv if self.experts is None else self.experts(features.vv)[0]
-        state = torch.stack(self._planes(tokens, self._known["local"])).mean(0)
+        state, abnormal = self._state(normalised(features.cls), features.vv)
+        if self.settings["relative"]:
+            usual = self._known["usual"][self._numbers(class_names)]
+            state = fusion.relative_to_shots(state, usual[:, 0])
+            abnormal = fusion.relative_to_shots(abnormal[:, None, None], usual[:, 1])[:, 0, 0]
         plane = smoothed(enlarged(state, self.map_size), self.settings["sigma"])
         fused = fusion.harmonic(plane, self.bank.maps(features, class_names, without))
+        highest = fused.flatten(1).amax(1)
+        return fused, fusion.harmonic(abnormal, highest) if self.settings["class_token"] else highest
+
+    def _state(self, cls: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """State map [B, h, w] on the backbone's grid and the class token's abnormal probability [B]."""
+        tokens = tokens if self.experts is None else self.experts(tokens)[0]
         whole = self._known["whole"]
-        abnormal = fusion.abnormal_probability(normalised(features.cls), whole[0], whole[1], TEMPERATURE)
-        return fused, (abnormal + fused.flatten(1).amax(1)) / 2
+        abnormal = fusion.abnormal_probability(cls, whole[0], whole[1], TEMPERATURE)
+        return torch.stack(self._planes(tokens, self._known["local"])).mean(0), abnormal
 
     def _tensors(self) -> dict[str, Tensor]:
         experts = {} if self.experts is None else self.experts.state_dict()

@@ -318,11 +318,11 @@ def test_a_killed_teach_continues_to_the_very_same_detector(
 ) -> None:
     undisturbed = taught(FineGrainedAD(**QUICK), parts, tiny_clip)
     killed = FineGrainedAD(**QUICK)
-    killed.checkpoints = tmp_path
+    killed.checkpoints = tmp_path / "kept"
     with pytest.raises(KeyboardInterrupt):
         killed.fit(parts, tiny_clip, progress=_kill_at("Epoch 2"), cancel=CancelToken())
     continued = FineGrainedAD(**QUICK)
-    continued.checkpoints = tmp_path
+    continued.checkpoints = tmp_path / "kept"
     lines: list[str] = []
     continued.fit(
         parts, tiny_clip, progress=lambda done, line, values: lines.append(line), cancel=CancelToken()

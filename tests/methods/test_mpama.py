@@ -164,7 +164,13 @@ def test_both_stages_lower_their_loss(tiny_clip: Backbone, parts: dict[str, list
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"adaptation": False}, {"levels": [3], "routes": 1, "bottlenecks": 1}]
+    "settings",
+    [
+        {},
+        {"adaptation": False},
+        {"class_token": True, "relative": False},
+        {"levels": [3], "routes": 1, "bottlenecks": 1},
+    ],
 )
 def test_every_variant_scores_the_same_after_saving_and_loading(
     tiny_clip: Backbone,
@@ -206,7 +212,7 @@ def test_a_teach_killed_in_either_stage_continues_to_the_very_same_detector(
 ) -> None:
     undisturbed = taught(MPAMA(**QUICK), parts, tiny_clip)
     killed, told = MPAMA(**QUICK), 0
-    killed.checkpoints = tmp_path
+    killed.checkpoints = tmp_path / "kept"
 
     def kill(done: float, line: str, values: Mapping[str, float]) -> None:
         nonlocal told
@@ -217,12 +223,12 @@ def test_a_teach_killed_in_either_stage_continues_to_the_very_same_detector(
     with pytest.raises(KeyboardInterrupt):
         killed.fit(parts, tiny_clip, progress=kill, cancel=CancelToken())
     continued, lines = MPAMA(**QUICK), []
-    continued.checkpoints = tmp_path
+    continued.checkpoints = tmp_path / "kept"
     continued.fit(parts, tiny_clip, progress=lambda _, line, __: lines.append(line), cancel=CancelToken())
     assert sum(line.startswith("Epoch 1") for line in lines) == 2 - stage
     for name, tensor in undisturbed.state()[0].items():
         assert torch.equal(tensor, continued.state()[0][name]), name
-    assert not list(tmp_path.iterdir())
+    assert not (tmp_path / "kept").exists()
 
 
 def test_cancel_stops_teaching_at_once(tiny_clip: Backbone, parts: dict[str, list[Image]]) -> None:
