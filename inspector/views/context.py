@@ -31,7 +31,7 @@ class WindowContext(QObject):
     results_changed = Signal()  # runs, results or reviews
     settings_changed = Signal()  # any setting, the theme too
     job_event = Signal(object)  # inspector.domain.JobEvent, on the GUI thread
-    page_requested = Signal(str)  # "start", "teach", "inspect", "results", "weights", "preferences"
+    page_requested = Signal(str)  # "start", "teach", "inspect", "results", "evaluate", "weights" …
     toast_requested = Signal(str, object)
     error_raised = Signal(object)
 

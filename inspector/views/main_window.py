@@ -66,6 +66,13 @@ PAGES = (
     PageInfo("inspect", "Inspect", "inspect", "inspector.views.inspect_page:InspectPage"),
     PageInfo("results", "Results", "results", "inspector.views.results_page:ResultsPage"),
     PageInfo(
+        "evaluate",
+        "Evaluate",
+        "evaluate",
+        "inspector.views.evaluate_page:EvaluatePage",
+        needs_project=False,
+    ),
+    PageInfo(
         "weights",
         "Weights",
         "weights",
