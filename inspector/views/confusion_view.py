@@ -87,10 +87,16 @@ class TwoSides(QWidget):
         painter.setPen(QPen(theme.colour("text"), 1.5))
         painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
         # The words stand where the bars of their side are fewest: good parts score low, defective ones high.
-        painter.setPen(theme.colour("quiet"))
-        words = QRectF(self.rect()).adjusted(_SIDE, 2, -_SIDE, -2)
-        painter.drawText(words, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, "good ▲")
-        painter.drawText(words, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, "▼ defective")
+        sides = QRectF(self.rect()).adjusted(_SIDE, 2, -_SIDE, -2)
+        for words, where in (
+            ("good ▲", Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop),
+            ("▼ defective", Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom),
+        ):
+            behind = theme.colour("window")
+            behind.setAlpha(210)
+            painter.fillRect(painter.boundingRect(sides, where, words).adjusted(-3, 0, 3, 0), behind)
+            painter.setPen(theme.colour("quiet"))
+            painter.drawText(sides, where, words)
         painter.end()
 
     def _drag(self, x: float) -> None:

@@ -84,7 +84,7 @@ class CurvesView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setClipRect(area.adjusted(-2, -2, 2, 2))
         under = self._under[0] if self._under else -1
-        for look in ("quiet", "second", "main"):
+        for look in ("quiet", "main", "second"):
             for number, line in enumerate(self.lines):
                 if line.look == look and number != under:
                     self._draw_line(painter, line)
@@ -125,7 +125,8 @@ class CurvesView(QWidget):
         painter.restore()
 
     def _draw_line(self, painter: QPainter, line: Line, bold: bool = False) -> None:
-        pen = QPen(theme.colour("faint"), 1.2)
+        alone = all(other.look == "quiet" for other in self.lines)
+        pen = QPen(theme.colour("quiet" if alone else "faint"), 1.4)
         if line.look == "main":
             pen = QPen(QColor(theme.ACCENT), 2.4)
         elif line.look == "second":

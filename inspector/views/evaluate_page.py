@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QKeySequence, QPainter, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -19,6 +19,9 @@ from PySide6.QtWidgets import (
     QListWidgetItem,
     QPushButton,
     QStackedWidget,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
 )
@@ -43,6 +46,33 @@ if TYPE_CHECKING:
 _ENTRY = Qt.ItemDataRole.UserRole
 
 
+class _Entries(QStyledItemDelegate):
+    """Name of the images, then when and what in smaller words."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(160, 84)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        entry: Listed = index.data(_ENTRY)
+        area = QRect(option.rect)
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(area, theme.colour("chosen"))
+            painter.fillRect(QRect(area.left(), area.top(), 3, area.height()), QColor(theme.ACCENT))
+        elif option.state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(area, theme.colour("hover"))
+        line = QRect(area.left() + 12, area.top() + 6, area.width() - 20, 20)
+        painter.setFont(theme.font())
+        painter.setPen(theme.colour("text"))
+        for words in (entry.data, entry.when, entry.methods, entry.counts):
+            short = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, line.width())
+            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, short)
+            line.translate(0, 20 if words is entry.data else 17)
+            painter.setFont(theme.font("small"))
+            painter.setPen(theme.colour("quiet"))
+
+
 class EvaluatePage(QWidget):
     drop_text = "Drop a folder of labelled images to measure methods on it"
     shortcuts = [  # noqa: RUF012
@@ -65,7 +95,8 @@ class EvaluatePage(QWidget):
         self.list.setFrameShape(QListWidget.Shape.NoFrame)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.setMouseTracking(True)
+        self.list.setItemDelegate(_Entries(self.list))
         self.list.setAccessibleName("Evaluations")
         theme.set_role(self.list, "panel")
         self.new_button = QPushButton(icons.icon("add"), "New evaluation")
@@ -191,8 +222,8 @@ class EvaluatePage(QWidget):
         was = self.list.blockSignals(True)
         self.list.clear()
         for entry in known.values():
-            item = QListWidgetItem(f"{entry.data}\n{entry.when}\n{entry.about}")
-            item.setToolTip(f"{entry.data}, {entry.when}\n{entry.about}\n{entry.folder}")
+            item = QListWidgetItem(f"{entry.data}, {entry.when}")
+            item.setToolTip(f"{entry.methods}\n{entry.counts}\n{entry.folder}")
             item.setData(_ENTRY, entry)
             self.list.addItem(item)
             item.setSelected(entry.folder == wanted if wanted else entry.folder in chosen)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from inspector.views.context import WindowContext
 
 _Index = QModelIndex | QPersistentModelIndex
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _LOOKS = ("main", "second")
 Side = tuple[Evaluation, Candidate]
@@ -97,8 +98,8 @@ class CompareModel(QAbstractTableModel):
         if orientation == Qt.Orientation.Horizontal:
             if role == Qt.ItemDataRole.DisplayRole:
                 return self.heading(section)
-            if role == Qt.ItemDataRole.TextAlignmentRole and section:
-                return _RIGHT
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                return _RIGHT if section else _LEFT
         return None
 
     def as_text(self) -> str:
@@ -184,9 +185,8 @@ class EvaluationCompare(QWidget):
             mark = QLabel(letter(line))
             theme.set_role(mark, "heading")
             words = Elided()
-            words.set_whole(
-                f"{evaluation.listed.data}   {evaluation.listed.when}   {evaluation.listed.about}"
-            )
+            entry = evaluation.listed
+            words.set_whole(f"{entry.data}, {entry.when} · {entry.methods} · {entry.counts}")
             choice = QComboBox()
             choice.setAccessibleName(f"Method of {letter(line)}")
             for candidate in evaluation.candidates:

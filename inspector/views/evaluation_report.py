@@ -47,8 +47,20 @@ if TYPE_CHECKING:
     from inspector.views.context import WindowContext
 
 _Index = QModelIndex | QPersistentModelIndex
-HEADINGS = ("Method", "Shots", "Class", *(TITLES[figure] for figure in FIGURES), "ms / image")
+HEADINGS = ("Method", "Shots", "Class", *(TITLES[figure] for figure in FIGURES), "ms")
 _FIRST = 3  # column of the first figure
+_TIPS = {
+    "Shots": "Normal shots a class that the detector was taught with",
+    "Image AUROC": "How well image scores part good from defective: 50 is chance, 100 is perfect",
+    "Image AP": "Precision averaged over recall, from image scores",
+    "Image F1": "The best balance of precision and recall that any one threshold gives",
+    "Pixel AUROC": "The same for single pixels",
+    "Pixel AP": "Precision averaged over recall, from single pixels",
+    "Pixel F1": "The best F1 over all thresholds, from single pixels",
+    "AUPRO": "How much of each defect is covered, up to 30 % false-positive pixels; small defects count as much as large",
+    "ms": "Milliseconds an image for the method by itself, backbone included",
+}
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
@@ -99,8 +111,10 @@ class RowModel(QAbstractTableModel):
         if orientation == Qt.Orientation.Horizontal:
             if role == Qt.ItemDataRole.DisplayRole:
                 return HEADINGS[section]
-            if role == Qt.ItemDataRole.TextAlignmentRole and section not in (0, 2):
-                return _RIGHT
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                return _LEFT if section in (0, 2) else _RIGHT
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return _TIPS.get(HEADINGS[section])
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -151,7 +165,10 @@ def table_of(model: QAbstractTableModel, name: str) -> QTableView:
     table.setWordWrap(False)
     table.setTabKeyNavigation(False)
     table.setFrameShape(QTableView.Shape.NoFrame)
-    table.setStyleSheet("QTableView::item { padding: 0 8px; border: none; }")
+    table.setStyleSheet(
+        "QTableView::item { padding: 0 4px; border: none; } QHeaderView::section { padding: 6px 7px; }"
+    )
+    table.horizontalHeader().setFont(theme.font("small", bold=True))
     table.setAccessibleName(name)
     table.verticalHeader().hide()
     table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
@@ -186,6 +203,7 @@ class EvaluationReport(QWidget):
         theme.set_role(self.title, "heading")
         self.about = Elided()
         theme.set_role(self.about, "small")
+        self.about.setContentsMargins(16, 0, 16, 8)
         self.shown = QComboBox()
         self.shown.setAccessibleName("Rows of the table")
         self.copy = QPushButton(icons.icon("copy"), "Copy table")
@@ -211,14 +229,10 @@ class EvaluationReport(QWidget):
         self._connect()
 
     def _build(self) -> None:
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(self.title)
-        words.addWidget(self.about)
         head = QHBoxLayout()
-        head.setContentsMargins(16, 12, 16, 8)
+        head.setContentsMargins(16, 12, 16, 4)
         head.setSpacing(8)
-        head.addLayout(words, 1)
+        head.addWidget(self.title, 1)
         head.addWidget(self.shown)
         head.addWidget(self.copy)
         head.addWidget(self.folder)
@@ -226,7 +240,7 @@ class EvaluationReport(QWidget):
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-        for section, wide in ((0, 112), (1, 60), (2, 128), (len(HEADINGS) - 1, 88)):
+        for section, wide in ((0, 116), (1, 52), (2, 120), (len(HEADINGS) - 1, 60)):
             header.setSectionResizeMode(section, QHeaderView.ResizeMode.Interactive)
             header.resizeSection(section, wide)
 
@@ -257,6 +271,7 @@ class EvaluationReport(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(head)
+        column.addWidget(self.about)
         column.addWidget(self.parts, 1)
         self.pages = QStackedWidget()
         self.pages.addWidget(figures)

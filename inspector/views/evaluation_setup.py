@@ -237,13 +237,19 @@ class EvaluationSetup(QWidget):
         self.form = inside
 
         table = self.table
-        table.setHorizontalHeaderLabels(list(_FOUND))
+        for place in range(len(_FOUND)):
+            side = Qt.AlignmentFlag.AlignRight if place else Qt.AlignmentFlag.AlignLeft
+            head = QTableWidgetItem(_FOUND[place])
+            head.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+            table.setHorizontalHeaderItem(place, head)
         table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         table.setShowGrid(False)
         table.setFrameShape(QTableWidget.Shape.NoFrame)
         table.setTabKeyNavigation(False)
-        table.setStyleSheet("QTableView::item { padding: 0 8px; border: none; }")
+        table.setStyleSheet(
+            "QTableView::item { padding: 0 5px; border: none; } QHeaderView::section { padding: 6px 8px; }"
+        )
         table.setAccessibleName("Classes found")
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(26)
@@ -327,7 +333,7 @@ class EvaluationSetup(QWidget):
     def plan(self) -> Plan | None:
         """What would be run now; None while something is missing."""
         methods = tuple(name for name, box in self.methods.items() if box.isChecked())
-        shots = tuple(count for count, box in self.shots.items() if box.isChecked() and box.isEnabled())
+        shots = tuple(count for count, box in self.shots.items() if box.isChecked() and self._enough(count))
         if self.found is None or not methods or not shots:
             return None
         return Plan(
@@ -339,6 +345,9 @@ class EvaluationSetup(QWidget):
             self.known.isChecked(),
             self.root,
         )
+
+    def _enough(self, shots: int) -> bool:
+        return self.found is None or shots <= self.found.fewest
 
     def _ask_run(self) -> None:
         plan = self.plan()
@@ -356,19 +365,20 @@ class EvaluationSetup(QWidget):
 
     def _refresh(self) -> None:
         for count, box in self.shots.items():
-            enough = self.found is None or count <= self.found.fewest
-            box.setEnabled(enough)
-            box.setToolTip("" if enough else "A class has fewer good parts to draw from")
+            box.setEnabled(self._enough(count))
+            box.setToolTip("" if self._enough(count) else "A class has fewer good parts to draw from")
         plan = self.plan()
         self.run.setEnabled(plan is not None and not self._running)
-        if self.found is None:
+        if self._running:
+            words = "One evaluation at a time; this one is under way."
+        elif self.found is None:
             words = "Choose a folder of labelled images first."
         elif plan is None:
             words = "Tick a method and a number of shots."
         else:
             count = len(plan.methods) * len(plan.shots) * plan.seeds
             words = f"{count} detector{'s' if count != 1 else ''} on {self.found.tests:,} test images."
-            if self._context.runner.busy and not self._running:
+            if self._context.runner.busy:
                 words += " It starts when the running job is done."
         self.reason.setText(words)
 

@@ -74,7 +74,8 @@ class Listed:
     folder: Path
     data: str
     when: str
-    about: str
+    methods: str
+    counts: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,10 +189,10 @@ def _listed(folder: Path, about: Mapping[str, Any]) -> tuple[datetime, Listed]:
     shots = ", ".join(str(count) for count in about["shots"])
     classes, seeds = len(about["classes"]), len(about["seeds"])
     words = (
-        f"{methods} · {shots} shot{'s' if shots != '1' else ''} · {seeds} draw{'s' if seeds != 1 else ''}"
+        f"{shots} shot{'s' if shots != '1' else ''} · {seeds} draw{'s' if seeds != 1 else ''}"
         f" · {classes} class{'es' if classes != 1 else ''}"
     )
-    return when, Listed(folder, str(about["data"]), f"{when.astimezone():%d %b %Y, %H:%M}", words)
+    return when, Listed(folder, str(about["data"]), f"{when.astimezone():%d %b %Y, %H:%M}", methods, words)
 
 
 def _about(about: Mapping[str, Any]) -> str:

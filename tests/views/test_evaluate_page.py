@@ -174,6 +174,19 @@ def test_a_cancelled_run_leaves_the_form_ready_and_nothing_on_disk(page, context
     assert not list((home / "projects").rglob("results.json"))
 
 
+def test_a_run_that_fails_says_so_and_leaves_the_form_ready(page, context, parts, tmp_path, qtbot):
+    folder = shutil.copytree(parts, tmp_path / "parts")
+    page.accept_paths([folder])
+    qtbot.waitUntil(lambda: page.setup.found is not None)
+    shutil.rmtree(folder)
+    with qtbot.waitSignal(context.runner.ended, timeout=30_000) as ended:
+        page.setup.run.click()
+    assert ended.args[1].status is JobStatus.FAILED
+    assert ended.args[1].hint
+    assert page.stack.currentWidget() is page.setup
+    assert page.setup.run.isEnabled()
+
+
 def test_results_of_a_project_lie_in_its_folder(page, context, project, qtbot):
     context.set_project(project)
     assert page.setup.root == project.folder / "evaluations"
