@@ -257,7 +257,7 @@ def scene_inspect_failed(stage: Stage) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "camera 2 0117.png").write_bytes(b"")
     for file in sorted((stage.parts / "washer" / "test").rglob("*.png"))[:3]:
-        shutil.copy(file, folder / file.name)
+        shutil.copy(file, folder / f"{file.parent.name} {file.name}")
     page = stage.window.page
     page.accept_paths([folder])
     stage.wait(lambda: not stage.window.context.runner.busy)
@@ -323,14 +323,17 @@ def main() -> None:
         parts = work / "parts"
         demo_parts.write_demo(parts)
         shutil.copytree(demo, work / "Gearbox line 3")
+        sizes = [size for size in SIZES if chosen.size in (None, f"{size[0]}x{size[1]}")]
         for theme in [chosen.theme] if chosen.theme else THEMES:
-            for size in SIZES:
-                if chosen.size in (None, f"{size[0]}x{size[1]}"):
-                    stage = Stage(theme, size, work, demo, parts)
-                    try:
-                        take(chosen.target, chosen.only, stage, theme, size)
-                    finally:
-                        stage.window.shut_down()
+            only = chosen.only
+            if chosen.readme:
+                only = [name.removesuffix(f"-{theme}") for name in README if name.endswith(theme)]
+            for size in SIZES[:1] if chosen.readme else sizes:
+                stage = Stage(theme, size, work, demo, parts)
+                try:
+                    take(chosen.target, only, stage, theme, size, chosen.readme)
+                finally:
+                    stage.window.shut_down()
         shutil.rmtree(work, ignore_errors=True)
 
 
