@@ -280,6 +280,52 @@ def after_results_export(stage: Stage) -> None:
     stage.window.page.export_button.setChecked(False)
 
 
+def _evaluate(stage: Stage, measured: int = 2) -> Any:
+    """The Evaluate page of the demo project, with so many evaluations in it."""
+    page = stage.open_demo("evaluate")
+    for number, method in list(enumerate(("patchcore", "subspace")))[page.list.count() : measured]:
+        page.accept_paths([stage.parts])
+        stage.wait(lambda: page.setup.found is not None)
+        for name, box in page.setup.methods.items():
+            box.setChecked(name == method)
+        page.setup.seeds.setValue(1)
+        page.setup.run.click()
+        stage.wait(lambda wanted=number + 1: page.list.count() == wanted, 600)
+    stage.settle()
+    return page
+
+
+def scene_evaluate_new(stage: Stage) -> None:
+    page = stage.open_demo("evaluate")
+    page.accept_paths([stage.parts])
+    stage.wait(lambda: page.setup.found is not None)
+
+
+def scene_evaluate(stage: Stage) -> None:
+    page = _evaluate(stage)
+    page.list.setCurrentRow(0)
+    stage.wait(lambda: page.stack.currentWidget() is page.report)
+    page.report.shown.setCurrentIndex(page.report.shown.count() - 1)
+    page.report.shown.activated.emit(0)
+    page.report.table.setCurrentIndex(page.report.model.index(1, 0))
+    page.report.kind.setCurrentIndex(page.report.kind.findData("pro"))
+
+
+def scene_evaluate_images(stage: Stage) -> None:
+    page = _evaluate(stage)
+    page.list.setCurrentRow(0)
+    stage.wait(lambda: page.stack.currentWidget() is page.report)
+    page.report.open_cell(True, True)
+
+
+def scene_evaluate_compare(stage: Stage) -> None:
+    page = _evaluate(stage)
+    page.list.selectAll()
+    stage.wait(lambda: page.stack.currentWidget() is page.compare)
+    page.compare.figure.setCurrentIndex(page.compare.figure.findData("aupro"))
+    page.compare.kind.setCurrentIndex(page.compare.kind.findData("pro"))
+
+
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.removeprefix("scene_"): value for name, value in list(globals().items()) if name.startswith("scene_")
 }
@@ -312,12 +358,16 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
-        os.environ["INSPECTOR_HOME"] = home
-        work = Path(home, "work")
+        os.environ["INSPECTOR_HOME"] = str(Path(home, "inspector"))
+        os.environ["HOME"] = home  # so that pictures show "~" and not this computer's folders
+        work = Path(home, "Documents")
         work.mkdir()
-        demo = (chosen.demo or work / "Demo").absolute()
-        if not (demo / "project.sqlite").exists():
-            build_demo(demo)
+        kept = (chosen.demo or work / "Demo").absolute()
+        if not (kept / "project.sqlite").exists():
+            build_demo(kept)
+        demo = work / "Demo"
+        if kept != demo:
+            shutil.copytree(kept, demo)
         from inspector.images import demo_parts
 
         parts = work / "parts"

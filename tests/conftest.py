@@ -1,13 +1,16 @@
 """For every test: an own home folder, no display needed, and nothing left behind."""
 
+import errno
 import gc
 import importlib
 import os
+import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +60,37 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("INSPECTOR_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test that asks anybody but this computer fails, also when the code takes the refusal for a lost network."""
+    asked: list[str] = []
+    connect, connect_ex, look_up = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def check(host: object) -> None:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in (None, "", "localhost", "::1") and not str(name).startswith("127."):
+            asked.append(str(name))
+            raise OSError(errno.ENETUNREACH, "tests have no network")
+
+    def checked(call: Callable[..., Any]) -> Callable[..., Any]:
+        def instead(self: socket.socket, address: Any) -> Any:
+            if self.family in (socket.AF_INET, socket.AF_INET6):
+                check(address[0])
+            return call(self, address)
+
+        return instead
+
+    def found(host: Any, *rest: Any, **options: Any) -> Any:
+        check(host)
+        return look_up(host, *rest, **options)
+
+    monkeypatch.setattr(socket.socket, "connect", checked(connect))
+    monkeypatch.setattr(socket.socket, "connect_ex", checked(connect_ex))
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    yield
+    assert not asked, f"asked the network for {asked}"
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from inspector.views.context import WindowContext
     from inspector.views.standing import Standing
 
-_LEFT, _RIGHT = 192, 244
+_LEFT, _RIGHT = 188, 236
 _UNTAUGHT = "Nothing was taught yet. Teach a class from a few good parts first."
 
 

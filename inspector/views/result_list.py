@@ -62,11 +62,11 @@ class _RowDelegate(QStyledItemDelegate):
             return
         picture = QRect(area.left() + 8, area.top() + (_HEIGHT - _THUMB) // 2, _THUMB, _THUMB)
         self._picture(painter, picture, row.path, row.sha256)
-        left, right = picture.right() + 9, area.right() - 8
+        left, right = picture.right() + 8, area.right() - 6
         small = theme.font("small", figures=True)
         chip_width = verdict_chip.width(small)
         top = QRect(left, area.top() + 6, right - left, 18)
-        painter.setFont(theme.font())
+        painter.setFont(small)
         painter.setPen(theme.colour("text"))
         name = painter.fontMetrics().elidedText(
             " ".join(row.name.split()), Qt.TextElideMode.ElideMiddle, top.width()

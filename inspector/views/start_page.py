@@ -199,6 +199,12 @@ class StartPage(QWidget):
         self._context.toast(f"“{Path(name).name}” is off the list; its folder is untouched.", undo)
 
 
+def _short(folder: Path) -> str:
+    """As people write it: "~" for their home folder."""
+    home = Path.home()
+    return f"~{os.sep}{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
+
+
 def _look(folder: Path) -> list[Path] | None:
     """A few pictures of a project without opening it; None when it is gone."""
     if not (folder / "project.sqlite").is_file():
@@ -312,7 +318,7 @@ class RecentRow(_Clickable):
             metrics = self.place.fontMetrics()
             self.place.setText(
                 metrics.elidedText(
-                    str(self.folder), Qt.TextElideMode.ElideMiddle, max(120, self.place.width())
+                    _short(self.folder), Qt.TextElideMode.ElideMiddle, max(120, self.place.width())
                 )
             )
 

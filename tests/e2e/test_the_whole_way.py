@@ -106,6 +106,9 @@ def test_from_four_good_parts_to_an_exported_verdict(
             )
     qtbot.waitUntil(lambda: page.model.rowCount() == 13 and "! 1" in page.queue.counts.text())
 
+    # the image has the window
+    assert page.centre.width() * page.centre.height() >= 0.6 * window.width() * window.height()
+
     # the heat of a defect lies on the defect
     worst = max((row for row in rows if row.class_name == "washer"), key=lambda row: row.image_score or 0.0)
     page.queue.list.choose(worst.id)
