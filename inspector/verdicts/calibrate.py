@@ -2,9 +2,10 @@
 
 With n held-out good parts, nothing distribution-free can be said below a false-alarm rate of 1 / (n + 1): the next
 good part beats all of them that often by sheer chance. The threshold is the upper prediction bound of a Student t
-distribution whose spread is pooled with what good parts of a product usually vary by: near-identical shots don't make
-every new part NG, and two shots don't make an infinite threshold. It scales and shifts with the detector's scores,
-and never lies below the conformal bound, which, with enough parts, keeps the promise for any distribution.
+distribution over the logarithm of the contrast (score above the maps' usual value), whose spread is pooled with what
+good parts of a product usually vary by: near-identical shots don't make every new part NG, and two shots don't make an
+infinite threshold. It scales and shifts with the detector's scores, and never lies below the conformal bound, which,
+with enough parts, keeps the promise for any distribution.
 """
 
 import math
@@ -18,10 +19,12 @@ from numpy.typing import ArrayLike
 from inspector.domain import ScoreMap, Thresholds
 from inspector.errors import InspectorError
 
-USUAL_SPREAD = 0.15
-"""Standard deviation between good parts as a share of their contrast (score above the map's usual value)."""
+USUAL_SPREAD = 0.25
+"""Standard deviation of the logarithm of good parts' contrast, from the good parts of seven drawn and real products."""
 USUAL_WEIGHT = 4.0
 """How many degrees of freedom that usual spread is worth."""
+LEAST_CONTRAST = 0.05
+"""Where scores don't lie above the map, this share of them stands for the contrast."""
 REVIEW_FACTOR = 4.0
 REVIEW_MOST = 0.25
 """An image goes to review from the bound at REVIEW_FACTOR times the wanted rate on, at most REVIEW_MOST."""
@@ -39,23 +42,23 @@ def thresholds(held_out: Sequence[ScoreMap], false_alarm_rate: float, shots: int
             f"A false-alarm rate of {false_alarm_rate:g} is not between 0 and 1.",
             "Choose 0.05 for one part in 20.",
         )
-    scores = np.array([item.image_score for item in held_out], np.float64)
-    peaks = np.array([float(item.values.max()) for item in held_out], np.float64)
-    usual = np.array([float(np.median(item.values)) for item in held_out], np.float64)
-    if not scores.size:
+    if not held_out:
         raise InspectorError(
             "There is no good part to set a threshold from.", "Add normal shots and teach again."
         )
-    if not np.isfinite([*scores, *peaks]).all():
+    scores = np.array([item.image_score for item in held_out], np.float64)
+    peaks = np.array([float(item.values.max()) for item in held_out], np.float64)
+    usual = float(np.mean([np.median(item.values) for item in held_out]))
+    if not np.isfinite([*scores, *peaks, usual]).all():
         raise InspectorError("A normal shot has no finite score.", "Look at the shots for damaged images.")
 
-    single = shots < 2
+    single = shots < 2  # views of one part say nothing of how parts differ: they count as one
+    seen, tops = (scores, peaks) if not single else (scores.mean(keepdims=True), peaks.mean(keepdims=True))
     gentle = max(false_alarm_rate, min(REVIEW_MOST, REVIEW_FACTOR * false_alarm_rate))
-    wide, steep = _contrast(scores, usual), _contrast(peaks, usual)
-    ng = upper_bound(scores, wide, false_alarm_rate, single)
-    review = min(ng, upper_bound(scores, wide, gentle, single))
-    pixel = upper_bound(peaks, steep, gentle, single)
-    parts = 1 if single else len(scores)
+    ng = upper_bound(seen, usual, false_alarm_rate)
+    review = min(ng, upper_bound(seen, usual, gentle))
+    pixel = upper_bound(tops, usual, gentle)
+    parts = len(seen)
     needed = shots_needed(false_alarm_rate)
     return Thresholds(
         review,
@@ -83,24 +86,21 @@ def shots_needed(false_alarm_rate: float) -> int:
     return max(1, math.ceil(1 / false_alarm_rate - 1e-9) - 1)
 
 
-def upper_bound(scores: ArrayLike, contrast: float, rate: float, single: bool = False) -> float:
+def upper_bound(scores: ArrayLike, usual: float, rate: float) -> float:
     """The score that the next good part passes with probability `rate`.
 
-    `contrast`: how far good parts' scores lie above the usual map value; scales the usual spread. `single`: the scores
-    are views of one part, which vary less than parts do, so they count as one observation, their highest.
-    Never below the ceil((n + 1)(1 - rate))-th smallest score, which with enough scores is the conformal bound, nor,
-    with too few, below any of them: a part that is known to be good stays good.
+    `scores`: of held-out good parts; `usual`: the value that their maps have almost everywhere. Never below the
+    ceil((n + 1)(1 - rate))-th smallest score, which with enough scores is the conformal bound, nor, with too few,
+    below any of them: a part that is known to be good stays good.
     """
     values = np.sort(np.asarray(scores, np.float64))
-    prior = (USUAL_SPREAD * contrast) ** 2
-    if single:
-        spread = math.sqrt(max(prior, float(values.var())))
-        return float(values[-1] + _t_quantile(1 - rate, USUAL_WEIGHT) * spread * math.sqrt(2))
     n = len(values)
+    contrast = np.log(np.maximum(values - usual, max(LEAST_CONTRAST * float(np.abs(values).mean()), 1e-9)))
     freedom = USUAL_WEIGHT + n - 1
-    spread = math.sqrt((USUAL_WEIGHT * prior + float(((values - values.mean()) ** 2).sum())) / freedom)
-    bound = values.mean() + _t_quantile(1 - rate, freedom) * spread * math.sqrt(1 + 1 / n)
-    passed = min(n, math.ceil((n + 1) * (1 - rate) - 1e-9))  # the conformal bound, or the highest of too few
+    squares = USUAL_WEIGHT * USUAL_SPREAD**2 + float(((contrast - contrast.mean()) ** 2).sum())
+    reach = _t_quantile(1 - rate, freedom) * math.sqrt(squares / freedom * (1 + 1 / n))
+    bound = usual + math.exp(contrast.mean() + reach)
+    passed = min(n, math.ceil((n + 1) * (1 - rate) - 1e-9))
     return float(np.nextafter(max(bound, values[passed - 1]), np.inf))
 
 
@@ -109,9 +109,3 @@ def _t_quantile(share: float, freedom: float) -> float:
     from scipy.stats import t
 
     return float(t.ppf(share, freedom))
-
-
-def _contrast(scores: np.ndarray, usual: np.ndarray) -> float:
-    """Mean height of the scores above the maps' medians; where they don't lie above, a small share of the scores."""
-    height = float((scores - usual).mean())
-    return max(height, 0.05 * float(np.abs(scores).mean()), 1e-9)

@@ -20,19 +20,20 @@ def held_out(scores, usual=0.1):
 
 
 def false_alarms(shots, rate, spread, trials=1500):
-    """Share of new good parts called NG, when good parts' scores vary by `spread` around 0.5."""
+    """Share of new good parts called NG, when the contrast of good parts varies by `spread`."""
     rng = np.random.default_rng(0)
     wrong = 0
     for _ in range(trials):
-        scores = rng.normal(0.5, spread, shots)
-        wrong += rng.normal(0.5, spread) >= upper_bound(scores, 0.4, rate)
+        scores = 0.1 + 0.4 * np.exp(rng.normal(0, spread, shots))
+        wrong += 0.1 + 0.4 * np.exp(rng.normal(0, spread)) >= upper_bound(scores, 0.1, rate)
     return wrong / trials
 
 
 @pytest.mark.parametrize("shots", [2, 4, 8])
 @pytest.mark.parametrize("rate", [0.01, 0.05, 0.2])
-def test_the_wanted_false_alarm_rate_is_kept_for_parts_that_vary_as_usual(shots, rate):
-    assert false_alarms(shots, rate, spread=0.06) <= rate * 1.35 + 0.004
+@pytest.mark.parametrize("spread", [0.1, 0.25])
+def test_the_wanted_false_alarm_rate_is_kept_for_parts_that_vary_as_usual_or_less(shots, rate, spread):
+    assert false_alarms(shots, rate, spread) <= rate * 1.25 + 0.006
 
 
 @pytest.mark.parametrize("spread", [0.0001, 0.01])
@@ -45,12 +46,12 @@ def test_near_identical_shots_do_not_make_every_new_part_ng(spread):
 
 def test_two_very_different_shots_do_not_push_the_threshold_out_of_sight():
     limits = thresholds(held_out([0.3, 0.5]), 0.01, 2)
-    assert limits.ng < 1.0
+    assert limits.ng < 1.2
 
 
 def test_with_enough_good_parts_the_bound_holds_for_any_distribution():
     rng = np.random.default_rng(2)
-    wrong = [rng.exponential() > upper_bound(rng.exponential(size=19), 1.0, 0.05) for _ in range(4000)]
+    wrong = [rng.exponential() > upper_bound(rng.exponential(size=19), 0.0, 0.05) for _ in range(4000)]
     assert np.mean(wrong) <= 0.05 + 0.012
 
 
@@ -69,6 +70,8 @@ def test_views_of_one_shot_count_as_one_part():
     four = thresholds(held_out([0.30, 0.31, 0.32, 0.33]), 0.05, 4)
     assert one.provenance["attainable_rate"] == pytest.approx(0.5)
     assert one.ng > four.ng
+    more = thresholds(held_out([0.30, 0.31, 0.32, 0.33] * 8), 0.05, 1)
+    assert more.ng == pytest.approx(one.ng)
 
 
 def test_provenance_is_plain_json():
@@ -84,17 +87,14 @@ def test_review_never_lies_above_ng_and_a_lower_rate_never_lowers_a_threshold(sc
     assert strict.ng >= loose.ng - 1e-9
 
 
-@given(
-    st.lists(st.floats(0.2, 0.9), min_size=2, max_size=8),
-    st.floats(0.1, 10),
-    st.floats(-5, 5),
-)
+@given(st.lists(st.floats(0.2, 0.9), min_size=1, max_size=8), st.floats(0.1, 10), st.floats(-2, 2))
 def test_thresholds_follow_when_a_detector_uses_another_scale(scores, factor, shift):
-    assume(np.mean(scores) - 0.1 > 0.06 * np.mean(scores))
+    moved = [score * factor + shift for score in scores]
+    usual = 0.1 * factor + shift
+    assume(min(moved) - usual > 0.06 * np.abs(moved).mean())
+    assume(min(scores) - 0.1 > 0.06 * np.mean(scores))
     plain = thresholds(held_out(scores), 0.05, len(scores))
-    moved = [s * factor + shift for s in scores]
-    assume(np.mean(scores) - 0.1 > 0.06 * abs(np.mean(moved)) / factor)
-    other = thresholds(held_out(moved, usual=0.1 * factor + shift), 0.05, len(scores))
+    other = thresholds(held_out(moved, usual), 0.05, len(scores))
     assert other.ng == pytest.approx(plain.ng * factor + shift, rel=1e-3, abs=1e-3)
 
 
