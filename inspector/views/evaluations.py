@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -88,12 +89,12 @@ class Evaluation:
     classes: tuple[str, ...]
     candidates: tuple[Candidate, ...]
     rows: tuple[Row, ...]
-    readings: tuple[Reading, ...]
+    readings: Mapping[Candidate, tuple[Reading, ...]]
     speed: Mapping[str, float]
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(reading.seed for reading in self.readings))
+        return tuple(dict.fromkeys(r.seed for own in self.readings.values() for r in own))
 
     def row(self, candidate: Candidate, class_name: str) -> Row | None:
         return next((r for r in self.rows if (r.candidate, r.class_name) == (candidate, class_name)), None)
@@ -102,8 +103,8 @@ class Evaluation:
         """The readings of a candidate on one class, or on all where the class is MEAN."""
         return [
             r
-            for r in self.readings
-            if r.candidate == candidate and class_name in (MEAN, r.class_name) and seed in (None, r.seed)
+            for r in self.readings.get(candidate, ())
+            if class_name in (MEAN, r.class_name) and seed in (None, r.seed)
         ]
 
 
@@ -145,7 +146,9 @@ def load(folder: Path) -> Evaluation:
         about = results["provenance"]
         _, entry = _listed(folder, about)
         rows = tuple(_rows(results))
-        readings = tuple(_readings(folder / "details.json"))
+        readings: dict[Candidate, tuple[Reading, ...]] = {}
+        for candidate, group in groupby(_readings(folder / "details.json"), lambda r: r.candidate):
+            readings[candidate] = (*readings.get(candidate, ()), *group)
         speed = {str(name): float(value) for name, value in about.get("ms_per_image", {}).items()}
         classes = tuple(dict.fromkeys(row.class_name for row in rows if row.class_name))
         made = Evaluation(
