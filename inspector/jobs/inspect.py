@@ -1,6 +1,6 @@
 """Inspect: image files → stored results, as a pipeline.
 
-Reader threads read, hash, copy, decode and shrink images ahead; scoring threads run the detector on batches; a writer
+Reader threads read, hash, copy, decode and shrink images ahead; one thread runs the detector on batches; a writer
 thread cuts regions and commits each batch while the next is scored. A result is announced once it is committed.
 """
 
@@ -8,11 +8,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +24,6 @@ from inspector.jobs.events import Reporter, job
 from inspector.records import queries, write
 from inspector.records.project import Project
 from inspector.records.write import ImageFacts, NewResult
-
-if TYPE_CHECKING:
-    from inspector.features.backbone import Backbone
-
-MOST_LANES = 4
-"""How many batches are scored beside each other at most, on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +81,13 @@ def inspect(
             return detector.score(images, [given] * len(images)) if images else []
 
         batches = _batches(project, files, size, backbone.prepare_one, least_side(backbone), cancel)
-        with ThreadPoolExecutor(1, "store") as writer, _scorers(backbone) as (lanes, scorer):
+        with ThreadPoolExecutor(1, "store") as writer, ThreadPoolExecutor(1, "score") as scorer:
             scoring: deque[tuple[list[_Read], Future[list[ScoreMap]]]] = deque()
             stored: deque[Future[None]] = deque()
             for items in batches:
                 images = [item.image for item in items if item.image is not None]
                 scoring.append((items, scorer.submit(score, images)))
-                while len(scoring) > lanes:
+                while len(scoring) > 1:
                     items, maps = scoring.popleft()
                     stored.append(writer.submit(store, items, maps.result()))
                 while len(stored) > 2:
@@ -108,24 +100,6 @@ def inspect(
         if cancel.cancelled:
             raise Cancelled
         report.message = _summary(project, run_id)
-
-
-@contextmanager
-def _scorers(backbone: "Backbone") -> Iterator[tuple[int, ThreadPoolExecutor]]:
-    """(how many batches are scored at a time, the threads for it).
-
-    On a CPU several single-threaded batches beside each other waste less than one batch spread over the cores, whose
-    threads wait for each other at every layer, all the more while images are decoded.
-    """
-    from inspector.features import device
-
-    threads = device.thread_count()
-    lanes = min(threads, MOST_LANES) if backbone.device.type == "cpu" else 1
-    try:
-        with ThreadPoolExecutor(lanes, "score", device.limit_threads, (threads // lanes,)) as scorer:
-            yield lanes, scorer
-    finally:
-        device.limit_threads(threads)
 
 
 def _class_id(row: queries.DetectorRow, class_name: str | None) -> int | None:
