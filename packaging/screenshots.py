@@ -291,6 +291,7 @@ def _evaluate(stage: Stage, measured: int = 2) -> Any:
         page.setup.seeds.setValue(1)
         page.setup.run.click()
         stage.wait(lambda wanted=number + 1: page.list.count() == wanted, 600)
+    stage.calm()
     stage.settle()
     return page
 

@@ -175,6 +175,13 @@ class EvaluatePage(QWidget):
             )
         elif (folder / "results.json").is_file():
             self.open(folder)
+        elif self._job is not None:
+            self.context.show_error(
+                InspectorError(
+                    "An evaluation is running; there can be one at a time.",
+                    "Wait until it is done, or cancel it.",
+                )
+            )
         else:
             self.new()
             self.setup.take_folder(folder)
@@ -247,7 +254,9 @@ class EvaluatePage(QWidget):
         return [item.data(_ENTRY) for item in items if item.isSelected()]
 
     def _selected(self) -> None:
-        folders = [entry.folder for entry in self.chosen()]
+        folders = [
+            entry.folder for entry in reversed(self.chosen())
+        ]  # the older one is what others compare with
         self._asked += 1
         number = self._asked
         if not folders:

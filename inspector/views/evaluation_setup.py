@@ -33,6 +33,7 @@ from inspector.domain import JobEnded, JobEvent, JobItem, JobKind, JobLog, JobPr
 from inspector.methods import catalogue
 from inspector.views import icons, theme
 from inspector.views.job_bar import rate_text, time_left
+from inspector.views.start_page import short
 from inspector.views.viewer_panel import Elided, tool
 
 if TYPE_CHECKING:
@@ -290,7 +291,7 @@ class EvaluationSetup(QWidget):
         self._looking += 1
         number = self._looking
         self.found = None
-        self.data.set_whole(str(folder))
+        self.data.set_whole(short(folder))
         self.words.setText("Looking at the folder…")
         self._refresh()
 
@@ -323,7 +324,7 @@ class EvaluationSetup(QWidget):
     def set_root(self, root: Path) -> None:
         """Results go into a new folder below `root`."""
         self.root = root
-        self.target.set_whole(str(root))
+        self.target.set_whole(short(root))
 
     def _choose_target(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "Keep the results in", str(self.root))

@@ -199,7 +199,7 @@ class StartPage(QWidget):
         self._context.toast(f"“{Path(name).name}” is off the list; its folder is untouched.", undo)
 
 
-def _short(folder: Path) -> str:
+def short(folder: Path) -> str:
     """As people write it: "~" for their home folder."""
     home = Path.home()
     return f"~{os.sep}{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
@@ -318,7 +318,7 @@ class RecentRow(_Clickable):
             metrics = self.place.fontMetrics()
             self.place.setText(
                 metrics.elidedText(
-                    _short(self.folder), Qt.TextElideMode.ElideMiddle, max(120, self.place.width())
+                    short(self.folder), Qt.TextElideMode.ElideMiddle, max(120, self.place.width())
                 )
             )
 

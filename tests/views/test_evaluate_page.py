@@ -316,6 +316,9 @@ def test_two_evaluations_stand_side_by_side_with_their_difference(page, open_fir
     qtbot.waitUntil(lambda: page.stack.currentWidget() is compare)
     assert not compare.note.isVisible()
     a, b = compare.sides()
+    assert [a[0].listed.folder.name, b[0].listed.folder.name] == [
+        entry.folder.name for entry in reversed(page.chosen())
+    ]
     assert a[1] == b[1] == ONE_SHOT
     place = compare.figure.findData("aupro")
     compare.figure.setCurrentIndex(place)
