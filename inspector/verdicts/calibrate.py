@@ -23,6 +23,9 @@ USUAL_SPREAD = 0.25
 """Standard deviation of the logarithm of good parts' contrast, from the good parts of seven drawn and real products."""
 USUAL_WEIGHT = 4.0
 """How many degrees of freedom that usual spread is worth."""
+HEAD_START = 0.5
+"""A new part is compared with all k shots, a held-out one with k - 1: its contrast is smaller by HEAD_START / k (from
+the same products)."""
 LEAST_CONTRAST = 0.05
 """Where scores don't lie above the map, this share of them stands for the contrast."""
 REVIEW_FACTOR = 4.0
@@ -55,9 +58,10 @@ def thresholds(held_out: Sequence[ScoreMap], false_alarm_rate: float, shots: int
     single = shots < 2  # views of one part say nothing of how parts differ: they count as one
     seen, tops = (scores, peaks) if not single else (scores.mean(keepdims=True), peaks.mean(keepdims=True))
     gentle = max(false_alarm_rate, min(REVIEW_MOST, REVIEW_FACTOR * false_alarm_rate))
-    ng = upper_bound(seen, usual, false_alarm_rate)
-    review = min(ng, upper_bound(seen, usual, gentle))
-    pixel = upper_bound(tops, usual, gentle)
+    ease = 1.0 if single else 1 - HEAD_START / shots
+    ng = upper_bound(seen, usual, false_alarm_rate, ease)
+    review = min(ng, upper_bound(seen, usual, gentle, ease))
+    pixel = upper_bound(tops, usual, gentle, ease)
     parts = len(seen)
     needed = shots_needed(false_alarm_rate)
     return Thresholds(
@@ -86,10 +90,11 @@ def shots_needed(false_alarm_rate: float) -> int:
     return max(1, math.ceil(1 / false_alarm_rate - 1e-9) - 1)
 
 
-def upper_bound(scores: ArrayLike, usual: float, rate: float) -> float:
+def upper_bound(scores: ArrayLike, usual: float, rate: float, ease: float = 1.0) -> float:
     """The score that the next good part passes with probability `rate`.
 
-    `scores`: of held-out good parts; `usual`: the value that their maps have almost everywhere. Never below the
+    `scores`: of held-out good parts; `usual`: the value that their maps have almost everywhere;
+    `ease`: the next part's contrast as a share of the held-out ones'. Never below the
     ceil((n + 1)(1 - rate))-th smallest score, which with enough scores is the conformal bound, nor, with too few,
     below any of them: a part that is known to be good stays good.
     """
@@ -99,7 +104,7 @@ def upper_bound(scores: ArrayLike, usual: float, rate: float) -> float:
     freedom = USUAL_WEIGHT + n - 1
     squares = USUAL_WEIGHT * USUAL_SPREAD**2 + float(((contrast - contrast.mean()) ** 2).sum())
     reach = _t_quantile(1 - rate, freedom) * math.sqrt(squares / freedom * (1 + 1 / n))
-    bound = usual + math.exp(contrast.mean() + reach)
+    bound = usual + ease * math.exp(contrast.mean() + reach)
     passed = min(n, math.ceil((n + 1) * (1 - rate) - 1e-9))
     return float(np.nextafter(max(bound, values[passed - 1]), np.inf))
 
