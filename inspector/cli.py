@@ -343,6 +343,14 @@ def evaluate(
     find_class: Annotated[
         bool, typer.Option("--find-class", help="The detector finds each image's class.")
     ] = False,
+    false_alarm_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Also set thresholds from the shots alone for this rate, and count verdicts.",
+            min=0.0,
+            max=1.0,
+        ),
+    ] = None,
 ) -> None:
     """Measure methods on labelled data by the field's protocol."""
     from inspector.jobs import evaluate as job
@@ -361,6 +369,7 @@ def evaluate(
             one_for_all=not one_for_one,
             class_known=not find_class,
             split=split,
+            false_alarm_rate=false_alarm_rate,
             emit=emit,
             cancel=CancelToken(),
         )
