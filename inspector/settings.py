@@ -43,12 +43,18 @@ def load() -> Settings:
         return Settings()
     defaults = Settings()
     return Settings(
-        **{f.name: _accept(getattr(defaults, f.name), stored[f.name]) for f in fields(Settings) if f.name in stored}
+        **{
+            f.name: _accept(getattr(defaults, f.name), stored[f.name])
+            for f in fields(Settings)
+            if f.name in stored
+        }
     )
 
 
 def save(settings: Settings) -> None:
     import tomlkit
 
-    values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()}
+    values = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()
+    }
     paths.write_atomic(paths.config_dir() / "settings.toml", tomlkit.dumps(values).encode())

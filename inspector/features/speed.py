@@ -5,6 +5,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,9 @@ def measure(
         x = loaded.prepare(list(noise[:size]))
         plain = torch.zeros(size, 3, 240, 240, device=loaded.device)
         runs: dict[str, Callable[[], object]] = {
-            "full": lambda x=x: loaded.forward(x, taps=loaded.default_taps),
-            "memory": lambda x=x: loaded.forward(x, taps=loaded.default_taps, joint=False),
-            "trunk": lambda plain=plain: trunk(plain),
+            "full": partial(loaded.forward, x, taps=loaded.default_taps),
+            "memory": partial(loaded.forward, x, taps=loaded.default_taps, joint=False),
+            "trunk": partial(trunk, plain),
         }
         times = _in_turns(runs, rounds, loaded.device)
         row = {f"{name}_ms": 1000 * seconds / size for name, seconds in times.items()}
