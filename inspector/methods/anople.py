@@ -22,7 +22,11 @@ Our choices where the paper is silent, and deviations
 - Every view has one clean and `variants` damaged copies, made once, whose tokens before block 1 are kept: on a hybrid
   backbone a step then costs only the transformer blocks. A step draws view 0 and `tiles` of the four quarters.
 - Latent defects are put on the joint tokens of clean views, before the decoder.
-- Image score: harmonic mean of the class token's abnormal probability and the fused map's maximum.
+- The state map is read relative to the shots' own before it is joined with the memory's (`relative`): unread, its
+  small values on good parts decide the harmonic mean.
+- Image score: the fused map's maximum; `image_score="both"` joins it harmonically with the class token's abnormal
+  probability, which a small backbone reads too poorly to help.
+- Dice counts on views with a defect only: without one the overlap says nothing.
 - The memory reads unprompted features (`bank="plain"`) or the prompted joint tokens (`bank="prompted"`).
 - Held-out shots are left out of the memory, not of the prompts, which are shared by all classes.
 """
@@ -211,13 +215,14 @@ class AnoPLe(Learned):
         "coupling": "shared",
         "instance_conditioned": False,
         "fusion": "harmonic",
-        "relative": False,
+        "relative": True,
+        "image_score": "map",
         "bank": "plain",
         "depth": 9,
         "length": 4,
-        "epochs": 20,
+        "epochs": 40,
         "rate": 1e-3,
-        "batch": 8,
+        "batch": 4,
         "tiles": 1,
         "variants": 6,
         "patience": 0,
@@ -229,6 +234,7 @@ class AnoPLe(Learned):
         "scales": ("multi", "one"),
         "coupling": ("shared", "per_layer"),
         "fusion": (*fusion.FUSIONS, "none"),
+        "image_score": ("map", "both"),
         "bank": ("plain", "prompted"),
     }
 
@@ -322,11 +328,13 @@ class AnoPLe(Learned):
         probability = torch.sigmoid(logits)
         terms = {
             "focal": losses.focal(probability, wanted),
-            "dice": losses.dice(probability, wanted),
             "image": losses.state_cross_entropy(
                 cls, states[:, 0], states[:, 1], damaged.float(), 1 / TEMPERATURE
             ),
         }
+        marked = wanted.flatten(1).amax(1) > 0
+        if bool(marked.any()):  # where nothing is to be found, the overlap says nothing
+            terms["dice"] = losses.dice(probability[marked], wanted[marked])
         if s["alignment"] and bool(damaged.any()):
             grid = self.backbone.grid
             evidence = F.adaptive_avg_pool2d(torch.sigmoid(logits[: len(damaged)])[:, None], grid)[:, 0]
@@ -375,7 +383,8 @@ class AnoPLe(Learned):
         fused = smoothed(state, s["sigma"])
         if s["fusion"] != "none":
             fused = fusion.FUSIONS[s["fusion"]](fused, self.bank.maps(features, class_names, without))
-        return fused, fusion.harmonic(abnormal, fused.flatten(1).amax(1))
+        score = fused.flatten(1).amax(1)
+        return fused, fusion.harmonic(abnormal, score) if s["image_score"] == "both" else score
 
     def _reader(self) -> Splicer:
         if self._splicer is None:

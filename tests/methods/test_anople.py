@@ -84,7 +84,7 @@ def test_the_views_are_the_whole_image_and_the_quarters_of_twice_its_size() -> N
         {"alignment": False},
         {"coupling": "per_layer"},
         {"instance_conditioned": True},
-        {"fusion": "none", "relative": True},
+        {"fusion": "none", "relative": False, "image_score": "both"},
         {"bank": "prompted", "fusion": "mean"},
     ],
 )
