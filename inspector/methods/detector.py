@@ -122,6 +122,11 @@ def load(folder: Path, backbone: Backbone) -> Detector:
     manifest = read_manifest(folder)
     taught_on, now = manifest["backbone"], _identity(backbone)
     if taught_on.get("key") != now["key"]:
+        if (taught_on.get("architecture"), taught_on.get("tag")) == (now["architecture"], now["tag"]):
+            raise DetectorError(
+                f"This detector was taught on another version of {now['architecture']} than the one in use.",
+                "Teach it again; results that are stored already stay as they are.",
+            )
         raise DetectorError(
             f"This detector was taught on the backbone {_backbone_name(taught_on)}, but {_backbone_name(now)} is "
             "in use.",

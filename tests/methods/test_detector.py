@@ -51,7 +51,7 @@ def test_a_save_that_fails_leaves_the_old_detector(folder, made, tiny_clip, monk
 
     before = (folder / "detector.safetensors").read_bytes()
     monkeypatch.setattr(detector, "_swap", full)
-    with pytest.raises(DetectorError, match="No space left"):
+    with pytest.raises(DetectorError, match="the disk is full"):
         detector.save(made, folder)
     assert (folder / "detector.safetensors").read_bytes() == before
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
@@ -70,6 +70,15 @@ def test_a_changed_byte_in_the_learned_values_is_noticed(folder, tiny_clip):
 def test_another_backbone_is_refused_by_name(folder, wordless_clip, tiny_clip):
     with pytest.raises(DetectorError, match=r"taught on the backbone tiny .*, but wordless .* is in use"):
         detector.load(folder, wordless_clip)
+
+
+def test_another_version_of_the_same_backbone_is_refused_without_riddles(folder, tiny_clip):
+    manifest = json.loads((folder / "detector.json").read_text())
+    manifest["backbone"]["key"] = "0123"
+    (folder / "detector.json").write_text(json.dumps(manifest))
+    with pytest.raises(DetectorError, match=r"another version of tiny than the one in use") as refused:
+        detector.load(folder, tiny_clip)
+    assert "Teach it again" in refused.value.hint
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "not json", '{"format": "1"}'])
