@@ -89,7 +89,7 @@ class ExportPanel(QFrame):
             box.toggled.connect(self._refresh)
             about = QLabel(format_.about)
             theme.set_role(about, "small")
-            about.setContentsMargins(26, 0, 0, 0)
+            about.setContentsMargins(24, 0, 0, 0)
             pair = QVBoxLayout()
             pair.setSpacing(0)
             pair.addWidget(box)

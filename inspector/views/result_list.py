@@ -86,7 +86,7 @@ class _RowDelegate(QStyledItemDelegate):
             foot.width() - chip_width - 12 - painter.fontMetrics().horizontalAdvance(score),
             foot.height(),
         )
-        words = row.class_name or row.error
+        words = row.class_name or row.error.removeprefix(f"“{row.name}” ")  # the name stands above
         if row.error:
             words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, between.width())
         if painter.fontMetrics().horizontalAdvance(words) <= between.width():  # a stump tells nothing

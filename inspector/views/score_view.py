@@ -301,7 +301,7 @@ class ScoreView(QWidget):
         """`thresholds` are in force; `calibrated` came from the normal shots."""
         self._stored, self.calibrated = thresholds, calibrated
         self._show(thresholds)
-        self.provenance.setText(provenance_text(calibrated or thresholds))
+        self.provenance.setText(provenance_text(calibrated or thresholds).replace(" %", "\u00a0%"))
         for widget in (self.review_box, self.ng_box):
             widget.setEnabled(thresholds is not None)
 

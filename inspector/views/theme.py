@@ -258,6 +258,15 @@ def _style_sheet(t: Tokens) -> str:
         selection-background-color: {t.chosen}; selection-color: {t.text}; padding: 4px; }}
     QSpinBox, QDoubleSpinBox {{ min-height: 26px; }}
     QComboBox QLineEdit {{ border: none; padding: 0; background: transparent; }}
+    QCheckBox, QRadioButton {{ spacing: 8px; }}
+    QCheckBox::indicator, QRadioButton::indicator {{ width: 14px; height: 14px; background: {t.base};
+        border: 1px solid {t.faint}; border-radius: 4px; }}
+    QRadioButton::indicator {{ border-radius: 8px; }}
+    QCheckBox::indicator:hover, QRadioButton::indicator:hover, QCheckBox::indicator:focus {{ border-color: {ACCENT}; }}
+    QCheckBox::indicator:checked {{ background: {ACCENT}; border-color: {ACCENT}; image: url("{icons}/tick.svg"); }}
+    QRadioButton::indicator:checked {{ width: 6px; height: 6px; border: 5px solid {ACCENT}; background: #ffffff; }}
+    QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{ background: {t.window};
+        border-color: {t.line}; }}
     QScrollBar {{ background: transparent; border: none; }}
     QScrollBar:vertical {{ width: 12px; }}
     QScrollBar:horizontal {{ height: 12px; }}
