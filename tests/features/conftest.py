@@ -1,6 +1,8 @@
 """Small random-weight models of every kind, built by open_clip itself."""
 
+import copy
 from collections.abc import Callable
+from functools import cache
 
 import open_clip
 import pytest
@@ -56,4 +58,16 @@ def _build(kind: str) -> nn.Module:
 
 @pytest.fixture
 def build() -> Callable[[str], nn.Module]:
-    return _build
+    """Every call gives a model of its own; making one takes seconds, copying it does not."""
+
+    def copied(kind: str) -> nn.Module:
+        made = _made(kind)
+        torch.manual_seed(0)
+        return copy.deepcopy(made)
+
+    return copied
+
+
+@cache
+def _made(kind: str) -> nn.Module:
+    return _build(kind)
