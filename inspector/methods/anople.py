@@ -221,7 +221,7 @@ class AnoPLe(Learned):
         "depth": 9,
         "length": 4,
         "epochs": 40,
-        "rate": 1e-3,
+        "rate": 3e-3,
         "batch": 4,
         "tiles": 1,
         "variants": 6,
