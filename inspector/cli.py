@@ -496,11 +496,11 @@ def bench_backbone(
 @bench_app.command("throughput")
 def bench_throughput(
     target: Json = None,
-    images: Annotated[int, typer.Option(min=8)] = 96,
-    batch_size: Annotated[int, typer.Option(min=1)] = 8,
+    images: Annotated[int, typer.Option(min=8)] = 128,
+    batch_size: Annotated[int, typer.Option(min=1)] = 16,
     weights: Annotated[str, typer.Option()] = "inspector-tiny",
 ) -> None:
-    """Bare backbone images/s beside the whole of `inspect`, file to stored result, and their ratio."""
+    """The bare image tower's images/s beside the whole of `inspect`, file to stored result, and their ratio."""
     from inspector.jobs.bench import throughput
 
     _figures(throughput(images=images, batch_size=batch_size, weights=weights), target)

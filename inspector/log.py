@@ -19,7 +19,9 @@ def start(verbose: bool = False) -> Path | None:
     target = paths.log_dir() / "inspector.log"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handler: logging.Handler = RotatingFileHandler(target, maxBytes=1_000_000, backupCount=5, encoding="utf-8")
+        handler: logging.Handler = RotatingFileHandler(
+            target, maxBytes=1_000_000, backupCount=5, encoding="utf-8"
+        )
     except OSError:
         root.addHandler(logging.NullHandler())
         return None

@@ -52,6 +52,16 @@ def describe_devices() -> list[tuple[str, str]]:
     return found
 
 
+def thread_count() -> int:
+    """How many CPU threads this thread's computations use."""
+    return torch.get_num_threads()
+
+
+def limit_threads(count: int) -> None:
+    """Let this thread's computations, and those of threads that begin later, use `count` CPU threads."""
+    torch.set_num_threads(count)
+
+
 def _usable(name: str) -> tuple[bool, str]:
     """Whether a small product runs there, or the reason why not."""
     try:

@@ -38,9 +38,10 @@ def throughput(
 ) -> dict[str, Any]:
     """Bare backbone images/s beside end-to-end images/s (file → stored result), measured in turns in one process.
 
-    `bare`: forward passes over a batch that is prepared already, with the layers the detector keeps. `end_to_end`:
-    `inspect` of `images` files with PatchCore, from the job's start to its end, everything loaded. `ratio` of the
-    medians over `rounds`. `data`: a folder of images of one product instead of drawn parts.
+    `bare`: the whole image tower (class token, joint tokens, taps) over a batch that lies in memory ready-made.
+    `end_to_end`: `inspect` of `images` files with PatchCore, from the job's start to its end, everything loaded.
+    `ratio` of the medians over `rounds`. PatchCore leaves the tower early; `early_images_per_s` and `ratio_to_early`
+    hold the same against only the layers it reads. `data`: a folder of images of one product instead of drawn parts.
     """
     engine = engine or Engine(weights)
     with tempfile.TemporaryDirectory(prefix="inspector-bench-") as folder:
@@ -49,12 +50,14 @@ def throughput(
             _teach(project, engine, shots)
             _inspect(project, engine, batch[: 2 * batch_size], batch_size)
             detector = engine.detector(project, queries.detector(project))
-            bare, whole = [], []
+            bare, early, whole = [], [], []
+            passes = max(images // 2, batch_size)
             for number in range(rounds):
-                bare.append(_bare(engine, detector, batch[:batch_size], max(images // 2, batch_size)))
+                bare.append(_bare(engine, detector, batch[:batch_size], passes, joint=True))
+                early.append(_bare(engine, detector, batch[:batch_size], passes, joint=False))
                 run = _copies(batch, Path(folder) / f"run {number}", number)
                 whole.append(len(run) / _inspect(project, engine, run, batch_size))
-            bare.append(_bare(engine, detector, batch[:batch_size], max(images // 2, batch_size)))
+            bare.append(_bare(engine, detector, batch[:batch_size], passes, joint=True))
             size = read.read(batch[0]).size
         found = engine.backbone()
     return {
@@ -67,7 +70,9 @@ def throughput(
         "end_to_end_images_per_s": round(statistics.median(whole), 2),
         "bare_rounds": [round(value, 2) for value in bare],
         "end_to_end_rounds": [round(value, 2) for value in whole],
+        "early_images_per_s": round(statistics.median(early), 2),
         "ratio": round(statistics.median(whole) / statistics.median(bare), 3),
+        "ratio_to_early": round(statistics.median(whole) / statistics.median(early), 3),
     }
 
 
@@ -276,14 +281,14 @@ def _run(work: Callable[[Callable[[JobEvent], None]], None]) -> None:
         raise InspectorError(ended[-1].message, ended[-1].hint)
 
 
-def _bare(engine: Engine, detector: Any, files: list[Path], images: int) -> float:
-    """Images/s of the image tower alone, on a batch that lies in memory ready-made."""
+def _bare(engine: Engine, detector: Any, files: list[Path], images: int, *, joint: bool) -> float:
+    """Images/s of the image tower alone, whole (`joint`) or up to the layers the detector reads."""
     backbone = engine.backbone()
     batch = backbone.prepare([read.read(file).pixels for file in files])
     taps = getattr(detector, "taps", None) or backbone.default_taps
 
     def forward() -> None:
-        features = backbone.forward(batch, taps=taps, joint=False)
+        features = backbone.forward(batch, taps=taps, joint=joint)
         float(next(iter(features.taps.values())).flatten()[0])  # waits for an accelerator
 
     def measure() -> float:

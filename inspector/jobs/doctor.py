@@ -13,7 +13,15 @@ from pathlib import Path
 from inspector import paths
 from inspector.errors import InspectorError
 
-_PACKAGES = ("PySide6-Essentials", "torch", "open_clip_torch", "timm", "numpy", "opencv-python-headless", "SQLAlchemy")
+_PACKAGES = (
+    "PySide6-Essentials",
+    "torch",
+    "open_clip_torch",
+    "timm",
+    "numpy",
+    "opencv-python-headless",
+    "SQLAlchemy",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +41,19 @@ def _folder(what: str, folder: Path) -> Check:
             pass
         free = shutil.disk_usage(folder).free / 2**30
     except OSError as error:
-        return Check(what, False, f"{folder}: {error.strerror}", "Make it writable, or set INSPECTOR_HOME to a folder that is.")
+        return Check(
+            what,
+            False,
+            f"{folder}: {error.strerror}",
+            "Make it writable, or set INSPECTOR_HOME to a folder that is.",
+        )
     enough = free >= 1
-    return Check(what, enough, f"{folder}, {free:.1f} GiB free", "" if enough else "Free some disk space: teaching wants 1 GiB.")
+    return Check(
+        what,
+        enough,
+        f"{folder}, {free:.1f} GiB free",
+        "" if enough else "Free some disk space: teaching wants 1 GiB.",
+    )
 
 
 def _devices() -> Iterator[Check]:
@@ -67,13 +85,17 @@ def examine() -> Iterator[Check]:
             yield Check(package, True, metadata.version(package))
         except metadata.PackageNotFoundError:
             yield Check(package, False, "not installed", "Install Inspector again: pip install .")
-    yield Check("SQLite", sqlite3.sqlite_version_info >= (3, 27), sqlite3.sqlite_version, "Install a newer Python.")
+    yield Check(
+        "SQLite", sqlite3.sqlite_version_info >= (3, 27), sqlite3.sqlite_version, "Install a newer Python."
+    )
     yield Check("processor cores", True, str(os.cpu_count()))
     for probe, what in ((_devices, "devices"), (_weights, "weights")):
         try:
             yield from probe()
         except Exception as error:  # a broken driver or package must not hide the other lines
-            yield Check(what, False, f"{type(error).__name__}: {error}", "Install Inspector again: pip install .")
+            yield Check(
+                what, False, f"{type(error).__name__}: {error}", "Install Inspector again: pip install ."
+            )
     yield _folder("settings folder", paths.config_dir())
     yield _folder("cache folder", paths.cache_dir())
     yield _folder("log folder", paths.log_dir())

@@ -8,6 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -81,13 +82,13 @@ def inspect(
             return detector.score(images, [given] * len(images)) if images else []
 
         batches = _batches(project, files, size, backbone.prepare_one, least_side(backbone), cancel)
-        with ThreadPoolExecutor(1, "store") as writer, ThreadPoolExecutor(1, "score") as scorer:
+        with ThreadPoolExecutor(1, "store") as writer, _lanes(backbone.device.type) as (scorer, lanes):
             scoring: deque[tuple[list[_Read], Future[list[ScoreMap]]]] = deque()
             stored: deque[Future[None]] = deque()
             for items in batches:
                 images = [item.image for item in items if item.image is not None]
                 scoring.append((items, scorer.submit(score, images)))
-                while len(scoring) > 1:
+                while len(scoring) > lanes:
                     items, maps = scoring.popleft()
                     stored.append(writer.submit(store, items, maps.result()))
                 while len(stored) > 2:
@@ -100,6 +101,24 @@ def inspect(
         if cancel.cancelled:
             raise Cancelled
         report.message = _summary(project, run_id)
+
+
+@contextmanager
+def _lanes(device: str) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """Threads that score batches side by side, and how many they are.
+
+    On a CPU, several batches with a few cores each beat one batch with all cores, which waits for its slowest part
+    whenever a reader or the writer takes a core away. An accelerator takes one batch at a time.
+    """
+    from inspector.features.device import limit_threads, thread_count
+
+    cores = thread_count()
+    lanes = min(cores, 4) if device == "cpu" else 1
+    try:
+        with ThreadPoolExecutor(lanes, "score", limit_threads, (cores // lanes,)) as scorer:
+            yield scorer, lanes
+    finally:
+        limit_threads(cores)
 
 
 def _class_id(row: queries.DetectorRow, class_name: str | None) -> int | None:
