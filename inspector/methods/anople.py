@@ -22,8 +22,8 @@ Our choices where the paper is silent, and deviations
 - Every view has one clean and `variants` damaged copies, made once, whose tokens before block 1 are kept: on a hybrid
   backbone a step then costs only the transformer blocks. A step draws view 0 and `tiles` of the four quarters.
 - Latent defects are put on the joint tokens of clean views, before the decoder.
-- The state map is read relative to the shots' own before it is joined with the memory's (`relative`): unread, its
-  small values on good parts decide the harmonic mean.
+- The state map is read relative to the shots' patches that look alike (`relative`, fusion.relative_to_likes) before
+  it is joined with the memory's: otherwise its small values on good parts decide the harmonic mean.
 - Image score: the fused map's maximum; `image_score="both"` joins it harmonically with the class token's abnormal
   probability, which a small backbone reads too poorly to help.
 - Dice counts on views with a defect only: without one the overlap says nothing.
@@ -51,6 +51,8 @@ from inspector.methods.prompts import CoupledPrompts, Splicer, need_text, normal
 
 TEMPERATURE = 0.07
 VIEWS = 5
+MATCHES = 5
+"""Shot patches, per shot, that a patch is read against."""
 
 
 class Decoder(nn.Module):
@@ -202,7 +204,7 @@ class AnoPLe(Learned):
     """Settings, beside those of the module's description: `prompts` "both", "text" or "vision"; `scales` "multi" or
     "one"; `alignment`; `coupling` "shared" or "per_layer"; `instance_conditioned` feeds f_vt the image's own visual
     prompts after each block (the text tower is then needed when scoring); `fusion` with the memory, "none" leaves the
-    memory out; `relative` reads the state map relative to the shots' own (fusion.relative_to_shots).
+    memory out; `relative` reads the state map relative to the shots'.
     """
 
     method = "anople"
@@ -241,8 +243,8 @@ class AnoPLe(Learned):
     learned: Prompts
     text_features: Tensor
     """[classes, 2, d]: constants after teaching, so that scoring never loads the text tower."""
-    shot_offset: Tensor
-    """[classes]: mean log-odds of the state map on the class's own shots."""
+    shots: dict[str, tuple[Tensor, Tensor]]
+    """By class: the shots' patches [K, N, c] to match with, and what the state reading says of them, log-odds [K, N]."""
 
     def _make(self, text_width: int, text_depth: int) -> Prompts:
         s, backbone = self.settings, self.backbone
@@ -287,16 +289,8 @@ class AnoPLe(Learned):
         )
         with torch.no_grad():
             self.text_features = self.learned.states(splicer, names)
-            offsets = []
-            for owner in range(len(names)):
-                own = (lesson.labels == owner).nonzero().flatten()
-                features = self.learned.see(
-                    backbone, lesson.tokens[own, 0], torch.zeros(len(own), dtype=torch.long)
-                )
-                state = self._state_map(features, self.text_features[[owner] * len(own)])[0]
-                offsets.append(fusion.shot_offset(state))
-            self.shot_offset = torch.stack(offsets)
         self._splicer = splicer
+        self.shots = {}
 
     def _step(
         self,
@@ -316,14 +310,15 @@ class AnoPLe(Learned):
         cls, patches = normalised(features.cls), normalised(features.patches)
         damaged = masks.flatten(1).amax(1) > 0
         clean = ~damaged
-        logits, decoded = self._decode(patches, states)
+        odds, decoded = self._decode(patches, states)
+        logits = self._enlarged(odds)
         wanted = masks
         if s["latent"] and bool(clean.any()):
             rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=draw)))
             where = pseudo_anomaly.grid_masks(int(clean.sum()), self.backbone.grid, rng).to(masks)
             pushed = pseudo_anomaly.latent(patches[clean], where.flatten(1), draw)
             more, _ = self._decode(pushed, states[clean])
-            logits = torch.cat([logits, more])
+            logits = torch.cat([logits, self._enlarged(more)])
             wanted = torch.cat([masks, enlarged(where, (masks.shape[1], masks.shape[2]))])
         probability = torch.sigmoid(logits)
         terms = {
@@ -344,17 +339,58 @@ class AnoPLe(Learned):
         return terms
 
     def _decode(self, patches: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Joint tokens [B, N, d] and states [B, 2, d] → log-odds of "abnormal" [B, *map_size] and D [B, N, d]."""
+        """Joint tokens [B, N, d] and states [B, 2, d] → log-odds of "abnormal" [B, N] and D [B, N, d]."""
         decoded = self.learned.decoder(patches)
-        gap = (decoded @ (states[:, 1] - states[:, 0]).unsqueeze(-1)).squeeze(-1) / TEMPERATURE
-        return enlarged(gap.reshape(-1, *self.backbone.grid), self.map_size), decoded
+        return (decoded @ (states[:, 1] - states[:, 0]).unsqueeze(-1)).squeeze(-1) / TEMPERATURE, decoded
 
-    def _state_map(self, features: Features, states: Tensor) -> tuple[Tensor, Tensor]:
-        """The decoder's abnormal probability [B, *map_size] and the class token's [B]."""
-        cls, patches = normalised(features.cls), normalised(features.patches)
-        return torch.sigmoid(self._decode(patches, states)[0]), fusion.abnormal_probability(
-            cls, states[:, 0], states[:, 1], TEMPERATURE
+    def _enlarged(self, odds: Tensor) -> Tensor:
+        """[B, N] → [B, *map_size]."""
+        return enlarged(odds.reshape(-1, *self.backbone.grid), self.map_size)
+
+    def _state(self, features: Features, class_names: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """The decoder's log-odds of "abnormal" [B, N] and the class token's probability [B]."""
+        if self.settings["instance_conditioned"]:
+            states = self.learned.states(self._reader(), class_names, features.prompts)
+        else:
+            states = self.text_features[self._numbers(class_names)]
+        abnormal = fusion.abnormal_probability(
+            normalised(features.cls), states[:, 0], states[:, 1], TEMPERATURE
         )
+        return self._decode(normalised(features.patches), states)[0], abnormal
+
+    def _likes(self, features: Features) -> Tensor:
+        """What patches are matched by: the memory's last tap on the tower's grid, [B, N, c] of unit length."""
+        tap = max(name for name in features.taps if features.grids[name] == self.backbone.grid)
+        plane = (
+            features.taps[tap]
+            .float()
+            .transpose(1, 2)
+            .reshape(-1, features.taps[tap].shape[2], *self.backbone.grid)
+        )
+        return normalised(F.avg_pool2d(plane, 3, 1, 1).flatten(2).transpose(1, 2))
+
+    def _remember(self, class_name: str, features: Features) -> None:
+        super()._remember(class_name, features)
+        with torch.no_grad():
+            odds, _ = self._state(features, [class_name] * len(normalised(features.cls)))
+        fresh = (self._likes(features), odds)
+        known = self.shots.get(class_name)
+        self.shots[class_name] = (
+            fresh if known is None else (torch.cat([known[0], fresh[0]]), torch.cat([known[1], odds]))
+        )
+
+    def _relative(
+        self, odds: Tensor, features: Features, class_names: Sequence[str], without: Sequence[int | None]
+    ) -> Tensor:
+        rows = []
+        for own, likes, name, left_out in zip(odds, self._likes(features), class_names, without, strict=True):
+            patches, readings = self.shots[name]
+            kept = [shot for shot in range(len(patches)) if shot != left_out]
+            likeness = likes @ patches[kept].flatten(0, 1).T
+            rows.append(
+                fusion.relative_to_likes(own, likeness, readings[kept].flatten(), MATCHES * len(kept))
+            )
+        return torch.stack(rows)
 
     def _see(self, x: Tensor) -> Features:
         backbone = self.backbone
@@ -373,13 +409,11 @@ class AnoPLe(Learned):
     def _read(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
-        s, owners = self.settings, self._numbers(class_names)
-        states = self.text_features[owners]
-        if s["instance_conditioned"]:
-            states = self.learned.states(self._reader(), class_names, features.prompts)
-        state, abnormal = self._state_map(features, states)
+        s = self.settings
+        odds, abnormal = self._state(features, class_names)
         if s["relative"]:
-            state = fusion.relative_to_shots(state, self.shot_offset[owners])
+            odds = self._relative(odds, features, class_names, without)
+        state = torch.sigmoid(self._enlarged(odds))
         fused = smoothed(state, s["sigma"])
         if s["fusion"] != "none":
             fused = fusion.FUSIONS[s["fusion"]](fused, self.bank.maps(features, class_names, without))
@@ -396,7 +430,8 @@ class AnoPLe(Learned):
     def _tensors(self) -> dict[str, Tensor]:
         return {
             "text_features": self.text_features,
-            "shot_offset": self.shot_offset,
+            **{f"shots.{i}.likes": self.shots[name][0] for i, name in enumerate(self.classes)},
+            **{f"shots.{i}.odds": self.shots[name][1] for i, name in enumerate(self.classes)},
             **{f"prompts.{name}": value for name, value in self.learned.state_dict().items()},
         }
 
@@ -410,4 +445,8 @@ class AnoPLe(Learned):
         self.learned = self._make(prompts.shape[-1], prompts.shape[0])
         self.learned.load_state_dict(own)
         self.learned.eval()
-        self.text_features, self.shot_offset = tensors["text_features"], tensors["shot_offset"]
+        self.text_features = tensors["text_features"]
+        self.shots = {
+            name: (tensors[f"shots.{i}.likes"], tensors[f"shots.{i}.odds"])
+            for i, name in enumerate(self.classes)
+        }

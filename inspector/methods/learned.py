@@ -73,11 +73,15 @@ class Learned(PatchCore):
         self.bank = self._make_bank(backbone)
         try:
             self._teach(shots, lambda done, *more: progress((1 - REMEMBERING) * done, *more), cancel)
+            self._taught = tuple(shots)
             self._fill_bank(shots, backbone, progress, cancel)
-        except Cancelled:  # who stops a teaching wants none of it; one that was killed continues
-            training.forget(self.checkpoints)
+        except BaseException as error:
+            self._taught = ()
+            if isinstance(
+                error, Cancelled
+            ):  # who stops a teaching wants none of it; one that was killed continues
+                training.forget(self.checkpoints)
             raise
-        self._taught = tuple(shots)
         training.forget(self.checkpoints)
 
     def add_shots(self, class_name: str, images: Sequence[Image]) -> None:
@@ -144,7 +148,7 @@ class Learned(PatchCore):
         for name, images in shots.items():
             for batch in batches(images):
                 cancel.check()
-                self.bank.add(name, self._look(batch, backbone))
+                self._remember(name, self._look(batch, backbone))
                 done += len(batch)
                 progress(1 - REMEMBERING * (1 - done / total), "", {})
 

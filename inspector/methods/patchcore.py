@@ -73,7 +73,7 @@ class PatchCore:
         """Remember further normal shots of a class, known or new; scoring uses them at once."""
         need_shots({class_name: images})
         for batch in batches(images):
-            self.bank.add(class_name, self._look(batch, self.backbone))
+            self._remember(class_name, self._look(batch, self.backbone))
 
     def score(self, images: Sequence[Image], class_names: Sequence[str | None]) -> list[ScoreMap]:
         result: list[ScoreMap] = []
@@ -141,6 +141,10 @@ class PatchCore:
         ]
 
     # What a method with more than a memory replaces
+
+    def _remember(self, class_name: str, features: Features) -> None:
+        """Take every image in `features` as a further shot of the class."""
+        self.bank.add(class_name, features)
 
     def _find(self, features: Features) -> tuple[list[str], list[float]]:
         """The class each image most resembles and how sure that is, 0–1."""
