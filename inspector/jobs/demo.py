@@ -138,15 +138,7 @@ def summary(folder: Path) -> tuple[list[str], list[list[str]]]:
     from inspector.records import project as projects
     from inspector.records import queries
 
-    head = [
-        "class",
-        "good → OK",
-        "good → review",
-        "good → NG",
-        "defective → OK",
-        "defective → review",
-        "defective → NG",
-    ]
+    head = ["class", "good: OK", "review", "NG", "bad: OK", "review", "NG"]
     counted: dict[str, dict[tuple[bool, Decision], int]] = {}
     with projects.open(folder, read_only=True) as project:
         for row in queries.results(project, queries.result_ids(project)):
