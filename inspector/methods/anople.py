@@ -22,8 +22,9 @@ Our choices where the paper is silent, and deviations
 - Every view has one clean and `variants` damaged copies, made once, whose tokens before block 1 are kept: on a hybrid
   backbone a step then costs only the transformer blocks. A step draws view 0 and `tiles` of the four quarters.
 - Latent defects are put on the joint tokens of clean views, before the decoder.
-- The state map is read relative to the shots' patches that look alike (`relative`, fusion.relative_to_likes) before
-  it is joined with the memory's: otherwise its small values on good parts decide the harmonic mean.
+- The state map is read relative to the shots' patches that look alike (`relative`, fusion.relative_to_likes), in units
+  of twice its spread over altered views of the shots, before it is joined with the memory's: otherwise small
+  differences between its small values on good parts decide the harmonic mean.
 - Image score: the fused map's maximum; `image_score="both"` joins it harmonically with the class token's abnormal
   probability, which a small backbone reads too poorly to help.
 - Dice counts on views with a defect only: without one the overlap says nothing.
@@ -46,11 +47,15 @@ from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Backbone, Features
 from inspector.methods import fusion, losses, pseudo_anomaly, training
 from inspector.methods.learned import Learned, enlarged, smoothed
+from inspector.methods.patchcore import batches
 from inspector.methods.phrases import spoken
 from inspector.methods.prompts import CoupledPrompts, Splicer, need_text, normalised
+from inspector.methods.views_of_one import altered_views
 
 TEMPERATURE = 0.07
 VIEWS = 5
+VARIATIONS = 3
+"""Altered views of a shot that tell how much its class's reading varies."""
 MATCHES = 5
 """Shot patches, per shot, that a patch is read against."""
 
@@ -243,6 +248,8 @@ class AnoPLe(Learned):
     learned: Prompts
     text_features: Tensor
     """[classes, 2, d]: constants after teaching, so that scoring never loads the text tower."""
+    spread: Tensor
+    """[classes]: how far, in log-odds, slightly altered views of the shots read from their likes (root mean square)."""
     shots: dict[str, tuple[Tensor, Tensor]]
     """By class: the shots' patches [K, N, c] to match with, and what the state reading says of them, log-odds [K, N]."""
 
@@ -392,6 +399,29 @@ class AnoPLe(Learned):
             )
         return torch.stack(rows)
 
+    def _fill_bank(
+        self,
+        shots: Mapping[str, Sequence[Image]],
+        backbone: Backbone,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> None:
+        super()._fill_bank(shots, backbone, progress, cancel)
+        spreads = []
+        for name, images in shots.items():
+            views = [view for image in images for view in altered_views(image, VARIATIONS)]
+            found = []
+            for batch in batches(views):
+                cancel.check()
+                with torch.no_grad():
+                    features = self._look(batch, backbone)
+                    names = [name] * len(batch)
+                    found.append(
+                        self._relative(self._state(features, names)[0], features, names, [None] * len(batch))
+                    )
+            spreads.append(torch.cat(found).square().mean().sqrt())
+        self.spread = torch.stack(spreads).clamp_min(fusion.EPS)
+
     def _see(self, x: Tensor) -> Features:
         backbone = self.backbone
         whole = torch.zeros(len(x), dtype=torch.long)
@@ -412,7 +442,8 @@ class AnoPLe(Learned):
         s = self.settings
         odds, abnormal = self._state(features, class_names)
         if s["relative"]:
-            odds = self._relative(odds, features, class_names, without)
+            usual = 2 * self.spread[self._numbers(class_names)]
+            odds = self._relative(odds, features, class_names, without) / usual[:, None]
         state = torch.sigmoid(self._enlarged(odds))
         fused = smoothed(state, s["sigma"])
         if s["fusion"] != "none":
@@ -430,6 +461,7 @@ class AnoPLe(Learned):
     def _tensors(self) -> dict[str, Tensor]:
         return {
             "text_features": self.text_features,
+            "spread": self.spread,
             **{f"shots.{i}.likes": self.shots[name][0] for i, name in enumerate(self.classes)},
             **{f"shots.{i}.odds": self.shots[name][1] for i, name in enumerate(self.classes)},
             **{f"prompts.{name}": value for name, value in self.learned.state_dict().items()},
@@ -445,7 +477,7 @@ class AnoPLe(Learned):
         self.learned = self._make(prompts.shape[-1], prompts.shape[0])
         self.learned.load_state_dict(own)
         self.learned.eval()
-        self.text_features = tensors["text_features"]
+        self.text_features, self.spread = tensors["text_features"], tensors["spread"]
         self.shots = {
             name: (tensors[f"shots.{i}.likes"], tensors[f"shots.{i}.odds"])
             for i, name in enumerate(self.classes)

@@ -46,17 +46,17 @@ def relative_to_likes(odds: Tensor, likeness: Tensor, shots: Tensor, matches: in
 
     A text tower can call a whole product, or some part of every good product, "damaged" because of its texture, or
     invert a class altogether. The shots are known to be good, so every patch is read against the mean of the
-    `matches` shot patches that look most like it, in units of how much the reading varies over the shots.
+    `matches` shot patches that look most like it.
 
-    odds [N] and shots [M]: log-odds of "abnormal"; likeness [N, M]: of patches to the shots' patches → [N], 0 where a
-    patch reads like its likes.
+    odds [N] and shots [M]: log-odds of "abnormal"; likeness [N, M]: of patches to the shots' patches → log-odds [N],
+    0 where a patch reads like its likes.
     """
     likes = likeness.topk(min(matches, len(shots)), dim=-1).indices
-    return (odds - shots[likes].mean(-1)) / shots.std().clamp_min(EPS)
+    return odds - shots[likes].mean(-1)
 
 
 def relative_to_shots(state: Tensor, offset: Tensor) -> Tensor:
-    """The same with one offset a class instead of one a patch: state [B, h, w] in 0–1 and offset [B], see
+    """With one offset a class instead of one a patch: state [B, h, w] in 0–1 and offset [B], see
     `shot_offset` → [B, h, w] in 0–1, ½ where the image reads like its shots on average."""
     return torch.sigmoid(torch.logit(state.float(), eps=EPS) - offset.view(-1, 1, 1))
 
