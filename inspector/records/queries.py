@@ -5,6 +5,7 @@ Tables of results go in two steps, so that 100,000 rows scroll at any sorting: `
 """
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,13 +16,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Integer, case, cast, func, or_, select, true
+from sqlalchemy import ColumnElement, Integer, String, case, cast, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from inspector.domain import Decision, JobKind, JobStatus, Region, Thresholds
-from inspector.errors import ProjectError
+from inspector.errors import DetectorError, ProjectError
+from inspector.methods.catalogue import METHODS
+from inspector.methods.mfsc import MFSC
 from inspector.records import schema as t
 from inspector.records.project import Project
+
+_log = logging.getLogger("inspector.records")
 
 SEVERITY = {Decision.OK: 0, Decision.REVIEW: 1, Decision.NG: 2}
 FAILED_SEVERITY = 3
@@ -36,7 +41,8 @@ class ClassState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """`thumbnail`: file of the first shot. `detector_id`: the newest detector that knows the class."""
+    """`thumbnail`: file of the first shot. `detector_id`: the newest detector that knows the class. `note`: why it is out
+    of date, in a sentence, or ""."""
 
     id: int
     name: str
@@ -45,6 +51,7 @@ class ClassRow:
     thumbnail: Path | None
     detector_id: int | None
     created: datetime
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,8 @@ class ShotRow:
 class DetectorRow:
     """`problem`: why it can't be used, or "" (files are looked at, not read). `held_out`: class id → scores of its
     normal shots, each scored without itself. `classes`: id → name, as the classes are called now; `taught_names`: as
-    the detector itself calls them."""
+    the detector itself calls them. `added_shots`: class id → shots that only its memory knows, as they were added after
+    the teaching."""
 
     id: int
     title: str
@@ -81,6 +89,7 @@ class DetectorRow:
     held_out: Mapping[int, tuple[float, ...]]
     classes: Mapping[int, str]
     taught_names: Mapping[int, str]
+    added_shots: Mapping[int, tuple[int, ...]]
     shots: int
     folder: Path
     problem: str
@@ -267,19 +276,27 @@ def classes(project: Project) -> list[ClassRow]:
             )
         ):
             taught.setdefault((key, class_id), set()).add(shot_id)
+        known = {
+            row.id: row
+            for row in session.scalars(select(t.Detector).where(t.Detector.id.in_(newest.values())))
+        }
+        described = any(row.method == "finegrained" for row in known.values())
+        descriptions = _descriptions(session) if described else {}
     result = []
     for row in rows:
         own = shots.get(row.id, {})
         detector_id = newest.get(row.id)
+        note = ""
         if not own:
             state = ClassState.NEEDS_SHOTS
         elif detector_id is None:
             state = ClassState.READY
         else:
             same = taught[detector_id, row.id] == own.keys()
-            state = ClassState.TAUGHT if same else ClassState.OUT_OF_DATE
+            note = _out_of_date(known[detector_id], row.id, same, descriptions.get(row.id))
+            state = ClassState.OUT_OF_DATE if note else ClassState.TAUGHT
         thumbnail = project.path(next(iter(own.values()))) if own else None
-        result.append(ClassRow(row.id, row.name, len(own), state, thumbnail, detector_id, row.created))
+        result.append(ClassRow(row.id, row.name, len(own), state, thumbnail, detector_id, row.created, note))
     return sorted(result, key=lambda row: row.name.casefold())
 
 
@@ -291,6 +308,12 @@ def find_class(project: Project, name: str) -> ClassRow:
             return row
     names = ", ".join(row.name for row in rows) or "none yet"
     raise ProjectError(f"There is no class “{name}” in this project.", f"The classes are: {names}.")
+
+
+def descriptions(project: Project) -> dict[int, MFSC]:
+    """Class id → what people said it looks like. A damaged description is left out, with a line in the log."""
+    with project.reading() as session:
+        return _descriptions(session)
 
 
 def shots(project: Project, class_id: int | None = None) -> list[ShotRow]:
@@ -367,6 +390,7 @@ def detectors(project: Project) -> list[DetectorRow]:
                 held_out={int(key): tuple(scores) for key, scores in row.held_out.items()},
                 classes=taught.get(row.id, {}),
                 taught_names={int(key): name for key, name in row.taught_names.items()},
+                added_shots={int(key): tuple(ids) for key, ids in (row.added_shots or {}).items()},
                 shots=counts[row.id],
                 folder=folder,
                 problem=f"{' and '.join(lost)} missing from the project folder; teach again." if lost else "",
@@ -389,6 +413,24 @@ def detector(project: Project, detector_id: int | None = None, class_name: str |
     raise ProjectError(
         "Nothing was taught in this project yet.", "Add good shots to a class and press Teach."
     )
+
+
+def memory(project: Project, detector_id: int) -> dict[int, list[int]]:
+    """Class id → the shots that a detector knows, removed ones too, in the order in which it got them."""
+    with project.reading() as session:
+        rows = session.execute(
+            select(t.DetectorShot.class_id, t.DetectorShot.shot_id)
+            .where(t.DetectorShot.detector_id == detector_id)
+            .order_by(t.DetectorShot.shot_id)
+        ).all()
+        added = session.scalar(select(t.Detector.added_shots).where(t.Detector.id == detector_id)) or {}
+    found: dict[int, list[int]] = {}
+    for class_id, shot_id in rows:
+        if shot_id not in added.get(str(class_id), ()):
+            found.setdefault(class_id, []).append(shot_id)
+    for class_id, ids in added.items():
+        found.setdefault(int(class_id), []).extend(ids)
+    return found
 
 
 def thresholds(project: Project, detector_id: int) -> dict[int, ThresholdRow]:
@@ -671,6 +713,33 @@ def _newest_detectors(session: Session) -> dict[int, int]:
             .group_by(t.DetectorShot.class_id)
         ).all()
     )
+
+
+def _descriptions(session: Session) -> dict[int, MFSC]:
+    text = cast(t.Class.description, String)  # as it is stored, for it may be no JSON
+    found = {}
+    for class_id, name, value in session.execute(
+        select(t.Class.id, t.Class.name, text).where(t.Class.description.is_not(None))
+    ):
+        try:
+            found[class_id] = MFSC.loads(value)
+        except DetectorError as error:
+            _log.warning("the description of “%s” is not used: %s", name, error.message)
+    return found
+
+
+def _out_of_date(row: t.Detector, class_id: int, same: bool, description: MFSC | None) -> str:
+    """Why a class should be taught again, in a sentence, or ""."""
+    if not same:
+        return "Its shots were changed after it was taught."
+    info = METHODS.get(row.method)
+    if info is not None and info.learns and (row.added_shots or {}).get(str(class_id)):
+        return "The memory knows all shots; the prompts were learned without the newest."
+    if row.method == "finegrained":
+        taught_with = row.settings.get("mfsc", {}).get(row.taught_names.get(str(class_id)))
+        if taught_with != (description.as_json() if description is not None else None):
+            return "Its description was changed after it was taught."
+    return ""
 
 
 def _held_out(session: Session, detector_id: int, class_id: int) -> NDArray[np.float64]:

@@ -7,10 +7,10 @@ from sqlalchemy import JSON, CheckConstraint, Computed, DateTime, Dialect, Forei
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest revision that this version of Inspector writes."""
 
-KNOWN_REVISIONS = ("0001",)
+KNOWN_REVISIONS = ("0001", "0002")
 """Every revision that can be opened, oldest first; any other was written by a newer Inspector."""
 
 
@@ -55,13 +55,15 @@ class ProjectInfo(Base):
 
 
 class Class(Base):
-    """A product that is inspected. `key` is the name without case and spaces; unique among classes not removed."""
+    """A product that is inspected. `key` is the name without case and spaces; unique among classes not removed.
+    `description`: what it looks like (`methods.mfsc`), once somebody said so; read by itself, as it may be damaged."""
 
     __tablename__ = "classes"
     __table_args__ = (Index("uq_classes_key", "key", unique=True, sqlite_where=text("removed IS NULL")),)
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     key: Mapped[str]
+    description: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     created: Mapped[datetime] = mapped_column(default=now)
     removed: Mapped[datetime | None]
 
@@ -108,7 +110,8 @@ class Job(Base):
 
 class Detector(Base):
     """By class id (as text): `taught_names`, what the detector itself calls each class, and `held_out`, the scores of
-    its normal shots, each scored without itself."""
+    its normal shots, each scored without itself. `added_shots`: shots that its memory got after the teaching, in that
+    order (NULL: none)."""
 
     __tablename__ = "detectors"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -119,6 +122,7 @@ class Detector(Base):
     false_alarm_rate: Mapped[float]
     taught_names: Mapped[dict[str, Any]]
     held_out: Mapped[dict[str, Any]]
+    added_shots: Mapped[dict[str, Any] | None]
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="RESTRICT"))
     created: Mapped[datetime] = mapped_column(default=now)
     removed: Mapped[datetime | None]

@@ -19,6 +19,7 @@ from inspector import paths
 from inspector.domain import Decision, Image, JobKind, JobStatus, Region, Thresholds
 from inspector.errors import InspectorError, ProjectError
 from inspector.images import read as images
+from inspector.methods.mfsc import MFSC
 from inspector.records import schema as t
 from inspector.records.project import Project
 from inspector.records.queries import class_key, image_name, pairs
@@ -102,6 +103,13 @@ def restore_class(project: Project, class_id: int) -> None:
     _change_class(project, class_id, name, {"removed": None})
 
 
+def describe_class(project: Project, class_id: int, description: MFSC | None) -> None:
+    """Keep what the product looks like; None goes back to the suggestion that follows from its name."""
+    value = None if description is None else description.as_json()
+    with project.writing() as session:
+        session.execute(update(t.Class).where(t.Class.id == class_id).values(description=value))
+
+
 # shots
 
 
@@ -157,12 +165,14 @@ def add_detector(
     held_out: Mapping[int, Sequence[float]],
     thresholds: Mapping[int, Thresholds],
     taught_names: Mapping[int, str] | None = None,
+    added_shots: Mapping[int, Sequence[int]] | None = None,
     job_id: int | None = None,
 ) -> int:
     """Take a finished detector out of its staging `folder` into the project; its id.
 
-    `held_out`, `thresholds` and `taught_names` (what the detector calls its classes; as they are called now when left
-    out) by class id. Files and rows appear together or not at all.
+    `held_out`, `thresholds`, `taught_names` (what the detector calls its classes; as they are called now when left
+    out) and `added_shots` (those of `shot_ids` that only its memory knows, in that order) by class id. Files and rows
+    appear together or not at all.
     """
     moved: Path | None = None
     try:
@@ -176,6 +186,9 @@ def add_detector(
                 false_alarm_rate=false_alarm_rate,
                 taught_names={str(key): name for key, name in names.items() if key in thresholds},
                 held_out={str(key): [float(score) for score in scores] for key, scores in held_out.items()},
+                added_shots={str(key): list(ids) for key, ids in added_shots.items()}
+                if added_shots
+                else None,
                 job_id=job_id,
             )
             session.add(row)

@@ -2,6 +2,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,22 +49,27 @@ def taught(project: Project) -> Taught:
     return Taught(class_id, detector_id, write.start_run(project, detector_id, "Monday"))
 
 
-def _add_detector(project: Project, class_id: int) -> int:
+@pytest.fixture
+def add_detector() -> Callable[..., int]:
+    """`add_detector(project, class_id, **changes)`: a detector of the class's shots of now."""
+    return _add_detector
+
+
+def _add_detector(project: Project, class_id: int, **changes: Any) -> int:
     folder = write.staging(project)
     for name in ("detector.json", "detector.safetensors"):
         (folder / name).write_bytes(b"{}")
-    return write.add_detector(
-        project,
-        folder,
-        title="PatchCore, Cookie",
-        method="patchcore",
-        backbone={"key": "k", "weights": "inspector-tiny"},
-        settings={"ratio": 0.1},
-        false_alarm_rate=0.05,
-        shot_ids=[row.id for row in queries.shots(project, class_id)],
-        held_out={class_id: [0.2, 0.3]},
-        thresholds={class_id: Thresholds(0.5, 0.7, 0.4, {"method": "leave-one-out"})},
-    )
+    values: dict[str, Any] = {
+        "title": "PatchCore, Cookie",
+        "method": "patchcore",
+        "backbone": {"key": "k", "weights": "inspector-tiny"},
+        "settings": {"ratio": 0.1},
+        "false_alarm_rate": 0.05,
+        "shot_ids": [row.id for row in queries.shots(project, class_id)],
+        "held_out": {class_id: [0.2, 0.3]},
+        "thresholds": {class_id: Thresholds(0.5, 0.7, 0.4, {"method": "leave-one-out"})},
+    }
+    return write.add_detector(project, folder, **(values | changes))
 
 
 Record = Callable[..., list[int]]

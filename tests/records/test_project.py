@@ -19,6 +19,7 @@ from sqlalchemy import create_engine
 
 from inspector.domain import JobKind, JobStatus
 from inspector.errors import ProjectError
+from inspector.methods.mfsc import template
 from inspector.records import project as projects
 from inspector.records import queries, schema, write
 from inspector.records.project import Project
@@ -150,7 +151,7 @@ def test_a_project_from_a_newer_version_is_refused_and_left_alone(project: Proje
     assert database.read_bytes() == before
 
 
-def test_the_first_revision_makes_exactly_the_tables_of_the_schema(project: Project) -> None:
+def test_the_revisions_make_exactly_the_tables_of_the_schema(project: Project) -> None:
     engine = create_engine(f"sqlite:///{project.folder / 'project.sqlite'}")
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
@@ -172,13 +173,13 @@ def test_an_older_project_is_copied_then_migrated(project: Project, monkeypatch:
     database = project.folder / "project.sqlite"
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '0000'")
-    monkeypatch.setattr(projects, "KNOWN_REVISIONS", ("0000", "0001"))
+    monkeypatch.setattr(projects, "KNOWN_REVISIONS", ("0000", *schema.KNOWN_REVISIONS))
 
-    def to_0001(path: Path) -> None:
+    def to_newest(path: Path) -> None:
         with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("UPDATE alembic_version SET version_num = '0001'")
+            connection.execute("UPDATE alembic_version SET version_num = ?", (schema.REVISION,))
 
-    monkeypatch.setattr(projects, "_migrate", to_0001)
+    monkeypatch.setattr(projects, "_migrate", to_newest)
     with projects.open(project.folder) as opened:
         assert [row.name for row in queries.classes(opened)] == ["Cookie"]
         (backup,) = (project.folder / "backups").iterdir()
@@ -196,7 +197,7 @@ def test_a_migration_that_fails_leaves_the_project_as_it_was(
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '0000'")
     before = database.read_bytes()
-    monkeypatch.setattr(projects, "KNOWN_REVISIONS", ("0000", "0001"))
+    monkeypatch.setattr(projects, "KNOWN_REVISIONS", ("0000", *schema.KNOWN_REVISIONS))
 
     def fail(path: Path) -> None:
         with closing(sqlite3.connect(path)) as connection, connection:
@@ -279,3 +280,20 @@ def test_a_real_project_of_the_first_revision_opens(tmp_path: Path) -> None:
         assert any(row.error for row in rows)
         reviews = [review for row in rows for review in queries.reviews(opened, row.id)]
         assert [review.who for review in reviews] == expected["reviewers"]
+        assert queries.descriptions(opened) == {}
+        assert detector.added_shots == {}
+        washer = queries.find_class(opened, "washer")
+        write.describe_class(opened, washer.id, template("washer"))
+        assert queries.descriptions(opened) == {washer.id: template("washer")}
+    (backup,) = (tmp_path / "v1" / "backups").iterdir()
+    with closing(sqlite3.connect(backup)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+
+
+def test_an_older_project_that_can_not_be_written_is_viewed_as_it_would_be_now(tmp_path: Path) -> None:
+    shutil.copytree(V1, tmp_path / "v1")
+    before = (tmp_path / "v1" / "project.sqlite").read_bytes()
+    with projects.open(tmp_path / "v1", read_only=True) as opened:
+        assert queries.descriptions(opened) == {}
+        assert len(queries.classes(opened)) == 3
+    assert (tmp_path / "v1" / "project.sqlite").read_bytes() == before
