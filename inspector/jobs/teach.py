@@ -31,7 +31,8 @@ def teach(
 ) -> None:
     """Teach one detector on the shots of these classes (all that have shots when None).
 
-    `method`, `false_alarm_rate`: the user's settings when None. `settings`: options of the method.
+    `method`, `false_alarm_rate`: the user's settings when None. `settings`: options of the method. FineGrainedAD gets
+    the project's descriptions of the classes; those without one get its suggestion.
     Classes without a readable shot are left out, with a line in the log. `JobEnded.result`: `detector_id`,
     `classes`, `shots`. A teaching that fails or is stopped leaves nothing behind.
     """
@@ -55,7 +56,8 @@ def teach(
         rows, images = _read_shots(project, classes, least_side(backbone), report, cancel)
         names = {class_id: classes[class_id].name for class_id in rows}
         shots = {names[class_id]: images[class_id] for class_id in rows}
-        made = catalogue.make(info.name, **(settings or {}))
+        options = {**_described(project, info.name, names, report), **(settings or {})}
+        made = catalogue.make(info.name, **options)
         if info.learns:  # a teaching that is killed goes on from its last epoch when it is started again
             made.checkpoints = project.folder / "detectors" / ".teaching"
 
@@ -86,7 +88,7 @@ def teach(
                 title=f"{info.title}, {', '.join(names.values()) if len(names) < 4 else f'{len(names)} classes'}",
                 method=info.name,
                 backbone=engine.identity(),
-                settings=dict(settings or {}),
+                settings=options,
                 false_alarm_rate=rate,
                 shot_ids=[row.id for own in rows.values() for row in own],
                 held_out={
@@ -107,6 +109,19 @@ def teach(
         report.result = {"detector_id": detector_id, "classes": list(names.values()), "shots": total}
 
 
+def _described(
+    project: Project, method: str, names: Mapping[int, str], report: Reporter
+) -> dict[str, dict[str, Any]]:
+    """What the classes look like, as the setting of the one method that reads it."""
+    if method != "finegrained":
+        return {}
+    known = queries.descriptions(project)
+    report.log(f"Described by people: {', '.join(names[i] for i in names if i in known) or 'no class'}.")
+    return {
+        "mfsc": {name: known[class_id].as_json() for class_id, name in names.items() if class_id in known}
+    }
+
+
 def _listed(names: Mapping[int, str]) -> str:
     return next(iter(names.values())) if len(names) == 1 else f"{len(names)} classes"
 
@@ -125,7 +140,7 @@ def _read_shots(
         for shot in queries.shots(project, class_id):
             cancel.check()
             try:
-                image = _read_shot(shot, at_least)
+                image = read_shot(shot, at_least)
             except InspectorError as error:
                 report.item(shot.name, error=str(error))
                 continue
@@ -141,7 +156,8 @@ def _read_shots(
     return rows, images
 
 
-def _read_shot(shot: ShotRow, at_least: int) -> Image:
+def read_shot(shot: ShotRow, at_least: int) -> Image:
+    """A shot's image (see `images.read`). Raises `ImageError` when its file is missing or no longer the same."""
     if shot.missing:
         raise ImageError(f"The image of “{shot.name}” is missing from the project folder.", "Add it again.")
     image = read.read(shot.path, at_least)

@@ -1,6 +1,7 @@
 """Teaching a project."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from inspector.domain import CancelToken, JobEnded, JobEvent, JobItem, JobKind, JobLog, JobProgress, JobStatus
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
+from inspector.methods import detector as detectors
+from inspector.methods.mfsc import template
 from inspector.records import queries, write
 from inspector.records.project import Project
 from inspector.records.queries import ClassState
@@ -167,3 +170,23 @@ def test_teaching_again_makes_a_second_detector_and_keeps_the_first(
     start(taught, engine, run)
     assert [row.shots for row in queries.detectors(taught)] == [7, 6]
     assert queries.find_class(taught, "washer").state is ClassState.TAUGHT
+
+
+def test_the_description_of_a_class_reaches_the_method_that_reads_it(
+    project: Project, engine: Engine, run: Run
+) -> None:
+    washer, cloth = queries.find_class(project, "washer"), queries.find_class(project, "cloth")
+    record = replace(template("washer"), background="black belt")
+    write.describe_class(project, washer.id, record)
+    start(project, engine, run, method="finegrained", settings={"epochs": 1, "ahps": 1, "alps": 1})
+    row = queries.detector(project)
+    assert row.settings["mfsc"] == {"washer": record.as_json()}
+    made = detectors.load(row.folder, engine.backbone())
+    known = getattr(made, "records")  # noqa: B009
+    assert known == {"washer": record, "cloth": template("cloth")}
+    assert washer.state is ClassState.READY
+    assert queries.find_class(project, "washer").state is ClassState.TAUGHT
+    write.describe_class(project, cloth.id, replace(template("cloth"), background="table"))
+    assert queries.find_class(project, "cloth").state is ClassState.OUT_OF_DATE
+    start(project, engine, run, method="patchcore")
+    assert "mfsc" not in queries.detector(project).settings
