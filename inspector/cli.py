@@ -327,7 +327,11 @@ def evaluate(
         typer.Argument(help="Folder in MVTec AD, VisA or Real-IAD layout.", exists=True, file_okay=False),
     ],
     method: Annotated[
-        str, typer.Option(help="Methods by catalogue name, comma separated, or `all`.")
+        str,
+        typer.Option(
+            help="Comma separated: catalogue names, also with settings (anople:scales=one:alignment=false) or on "
+            "random weights (patchcore@random); `all`, `ablations` (AnoPLe's four), `control`."
+        ),
     ] = "patchcore",
     shots: Annotated[str, typer.Option(help="Numbers of normal shots, comma separated.")] = "4",
     seeds: Annotated[int, typer.Option(min=1, help="How many draws of the shots.")] = 3,
@@ -351,19 +355,29 @@ def evaluate(
             max=1.0,
         ),
     ] = None,
+    control: Annotated[
+        bool, typer.Option("--control", help="Also PatchCore and AnoPLe on random weights.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 1,
 ) -> None:
-    """Measure methods on labelled data by the field's protocol."""
+    """Measure methods on labelled data by the field's protocol.
+
+    Finished candidates are kept in OUTPUT/parts: the same command goes on where it was stopped.
+    """
     from inspector.jobs import evaluate as job
     from inspector.methods import catalogue
 
-    names = [info.name for info in catalogue.available()] if method == "all" else method.split(",")
+    if not all(number.strip().isdigit() for number in shots.split(",")):
+        raise InspectorError(f"“{shots}” is not a list of numbers of shots.", "Write --shots 1,2,4.")
     with _console("Evaluate") as emit:
         job.evaluate(
             data,
-            names,
+            catalogue.expand(method),
             [int(number) for number in shots.split(",")],
             seeds,
             output,
+            control=control,
+            workers=workers,
             weights=weights or settings.load().weights,
             device=device,
             one_for_all=not one_for_one,

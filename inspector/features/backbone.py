@@ -412,6 +412,35 @@ def load(
     )
 
 
+def untrained(like: Backbone, seed: int = 0) -> Backbone:
+    """The same architecture, preprocessing, device and dtype as `like` with random weights, its stem's included: the
+    control that tells what pretraining gives. The same `seed`, the same weights.
+
+    Raises WeightsError for an architecture that open_clip can't build.
+    """
+    own = like.identity
+    try:
+        if own.architecture == inspector_tiny.NAME:
+            model = inspector_tiny.create(pretrained=False, seed=seed)
+        else:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                model = open_clip.create_model(
+                    own.architecture,
+                    force_image_size=own.image_size,
+                    force_preprocess_cfg={"mean": own.mean, "std": own.std},
+                    pretrained_hf=False,
+                ).eval()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise WeightsError(
+            f"{own.architecture} can't be built with random weights.", "Measure without the control."
+        ) from error
+    speed_up(model)
+    return from_model(
+        model, own.architecture, f"random weights, seed {seed}", device=str(like.device), dtype=like.dtype
+    )
+
+
 def _resolve(weights: str | Path) -> tuple[Weights, Path, str]:
     """What to build, its weights file and the sha256 that the file has now ("" for the embedded one)."""
     path = Path(weights)

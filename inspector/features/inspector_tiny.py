@@ -177,14 +177,14 @@ def register() -> None:
         open_clip.add_model_config(folder() / f"{NAME}.json")
 
 
-def create(pretrained: bool = True) -> nn.Module:
+def create(pretrained: bool = True, seed: int = 0) -> nn.Module:
     """The open_clip model in evaluation mode, frozen, on the CPU in fp32.
 
-    Without `pretrained` the weights are random but the same every time. Raises WeightsError like `load_state`.
+    Without `pretrained` the weights are random but the same every time, by `seed`. Raises WeightsError like `load_state`.
     """
     register()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         # Built as open_clip.create_model does, less its warning that nothing was downloaded.
         model: nn.Module = open_clip.CLIP(**open_clip.get_model_config(NAME))
     half = (0.5, 0.5, 0.5)

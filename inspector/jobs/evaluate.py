@@ -1,66 +1,34 @@
-"""Evaluate: methods on labelled images by the field's protocol, every detector scored in one pass over the images."""
+"""Evaluate: methods on labelled images by the field's protocol; what is finished is kept, so that a long one goes on."""
 
 import platform
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inspector.domain import CancelToken, Emit, Image, JobKind, ScoreMap, Thresholds
-from inspector.errors import ImageError, InspectorError
-from inspector.images import read
+from inspector.domain import CancelToken, Emit, JobKind
+from inspector.errors import InspectorError
 from inspector.jobs import datasets
-from inspector.jobs.datasets import Dataset, Draws, Sample
-from inspector.jobs.engine import least_side
+from inspector.jobs.datasets import Draws
+from inspector.jobs.evaluation_measure import (
+    EVALUATION_SIZE,
+    PRO_LIMIT,
+    Candidate,
+    Measured,
+    Protocol,
+    shots_words,
+)
 from inspector.jobs.events import Reporter, job
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
-    from inspector.methods.detector import Detector
 
-EVALUATION_SIZE = 256
-"""Side of the square at which maps and masks are compared."""
-PRO_LIMIT = 0.3
-BATCH = 8
-VERDICTS = ("false_alarms", "good_to_review", "detected", "missed")
-"""Good parts called NG, good parts sent to review, defective ones called NG, defective ones called OK."""
-
-
-@dataclass(slots=True, eq=False)
-class Candidate:
-    """One method at one number of shots with one draw. `detectors`: by class, the same one for all if one-for-all;
-    `thresholds`: by class, where verdicts are measured too."""
-
-    method: str
-    shots: int
-    seed: int
-    detectors: dict[str, "Detector"] = field(default_factory=dict)
-    thresholds: dict[str, Thresholds] = field(default_factory=dict)
-    teach_seconds: float = 0.0
-
-
-@dataclass(slots=True, eq=False)
-class Reading:
-    """What one candidate measured on one class: the figures, per-image rows and curves for drawing; `verdicts`: the
-    shares of `VERDICTS`, empty without thresholds."""
-
-    method: str
-    shots: int
-    seed: int
-    class_name: str
-    figures: dict[str, float]
-    images: list[dict[str, Any]]
-    curves: dict[str, list[list[float]]]
-    verdicts: dict[str, float]
+LEARNING = 3
+"""Teaching a method that learns counts as much as scoring the test images so many times."""
 
 
 def evaluate(
@@ -70,31 +38,41 @@ def evaluate(
     seeds: int | Sequence[int],
     output: Path,
     *,
+    control: bool = False,
     weights: str | Path | None = None,
     device: str = "auto",
     one_for_all: bool = True,
     class_known: bool = True,
     split: Path | None = None,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
     false_alarm_rate: float | None = None,
     backbone: "Backbone | None" = None,
+    workers: int = 1,
+    resume: bool = True,
     emit: Emit,
     cancel: CancelToken,
 ) -> None:
     """Measure every method at every number of shots, and write the results into the folder `output`.
 
+    `methods`: names as `catalogue.parse` reads them, settings and random weights included; `control` adds
+    `catalogue.CONTROLS`, the same architecture with random weights.
     `seeds`: how many draws (seeds 0, 1, …) or the seeds themselves; a draw shuffles the sorted good parts.
     `one_for_all`: one detector taught on all classes, else one a class. `class_known`: detectors are told the class.
-    `split`: a split.json to take shots and test images from instead of drawing. `settings`: options by method.
+    `split`: a split.json to take shots and test images from instead of drawing.
     `false_alarm_rate`: also set thresholds from the shots alone for this rate, and count verdicts.
-    `backbone`: one that is loaded already, instead of `weights` and `device`.
+    `backbone`: one that is loaded already, instead of `weights` and `device`; then everything runs in this process.
+    `workers`: processes side by side. `resume`: keep every finished candidate in `output`/parts, and take those that
+    lie there, if they were measured by the same program on the same images, shots, settings and backbone.
 
-    Writes results.json, results.csv, results.md, details.json (scores of all images, curves) and split.json; nothing
-    when cancelled. `JobEnded.result`: `folder`, `summary`. Test labels are used for the figures alone.
+    Writes results.json, results.csv, results.md, details.json (scores of all images, curves), split.json and
+    images.json (where the images are on this computer); nothing but the parts when cancelled. `JobEnded.result`:
+    `folder`, `summary`. Test labels are used for the figures alone.
     """
     with job(None, JobKind.EVALUATE, emit) as report:
+        from inspector.methods import catalogue
+
+        names = list(dict.fromkeys([*methods, *(catalogue.CONTROLS if control else ())]))
         chosen_seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-        wanted = _checked(methods, shots, chosen_seeds)
+        wanted = _checked(names, shots, chosen_seeds)
         dataset = datasets.read(data)
         if split is None:
             draws = datasets.draw(dataset, chosen_seeds, max(shots))
@@ -102,31 +80,56 @@ def evaluate(
             dataset, draws = datasets.read_split(split, dataset)
             chosen_seeds = sorted(set.intersection(*(set(by_seed) for by_seed in draws.values())))
         _check_draws(draws, chosen_seeds, max(shots))
+        protocol = Protocol(dataset, draws, one_for_all, class_known, false_alarm_rate)
         candidates = [Candidate(method, count, seed) for method, count in wanted for seed in chosen_seeds]
         test_images = sum(map(len, dataset.test.values()))
-        report.start(f"Evaluate {', '.join(methods)} on {dataset.name}", len(candidates) * test_images)
+        total = sum(_effort(one) for one in candidates) * test_images
+        report.start(f"Evaluate {', '.join(names)} on {dataset.name}", total, window=600)
         report.progress(0, "Loading the backbone")
+        cancel.check()
 
         started = time.perf_counter()
         from inspector.features import backbone as backbones
-        from inspector.features.shared_pass import SharedPass
+        from inspector.jobs import evaluation_files, evaluation_workers
+        from inspector.jobs.evaluation_parts import FOLDER, Parts, program
 
-        loaded = backbone or backbones.load(weights or "inspector-tiny", device)
-        shared = SharedPass(loaded)
-        _teach(candidates, draws, shared, one_for_all, settings or {}, false_alarm_rate, report, cancel)
-        readings: list[Reading] = []
-        done = 0
-        for name in dataset.classes:
-            readings += _measure(name, dataset, candidates, shared, class_known, done, report, cancel)
-            done += len(candidates) * len(dataset.test[name])
-            report.log(f"{name}: " + "; ".join(_line(candidates, readings, name)))
-        speed = _speed(dataset, candidates, loaded, cancel)
+        chosen = weights or "inspector-tiny"
+        loaded = backbone or backbones.load(chosen, device)
+        parts = Parts(output / FOLDER, protocol, loaded) if resume else None
+        known = {one: parts.read(one) for one in candidates} if parts else {}
+        measured: dict[Candidate, Measured] = {one: found for one, found in known.items() if found}
+        continued = len(measured)
+        if continued:
+            report.log(f"{continued} of {len(candidates)} are measured already.")
+        progress = _Progress(report, test_images, measured)
+        missing = sorted((one for one in candidates if one not in measured), key=lambda one: one.seed)
+        if workers > 1 and backbone is None and len(missing) > 1:
+            finished = evaluation_workers.side_by_side(
+                missing,
+                protocol,
+                chosen,
+                device,
+                loaded.dtype,
+                workers,
+                progress.at,
+                progress.failed,
+                cancel,
+            )
+        else:
+            finished = evaluation_workers.in_turns(
+                missing, protocol, loaded, progress.at, progress.failed, cancel
+            )
+        for one, found in finished:
+            if parts:
+                parts.write(one, found)
+            measured[one] = found
+            progress.at(one, 1.0, 1.0)
+            report.log(_line(one, found))
 
-        from inspector.jobs import evaluation_files
-
+        controls = [name for name in names if catalogue.parse(name).random_weights]
         provenance = {
             "data": dataset.name,
-            "folder": str(dataset.folder),
+            "folder": dataset.folder.name,
             "layout": dataset.layout,
             "classes": {
                 name: {
@@ -140,27 +143,66 @@ def evaluate(
             "split": "drawn" if split is None else split.name,
             "one_for_all": one_for_all,
             "class_known": class_known,
-            "settings": {method: dict((settings or {}).get(method, {})) for method in methods},
+            "settings": {name: dict(catalogue.parse(name).settings) for name in names},
             "evaluation_size": EVALUATION_SIZE,
             "aupro_limit": PRO_LIMIT,
             "false_alarm_rate": false_alarm_rate,
             "epoch": "last; no test label chooses anything",
-            "backbone": {**loaded.identity.as_json(), "key": loaded.identity.key},
+            "backbone": _identity(loaded),
+            "control": {
+                "methods": controls,
+                "backbone": _identity(backbones.untrained(loaded)),
+                "note": "same architecture and preprocessing, every weight random, the stem's included",
+            }
+            if controls
+            else None,
             "device": str(loaded.device),
             "dtype": str(loaded.dtype),
             "versions": _versions(),
+            "program": program(),
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - started, 1),
+            "workers": workers,
+            "taken_from_parts": continued,
             "teach_seconds": {
-                f"{one.method}/{one.shots}/{one.seed}": round(one.teach_seconds, 2) for one in candidates
+                f"{one.method}/{one.shots}/{one.seed}": round(measured[one].teach_seconds, 2)
+                for one in candidates
             },
-            "ms_per_image": speed,
+            "ms_per_image": _speed(measured),
         }
         cancel.check()
+        readings = [reading for one in candidates for reading in measured[one].readings]
         summary = evaluation_files.write(output, readings, provenance)
         datasets.write_split(output / "split.json", dataset, draws)
+        evaluation_files.write_place(output, dataset.folder)
         report.result = {"folder": str(output), "summary": summary}
         report.message = f"{len(candidates)} detectors measured on {test_images} images."
+
+
+class _Progress:
+    """Joins what candidates say, in any order, to one figure in units of scored images."""
+
+    def __init__(self, report: Reporter, test_images: int, known: Mapping[Candidate, Measured]) -> None:
+        self._report = report
+        self._images = test_images
+        self._done = {one: float(_effort(one) * test_images) for one in known}
+        self._failed: set[str] = set()
+
+    def at(self, one: Candidate, taught: float, scored: float) -> None:
+        self._done[one] = ((_effort(one) - 1) * taught + scored) * self._images
+        doing = f"teaching, {taught:.0%}" if taught < 1 else f"scoring, {scored:.0%}"
+        self._report.progress(sum(self._done.values()), f"{one.words}: {doing}")
+
+    def failed(self, key: str, sentence: str) -> None:
+        if key not in self._failed:
+            self._failed.add(key)
+            self._report.item(key, error=sentence)
+
+
+def _effort(one: Candidate) -> int:
+    from inspector.methods import catalogue
+
+    return 1 + LEARNING * catalogue.find(catalogue.parse(one.method).method).learns
 
 
 def _checked(methods: Sequence[str], shots: Sequence[int], seeds: Sequence[int]) -> list[tuple[str, int]]:
@@ -170,16 +212,16 @@ def _checked(methods: Sequence[str], shots: Sequence[int], seeds: Sequence[int])
     if not (methods and shots and seeds):
         raise InspectorError("There is nothing to evaluate.", "Name a method, a number of shots and a seed.")
     for method in methods:
-        catalogue.implementation(method)
+        catalogue.check(catalogue.parse(method))
     if min(shots) < 0 or max(shots) > 1000:
         raise InspectorError(
             "The number of shots must lie between 0 and 1000.", "The field uses 1, 2, 4 and 8."
         )
     wanted = [
         (method, count)
-        for method in dict.fromkeys(methods)
+        for method in methods
         for count in dict.fromkeys(shots)
-        if count >= catalogue.find(method).min_shots
+        if count >= catalogue.find(catalogue.parse(method).method).min_shots
     ]
     if not wanted:
         raise InspectorError("These methods need at least one normal shot.", "Choose 1 shot or more.")
@@ -193,254 +235,33 @@ def _check_draws(draws: Draws, seeds: Sequence[int], shots: int) -> None:
         for seed in seeds:
             if len(by_seed[seed]) < shots:
                 raise InspectorError(
-                    f"The class “{name}” has {len(by_seed[seed])} good parts to draw from, but {shots} shots are wanted.",
+                    f"The class “{name}” has {len(by_seed[seed])} good parts to draw from, but "
+                    f"{shots_words(shots)} {'are' if shots != 1 else 'is'} wanted.",
                     "Ask for fewer shots.",
                 )
 
 
-def _teach(
-    candidates: Sequence[Candidate],
-    draws: Draws,
-    backbone: "Backbone",
-    one_for_all: bool,
-    settings: Mapping[str, Mapping[str, Any]],
-    false_alarm_rate: float | None,
-    report: Reporter,
-    cancel: CancelToken,
-) -> None:
-    from inspector.methods import catalogue
-    from inspector.verdicts import calibrate
-
-    known: dict[Path, Image] = {}
-    at_least = least_side(backbone)
-
-    def images(samples: Sequence[Sample]) -> list[Image]:
-        for sample in samples:
-            if sample.path not in known:
-                known[sample.path] = read.read(sample.path, at_least)
-        return [known[sample.path] for sample in samples]
-
-    for number, one in enumerate(candidates):
-        cancel.check()
-        what = (
-            f"Teaching {one.method}, {one.shots} shots, draw {one.seed} ({number + 1} of {len(candidates)})"
-        )
-        report.progress(0, what)
-        shots = {name: images(by_seed[one.seed][: one.shots]) for name, by_seed in draws.items()}
-
-        def progress(done: float, message: str, values: Mapping[str, float], what: str = what) -> None:
-            cancel.check()
-            report.progress(0, f"{what}: {done:.0%}")
-
-        started = time.perf_counter()
-        for group in [shots] if one_for_all else [{name: own} for name, own in shots.items()]:
-            made = catalogue.make(one.method, **settings.get(one.method, {}))
-            made.fit(group, backbone, progress=progress, cancel=cancel)
-            one.detectors |= dict.fromkeys(group, made)
-            if false_alarm_rate is not None and one.shots:
-                for name, held_out in made.held_out(group).items():
-                    one.thresholds[name] = calibrate.thresholds(held_out, false_alarm_rate, one.shots)
-        one.teach_seconds = time.perf_counter() - started
+def _speed(measured: Mapping[Candidate, Measured]) -> dict[str, float]:
+    """The fastest of all candidates of a method, and of the bare backbone beside them."""
+    found: dict[str, list[float]] = {}
+    for one, values in measured.items():
+        if values.ms_per_image:
+            found.setdefault("backbone", []).append(values.ms_per_image["backbone"])
+            found.setdefault(one.method, []).append(values.ms_per_image["own"])
+    return {name: round(min(values), 2) for name, values in found.items()}
 
 
-def _measure(
-    name: str,
-    dataset: Dataset,
-    candidates: Sequence[Candidate],
-    backbone: "Backbone",
-    class_known: bool,
-    done: int,
-    report: Reporter,
-    cancel: CancelToken,
-) -> list[Reading]:
-    """Every candidate on one class: images are decoded once, and frozen features computed once for all of them."""
-    samples: list[Sample] = []
-    truth: list[NDArray[np.bool_] | None] = []
-    maps: list[list[ScoreMap]] = [[] for _ in candidates]
-    for batch in _batches(dataset.test[name], backbone, cancel):
-        ready = [(sample, image, mask) for sample, image, mask in batch if not isinstance(image, ImageError)]
-        for sample, image, _ in batch:
-            if isinstance(image, ImageError):
-                report.item(sample.key, error=str(image))
-        samples += [sample for sample, _, _ in ready]
-        truth += [mask for _, _, mask in ready]
-        pictures = [image for _, image, _ in ready if isinstance(image, Image)]
-        for index, one in enumerate(candidates):
-            cancel.check()
-            maps[index] += one.detectors[name].score(
-                pictures, [name if class_known else None] * len(pictures)
-            )
-            report.progress(done + len(batch) * (index + 1), name)
-        done += len(batch) * len(candidates)
-    if {sample.anomalous for sample in samples} != {True, False}:
-        raise InspectorError(
-            f"Too few test images of “{name}” can be read.", "Check the images of this class."
-        )
-    with ThreadPoolExecutor(2, "figures") as pool:
-        waiting = [
-            pool.submit(_read_off, one, name, dataset.folder, samples, truth, own)
-            for one, own in zip(candidates, maps, strict=True)
-        ]
-        return [future.result() for future in waiting]
+def _line(one: Candidate, measured: Measured) -> str:
+    """Image AUROC / AUPRO, mean over the classes, for the log."""
+    means = []
+    for key in ("image_auroc", "aupro"):
+        values = [r.figures[key] for r in measured.readings if not np.isnan(r.figures[key])]
+        means.append(f"{np.mean(values):.1%}" if values else "–")
+    return f"{one.words}: image AUROC {means[0]}, AUPRO {means[1]}, taught in {measured.teach_seconds:.1f} s"
 
 
-def _read_off(
-    one: Candidate,
-    name: str,
-    folder: Path,
-    samples: Sequence[Sample],
-    truth: Sequence[NDArray[np.bool_] | None],
-    maps: Sequence[ScoreMap],
-) -> Reading:
-    """Figures and curves of one candidate on one class. Defective images without a mask count per image only."""
-    from inspector.verdicts import metrics
-
-    labels = [sample.anomalous for sample in samples]
-    scores = [score_map.image_score for score_map in maps]
-    ranking = metrics.rank(scores, labels)
-    masked = [(_enlarged(m.values), mask) for m, mask in zip(maps, truth, strict=True) if mask is not None]
-    pixels = metrics.read_pixels([m for m, _ in masked], [mask for _, mask in masked], PRO_LIMIT)
-    curves = {
-        "image_roc": metrics.roc_curve(ranking),
-        "image_pr": metrics.pr_curve(ranking),
-        "pixel_roc": metrics.roc_curve(pixels.ranking),
-        "pixel_pr": metrics.pr_curve(pixels.ranking),
-        "pro": metrics.thin(*pixels.pro),
-    }
-    rows = [
-        {
-            "image": sample.key,
-            "defect": sample.defect,
-            "mask": sample.mask.relative_to(folder).as_posix() if sample.mask else None,
-            "score": round(score_map.image_score, 6),
-            "class": score_map.class_name,
-        }
-        for sample, score_map in zip(samples, maps, strict=True)
-    ]
-    return Reading(
-        one.method,
-        one.shots,
-        one.seed,
-        name,
-        metrics.image_figures(scores, labels) | pixels.figures,
-        rows,
-        {key: [np.round(axis, 5).tolist() for axis in curve] for key, curve in curves.items()},
-        _verdicts(scores, labels, one.thresholds.get(name)),
-    )
-
-
-def _verdicts(
-    scores: Sequence[float], labels: Sequence[bool], thresholds: Thresholds | None
-) -> dict[str, float]:
-    from inspector.verdicts.judge import decide_all
-
-    if thresholds is None:
-        return {}
-    decided, bad = decide_all(scores, thresholds), np.asarray(labels)
-    good, bad = decided[~bad], decided[bad]
-    shares = (good == 2).mean(), (good == 1).mean(), (bad == 2).mean(), (bad == 0).mean()
-    return dict(zip(VERDICTS, map(float, shares), strict=True))
-
-
-Loaded = tuple[Sample, Image | ImageError, NDArray[np.bool_] | None]
-
-
-def _batches(samples: Sequence[Sample], backbone: "Backbone", cancel: CancelToken) -> Iterator[list[Loaded]]:
-    """Batches in order, read ahead and shrunk to the backbone's size by threads."""
-    at_least = least_side(backbone)
-
-    def load(sample: Sample) -> Loaded:
-        try:
-            image = read.read(sample.path, at_least)
-            mask = _mask(sample)
-        except ImageError as error:
-            return sample, error, None
-        small = replace(image, pixels=backbone.prepare_one(image.pixels), original_size=image.size)
-        return sample, small, mask
-
-    coming = iter(samples)
-    with ThreadPoolExecutor(2, "read") as readers:
-        ahead: deque[Future[Loaded]] = deque()
-        try:
-            while not cancel.cancelled:
-                ahead.extend(readers.submit(load, s) for s in islice(coming, 2 * BATCH - len(ahead)))
-                if not ahead:
-                    return
-                yield [ahead.popleft().result() for _ in range(min(BATCH, len(ahead)))]
-        finally:
-            for future in ahead:
-                future.cancel()
-    cancel.check()
-
-
-def _mask(sample: Sample) -> NDArray[np.bool_] | None:
-    """The defect's pixels at EVALUATION_SIZE (nearest); all false for a good part, None where nobody marked them."""
-    if not sample.anomalous:
-        return np.zeros((EVALUATION_SIZE, EVALUATION_SIZE), np.bool_)
-    if sample.mask is None:
-        return None
-    pixels = read.read(sample.mask).pixels
-    rows, columns = (
-        ((np.arange(EVALUATION_SIZE) + 0.5) * side / EVALUATION_SIZE).astype(int) for side in pixels.shape[:2]
-    )
-    return np.asarray(pixels[np.ix_(rows, columns)].any(axis=2))
-
-
-def _enlarged(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    import cv2
-
-    size = (EVALUATION_SIZE, EVALUATION_SIZE)
-    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _speed(
-    dataset: Dataset, candidates: Sequence[Candidate], backbone: "Backbone", cancel: CancelToken
-) -> dict[str, float]:
-    """Milliseconds an image of the bare backbone (its detector taps alone) and of each method by itself, on a batch
-    that is decoded already: the fastest of three."""
-    name = dataset.classes[0]
-    samples = dataset.test[name][:BATCH]
-    images = [image for _, image, _ in next(_batches(samples, backbone, cancel)) if isinstance(image, Image)]
-    if not images:
-        return {}
-
-    def fastest(action: Any) -> float:
-        spent = []
-        for _ in range(3):
-            cancel.check()
-            started = time.perf_counter()
-            action()
-            spent.append((time.perf_counter() - started) / len(images) * 1000)
-        return round(min(spent), 2)
-
-    found = {"backbone": fastest(lambda: _bare(backbone, images))}
-    for one in {candidate.method: candidate for candidate in candidates}.values():
-        detector = one.detectors[name]
-
-        def alone(detector: "Detector" = detector) -> None:
-            # New arrays, so that the shared pass has nothing to remember.
-            fresh = [replace(image, pixels=image.pixels.copy()) for image in images]
-            detector.score(fresh, [name] * len(fresh))
-
-        found[one.method] = fastest(alone)
-    return found
-
-
-def _bare(backbone: "Backbone", images: Sequence[Image]) -> None:
-    features = backbone.forward(
-        backbone.prepare([image.pixels for image in images]), taps=backbone.default_taps, joint=False
-    )
-    next(iter(features.taps.values())).cpu()  # waits for an accelerator
-
-
-def _line(candidates: Sequence[Candidate], readings: Sequence[Reading], name: str) -> list[str]:
-    """Image AUROC / AUPRO of a class per method and number of shots, for the log."""
-    lines = []
-    for method, shots in dict.fromkeys((one.method, one.shots) for one in candidates):
-        own = [r.figures for r in readings if (r.method, r.shots, r.class_name) == (method, shots, name)]
-        mean = [float(np.mean([figures[key] for figures in own])) for key in ("image_auroc", "aupro")]
-        lines.append(f"{method} {shots} shots: image AUROC {mean[0]:.1%}, AUPRO {mean[1]:.1%}")
-    return lines
+def _identity(backbone: "Backbone") -> dict[str, Any]:
+    return {**backbone.identity.as_json(), "key": backbone.identity.key}
 
 
 def _versions() -> dict[str, str]:

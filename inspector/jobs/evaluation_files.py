@@ -15,7 +15,7 @@ from inspector.errors import ExportError
 from inspector.verdicts.metrics import FIGURES
 
 if TYPE_CHECKING:
-    from inspector.jobs.evaluate import Reading
+    from inspector.jobs.evaluation_measure import Reading
 
 TITLES = {
     "image_auroc": "Image AUROC",
@@ -56,17 +56,7 @@ def write(folder: Path, readings: Sequence["Reading"], provenance: Mapping[str, 
     if verdicts:
         results["verdicts"] = verdicts
     details = [
-        {
-            "method": r.method,
-            "shots": r.shots,
-            "seed": r.seed,
-            "class": r.class_name,
-            "figures": {key: _plain(value) for key, value in r.figures.items()},
-            "images": r.images,
-            "curves": r.curves,
-            "verdicts": r.verdicts,
-        }
-        for r in readings
+        {**r.as_json(), "figures": {key: _plain(value) for key, value in r.figures.items()}} for r in readings
     ]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,6 +73,14 @@ def write(folder: Path, readings: Sequence["Reading"], provenance: Mapping[str, 
             "Choose another folder.",
         ) from error
     return summary
+
+
+PLACE_FILE = "images.json"
+
+
+def write_place(folder: Path, images: Path) -> None:
+    """Note where the images are on this computer, for the window. A file of its own, as results.json is passed on."""
+    paths.write_atomic(folder / PLACE_FILE, _json({"folder": str(images)}, 1))
 
 
 def _tables(readings: Sequence["Reading"]) -> tuple[Table, Table, Table]:
@@ -168,7 +166,7 @@ def _csv(classes: Table) -> str:
 def _markdown(
     summary: Table, summary_std: Table, classes: Table, verdicts: Table, provenance: Mapping[str, Any]
 ) -> str:
-    backbone = provenance["backbone"]
+    backbone, control = provenance["backbone"], provenance["control"]
     lines = [
         f"# {provenance['data']}",
         "",
@@ -179,6 +177,7 @@ def _markdown(
         f"maps at {provenance['evaluation_size']} px, AUPRO to a false-positive rate of {provenance['aupro_limit']}. "
         "Per cent, mean ± standard deviation over draws.",
         "",
+        *([f"Control ({', '.join(control['methods'])}): {control['note']}.", ""] if control else []),
         *_head("Method", "Shots", *(TITLES[f] for f in FIGURES), "ms / image"),
     ]
     for method, by_shots in summary.items():
@@ -200,7 +199,8 @@ def _markdown(
         lines.append("")
     for method, by_shots in classes.items():
         for shots, by_class in by_shots.items():
-            lines += [f"## {method}, {shots} shots", "", *_head("Class", *(TITLES[f] for f in FIGURES))]
+            count = f"{shots} shot{'s' if shots != '1' else ''}"
+            lines += [f"## {method}, {count}", "", *_head("Class", *(TITLES[f] for f in FIGURES))]
             for name, figures in by_class.items():
                 lines.append(_row(name, *(_cell(figures[f]["mean"], figures[f]["std"]) for f in FIGURES)))
             lines.append("")

@@ -59,11 +59,14 @@ class Reporter:
         self._pace = Pace()
         self._started = False
 
-    def start(self, title: str, total: int = 0) -> None:
-        """Say `JobStarted`; a project that can be written gets a row, so that a crash is known of later."""
+    def start(self, title: str, total: int = 0, *, window: float = 20.0) -> None:
+        """Say `JobStarted`; a project that can be written gets a row, so that a crash is known of later.
+
+        `window`: seconds over which the rate is taken.
+        """
         self._started = True
         self._total = total
-        self._pace = Pace()
+        self._pace = Pace(window)
         if self._project is not None:
             self.job_id = write.start_job(self._project, self._kind, title, total)
         self.emit(JobStarted(self.job_id, self._kind, total, title))

@@ -2,6 +2,10 @@
 
 import importlib
 import importlib.util
+import inspect
+import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -144,3 +148,117 @@ def make(method: str, **settings: Any) -> "Detector":
 def available() -> list[MethodInfo]:
     """The methods that this installation can run, in the catalogue's order."""
     return [info for info in METHODS.values() if info.available]
+
+
+# Variants: a method with settings of its own, or on random weights
+
+ABLATIONS: dict[str, str] = {
+    "anople:prompts=text": "AnoPLe without visual prompts",
+    "anople:prompts=vision": "AnoPLe without text prompts",
+    "anople:scales=one": "AnoPLe taught on whole images only",
+    "anople:alignment=false": "AnoPLe without the alignment loss",
+}
+"""What each ablation of AnoPLe leaves out, by its name."""
+RANDOM = "@random"
+"""Ends the name of a method that is measured on an untrained backbone."""
+CONTROLS = (f"patchcore{RANDOM}", f"anople{RANDOM}")
+"""Tell how much of a result the pretrained weights give, and how much the images give away by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """`name`: METHOD[:key=value…][@random] as it was typed; `settings`: those that differ from the method's own;
+    `random_weights`: the backbone is untrained."""
+
+    name: str
+    method: str
+    settings: Mapping[str, Any]
+    random_weights: bool
+
+    @property
+    def title(self) -> str:
+        changed = ", ".join(f"{key} {_spoken(value)}" for key, value in self.settings.items())
+        return (
+            find(self.method).title
+            + (f" ({changed})" if changed else "")
+            + (" on random weights" if self.random_weights else "")
+        )
+
+
+def parse(name: str) -> Variant:
+    """The variant of a name such as "anople:scales=one:alignment=false" or "patchcore@random".
+
+    Values are read as JSON where they are JSON, else as text. Raises DetectorError for an unknown method or a setting
+    without a value; whether the method has the setting is `check`'s to say, as that needs its code.
+    """
+    plain = name.removesuffix(RANDOM)
+    method, *pairs = plain.split(":")
+    find(method)
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals and value):
+            raise DetectorError(
+                f"“{pair}” in “{name}” is not a setting.",
+                "Write METHOD:NAME=VALUE, such as anople:scales=one.",
+            )
+        settings[key] = _value(value)
+    return Variant(name, method, settings, name.endswith(RANDOM))
+
+
+def check(variant: Variant) -> None:
+    """Raises DetectorError for a setting that the method doesn't have, or a value that it can't take."""
+    title, known = find(variant.method).title, defaults(variant.method)
+    for key, value in variant.settings.items():
+        if key not in known:
+            raise DetectorError(f"{title} has no setting “{key}”.", f"It has: {', '.join(known)}.")
+        if not _fits(value, known[key]):
+            raise DetectorError(
+                f"The setting {key} of {title} can't be {json.dumps(value)}.",
+                f"Its default is {json.dumps(known[key])}.",
+            )
+    make(variant.method, **variant.settings)
+
+
+def defaults(method: str) -> Mapping[str, Any]:
+    """The settings of a method with their default values. Loads its code."""
+    found = implementation(method)
+    own: Mapping[str, Any] | None = getattr(found, "defaults", None)
+    if own is not None:
+        return own
+    return {name: one.default for name, one in inspect.signature(found).parameters.items()}
+
+
+def expand(words: str) -> list[str]:
+    """The names in a comma-separated list, each once; "all", "ablations" and "control" stand for several.
+
+    Raises DetectorError for a name that `parse` doesn't know.
+    """
+    groups = {"all": [info.name for info in available()], "ablations": [*ABLATIONS], "control": [*CONTROLS]}
+    typed = [word.strip() for word in re.split(r",(?![^\[]*\])", words)]  # a list may be a value
+    names = list(dict.fromkeys(name for word in typed if word for name in groups.get(word, [word])))
+    for name in names:
+        parse(name)
+    return names
+
+
+def _value(text: str) -> Any:
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except ValueError:
+        return text
+
+
+def _fits(value: Any, default: Any) -> bool:
+    if default is None:
+        return not isinstance(value, str)
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is type(default)
+
+
+def _spoken(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

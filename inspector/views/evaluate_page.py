@@ -323,6 +323,7 @@ class EvaluatePage(QWidget):
                 one_for_all=plan.one_for_all,
                 class_known=plan.class_known,
                 backbone=engine.backbone(),
+                resume=False,  # every run here has a folder of its own
                 emit=emit,
                 cancel=cancel,
             )

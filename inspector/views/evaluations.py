@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.errors import InspectorError
-from inspector.methods.catalogue import METHODS
+from inspector.methods import catalogue
 from inspector.verdicts.metrics import FIGURES
 
 TITLES = {
@@ -109,7 +109,10 @@ class Evaluation:
 
 
 def method_title(method: str) -> str:
-    return METHODS[method].title if method in METHODS else method
+    try:
+        return catalogue.parse(method).title
+    except InspectorError:  # measured by another version
+        return method
 
 
 def class_words(class_name: str) -> str:
@@ -154,7 +157,7 @@ def load(folder: Path) -> Evaluation:
         made = Evaluation(
             entry,
             _about(about),
-            Path(str(about.get("folder") or folder / "images")),
+            _source(folder, about),
             classes,
             tuple(dict.fromkeys(row.candidate for row in rows)),
             rows,
@@ -183,6 +186,14 @@ def _results(folder: Path) -> dict[str, Any]:
     if not isinstance(results, dict):
         raise _damaged(folder)
     return results
+
+
+def _source(folder: Path, about: Mapping[str, Any]) -> Path:
+    """Where the images were when it was measured on this computer; results that came from elsewhere don't say."""
+    try:
+        return Path(json.loads((folder / "images.json").read_text(encoding="utf-8"))["folder"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Path(str(about.get("folder") or folder / "images"))  # whole in older evaluations
 
 
 def _listed(folder: Path, about: Mapping[str, Any]) -> tuple[datetime, Listed]:

@@ -167,6 +167,107 @@ def test_defects_without_a_mask_count_per_image_only(measure, parts, tmp_path):
     assert not math.isnan(results["summary"]["patchcore"]["2"]["aupro"])
 
 
+def test_settings_and_random_weights_are_part_of_a_method_s_name(measure, parts):
+    names = ("patchcore", "patchcore:neighbourhood=1", 'patchcore:taps=["stem8"]:sigma=0', "patchcore@random")
+    events, output = measure(parts, names, seeds=1)
+    assert events[-1].status is JobStatus.DONE, events[-1]
+    results = json.loads((output / "results.json").read_text())
+    assert tuple(results["summary"]) == names
+    scores = {
+        r["method"]: [row["score"] for row in r["images"]]
+        for r in json.loads((output / "details.json").read_text())
+        if r["class"] == "washer"
+    }
+    assert len({tuple(own) for own in scores.values()}) == len(names)
+    about = results["provenance"]
+    assert about["settings"][names[2]] == {"taps": ["stem8"], "sigma": 0}
+    assert about["control"]["methods"] == ["patchcore@random"]
+    assert about["control"]["backbone"]["tag"] == "random weights, seed 0"
+    assert about["control"]["backbone"]["key"] != about["backbone"]["key"]
+    same = ("architecture", "image_size", "mean", "std", "interpolation")
+    assert [about["control"]["backbone"][k] for k in same] == [about["backbone"][k] for k in same]
+    assert "Control (patchcore@random)" in (output / "results.md").read_text()
+
+
+def test_the_same_command_again_takes_what_was_finished(measure, parts, engine, run, tmp_path):
+    cancel = CancelToken()
+    events = []
+
+    def stop_after_the_first(event):
+        events.append(event)
+        if isinstance(event, JobLog):
+            cancel.cancel()
+
+    output = tmp_path / "out"
+    options = {"backbone": engine.backbone(), "emit": stop_after_the_first, "cancel": cancel}
+    evaluate(parts, ["patchcore", "subspace"], [2], 2, output, **options)
+    assert events[-1].status is JobStatus.CANCELLED
+    assert not (output / "results.json").exists()
+    assert len(list((output / "parts").iterdir())) == 1
+    events, _ = measure(parts, ("patchcore", "subspace"))
+    assert events[-1].status is JobStatus.DONE
+    about = json.loads((output / "results.json").read_text())["provenance"]
+    assert about["taken_from_parts"] == 1
+    continued = json.loads((output / "details.json").read_text())
+    whole_events, _ = measure(parts, ("patchcore", "subspace"), resume=False)
+    assert whole_events[-1].status is JobStatus.DONE
+    assert json.loads((output / "details.json").read_text()) == continued
+
+
+@pytest.mark.parametrize("change", ["image", "damage", "protocol"])
+def test_what_was_finished_counts_only_for_the_same_images_and_protocol(measure, parts, tmp_path, change):
+    import os
+    import shutil
+
+    data = tmp_path / "data"
+    shutil.copytree(parts, data)
+    _, output = measure(data, seeds=1)
+    options = {}
+    if change == "image":
+        os.utime(next((data / "washer/test/good").iterdir()), (1, 1))
+    elif change == "damage":
+        (part,) = (output / "parts").iterdir()
+        part.write_bytes(part.read_bytes()[:99])
+    else:
+        options = {"class_known": False}
+    events, output = measure(data, seeds=1, **options)
+    assert events[-1].status is JobStatus.DONE
+    assert json.loads((output / "results.json").read_text())["provenance"]["taken_from_parts"] == 0
+
+
+def test_processes_side_by_side_measure_the_same_as_one(run, parts, tmp_path):
+    found = []
+    for workers in (1, 2):
+        output = tmp_path / str(workers)
+        events = run(
+            lambda emit, output=output, workers=workers: evaluate(
+                parts,
+                ["patchcore", "subspace"],
+                [1],
+                1,
+                output,
+                workers=workers,
+                device="cpu",
+                emit=emit,
+                cancel=CancelToken(),
+            )
+        )
+        assert events[-1].status is JobStatus.DONE, events[-1]
+        progress = [event for event in events if isinstance(event, JobProgress)]
+        assert progress[-1].done == progress[-1].total
+        found.append(json.loads((output / "details.json").read_text()))
+    for one, other in zip(*found, strict=True):
+        assert (one["method"], one["class"]) == (other["method"], other["class"])
+        assert one["figures"] == pytest.approx(other["figures"], abs=0.01)
+
+
+def test_results_don_t_tell_where_this_computer_keeps_its_images(measure, parts):
+    _, output = measure(parts, seeds=1)
+    for name in ("results.json", "results.md", "results.csv", "details.json", "split.json"):
+        assert str(parts.parent) not in (output / name).read_text("utf-8"), name
+    assert json.loads((output / "results.json").read_text())["provenance"]["folder"] == parts.name
+
+
 def test_a_cancelled_evaluation_writes_nothing(measure, parts):
     cancel = CancelToken()
     cancel.cancel()
@@ -175,12 +276,15 @@ def test_a_cancelled_evaluation_writes_nothing(measure, parts):
     assert not output.exists()
 
 
-def test_progress_reaches_the_total_and_every_class_is_logged(measure, parts):
+def test_progress_reaches_the_total_and_every_candidate_is_logged(measure, parts):
     events, _ = measure(parts)
     progress = [event for event in events if isinstance(event, JobProgress)]
     assert progress[-1].done == progress[-1].total == 2 * 12
     logs = [event.message for event in events if isinstance(event, JobLog)]
-    assert any(line.startswith("washer: patchcore 2 shots: image AUROC") for line in logs)
+    assert [line.split(":")[0] for line in logs] == [
+        "patchcore, 2 shots, draw 0",
+        "patchcore, 2 shots, draw 1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -190,6 +294,10 @@ def test_progress_reaches_the_total_and_every_class_is_logged(measure, parts):
         ({"methods": []}, "nothing to evaluate"),
         ({"shots": [9]}, "has 4 good parts to draw from, but 9"),
         ({"shots": [0]}, "at least one normal shot"),
+        ({"methods": ["patchcore:colour=red"]}, "PatchCore has no setting “colour”"),
+        ({"methods": ["patchcore:sigma=wide"]}, "sigma of PatchCore can't be"),
+        ({"methods": ["anople:prompts=all"]}, "prompts is one of both, text, vision"),
+        ({"methods": ["anople:prompts"]}, "is not a setting"),
     ],
 )
 def test_impossible_wishes_end_with_a_sentence(measure, parts, change, said):
