@@ -159,7 +159,9 @@ def evaluate(
             "device": str(loaded.device),
             "dtype": str(loaded.dtype),
             "versions": _versions(),
-            "program": program(),
+            "programs": {
+                one: program(one) for one in dict.fromkeys(catalogue.parse(n).method for n in names)
+            },
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - started, 1),
             "workers": workers,

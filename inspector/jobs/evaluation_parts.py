@@ -1,5 +1,6 @@
 """Finished candidates on disk, so that an evaluation that was stopped or killed goes on where it was."""
 
+import ast
 import hashlib
 import json
 import re
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
 
 FOLDER = "parts"
-_STAGES = ("images", "features", "methods", "verdicts")
+_STAGES = ("images", "features", "verdicts")
 
 
 class Parts:
@@ -77,7 +78,7 @@ class Parts:
 
         protocol, variant = self._protocol, catalogue.parse(one.method)
         what: dict[str, Any] = {
-            "program": program(),
+            "program": program(variant.method),
             "method": variant.method,
             "settings": {**catalogue.defaults(variant.method), **variant.settings},
             "random_weights": variant.random_weights,
@@ -94,18 +95,35 @@ class Parts:
 
 
 @cache
-def program() -> str:
-    """Version of this installation and a digest of the code that decides what is measured."""
+def program(method: str) -> str:
+    """Version of this installation and a digest of the code that decides what `method` measures.
+
+    A frozen program has no sources; its version stands for them.
+    """
+    from inspector.methods import catalogue
+
     top = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for file in sorted([Path(__file__).with_name("evaluation_measure.py"), *_sources(top)]):
-        if file.is_file():  # a frozen program has no sources; its version stands for them
-            digest.update(file.read_bytes())
+    files = {Path(__file__).with_name("evaluation_measure.py")}
+    files |= {file for stage in _STAGES for file in (top / stage).glob("*.py")}
+    coming = [catalogue.find(method).factory.partition(":")[0].rpartition(".")[2]]
+    while coming:  # of the methods, only the modules that this one imports
+        file = top / "methods" / f"{coming.pop()}.py"
+        if file not in files and file.is_file():
+            files.add(file)
+            coming += _imported(file.read_text(encoding="utf-8"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files) if file.is_file()))
     return f"{metadata.version('inspector')} {digest.hexdigest()[:16]}"
 
 
-def _sources(top: Path) -> Iterable[Path]:
-    return (file for stage in _STAGES for file in (top / stage).glob("*.py"))
+def _imported(source: str) -> list[str]:
+    """The modules of `inspector.methods` that a source file imports, anywhere in it."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "inspector.methods":
+            found += [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("inspector.methods."):
+            found.append(str(node.module).rpartition(".")[2])
+    return found
 
 
 def _files(samples: Iterable[Sample]) -> list[tuple[Any, ...]]:
