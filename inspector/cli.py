@@ -1,27 +1,16 @@
 """The `inspector` command: the window by default, and every job without a window."""
 
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from inspector import log, settings
-from inspector.domain import (
-    CancelToken,
-    Emit,
-    JobEnded,
-    JobEvent,
-    JobItem,
-    JobLog,
-    JobProgress,
-    JobStarted,
-    JobStatus,
-)
+from inspector import cli_bench, cli_weights, log, settings
+from inspector.cli_output import console, table
+from inspector.domain import CancelToken, JobEnded, JobEvent
 from inspector.errors import InspectorError
 
 app = typer.Typer(
@@ -32,12 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-weights_app = typer.Typer(help="Backbone weights: what is here, download, add a copied file, verify.")
-bench_app = typer.Typer(help="Measure this machine; every figure in the README comes from these commands.")
-app.add_typer(weights_app, name="weights")
-app.add_typer(bench_app, name="bench")
-
-Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.", dir_okay=False)]
+app.add_typer(cli_weights.app, name="weights")
+app.add_typer(cli_bench.app, name="bench")
 
 
 def main() -> None:
@@ -73,68 +58,6 @@ def _window(project: Path | None) -> int:
     from inspector.views import app as window
 
     return window.run(project)
-
-
-@contextmanager
-def _console(title: str) -> Iterator[Emit]:
-    """Show job events as a progress bar with time left; the body runs one job and its end is checked here."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    ended: list[JobEnded] = []
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[left]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task(title, total=None, left="")
-
-        def emit(event: JobEvent) -> None:
-            if isinstance(event, JobStarted):
-                progress.update(bar, description=event.title, total=event.total or None)
-            elif isinstance(event, JobProgress):
-                left = "" if event.seconds_left is None else f"{event.seconds_left:.0f} s left"
-                progress.update(bar, completed=event.done, total=event.total, left=left)
-            elif isinstance(event, JobLog):
-                progress.console.print(event.message, style="dim", highlight=False, markup=False)
-            elif isinstance(event, JobItem) and event.error:
-                progress.console.print(f"✗ {event.name}: {event.error}", highlight=False, markup=False)
-            elif isinstance(event, JobEnded):
-                ended.append(event)
-
-        yield emit
-    if ended and ended[-1].status is not JobStatus.DONE:
-        raise InspectorError(ended[-1].message, ended[-1].hint)
-    if ended and ended[-1].message:
-        console.print(f"✓ {ended[-1].message}", highlight=False, markup=False)
-
-
-def _table(title: str, head: list[str], rows: list[list[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title, title_justify="left")
-    for index, name in enumerate(head):
-        table.add_column(name, justify="left" if index == 0 else "right")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
-
-
-def _figures(values: dict[str, Any], target: Path | None) -> None:
-    from inspector import paths
-
-    text = json.dumps(values, indent=2)
-    if target is None:
-        print(text)
-    else:
-        paths.write_atomic(target, text.encode())
-        print(f"✓ {target}")
 
 
 def _version(wanted: bool) -> None:
@@ -182,14 +105,14 @@ def demo(
     show_window = not headless and display.display_available()
     engine = Engine(weights=weights or chosen.weights, device=chosen.device)
     project = demo_job.free_folder(output)
-    with _console("Demo") as emit:
+    with console("Demo") as emit:
         demo_job.make_demo_project(project, engine, emit=emit, cancel=CancelToken())
     if show_window:
         raise typer.Exit(_window(project))
-    with _console("Report") as emit:
+    with console("Report") as emit:
         demo_job.write_report(project, project / "report", emit=emit, cancel=CancelToken())
     head, rows = demo_job.summary(project)
-    _table("What was found", head, rows)
+    table("What was found", head, rows)
     print(f"✓ {project / 'report' / 'report.html'}")
     print(f"✓ {project / 'report' / 'results.csv'}")
     if not headless:
@@ -227,7 +150,7 @@ def teach(
                 if added.message:
                     print(f"{added.name}: {added.message}", file=sys.stderr)
         engine = Engine(weights=weights or chosen.weights, device=chosen.device)
-        with _console("Teach") as emit:
+        with console("Teach") as emit:
             job.teach(
                 opened,
                 engine,
@@ -256,7 +179,7 @@ def inspect(
     chosen = settings.load()
     ended: list[JobEnded] = []
     with projects.open(project) as opened:
-        with _console("Inspect") as emit:
+        with console("Inspect") as emit:
 
             def note(event: JobEvent) -> None:
                 if isinstance(event, JobEnded):
@@ -273,7 +196,7 @@ def inspect(
                 cancel=CancelToken(),
             )
         counts = queries.counts(opened, queries.ResultFilter(run_id=ended[-1].result["run_id"]))
-    _table(
+    table(
         "Verdicts",
         ["OK", "review", "NG", "failed"],
         [[str(n) for n in (counts.ok, counts.review, counts.ng, counts.failed)]],
@@ -308,7 +231,7 @@ def export(
     from inspector.records import project as projects
     from inspector.records import queries
 
-    with projects.open(project, read_only=True) as opened, _console("Export") as emit:
+    with projects.open(project, read_only=True) as opened, console("Export") as emit:
         where = queries.ResultFilter(run_id=run)
         job.export(
             opened,
@@ -369,7 +292,7 @@ def evaluate(
 
     if not all(number.strip().isdigit() for number in shots.split(",")):
         raise InspectorError(f"“{shots}” is not a list of numbers of shots.", "Write --shots 1,2,4.")
-    with _console("Evaluate") as emit:
+    with console("Evaluate") as emit:
         job.evaluate(
             data,
             catalogue.expand(method),
@@ -410,119 +333,3 @@ def doctor() -> None:
         else "✓ display: a window can be opened"
     )
     raise typer.Exit(0 if good else 1)
-
-
-@weights_app.command("list")
-def weights_list() -> None:
-    """What can be used, what is here already."""
-    from inspector.features import weights
-
-    rows = [
-        [
-            entry.name,
-            weights.state(entry.name),
-            f"{entry.size / 1e6:.0f} MB",
-            f"{entry.image_size} px",
-            entry.licence,
-        ]
-        for entry in weights.catalogue()
-    ]
-    _table("Weights", ["name", "state", "size", "image", "licence"], rows)
-
-
-@weights_app.command("fetch")
-def weights_fetch(name: str) -> None:
-    """Download weights; an interrupted download goes on where it stopped."""
-    from inspector.features import weights
-
-    with _console(f"Download {name}") as emit:
-        target = weights.fetch(
-            name,
-            progress=lambda _, message, values: emit(_download_progress(message, values)),
-            cancel=CancelToken(),
-        )
-    print(f"✓ {target}")
-
-
-def _download_progress(message: str, values: Mapping[str, float]) -> JobProgress:
-    done, total, rate = values["done"], values["total"], values["rate"]
-    return JobProgress(0, done, total, message, rate, (total - done) / rate if rate else None)
-
-
-@weights_app.command("add")
-def weights_add(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    name: Annotated[str | None, typer.Option(help="Which catalogue entry the file is.")] = None,
-) -> None:
-    """Take a copied weights file instead of downloading it."""
-    from inspector.features import weights
-
-    print(f"✓ {weights.add(file, name)}")
-
-
-@weights_app.command("verify")
-def weights_verify(
-    name: Annotated[str | None, typer.Argument(help="All that are here when left out.")] = None,
-) -> None:
-    """Compare checksums."""
-    from inspector.features import weights
-
-    good = True
-    for entry in weights.catalogue():
-        if name in (None, entry.name):
-            try:
-                print(f"✓ {entry.name}: {weights.verify(entry.name)}")
-            except InspectorError as error:
-                good &= name is None and weights.state(entry.name) == "not here"
-                print(f"✗ {entry.name}: {error}")
-    raise typer.Exit(0 if good else 1)
-
-
-@bench_app.command("startup")
-def bench_startup(target: Json = None, repeats: Annotated[int, typer.Option(min=1)] = 5) -> None:
-    """Process start to first window paint, and whether torch was imported by then."""
-    from inspector.views import startup
-
-    _figures(startup.measure(repeats), target)
-
-
-@bench_app.command("slider")
-def bench_slider(target: Json = None, megapixels: float = 24, moves: int = 200) -> None:
-    """Threshold move to repaint on a large image."""
-    from inspector.views.bench_slider import slider
-
-    _figures(dict(slider(megapixels, moves)), target)
-
-
-@bench_app.command("backbone")
-def bench_backbone(
-    target: Json = None,
-    weights: str = "inspector-tiny",
-    device: str = "auto",
-    rounds: Annotated[int, typer.Option(min=3)] = 9,
-) -> None:
-    """Milliseconds per image at several batch sizes beside the bare Lite0 trunk, and peak memory."""
-    from inspector.features.speed import measure
-
-    _figures(measure(weights, device, rounds=rounds), target)
-
-
-@bench_app.command("throughput")
-def bench_throughput(
-    target: Json = None,
-    images: Annotated[int, typer.Option(min=8)] = 128,
-    batch_size: Annotated[int, typer.Option(min=1)] = 16,
-    weights: Annotated[str, typer.Option()] = "inspector-tiny",
-) -> None:
-    """The bare image tower's images/s beside the whole of `inspect`, file to stored result, and their ratio."""
-    from inspector.jobs.bench import throughput
-
-    _figures(throughput(images=images, batch_size=batch_size, weights=weights), target)
-
-
-@bench_app.command("crash")
-def bench_crash(kills: Annotated[int, typer.Option(min=1)] = 50, target: Json = None) -> None:
-    """Kill a run at random moments; nothing finished may be lost and the project must open."""
-    from inspector.jobs.bench import crash
-
-    _figures(crash(kills=kills), target)

@@ -139,6 +139,17 @@ class Backbone:
             self._text = None if tower is None else tower.to(self.device, self.dtype)
         return self._text
 
+    @property
+    def text_loaded(self) -> bool:
+        """Whether the text tower was ever asked for."""
+        return self._text is not None
+
+    def without_text(self) -> "Backbone":
+        """The same backbone, as one whose text tower was never asked for."""
+        fresh = copy.copy(self)
+        fresh._text = None
+        return fresh
+
     # Pixels
 
     def prepare_one(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -419,26 +430,49 @@ def untrained(like: Backbone, seed: int = 0) -> Backbone:
     Raises WeightsError for an architecture that open_clip can't build.
     """
     own = like.identity
+    return random(
+        own.architecture,
+        str(like.device),
+        image_size=own.image_size,
+        dtype=like.dtype,
+        preprocessing={"mean": own.mean, "std": own.std},
+        seed=seed,
+    )
+
+
+def random(
+    architecture: str,
+    device: str = "auto",
+    *,
+    image_size: int | None = None,
+    dtype: torch.dtype | None = None,
+    preprocessing: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> Backbone:
+    """Any architecture of open_clip with random weights: as fast as with its own, and seeing nothing learned.
+
+    `preprocessing`: mean and std where they aren't the architecture's own. Raises WeightsError when open_clip can't
+    build it.
+    """
     try:
-        if own.architecture == inspector_tiny.NAME:
+        if architecture == inspector_tiny.NAME:
             model = inspector_tiny.create(pretrained=False, seed=seed)
         else:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 model = open_clip.create_model(
-                    own.architecture,
-                    force_image_size=own.image_size,
-                    force_preprocess_cfg={"mean": own.mean, "std": own.std},
+                    architecture,
+                    force_image_size=image_size,
+                    force_preprocess_cfg=dict(preprocessing or {}),
                     pretrained_hf=False,
                 ).eval()
     except (RuntimeError, ValueError, OSError) as error:
         raise WeightsError(
-            f"{own.architecture} can't be built with random weights.", "Measure without the control."
+            f"{architecture} can't be built with random weights.",
+            "Choose the name of an architecture of open_clip, such as ViT-B-16-plus-240.",
         ) from error
     speed_up(model)
-    return from_model(
-        model, own.architecture, f"random weights, seed {seed}", device=str(like.device), dtype=like.dtype
-    )
+    return from_model(model, architecture, f"random weights, seed {seed}", device=device, dtype=dtype)
 
 
 def _resolve(weights: str | Path) -> tuple[Weights, Path, str]:

@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
 import stem_engine
 
+from inspector.errors import InspectorError
+from inspector.jobs import bench_methods
 from inspector.jobs.bench import crash, throughput
 from inspector.jobs.engine import Engine
 
@@ -23,4 +26,41 @@ def test_throughput_is_measured_beside_the_bare_backbone(engine: Engine, demo: P
     assert found["image_size"] == [160, 160]
     assert 0 < found["ratio"] < 5
     assert len(found["end_to_end_rounds"]) == 1
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_teaching_is_measured_from_files_to_a_saved_detector_in_a_process_of_its_own() -> None:
+    found = bench_methods.teach("promptad:epochs=3", classes=2, shots=2, weights="inspector-tiny@random")
+    assert found["classes"] == found["shots"] == 2
+    steps = ("read_seconds", "fit_seconds", "thresholds_seconds", "save_seconds")
+    assert found["seconds"] == pytest.approx(sum(found[step] for step in steps), abs=0.02)
+    assert found["epochs"] == 3
+    assert found["last_loss"] < found["first_loss"]
+    assert 100 < found["peak_memory_mib"] < 4096
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_what_a_measured_process_can_t_do_is_said_in_a_sentence(demo: Path) -> None:
+    with pytest.raises(InspectorError, match="2 classes with 3 good parts"):
+        bench_methods.teach("patchcore", data=demo)
+    with pytest.raises(InspectorError, match="no precision “fp8”"):
+        bench_methods.teach("patchcore", classes=1, shots=1, dtype="fp8")
+
+
+def test_methods_are_measured_beside_the_bare_backbone_and_say_whether_they_read_text() -> None:
+    names = ("patchcore", "winclip", "iipad")
+    found = bench_methods.methods(
+        batch_sizes=(3,), weights="inspector-tiny@random", device="cpu", dtype="fp32", rounds=1, names=names
+    )
+    assert found["dtype"] == "float32"
+    assert {name: row["text_tower"] for name, row in found["methods"].items()} == {
+        "patchcore": False,  # has nothing to do with text
+        "winclip": False,  # reads its phrases when it is taught
+        "iipad": True,  # writes a prompt for every image
+    }
+    for row in found["methods"].values():
+        assert set(row["batches"]) == {"1", "3"}
+        for cells in row["batches"].values():
+            assert cells["ratio"] == pytest.approx(cells["ms"] / cells["backbone_ms"], rel=0.05)
+        assert row["best_ms"] == min(cells["ms"] for cells in row["batches"].values())
     assert json.loads(json.dumps(found)) == found
