@@ -84,7 +84,8 @@ def evaluate(
         candidates = [Candidate(method, count, seed) for method, count in wanted for seed in chosen_seeds]
         test_images = sum(map(len, dataset.test.values()))
         total = sum(_effort(one) for one in candidates) * test_images
-        report.start(f"Evaluate {', '.join(names)} on {dataset.name}", total, window=600)
+        what = ", ".join(names) if len(names) < 4 else f"{len(names)} methods"
+        report.start(f"Evaluate {what} on {dataset.name}", total, window=600)
         report.progress(0, "Loading the backbone")
         cancel.check()
 

@@ -177,12 +177,9 @@ class Variant:
 
     @property
     def title(self) -> str:
-        changed = ", ".join(f"{key} {_spoken(value)}" for key, value in self.settings.items())
-        return (
-            find(self.method).title
-            + (f" ({changed})" if changed else "")
-            + (" on random weights" if self.random_weights else "")
-        )
+        changed = [f"{key} {_spoken(value)}" for key, value in self.settings.items()]
+        changed += ["random weights"] * self.random_weights
+        return find(self.method).title + (f" ({', '.join(changed)})" if changed else "")
 
 
 def parse(name: str) -> Variant:

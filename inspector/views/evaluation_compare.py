@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPush
 from inspector.verdicts.metrics import FIGURES
 from inspector.views import icons, theme
 from inspector.views.curves_view import KINDS, CurvesView, Line
-from inspector.views.evaluation_report import curves_of, table_of
+from inspector.views.evaluation_report import curves_of, mean_curves, table_of
 from inspector.views.evaluations import MEAN, TITLES, Candidate, Evaluation, cell, class_words
 from inspector.views.viewer_panel import Elided
 
@@ -220,16 +220,20 @@ class EvaluationCompare(QWidget):
         if not 0 <= row < len(self.model.classes):
             return
         name = self.model.classes[row]
-        # A mean has no curve of its own; the first class stands in for it.
-        name = name or next(iter(self.model.classes[1:]), "")
+        kind = self.kind.currentData()
         lines: list[Line] = []
         for number, (evaluation, candidate) in enumerate(self.sides()):
             look = _LOOKS[number] if number < len(_LOOKS) else "quiet"
             words = f"{letter(number)}: {candidate.words}"
-            lines += curves_of(evaluation.find(candidate, name), self.kind.currentData(), words, look)
-        self.curves.set_lines(self.kind.currentData(), lines)
+            lines += (
+                curves_of(evaluation.find(candidate, name), kind, words, look)
+                if name
+                else mean_curves(evaluation, candidate, kind, words, look)
+            )
+        self.curves.set_lines(kind, lines)
         more = ", the others faint" if len(self.evaluations) > 2 else ""
-        self.of.setText(f"{name}: A solid, B dashed{more}, a line a draw")
+        of = name or f"Mean over {len(self.model.classes) - 1} classes"
+        self.of.setText(f"{of}: A solid, B dashed{more}, a line a draw")
 
     def copy_table(self) -> None:
         QGuiApplication.clipboard().setText(self.model.as_text())

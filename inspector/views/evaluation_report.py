@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QDesktopServices, QFontMetrics, QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -38,6 +38,7 @@ from inspector.views.evaluations import (
     cell,
     class_words,
     inside,
+    mean_curve,
     method_title,
     pool,
 )
@@ -189,6 +190,16 @@ def curves_of(readings: Sequence[Reading], kind: str, name: str, look: str) -> l
     ]
 
 
+def mean_curves(evaluation: Evaluation, candidate: Candidate, kind: str, name: str, look: str) -> list[Line]:
+    """The curves' mean over the classes, a line for each draw."""
+    lines = []
+    for seed in evaluation.seeds:
+        curve = mean_curve(evaluation.find(candidate, MEAN, seed), kind)
+        if curve is not None:
+            lines.append(Line(f"{name}, draw {seed}" if len(evaluation.seeds) > 1 else name, *curve, look))
+    return lines
+
+
 class EvaluationReport(QWidget):
     """`show_evaluation` fills it; a click on a cell of the matrix shows its images in place of the figures."""
 
@@ -307,6 +318,9 @@ class EvaluationReport(QWidget):
             self.shown.addItem("Everything", "all")
         for candidate in evaluation.candidates:
             self.shown.addItem(candidate.words, candidate)
+        measure = QFontMetrics(theme.font(bold=True))
+        widest = max(measure.horizontalAdvance(method_title(one.method)) for one in evaluation.candidates)
+        self.table.horizontalHeader().resizeSection(0, min(max(widest + 20, 116), 232))
         was = self.draw.blockSignals(True)
         self.draw.clear()
         for seed in evaluation.seeds:

@@ -32,7 +32,7 @@ from PySide6.QtWidgets import (
 from inspector.domain import JobEnded, JobEvent, JobItem, JobKind, JobLog, JobProgress, JobStarted
 from inspector.methods import catalogue
 from inspector.views import icons, theme
-from inspector.views.job_bar import rate_text, time_left
+from inspector.views.job_bar import time_left
 from inspector.views.start_page import short
 from inspector.views.viewer_panel import Elided, tool
 
@@ -128,6 +128,15 @@ class EvaluationSetup(QWidget):
         self.words.setWordWrap(True)
         theme.set_role(self.words, "quiet")
         self.methods: dict[str, QCheckBox] = {}
+        self.ablations = QCheckBox("Ablations of AnoPLe")
+        self.ablations.setToolTip(
+            "Also AnoPLe with one part left out at a time:\n" + "\n".join(catalogue.ABLATIONS.values())
+        )
+        self.control = QCheckBox("Random weights")
+        self.control.setToolTip(
+            "Also PatchCore and AnoPLe on the same backbone with random weights: what they find, the images give away "
+            "by themselves"
+        )
         self.shots = {count: QCheckBox(str(count)) for count in SHOTS}
         self.seeds = QSpinBox()
         self.seeds.setRange(1, 20)
@@ -179,6 +188,11 @@ class EvaluationSetup(QWidget):
             box.setChecked(info.name == first)
             self.methods[info.name] = box
             methods.addWidget(box, number // 2, number % 2)
+        beside = QHBoxLayout()
+        beside.setSpacing(16)
+        beside.addWidget(self.ablations)
+        beside.addWidget(self.control)
+        beside.addStretch(1)
         shots = QHBoxLayout()
         shots.setSpacing(16)
         for count, box in self.shots.items():
@@ -191,6 +205,7 @@ class EvaluationSetup(QWidget):
         form.setVerticalSpacing(10)
         form.setColumnStretch(1, 1)
         lines: list[tuple[str, QHBoxLayout | QWidget]] = [
+            ("Beside them", beside),
             ("Shots", shots),
             ("Draws", self.seeds),
             ("Detector", self._pair(self.one_for_all, self.one_for_one)),
@@ -275,7 +290,7 @@ class EvaluationSetup(QWidget):
         self.browse.clicked.connect(self.choose)
         self.target_button.clicked.connect(self._choose_target)
         self.run.clicked.connect(self._ask_run)
-        for box in (*self.methods.values(), *self.shots.values()):
+        for box in (*self.methods.values(), self.ablations, self.control, *self.shots.values()):
             box.toggled.connect(self._refresh)
         self.seeds.valueChanged.connect(self._refresh)
         self._context.runner.busy_changed.connect(lambda _: self._refresh())
@@ -333,7 +348,11 @@ class EvaluationSetup(QWidget):
 
     def plan(self) -> Plan | None:
         """What would be run now; None while something is missing."""
-        methods = tuple(name for name, box in self.methods.items() if box.isChecked())
+        methods = (
+            *(name for name, box in self.methods.items() if box.isChecked()),
+            *(catalogue.ABLATIONS if self.ablations.isChecked() else ()),
+            *(catalogue.CONTROLS if self.control.isChecked() else ()),
+        )
         shots = tuple(count for count, box in self.shots.items() if box.isChecked() and self._enough(count))
         if self.found is None or not methods or not shots:
             return None
@@ -443,18 +462,13 @@ class EvaluationProgress(QWidget):
             return
         elif isinstance(event, JobProgress):
             share = min(1.0, event.done / event.total) if event.total > 0 else 0.0
-            self.bar.setRange(0, 1000 if event.done else 0)  # teaching can't say how far it is with all of it
+            self.bar.setRange(0, 1000 if event.done else 0)
             self.bar.setValue(round(share * 1000))
-            words = [
-                f"{share:.0%}".replace("%", " %"),
-                f"{event.done:,.0f} of {event.total:,.0f} images scored",
-            ]
-            if event.rate is not None:
-                words.append(rate_text(event.rate))
+            words = [f"{share:.0%}".replace("%", " %")]
             if event.seconds_left is not None and share < 1:
                 words.append(time_left(event.seconds_left))
             self.figures.setText("   ".join(words) if event.done else "")
-            self.message.setText(f"Scoring {event.message}" if event.done else event.message)
+            self.message.setText(event.message)
         elif isinstance(event, JobLog):
             self.lines.appendPlainText(event.message)
         elif isinstance(event, JobItem) and event.error:

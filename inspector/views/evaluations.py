@@ -265,6 +265,23 @@ def _reading(stored: Mapping[str, Any]) -> Reading:
     )
 
 
+def mean_curve(readings: Iterable[Reading], kind: str) -> tuple[Floats, Floats] | None:
+    """The vertical average of the readings' curves: at every x of any of them the mean of their heights, before and
+    after a step. None where no reading has such a curve."""
+    curves = [r.curves[kind] for r in readings if kind in r.curves and r.curves[kind][0].size]
+    if not curves:
+        return None
+    grid = np.unique(np.concatenate([x for x, _ in curves]))
+    heights = np.zeros((grid.size, 2))
+    for x, y in curves:
+        after = np.interp(grid, x, y)  # at a step: its upper end
+        before = after.copy()
+        own, first = np.unique(x, return_index=True)
+        before[np.searchsorted(grid, own)] = y[first]
+        heights += np.column_stack([before, after]) / len(curves)
+    return np.repeat(grid, 2), heights.ravel()
+
+
 def inside(folder: Path, key: str) -> Path | None:
     """The file that a key names, if it stays within the folder."""
     parts = PurePosixPath(key)

@@ -3,16 +3,20 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QPixmap
+from scipy.integrate import trapezoid
 
 from inspector.domain import CancelToken, JobEnded, JobStatus
 from inspector.errors import InspectorError
 from inspector.images import demo_parts
 from inspector.jobs.evaluate import evaluate
+from inspector.methods import catalogue
 from inspector.settings import Settings
 from inspector.views import evaluations, theme
 from inspector.views.context import WindowContext
@@ -152,8 +156,8 @@ def test_run_measures_in_the_background_and_shows_the_report(page, context, part
     assert page.setup.side.currentWidget() is page.setup.progress
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.report, timeout=60_000)
     assert events[-1].status is JobStatus.DONE, events[-1].message
-    assert "12 of 12 images scored" in page.setup.progress.figures.text()
-    assert "patchcore 1 shots" in page.setup.progress.lines.toPlainText()
+    assert page.setup.progress.figures.text().startswith("100 %")
+    assert "patchcore, 1 shot, draw 0: image AUROC" in page.setup.progress.lines.toPlainText()
     folder = page.report.evaluation.listed.folder
     assert folder.parent == home / "projects" / "evaluations"
     assert {p.name for p in folder.iterdir()} >= {"results.json", "results.md", "results.csv"}
@@ -329,8 +333,46 @@ def test_two_evaluations_stand_side_by_side_with_their_difference(page, open_fir
         shown = compare.model.index(row, 3).data().replace("−", "-")
         assert float(shown) == pytest.approx(100 * (right - left), abs=0.051)
     assert {line.look for line in compare.curves.lines} == {"main", "second"}
+    # The row of means shows the mean of the classes' curves, a class's row its own.
+    compare.kind.setCurrentIndex(compare.kind.findData("pro"))
+    assert compare.of.text().startswith("Mean over 2 classes: ")
+    drawn = iter(compare.curves.lines)
+    for evaluation, candidate in (a, b):
+        for seed in evaluation.seeds:
+            line, own = next(drawn), [r.curves["pro"] for r in evaluation.find(candidate, MEAN, seed)]
+            assert trapezoid(line.y, line.x) == pytest.approx(np.mean([trapezoid(y, x) for x, y in own]))
+    compare.table.setCurrentIndex(compare.model.index(1, 0))
+    assert compare.of.text().startswith("cloth: ")
     compare.copy.click()
     assert QGuiApplication.clipboard().text().startswith("Class\tA\tB\tB − A\n")
+
+
+def test_the_mean_of_two_steps_has_both_steps(measured):
+    reading = evaluations.load(measured / "first").readings[ONE_SHOT][0]
+    steps = [([0, 0, 1], [0, 1, 1]), ([0, 0.5, 0.5, 1], [0, 0, 1, 1])]
+    readings = [
+        replace(reading, curves={"image_roc": (np.array(x, float), np.array(y, float))}) for x, y in steps
+    ]
+    x, y = evaluations.mean_curve(readings, "image_roc")
+    assert x.tolist() == [0, 0, 0.5, 0.5, 1, 1]
+    assert y.tolist() == [0, 0.5, 0.5, 1, 1, 1]
+    assert evaluations.mean_curve(readings, "pro") is None
+
+
+def test_ablations_and_the_control_join_the_chosen_methods(page, parts, qtbot):
+    page.accept_paths([parts])
+    qtbot.waitUntil(lambda: page.setup.found is not None)
+    setup = page.setup
+    assert setup.plan().methods == ("patchcore",)
+    setup.ablations.setChecked(True)
+    setup.control.setChecked(True)
+    methods = setup.plan().methods
+    assert methods[1:5] == tuple(catalogue.ABLATIONS)
+    assert methods[5:] == catalogue.CONTROLS
+    assert setup.reason.text().startswith(f"{7 * 3} detectors")  # one shot and three draws
+    titles = [evaluations.method_title(name) for name in methods]
+    assert "AnoPLe (scales one)" in titles
+    assert "PatchCore (random weights)" in titles
 
 
 def test_a_damaged_evaluation_is_refused_with_the_next_step(measured, tmp_path):
