@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from inspector.errors import ImageError
+from inspector.images import formats
 from inspector.images.read import MAX_PIXELS, decode, find, read
 
 RNG = np.random.default_rng(7)
@@ -212,6 +213,33 @@ def test_a_flipped_byte_in_a_png_is_called_damaged() -> None:
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(ImageError, match="damaged"):
         decode(bytes(data), "flip.png")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("size", [(48, 32), (97, 61), (8, 300)])
+def test_both_png_decoders_give_the_same_pixels(mode: str, size: tuple[int, int]) -> None:
+    channels = len(mode)
+    values = RNG.integers(0, 256, (size[1], size[0], channels), np.uint8)
+    values[: size[1] // 2] = np.arange(size[0], dtype=np.uint8)[None, :, None]  # other row filters pay there
+    data = encoded(Pillow.fromarray(values[..., 0] if channels == 1 else values), "PNG")
+    plain = decode(data, "plain.png")
+    end = data.index(b"IDAT") - 4
+    unknown = data[:end] + png_chunk(b"prVt", b"") + data[end:]  # sends the file to the other decoder
+    assert formats.parse_header(data).plain
+    assert not formats.parse_header(unknown).plain
+    other = decode(unknown, "other.png")
+    np.testing.assert_array_equal(plain.pixels, other.pixels)
+    assert plain.mode == other.mode
+    if mode == "RGB":
+        np.testing.assert_array_equal(plain.pixels, values)
+
+
+def test_a_png_with_too_few_rows_inside_whole_chunks_is_called_damaged() -> None:
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 48, 32, 8, 2, 0, 0, 0))
+    rows = b"".join(b"\0" + row.tobytes() for row in RGB[:20])
+    data = b"\x89PNG\r\n\x1a\n" + head + png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
+    with pytest.raises(ImageError, match="damaged"):
+        decode(data, "short.png")
 
 
 @pytest.mark.parametrize(
