@@ -1,13 +1,18 @@
 import csv
 import json
 import math
+import multiprocessing
+import time
 
 import numpy as np
 import pytest
 
 from inspector.domain import CancelToken, JobEnded, JobItem, JobLog, JobProgress, JobStatus
+from inspector.errors import InspectorError
 from inspector.images import read
+from inspector.jobs import datasets, evaluation_workers
 from inspector.jobs.evaluate import evaluate
+from inspector.jobs.evaluation_measure import Candidate, Protocol
 from inspector.methods import catalogue
 from inspector.verdicts import metrics
 
@@ -259,6 +264,51 @@ def test_processes_side_by_side_measure_the_same_as_one(run, parts, tmp_path):
     for one, other in zip(*found, strict=True):
         assert (one["method"], one["class"]) == (other["method"], other["class"])
         assert one["figures"] == pytest.approx(other["figures"], abs=0.01)
+
+
+@pytest.mark.parametrize("end", ["cancelled", "killed"])
+def test_processes_side_by_side_end_at_once_and_what_is_finished_stays(parts, tmp_path, end):
+    cancel = CancelToken()
+    events, moments = [], []
+
+    def emit(event):
+        events.append(event)
+        if isinstance(event, JobLog) and not moments:  # the first candidate is finished and kept
+            moments.append(time.monotonic())
+            if end == "cancelled":
+                cancel.cancel()
+            else:
+                for process in multiprocessing.active_children():
+                    process.kill()
+
+    names = ["patchcore", "anople:epochs=500", "anople:epochs=501"]
+    evaluate(parts, names, [1], 1, tmp_path / "out", workers=2, device="cpu", emit=emit, cancel=cancel)
+    assert time.monotonic() - moments[0] < 4
+    assert multiprocessing.active_children() == []
+    assert [file.name.split("-")[0] for file in (tmp_path / "out" / "parts").iterdir()] == ["patchcore"]
+    if end == "cancelled":
+        assert events[-1].status is JobStatus.CANCELLED
+    else:
+        assert events[-1].status is JobStatus.FAILED
+        assert "ended unexpectedly" in events[-1].message
+
+
+def test_what_goes_wrong_in_a_process_is_told_in_its_own_words(parts):
+    dataset = datasets.read(parts)
+    protocol = Protocol(dataset, datasets.draw(dataset, [0], 1))
+    finished = evaluation_workers.side_by_side(
+        [Candidate("patchcore", 1, 0)],
+        protocol,
+        "no such weights",
+        "cpu",
+        None,
+        1,
+        lambda *_: None,
+        lambda *_: None,
+        CancelToken(),
+    )
+    with pytest.raises(InspectorError, match="no such weights"):
+        next(finished)
 
 
 def test_results_don_t_tell_where_this_computer_keeps_its_images(measure, parts):
