@@ -4,6 +4,7 @@ processes that the crash test kills."""
 import torch
 
 from inspector.features import backbone, inspector_tiny
+from inspector.features.towers import speed_up
 from inspector.jobs.engine import Engine
 
 
@@ -11,6 +12,7 @@ def make() -> Engine:
     torch.set_num_threads(1)
     model = inspector_tiny.create(pretrained=False)
     inspector_tiny.load_stem(model)
+    speed_up(model)
     engine = Engine(device="cpu")
     engine.use(backbone.from_model(model, "inspector-tiny", "stem only"), "inspector-tiny")
     return engine
