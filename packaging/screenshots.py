@@ -48,6 +48,7 @@ class Stage:
             if time.monotonic() > deadline:
                 raise TimeoutError("a scene waited in vain")
             self.application.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+            time.sleep(0.005)  # leaves the engine its cores
 
     def settle(self, seconds: float = 0.6) -> None:
         begun = time.monotonic()
@@ -134,13 +135,55 @@ def scene_teach(stage: Stage) -> None:
 
 def scene_teach_running(stage: Stage) -> None:
     page = stage.open_demo("teach")
+    page.panel.method.setCurrentIndex(page.panel.method.findData("anople"))
     page.teach()
-    stage.wait(lambda: page.panel.progress.bar.maximum() > 0 and page.panel.progress.bar.value() >= 100, 400)
+    stage.wait(lambda: len(page.panel.progress.curve.points) >= 8, 400)
 
 
 def after_teach_running(stage: Stage) -> None:
     stage.window.context.runner.cancel()
     stage.wait(lambda: not stage.window.context.runner.busy)
+
+
+def scene_teach_describe(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    method = page.panel.method
+    method.setCurrentIndex(method.findData("finegrained"))
+    page.describe(True)
+    stage.settle()
+    page.form.fields["background"].setText("grey conveyor belt")
+    page.form.rows[0].fields["colour"].setText("silver")
+    page.form.rows[1].fields["noun"].clear()
+    page.form.add_part()
+    hole = page.form.rows[-1].fields
+    for name, text in {"noun": "hole", "number": "one", "location": "center", "shape": "round"}.items():
+        hole[name].setText(text)
+
+
+def after_teach_describe(stage: Stage) -> None:
+    page = stage.window.page
+    page.form.rows[1].fields["noun"].setText("edge")
+    page.form.keep()
+    stage.settle()
+    page.form.reset()
+    page.panel.method.setCurrentIndex(page.panel.method.findData("anople"))
+
+
+def scene_teach_updated(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    row = page.chosen_class
+    before = page._detector.id
+    page.accept_paths(sorted((stage.parts / row.name / "test" / "good").iterdir())[:2])
+    stage.wait(lambda: page._detector.id != before, 400)
+
+
+def after_teach_updated(stage: Stage) -> None:
+    from inspector.records import write
+
+    page = stage.window.page
+    write.remove_detector(stage.window.context.project, page._detector.id)
+    page.undo_stack.undo()
+    stage.settle()
 
 
 def scene_teach_error(stage: Stage) -> None:

@@ -134,7 +134,12 @@ def train(
                 progress(span[0] + (span[1] - span[0]) * done, "", {})
         losses.append(sums["loss"])
         left = (time.monotonic() - started) / (epoch + 1 - first) * (schedule.epochs - epoch - 1)
-        values = {**sums, "epoch": float(epoch + 1), "seconds_left": left}
+        values = {
+            **sums,
+            "epoch": float(epoch + 1),
+            "epochs": float(schedule.epochs),
+            "seconds_left": left,
+        }
         line = f"Epoch {epoch + 1} of {schedule.epochs}: loss {sums['loss']:.4f}"
         progress(span[0] + (span[1] - span[0]) * done, line, values)
         _keep(checkpoints, key, learned, optimizer, losses)

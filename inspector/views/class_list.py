@@ -75,7 +75,8 @@ class ClassModel(QAbstractListModel):
         if role == ROW:
             return row
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return f"{row.name}: {shots_text(row.shots)}, {row.state}"
+            facts = f"{row.name}: {shots_text(row.shots)}, {row.state}"
+            return f"{facts}\n{row.note}" if row.note else facts
         return None
 
     def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QGuiApplication, QImage, QKeySequence, QUndoStack
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -26,10 +27,13 @@ from PySide6.QtWidgets import (
 from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobKind
 from inspector.errors import InspectorError
 from inspector.views import icons, theme
+from inspector.views.adding_shots import Adding, Source, find, png, writer
 from inspector.views.class_list import ROW, ClassModel, ClassView, shots_text
 from inspector.views.context import WindowContext
+from inspector.views.description_form import DescriptionForm
 from inspector.views.empty import EmptyState
 from inspector.views.job_runner import Job
+from inspector.views.memory_update import MemoryUpdate
 from inspector.views.shot_grid import PICTURE, ShotGrid, ShotModel, complaints
 from inspector.views.teach_panel import TeachPanel
 from inspector.views.thumbnails import Thumbnails
@@ -37,11 +41,9 @@ from inspector.views.undo import Step
 
 if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
+    from inspector.methods.mfsc import MFSC
     from inspector.records.project import Project
     from inspector.records.queries import ClassRow, DetectorRow, ShotRow
-    from inspector.records.write import AddedShot
-
-Source = Path | tuple[str, bytes]
 
 
 class TeachPage(QWidget):
@@ -62,7 +64,11 @@ class TeachPage(QWidget):
         self._wanted_class: int | None = None
         self._job: Job | None = None
         self._detector: DetectorRow | None = None
+        self._descriptions: dict[int, MFSC] = {}
+        self._describing = False
+        self._refreshes = 0
         self._shown_class: int | None = None
+        self.memory = MemoryUpdate(context, self)
 
         self.classes = ClassModel(self)
         self.class_view = ClassView(self._thumbnails)
@@ -78,6 +84,11 @@ class TeachPage(QWidget):
 
         self.panel = TeachPanel(context)
         self.panel.teach_requested.connect(self.teach)
+        self.panel.describe_requested.connect(lambda: self.describe(not self._describing))
+        self.panel.progress.cancel.clicked.connect(self._cancel)
+        self.form = DescriptionForm(context)
+        self.form.changed.connect(self._described)
+        self.form.closed.connect(lambda: self.describe(False))
 
         splitter = QSplitter(Qt.Orientation.Horizontal, self)
         splitter.addWidget(self._left())
@@ -210,7 +221,7 @@ class TeachPage(QWidget):
         )
         self.no_shots.button.clicked.connect(self.choose_files)
         self.stack = QStackedWidget()
-        for shown in (self.grid, self.no_class, self.no_shots):
+        for shown in (self.grid, self.no_class, self.no_shots, self.form):
             self.stack.addWidget(shown)
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
@@ -228,7 +239,7 @@ class TeachPage(QWidget):
         self._wanted_class = self._shown_class = None
         self.classes.set_rows([])
         self.shots.set_rows([])
-        self._detector = None
+        self._detector, self._descriptions, self._describing = None, {}, False
         self.refresh()
 
     @property
@@ -242,15 +253,22 @@ class TeachPage(QWidget):
         if project is None:
             self._show_state()
             return
+        self._refreshes += 1
         self._context.runner.read(
-            self, partial(_read_classes, project), partial(self._classes_read, project), priority=10**6
+            self,
+            partial(_read_all, project),
+            partial(self._classes_read, project, self._refreshes),
+            priority=10**6,
         )
 
-    def _classes_read(self, project: Project, found: tuple[list[ClassRow], DetectorRow | None]) -> None:
+    def _classes_read(self, project: Project, number: int, found: _Found) -> None:
         if project is not self._context.project:
             return
-        rows, self._detector = found
-        self.classes.set_rows(rows)
+        self._detector = found.detector
+        self.classes.set_rows(found.classes)
+        if number == self._refreshes:  # what is newer will be told soon
+            self._descriptions = found.descriptions
+            self.memory.look(found.detector, found.news)
         if self._wanted_class is not None or not self.class_view.currentIndex().isValid():
             self._choose_again()
         self._read_shots()
@@ -290,7 +308,7 @@ class TeachPage(QWidget):
 
     def _selection_changed(self) -> None:
         count = len(self.grid.selectedIndexes())
-        self.remove_button.setVisible(count > 0 and not self._read_only)
+        self.remove_button.setVisible(count > 0 and not self._read_only and not self._describing)
         self.remove_button.setText("Remove" if count <= 1 else f"Remove {count}")
 
     @property
@@ -312,14 +330,23 @@ class TeachPage(QWidget):
             self.title.setToolTip(row.name)
             self.count.setText(shots_text(row.shots))
             empty = row.shots == 0 and not self.shots.rows
-            self.stack.setCurrentWidget(self.no_shots if empty else self.grid)
+            self._describing &= self.panel.reads_descriptions
+            if self._describing:
+                self.form.show_record(row.id, row.name, self._descriptions.get(row.id), self._read_only)
+                self.stack.setCurrentWidget(self.form)
+            else:
+                self.stack.setCurrentWidget(self.no_shots if empty else self.grid)
+        for button in (self.add_button, self.paste_button):
+            button.setVisible(not self._describing)
         for widget in (
             *(self.add_button, self.paste_button, self.add_class_button, self.rename_button),
             *(self.remove_class_button, self.no_class.button, self.no_shots.button),
         ):
             widget.setEnabled(not self._read_only)
         self._selection_changed()
-        self.panel.show_classes(rows, row, self._read_only, self._context.runner.busy)
+        busy = self._context.runner.busy and not self.memory.running
+        self.panel.show_classes(rows, row, self._read_only, busy)
+        self.panel.show_description(row, row is not None and row.id in self._descriptions, self._describing)
         self.panel.show_detector(self._detector)
 
     # classes
@@ -346,10 +373,10 @@ class TeachPage(QWidget):
             self.class_name.hide()
             self.class_problem.hide()
             self._wanted_class = class_id
-            self._step(
+            self.step(
                 f"add class “{name}”",
-                lambda: _write().restore_class(project, class_id),
-                lambda: _write().remove_class(project, class_id),
+                lambda: writer().restore_class(project, class_id),
+                lambda: writer().remove_class(project, class_id),
             )
             self._context.classes_changed.emit()
             if then is not None:
@@ -363,7 +390,7 @@ class TeachPage(QWidget):
             else:
                 self._context.show_error(error)
 
-        self._context.runner.write(self, lambda: _write().add_class(project, name), done, failed)
+        self._context.runner.write(self, lambda: writer().add_class(project, name), done, failed)
 
     def rename_class(self, class_id: int, name: str) -> None:
         project = self._writable()
@@ -373,8 +400,8 @@ class TeachPage(QWidget):
         before = index.data(ROW).name
         self._do(
             f"rename “{before}”",
-            lambda: _write().rename_class(project, class_id, name),
-            lambda: _write().rename_class(project, class_id, before),
+            lambda: writer().rename_class(project, class_id, name),
+            lambda: writer().rename_class(project, class_id, before),
         )
 
     def remove_class(self) -> None:
@@ -384,8 +411,8 @@ class TeachPage(QWidget):
         self._shown_class = None
         self._do(
             f"remove “{row.name}”",
-            lambda: _write().remove_class(project, row.id),
-            lambda: _write().restore_class(project, row.id),
+            lambda: writer().remove_class(project, row.id),
+            lambda: writer().restore_class(project, row.id),
             f"Removed the class “{row.name}”; its results stay.",
         )
 
@@ -445,9 +472,7 @@ class TeachPage(QWidget):
             self.ask_class()
             return
         name = f"Pasted {datetime.now().strftime('%Y-%m-%d %H.%M.%S')}.png"
-        self._context.runner.read(
-            self, partial(_png, picture), lambda data: self._add(row.id, [(name, data)])
-        )
+        self._context.runner.read(self, partial(png, picture), lambda data: self._add(row.id, [(name, data)]))
 
     def _add(self, class_id: int, sources: Sequence[Source]) -> None:
         """Find the images among `sources`, then store them one by one, showing each as it arrives."""
@@ -455,8 +480,8 @@ class TeachPage(QWidget):
         self._choose_again()
         self._context.runner.read(
             self,
-            partial(_find, list(sources)),
-            lambda found: _Adding(self, self._context, class_id, found).next(),
+            partial(find, list(sources)),
+            lambda found: Adding(self, self._context, class_id, found).next(),
             self._context.show_error,
             priority=10**6,
         )
@@ -469,9 +494,34 @@ class TeachPage(QWidget):
         what = f"“{rows[0].name}”" if len(rows) == 1 else f"{len(rows)} shots"
         self._do(
             f"remove {what}",
-            lambda: _write().remove_shots(project, ids),
-            lambda: _write().restore_shots(project, ids),
+            lambda: writer().remove_shots(project, ids),
+            lambda: writer().restore_shots(project, ids),
             f"Removed {what} from {rows[0].class_name}.",
+        )
+
+    # descriptions
+
+    def describe(self, on: bool) -> None:
+        """Open or close the description of the chosen class, where the chosen method reads one."""
+        if not on:
+            self.form.keep()
+        self._describing = on and self.chosen_class is not None and self.panel.reads_descriptions
+        self._show_state()
+
+    def _described(self, class_id: int, record: MFSC | None) -> None:
+        project, index = self._context.project, self.classes.find(class_id)
+        if project is None or project.read_only or not index.isValid():
+            return
+        before = self._descriptions.get(class_id)
+        if record is None:
+            self._descriptions.pop(class_id, None)
+        else:
+            self._descriptions[class_id] = record
+        self._refreshes += 1  # an answer on its way knows nothing of this
+        self._do(
+            f"describe “{index.data(ROW).name}”",
+            lambda: writer().describe_class(project, class_id, record),
+            lambda: writer().describe_class(project, class_id, before),
         )
 
     # undo
@@ -489,7 +539,7 @@ class TeachPage(QWidget):
             return None
         return project
 
-    def _step(self, text: str, redo: Callable[[], Any], undo: Callable[[], Any]) -> Step:
+    def step(self, text: str, redo: Callable[[], Any], undo: Callable[[], Any]) -> Step:
         """Something that was done already and can be undone."""
         step = Step(text, self._context, self, redo, undo, self._context.classes_changed.emit)
         self.undo_stack.push(step)
@@ -499,7 +549,7 @@ class TeachPage(QWidget):
         """Do it now, with Undo in the toast and in the menu."""
 
         def done(_value: object) -> None:
-            self._step(text, redo, undo)
+            self.step(text, redo, undo)
             self._context.classes_changed.emit()
             if toast:
                 self._context.toast(toast, self.undo_stack.undo)
@@ -522,6 +572,7 @@ class TeachPage(QWidget):
             teach(project, engine, method=method, false_alarm_rate=rate, emit=emit, cancel=cancel)
 
         title = f"Teach {len(ready)} class{'es' if len(ready) != 1 else ''}"
+        self.memory.cancel()
         self._job = self._context.runner.start(JobKind.TEACH, title, work)
         self.panel.begin()
         self._show_state()
@@ -530,6 +581,10 @@ class TeachPage(QWidget):
         if self._job is not None and self._job is self._context.runner.current:
             self.panel.progress.take(event)
 
+    def _cancel(self) -> None:
+        if self._job is not None:
+            self._context.runner.cancel(self._job)
+
     def _job_ended(self, job: Job, event: JobEnded) -> None:
         if job is self._job:
             self._job = None
@@ -537,124 +592,34 @@ class TeachPage(QWidget):
             self._show_state()
 
 
-class _Adding:
-    """Stores found images one after another, so that the first is seen at once; then one undo step and one line."""
+@dataclass(frozen=True)
+class _Found:
+    """`detector`: the newest. `news`: class id → shots that it could remember."""
 
-    def __init__(
-        self, page: TeachPage, context: WindowContext, class_id: int, found: Sequence[Source]
-    ) -> None:
-        self._page, self._context, self._class_id = page, context, class_id
-        self._left = list(found)
-        self._total = len(found)
-        self._done: list[AddedShot] = []
-        self._project = context.project
-
-    def next(self) -> None:
-        project = self._project
-        if project is None or project is not self._context.project:
-            return
-        if not self._left:
-            self._finish(project)
-            return
-        source = self._left.pop(0)
-        if self._total > 3:
-            self._page.count.setText(f"adding {len(self._done) + 1} of {self._total}…")
-        self._context.runner.write(
-            self._page,
-            lambda: _write().add_shots(project, self._class_id, [source]),
-            self._added,
-            self._failed,
-        )
-
-    def _added(self, results: list[AddedShot]) -> None:
-        self._done += results
-        if results and results[0].status == "added":
-            self._context.classes_changed.emit()
-        self.next()
-
-    def _failed(self, error: BaseException) -> None:
-        """The project itself can't be written; more files would fail alike."""
-        self._left = []
-        self._context.show_error(error)
-        self.next()
-
-    def _finish(self, project: Project) -> None:
-        added = [one.shot_id for one in self._done if one.status == "added" and one.shot_id is not None]
-        undo = None
-        if added:
-            what = f"{len(added)} shot{'s' if len(added) != 1 else ''}"
-            self._page._step(
-                f"add {what}",
-                lambda: _write().restore_shots(project, added),
-                lambda: _write().remove_shots(project, added),
-            )
-            undo = self._page.undo_stack.undo
-        failed = [one for one in self._done if one.status == "failed"]
-        if failed:
-            more = f" {len(failed) - 1} more could not be read either." if len(failed) > 1 else ""
-            self._context.show_error(InspectorError(f"{failed[0].message}{more}", failed[0].hint))
-        line = summary(self._done)
-        if line:
-            self._context.toast(line, undo)
-        self._context.classes_changed.emit()
+    classes: list[ClassRow]
+    detector: DetectorRow | None
+    descriptions: dict[int, MFSC]
+    news: dict[int, list[int]]
 
 
-def summary(done: Sequence[AddedShot]) -> str:
-    """What became of the files, in one line."""
-    counts = {
-        status: [one for one in done if one.status == status] for status in ("added", "duplicate", "failed")
-    }
-    parts = []
-    if counts["added"]:
-        parts.append(f"Added {shots_text(len(counts['added']))}")
-    if counts["duplicate"]:
-        known = counts["duplicate"]
-        parts.append(
-            f"“{known[0].name}” was there already" if len(known) == 1 else f"{len(known)} were there already"
-        )
-    if not done:
-        return "No images found there."
-    if not parts:
-        return ""  # the banner says what could not be read
-    if counts["failed"]:
-        parts.append(f"{len(counts['failed'])} could not be read")
-    return "; ".join(parts) + "."
-
-
-def _find(sources: list[Source]) -> list[Source]:
-    """Files and folders become the images they hold; pairs of name and bytes stay."""
-    from inspector.images import read
-
-    files = [source for source in sources if isinstance(source, Path)]
-    return [*read.find(files), *(source for source in sources if not isinstance(source, Path))]
-
-
-def _png(picture: QImage) -> bytes:
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    picture.save(buffer, "PNG")  # type: ignore[call-overload]
-    return bytes(data.data())
-
-
-def _read_classes(project: Project) -> tuple[list[ClassRow], DetectorRow | None]:
+def _read_all(project: Project) -> _Found:
+    from inspector.jobs import update
     from inspector.records import queries
 
-    detectors = queries.detectors(project)
-    return queries.classes(project), detectors[0] if detectors else None
+    detector = next(iter(queries.detectors(project)), None)
+    news = update.news(project, detector) if detector is not None else {}
+    return _Found(
+        queries.classes(project),
+        detector,
+        queries.descriptions(project),
+        {class_id: [shot.id for shot in shots] for class_id, shots in news.items()},
+    )
 
 
 def _read_shots(project: Project, class_id: int) -> list[ShotRow]:
     from inspector.records import queries
 
     return queries.shots(project, class_id)
-
-
-def _write() -> Any:
-    """`records.write`, imported on the thread that writes: SQLAlchemy stays out of the window's start."""
-    from inspector.records import write
-
-    return write
 
 
 def _plain(name: str) -> str:

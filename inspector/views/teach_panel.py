@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QStandardItemModel
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QFrame,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from inspector.domain import JobEnded, JobEvent, JobLog, JobProgress, JobStarted
-from inspector.methods.catalogue import METHODS
+from inspector.methods.catalogue import METHODS, MethodInfo
 from inspector.views import icons, theme
 from inspector.views.class_list import shots_text
 from inspector.views.context import WindowContext
-from inspector.views.job_bar import time_left
+from inspector.views.teach_progress import TeachProgress
 
 if TYPE_CHECKING:
     from inspector.records.queries import ClassRow, DetectorRow
@@ -52,18 +47,25 @@ def promise(name: str, shots: int, rate: float) -> str:
     return f"{line} false alarms; with {shots} it is {_percent(1 / (shots + 1))} at best."
 
 
+def needs(info: MethodInfo) -> str:
+    """What a method asks for, in one line."""
+    words = {"text": "a text tower", "vit": "a vision transformer", "class": "the class (given or found)"}
+    wanted = ", ".join(word for need, word in words.items() if need in info.needs) or "nothing but weights"
+    return f"Needs {wanted}. {'Learns; the loss is shown.' if info.learns else 'Learns nothing: ready in seconds.'}"
+
+
 def _percent(share: float) -> str:
     return f"{share * 100:.3g} %"
 
 
 class TeachPanel(QWidget):
     teach_requested = Signal()
+    describe_requested = Signal()
     WIDTH = 320
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
-        self._begun = 0.0
         self.setFixedWidth(self.WIDTH)
         theme.set_role(self, "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -76,6 +78,12 @@ class TeachPanel(QWidget):
             if not info.available:
                 self._disable_last("Not part of this installation")
         self.line = _wrapped("quiet")
+        self.needs = _wrapped("small")
+        self.describe_button = QPushButton()
+        self.describe_button.setIcon(icons.icon("rename"))
+        self.describe_button.setCheckable(True)
+        self.describe_button.clicked.connect(self.describe_requested)
+        self.described = _wrapped("small")
         self.rate = QDoubleSpinBox()
         self.rate.setRange(0.1, 50.0)
         self.rate.setDecimals(1)
@@ -99,7 +107,7 @@ class TeachPanel(QWidget):
         self.button.clicked.connect(self.teach_requested)
         self.reason = _wrapped("small")
         self.taught = _wrapped("small")
-        self.progress = _Progress(context)
+        self.progress = TeachProgress(context)
 
         inside = QWidget()
         theme.set_role(inside, "panel")
@@ -111,6 +119,9 @@ class TeachPanel(QWidget):
         column.addWidget(_caption("Method"))
         column.addWidget(self.method)
         column.addWidget(self.line)
+        column.addWidget(self.needs)
+        column.addWidget(self.describe_button)
+        column.addWidget(self.described)
         column.addSpacing(8)
         rates = QHBoxLayout()
         rates.addWidget(_caption("False alarms allowed"), 1)
@@ -165,6 +176,30 @@ class TeachPanel(QWidget):
             " Rebuilt from its paper; published figures need not carry over." if info.reconstruction else ""
         )
         self.line.setText(f"{info.line}{note}")
+        self.needs.setText(needs(info))
+
+    @property
+    def reads_descriptions(self) -> bool:
+        """Whether the chosen method learns from what people say of the parts."""
+        return bool(self.method.currentData() == "finegrained")
+
+    def show_description(self, chosen: ClassRow | None, described: bool, open_now: bool) -> None:
+        """Whether the chosen class was described, and the button that opens its form."""
+        shown = chosen is not None and self.reads_descriptions
+        self.describe_button.setVisible(shown)
+        self.described.setVisible(shown)
+        if chosen is not None:
+            name = self.describe_button.fontMetrics().elidedText(
+                chosen.name, Qt.TextElideMode.ElideRight, 150
+            )
+            self.describe_button.setText(f"Describe {name}…")
+            self.describe_button.setToolTip(f"Say what a good {chosen.name} looks like")
+            self.describe_button.setChecked(open_now)
+            self.described.setText(
+                "Teaches with your description of it."
+                if described
+                else "Teaches with the suggestion that follows from its name; you need not write anything."
+            )
 
     def _chosen(self) -> None:
         settings = self._context.settings
@@ -212,8 +247,13 @@ class TeachPanel(QWidget):
             title = METHODS[row.method].title if row.method in METHODS else row.method
             when = row.created.astimezone().strftime("%d %b %Y, %H:%M")
             names = ", ".join(row.classes.values())
+            added = sum(map(len, row.added_shots.values()))
+            done = "Updated" if added else "Taught"
+            more = ""
+            if added and row.method in METHODS and METHODS[row.method].learns:
+                more = f" The memory knows {shots_text(added)} that the prompts do not; teach again to renew them."
             self.taught.setText(
-                f"Taught {when}: {title} on {shots_text(row.shots)} of {names}. {row.problem}".strip()
+                f"{done} {when}: {title} on {shots_text(row.shots)} of {names}.{more} {row.problem}".strip()
             )
             theme.set_role(self.taught, "error" if row.problem else "small")
 
@@ -227,138 +267,6 @@ class TeachPanel(QWidget):
         self.progress.end()
         self.button.show()
         self.taught.show()
-
-
-class _Progress(QFrame):
-    """The teaching job: per cent, time left, live values with their curve, the last lines of its log, Cancel."""
-
-    LINES = 6
-
-    def __init__(self, context: WindowContext) -> None:
-        super().__init__()
-        self._context = context
-        self._begun = 0.0
-        theme.set_role(self, "card")
-        self.percent = QLabel()
-        self.percent.setFont(theme.font("title", bold=True, figures=True))
-        self.left = QLabel()
-        theme.set_role(self.left, "quiet")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.message = _wrapped("")
-        self.curve = Curve()
-        self.values = QLabel()
-        self.values.setFont(theme.font("small", figures=True))
-        self.log = _wrapped("small")
-        self.log.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setIcon(icons.icon("stop"))
-        self.cancel.clicked.connect(lambda: context.runner.cancel())
-        context.runner.cancelling.connect(self._stopping)
-        head = QHBoxLayout()
-        head.addWidget(self.percent)
-        head.addStretch(1)
-        head.addWidget(self.left)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 12, 16, 16)
-        column.setSpacing(8)
-        column.addLayout(head)
-        for widget in (self.bar, self.message, self.values, self.curve, self.log, self.cancel):
-            column.addWidget(widget)
-        self._lines: list[str] = []
-        self.hide()
-
-    def begin(self) -> None:
-        self._begun = time.monotonic()
-        self._lines = []
-        self.curve.clear()
-        self.curve.hide()
-        self.values.hide()
-        self.percent.setText("0 %")
-        self.left.setText("")
-        self.bar.setRange(0, 0)
-        self.message.setText("Loading the network…")
-        self.log.setText("")
-        self.cancel.setText("Cancel")
-        self.cancel.setEnabled(True)
-        self.show()
-
-    def end(self) -> None:
-        self.hide()
-
-    def take(self, event: JobEvent) -> None:
-        if isinstance(event, JobStarted):
-            self._begun = time.monotonic()
-        elif isinstance(event, JobProgress):
-            share = min(1.0, event.done / event.total) if event.total > 0 else 0.0
-            self.bar.setRange(0, 1000)
-            self.bar.setValue(round(share * 1000))
-            self.percent.setText(f"{share * 100:.0f} %")
-            elapsed = time.monotonic() - self._begun
-            left = event.seconds_left
-            if left is None and share > 0.02 and elapsed > 1:
-                left = elapsed * (1 - share) / share
-            self.left.setText(time_left(left) if left is not None and share < 1 else "")
-            if event.message:
-                self.message.setText(event.message)
-        elif isinstance(event, JobLog):
-            if event.message:
-                self._lines = [*self._lines, event.message][-self.LINES :]
-                self.log.setText("\n".join(self._lines))
-            if event.values:
-                self.values.setText("   ".join(f"{name} {value:.4g}" for name, value in event.values.items()))
-                self.values.show()
-                self.curve.add(event.values.get("loss", next(iter(event.values.values()))))
-                self.curve.show()
-        elif isinstance(event, JobEnded):
-            self.bar.setRange(0, 1000)
-
-    def _stopping(self, _job: object) -> None:
-        self.cancel.setText("Stopping…")
-        self.cancel.setEnabled(False)
-
-
-class Curve(QWidget):
-    """A small line of values over time, newest at the right."""
-
-    KEPT = 2000
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFixedHeight(48)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Loss over time")
-        self.points: list[float] = []
-
-    def clear(self) -> None:
-        self.points = []
-        self.update()
-
-    def add(self, value: float) -> None:
-        if math.isfinite(value):
-            self.points.append(value)
-            if len(self.points) > self.KEPT:
-                self.points = self.points[::2]
-            self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        if len(self.points) < 2:
-            return
-        low, high = min(self.points), max(self.points)
-        span = (high - low) or 1.0
-        width, height = self.width() - 2, self.height() - 6
-        step = width / (len(self.points) - 1)
-        line = QPolygonF(
-            [
-                QPointF(1 + i * step, 3 + height * (1 - (value - low) / span))
-                for i, value in enumerate(self.points)
-            ]
-        )
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(QColor(theme.tokens().quiet), 1.5))
-        painter.drawPolyline(line)
-        painter.end()
 
 
 def _heading(text: str) -> QLabel:
