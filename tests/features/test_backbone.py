@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inspector.errors import WeightsError
+from inspector.features import backbone as backbones
 from inspector.features.backbone import Backbone, from_model
 from inspector.features.towers import speed_up
 
@@ -326,3 +327,34 @@ def test_the_identity_names_all_that_decides_the_features(build: Build) -> None:
         from_model(larger, "clip", weights_sha256=first.identity.weights_sha256).identity.key
         != first.identity.key
     )
+
+
+def test_an_untrained_backbone_has_the_same_shape_and_other_weights_the_same_ones_every_time() -> None:
+    pretrained = backbones.load(device="cpu", dtype=torch.float32)
+    one, again, other = (backbones.untrained(pretrained, seed) for seed in (0, 0, 1))
+    assert one.identity.key == again.identity.key
+    assert len({found.identity.key for found in (pretrained, one, other)}) == 3
+    for name in ("architecture", "image_size", "mean", "std", "interpolation"):
+        assert getattr(one.identity, name) == getattr(pretrained.identity, name)
+    assert (one.dtype, one.device, one.default_taps) == (
+        pretrained.dtype,
+        pretrained.device,
+        pretrained.default_taps,
+    )
+    x = one.prepare([np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)])
+    stems = [
+        found.forward(x, taps=("stem8",), joint=False).taps["stem8"] for found in (pretrained, one, again)
+    ]
+    assert torch.equal(stems[1], stems[2])
+    assert not torch.allclose(stems[0], stems[1], atol=0.1)
+
+
+def test_a_backbone_without_text_is_the_same_one_that_was_never_asked_for_it() -> None:
+    whole = backbones.load(device="cpu", dtype=torch.float32)
+    assert not whole.text_loaded
+    assert whole.text is not None
+    fresh = whole.without_text()
+    assert whole.text_loaded
+    assert not fresh.text_loaded
+    assert fresh.identity.key == whole.identity.key
+    assert fresh.text is not None

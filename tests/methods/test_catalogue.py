@@ -1,0 +1,48 @@
+"""Names of methods with settings, groups of them, and the control."""
+
+import pytest
+
+from inspector.errors import InspectorError
+from inspector.methods import catalogue
+
+
+def test_a_name_may_carry_settings_and_ask_for_random_weights() -> None:
+    found = catalogue.parse("anople:scales=one:alignment=false:rate=0.01@random")
+    assert found.method == "anople"
+    assert dict(found.settings) == {"scales": "one", "alignment": False, "rate": 0.01}
+    assert found.random_weights
+    assert found.title == "AnoPLe (scales one, alignment false, rate 0.01, random weights)"
+    assert catalogue.parse("patchcore").title == "PatchCore"
+
+
+def test_groups_stand_for_their_methods_and_nothing_comes_twice() -> None:
+    names = catalogue.expand("all, ablations,control,patchcore")
+    assert names[: len(catalogue.METHODS)] == list(catalogue.METHODS)
+    assert names[len(catalogue.METHODS) :] == [*catalogue.ABLATIONS, *catalogue.CONTROLS]
+    assert catalogue.expand("mpama:levels=[1,3],subspace") == ["mpama:levels=[1,3]", "subspace"]
+
+
+def test_every_ablation_and_control_can_be_made() -> None:
+    for name in (*catalogue.ABLATIONS, *catalogue.CONTROLS):
+        catalogue.check(catalogue.parse(name))
+    assert all(catalogue.parse(name).settings for name in catalogue.ABLATIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("oracle", "no method named “oracle”"),
+        ("anople:", "“” in “anople:” is not a setting"),
+        ("anople:scales", "“scales” in “anople:scales” is not a setting"),
+        ("anople:colour=red", "AnoPLe has no setting “colour”. It has: prompts, scales"),
+        ("anople:epochs=many", 'epochs of AnoPLe can\'t be "many". Its default is 40'),
+        ("anople:alignment=1", "alignment of AnoPLe can't be 1. Its default is true"),
+        ("anople:scales=two", "scales is one of multi, one"),
+        ("patchcore:sigma=NaN", 'sigma of PatchCore can\'t be "NaN"'),
+        ("patchcore:taps=stem8", 'taps of PatchCore can\'t be "stem8"'),
+    ],
+)
+def test_a_name_that_makes_no_sense_is_refused_in_one_sentence(name: str, said: str) -> None:
+    with pytest.raises(InspectorError) as raised:
+        catalogue.check(catalogue.parse(name))
+    assert said in str(raised.value)
