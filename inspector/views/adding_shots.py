@@ -42,7 +42,7 @@ class Adding:
             return
         source = self._left.pop(0)
         if self._total > 3:
-            self._page.count.setText(f"adding {len(self._done) + 1} of {self._total}…")
+            self._page.header.count.setText(f"adding {len(self._done) + 1} of {self._total}…")
         self._context.runner.write(
             self._page,
             lambda: writer().add_shots(project, self._class_id, [source]),
@@ -67,7 +67,7 @@ class Adding:
         undo = None
         if added:
             what = f"{len(added)} shot{'s' if len(added) != 1 else ''}"
-            self._page.step(
+            self._page.steps.done(
                 f"add {what}",
                 lambda: writer().restore_shots(project, added),
                 lambda: writer().remove_shots(project, added),

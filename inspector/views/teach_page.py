@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QGuiApplication, QImage, QKeySequence, QUndoStack
@@ -15,29 +14,29 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
-    QPushButton,
     QSplitter,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobKind
 from inspector.errors import InspectorError
-from inspector.views import icons, theme
+from inspector.views import theme
 from inspector.views.adding_shots import Adding, Source, find, png, writer
-from inspector.views.class_list import ROW, ClassModel, ClassView, shots_text
+from inspector.views.class_column import ClassColumn
+from inspector.views.class_list import ROW, ClassModel
 from inspector.views.context import WindowContext
 from inspector.views.description_form import DescriptionForm
 from inspector.views.empty import EmptyState
 from inspector.views.job_runner import Job
 from inspector.views.memory_update import MemoryUpdate
 from inspector.views.shot_grid import PICTURE, ShotGrid, ShotModel, complaints
+from inspector.views.shots_header import ShotsHeader
 from inspector.views.teach_panel import TeachPanel
+from inspector.views.teach_reads import Found, read_all, read_shots
 from inspector.views.thumbnails import Thumbnails
-from inspector.views.undo import Step
+from inspector.views.undo import Steps
 
 if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
@@ -60,6 +59,7 @@ class TeachPage(QWidget):
         super().__init__()
         self._context = context
         self.undo_stack = QUndoStack(context.undo_group)
+        self.steps = Steps(context, self, self.undo_stack, context.classes_changed.emit)
         self._thumbnails = Thumbnails(context.runner, PICTURE * 2, self)
         self._wanted_class: int | None = None
         self._job: Job | None = None
@@ -71,8 +71,9 @@ class TeachPage(QWidget):
         self.memory = MemoryUpdate(context, self)
 
         self.classes = ClassModel(self)
-        self.class_view = ClassView(self._thumbnails)
-        self.class_view.setModel(self.classes)
+        self.column = ClassColumn(self._thumbnails, self.classes)
+        self.column.add_requested.connect(self.add_class)
+        self.class_view = self.column.view
         self.classes.renamed.connect(self.rename_class)
         self.class_view.selectionModel().currentChanged.connect(lambda *_: self._class_chosen())
         self.classes.modelReset.connect(self._choose_again)
@@ -81,6 +82,15 @@ class TeachPage(QWidget):
         self.grid = ShotGrid(self._thumbnails)
         self.grid.setModel(self.shots)
         self.grid.selectionModel().selectionChanged.connect(lambda *_: self._selection_changed())
+
+        self.header = ShotsHeader()
+        self.header.rename_button.clicked.connect(
+            lambda: self.class_view.edit(self.class_view.currentIndex())
+        )
+        self.header.remove_class_button.clicked.connect(self.remove_class)
+        self.header.remove_button.clicked.connect(self.remove_shots)
+        self.header.paste_button.clicked.connect(self.paste)
+        self.header.add_button.clicked.connect(self.choose_files)
 
         self.panel = TeachPanel(context)
         self.panel.teach_requested.connect(self.teach)
@@ -91,7 +101,7 @@ class TeachPage(QWidget):
         self.form.closed.connect(lambda: self.describe(False))
 
         splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        splitter.addWidget(self._left())
+        splitter.addWidget(self.column)
         splitter.addWidget(self._middle())
         splitter.addWidget(self.panel)
         splitter.setStretchFactor(1, 1)
@@ -120,92 +130,16 @@ class TeachPage(QWidget):
         context.runner.ended.connect(self._job_ended)
         self.refresh()
 
-    # building
-
-    def _left(self) -> QWidget:
-        panel = QWidget()
-        panel.setMinimumWidth(224)
-        panel.setMaximumWidth(420)
-        theme.set_role(panel, "panel")
-        heading = QLabel("Classes")
-        theme.set_role(heading, "heading")
-        self.add_class_button = QPushButton("Add class")
-        self.add_class_button.setIcon(icons.icon("add"))
-        self.add_class_button.setToolTip("Add a class (Ctrl+Shift+N)")
-        self.add_class_button.clicked.connect(self.ask_class)
-        self.class_name = QLineEdit()
-        self.class_name.setPlaceholderText("Name of the part, then Enter")
-        self.class_name.setMaxLength(80)
-        self.class_name.setAccessibleName("Name of the new class")
-        self.class_name.returnPressed.connect(self._class_typed)
-        self.class_problem = QLabel()
-        self.class_problem.setWordWrap(True)
-        self.class_problem.setTextFormat(Qt.TextFormat.PlainText)
-        theme.set_role(self.class_problem, "error")
-        self.class_name.textEdited.connect(lambda _text: self.class_problem.hide())
-        self.class_name.hide()
-        self.class_problem.hide()
-        foot = QVBoxLayout()
-        foot.setContentsMargins(12, 8, 12, 12)
-        foot.setSpacing(8)
-        for widget in (self.class_name, self.class_problem, self.add_class_button):
-            foot.addWidget(widget)
-        head = QHBoxLayout()
-        head.setContentsMargins(16, 16, 8, 8)
-        head.addWidget(heading)
-        column = QVBoxLayout(panel)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(head)
-        column.addWidget(self.class_view, 1)
-        column.addLayout(foot)
-        return panel
-
     def _middle(self) -> QWidget:
         whole = QWidget()
         theme.set_role(whole, "surround")
         whole.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.title = QLabel()
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
-        theme.set_role(self.title, "title")
-        self.count = QLabel()
-        theme.set_role(self.count, "quiet")
-        self.rename_button = _tool("rename", "Rename the class (F2)")
-        self.rename_button.clicked.connect(lambda: self.class_view.edit(self.class_view.currentIndex()))
-        self.remove_class_button = _tool("trash", "Remove the class")
-        self.remove_class_button.clicked.connect(self.remove_class)
-        self.remove_button = QPushButton("Remove")
-        self.remove_button.setIcon(icons.icon("trash"))
-        self.remove_button.setToolTip("Remove the chosen shots (Del)")
-        self.remove_button.clicked.connect(self.remove_shots)
-        self.paste_button = QPushButton("Paste")
-        self.paste_button.setIcon(icons.icon("paste"))
-        self.paste_button.setToolTip("Add what the clipboard holds: a picture, or copied files (Ctrl+V)")
-        self.paste_button.clicked.connect(self.paste)
-        self.add_button = QPushButton("Add shots…")
-        self.add_button.setIcon(icons.icon("add"))
-        self.add_button.clicked.connect(self.choose_files)
-        head = QHBoxLayout()
-        head.setContentsMargins(24, 16, 16, 8)
-        head.setSpacing(8)
-        head.addWidget(self.title)
-        head.addWidget(self.count)
-        head.addWidget(self.rename_button)
-        head.addWidget(self.remove_class_button)
-        head.addStretch(1)
-        for widget in (self.remove_button, self.paste_button, self.add_button):
-            head.addWidget(widget)
-        self.header = QWidget()
-        self.header.setLayout(head)
-        head.setContentsMargins(16, 12, 16, 8)
-
         self.notes = QLabel()
         self.notes.setWordWrap(True)
         self.notes.setTextFormat(Qt.TextFormat.PlainText)
         self.notes.setContentsMargins(16, 0, 16, 8)
         theme.set_role(self.notes, "warning")
         self.notes.hide()
-
         self.no_class = EmptyState(
             "class",
             "Add a class for the part you want to inspect.",
@@ -256,12 +190,12 @@ class TeachPage(QWidget):
         self._refreshes += 1
         self._context.runner.read(
             self,
-            partial(_read_all, project),
+            partial(read_all, project),
             partial(self._classes_read, project, self._refreshes),
             priority=10**6,
         )
 
-    def _classes_read(self, project: Project, number: int, found: _Found) -> None:
+    def _classes_read(self, project: Project, number: int, found: Found) -> None:
         if project is not self._context.project:
             return
         self._detector = found.detector
@@ -297,7 +231,7 @@ class TeachPage(QWidget):
         project, row = self._context.project, self.chosen_class
         if project is not None and row is not None:
             self._context.runner.read(
-                self, partial(_read_shots, project, row.id), partial(self._shots_read, row.id), priority=10**6
+                self, partial(read_shots, project, row.id), partial(self._shots_read, row.id), priority=10**6
             )
 
     def _shots_read(self, class_id: int, rows: list[ShotRow]) -> None:
@@ -308,8 +242,7 @@ class TeachPage(QWidget):
 
     def _selection_changed(self) -> None:
         count = len(self.grid.selectedIndexes())
-        self.remove_button.setVisible(count > 0 and not self._read_only and not self._describing)
-        self.remove_button.setText("Remove" if count <= 1 else f"Remove {count}")
+        self.header.show_chosen(0 if self._read_only or self._describing else count)
 
     @property
     def _read_only(self) -> bool:
@@ -325,10 +258,7 @@ class TeachPage(QWidget):
         if row is None:
             self.stack.setCurrentWidget(self.no_class)
         else:
-            metrics = self.title.fontMetrics()
-            self.title.setText(metrics.elidedText(row.name, Qt.TextElideMode.ElideRight, 360))
-            self.title.setToolTip(row.name)
-            self.count.setText(shots_text(row.shots))
+            self.header.show_class(row)
             empty = row.shots == 0 and not self.shots.rows
             self._describing &= self.panel.reads_descriptions
             if self._describing:
@@ -336,13 +266,11 @@ class TeachPage(QWidget):
                 self.stack.setCurrentWidget(self.form)
             else:
                 self.stack.setCurrentWidget(self.no_shots if empty else self.grid)
-        for button in (self.add_button, self.paste_button):
+        for button in (self.header.add_button, self.header.paste_button):
             button.setVisible(not self._describing)
-        for widget in (
-            *(self.add_button, self.paste_button, self.add_class_button, self.rename_button),
-            *(self.remove_class_button, self.no_class.button, self.no_shots.button),
-        ):
+        for widget in (self.column.add_button, self.no_class.button, self.no_shots.button):
             widget.setEnabled(not self._read_only)
+        self.header.set_read_only(self._read_only)
         self._selection_changed()
         busy = self._context.runner.busy and not self.memory.running
         self.panel.show_classes(rows, row, self._read_only, busy)
@@ -353,15 +281,7 @@ class TeachPage(QWidget):
 
     def ask_class(self) -> None:
         if not self._read_only:
-            self.class_name.show()
-            self.class_name.setFocus()
-
-    def _class_typed(self) -> None:
-        name = " ".join(self.class_name.text().split())
-        if not name:
-            self.class_name.hide()
-            return
-        self.add_class(name)
+            self.column.ask()
 
     def add_class(self, name: str, then: Callable[[int], None] | None = None) -> None:
         project = self._writable()
@@ -369,11 +289,9 @@ class TeachPage(QWidget):
             return
 
         def done(class_id: int) -> None:
-            self.class_name.clear()
-            self.class_name.hide()
-            self.class_problem.hide()
+            self.column.added()
             self._wanted_class = class_id
-            self.step(
+            self.steps.done(
                 f"add class “{name}”",
                 lambda: writer().restore_class(project, class_id),
                 lambda: writer().remove_class(project, class_id),
@@ -383,11 +301,7 @@ class TeachPage(QWidget):
                 then(class_id)
 
         def failed(error: BaseException) -> None:
-            if isinstance(error, InspectorError) and self.class_name.isVisible():
-                self.class_problem.setText(str(error))
-                self.class_problem.show()
-                self.class_name.selectAll()
-            else:
+            if not (isinstance(error, InspectorError) and self.column.refuse(str(error))):
                 self._context.show_error(error)
 
         self._context.runner.write(self, lambda: writer().add_class(project, name), done, failed)
@@ -398,7 +312,7 @@ class TeachPage(QWidget):
         if project is None or not index.isValid():
             return
         before = index.data(ROW).name
-        self._do(
+        self.steps.do(
             f"rename “{before}”",
             lambda: writer().rename_class(project, class_id, name),
             lambda: writer().rename_class(project, class_id, before),
@@ -409,7 +323,7 @@ class TeachPage(QWidget):
         if project is None or row is None:
             return
         self._shown_class = None
-        self._do(
+        self.steps.do(
             f"remove “{row.name}”",
             lambda: writer().remove_class(project, row.id),
             lambda: writer().restore_class(project, row.id),
@@ -492,7 +406,7 @@ class TeachPage(QWidget):
             return
         ids = [row.id for row in rows]
         what = f"“{rows[0].name}”" if len(rows) == 1 else f"{len(rows)} shots"
-        self._do(
+        self.steps.do(
             f"remove {what}",
             lambda: writer().remove_shots(project, ids),
             lambda: writer().restore_shots(project, ids),
@@ -518,7 +432,7 @@ class TeachPage(QWidget):
         else:
             self._descriptions[class_id] = record
         self._refreshes += 1  # an answer on its way knows nothing of this
-        self._do(
+        self.steps.do(
             f"describe “{index.data(ROW).name}”",
             lambda: writer().describe_class(project, class_id, record),
             lambda: writer().describe_class(project, class_id, before),
@@ -538,23 +452,6 @@ class TeachPage(QWidget):
             )
             return None
         return project
-
-    def step(self, text: str, redo: Callable[[], Any], undo: Callable[[], Any]) -> Step:
-        """Something that was done already and can be undone."""
-        step = Step(text, self._context, self, redo, undo, self._context.classes_changed.emit)
-        self.undo_stack.push(step)
-        return step
-
-    def _do(self, text: str, redo: Callable[[], Any], undo: Callable[[], Any], toast: str = "") -> None:
-        """Do it now, with Undo in the toast and in the menu."""
-
-        def done(_value: object) -> None:
-            self.step(text, redo, undo)
-            self._context.classes_changed.emit()
-            if toast:
-                self._context.toast(toast, self.undo_stack.undo)
-
-        self._context.runner.write(self, redo, done, self._context.show_error)
 
     # teaching
 
@@ -592,43 +489,5 @@ class TeachPage(QWidget):
             self._show_state()
 
 
-@dataclass(frozen=True)
-class _Found:
-    """`detector`: the newest. `news`: class id → shots that it could remember."""
-
-    classes: list[ClassRow]
-    detector: DetectorRow | None
-    descriptions: dict[int, MFSC]
-    news: dict[int, list[int]]
-
-
-def _read_all(project: Project) -> _Found:
-    from inspector.jobs import update
-    from inspector.records import queries
-
-    detector = next(iter(queries.detectors(project)), None)
-    news = update.news(project, detector) if detector is not None else {}
-    return _Found(
-        queries.classes(project),
-        detector,
-        queries.descriptions(project),
-        {class_id: [shot.id for shot in shots] for class_id, shots in news.items()},
-    )
-
-
-def _read_shots(project: Project, class_id: int) -> list[ShotRow]:
-    from inspector.records import queries
-
-    return queries.shots(project, class_id)
-
-
 def _plain(name: str) -> str:
     return "".join(name.split()).casefold()
-
-
-def _tool(icon: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setIcon(icons.icon(icon))
-    button.setToolTip(tip)
-    button.setAccessibleName(tip)
-    return button

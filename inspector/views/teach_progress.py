@@ -83,8 +83,8 @@ class TeachProgress(QFrame):
             if left is None and share > 0.02 and elapsed > 1:
                 left = elapsed * (1 - share) / share
             self.left.setText(time_left(left) if left is not None and share < 1 else "")
-            if event.message:
-                self.message.setText(event.message)
+            if event.message and ": loss " not in event.message:
+                self.message.setText(event.message)  # the loss stands above its curve
         elif isinstance(event, JobLog):
             if "loss" in event.values:
                 self._show_loss(event.values)
@@ -97,6 +97,7 @@ class TeachProgress(QFrame):
         epoch = values.get("epoch", float(len(self.curve.points) + 1))
         self.curve.add(epoch, values["loss"], values.get("epochs"))
         self.curve.show()
+        self.message.setText("Learning")
         terms = {name: value for name, value in values.items() if name not in _NO_TERMS}
         self.terms.setText(" · ".join(f"{name} {value:.3g}" for name, value in terms.items()))
         self.terms.setToolTip("The terms that the loss is the sum of")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QUndoCommand
+from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from inspector.views.context import WindowContext
 
@@ -47,3 +47,27 @@ class Step(QUndoCommand):
     def _failed(self, error: BaseException) -> None:
         self._context.show_error(error)
         self._changed()
+
+
+class Steps:
+    """The steps of one page: all of them change the same things."""
+
+    def __init__(
+        self, context: WindowContext, owner: QObject, stack: QUndoStack, changed: Callable[[], None]
+    ) -> None:
+        self._context, self._owner, self._stack, self._changed = context, owner, stack, changed
+
+    def done(self, text: str, redo: Callable[[], Any], undo: Callable[[], Any]) -> None:
+        """Something that was done already and can be undone."""
+        self._stack.push(Step(text, self._context, self._owner, redo, undo, self._changed))
+
+    def do(self, text: str, redo: Callable[[], Any], undo: Callable[[], Any], toast: str = "") -> None:
+        """Do it now, with Undo in the menu, and in the toast if there is something to say."""
+
+        def written(_value: object) -> None:
+            self.done(text, redo, undo)
+            self._changed()
+            if toast:
+                self._context.toast(toast, self._stack.undo)
+
+        self._context.runner.write(self._owner, redo, written, self._context.show_error)

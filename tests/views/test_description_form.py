@@ -56,7 +56,7 @@ def test_the_button_is_there_for_the_method_that_reads_descriptions_only(page: T
     panel.method.setCurrentIndex(panel.method.findData("patchcore"))
     assert not panel.describe_button.isVisible()
     assert not page.form.isVisible()
-    assert page.add_button.isVisible()
+    assert page.header.add_button.isVisible()
     panel.method.setCurrentIndex(panel.method.findData("finegrained"))
     assert not page.form.isVisible()
 

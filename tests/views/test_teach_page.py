@@ -46,13 +46,13 @@ def test_an_empty_project_says_what_to_do_with_one_button(page: TeachPage) -> No
 
 def test_a_class_is_typed_and_chosen(qtbot: QtBot, page: TeachPage, idle: Idle) -> None:
     page.no_class.button.click()
-    qtbot.keyClicks(page.class_name, "  gear   wheel ")
-    qtbot.keyClick(page.class_name, Qt.Key.Key_Return)
+    qtbot.keyClicks(page.column.name, "  gear   wheel ")
+    qtbot.keyClick(page.column.name, Qt.Key.Key_Return)
     idle()
     assert _classes(page) == {"gear wheel": (0, "needs shots")}
-    assert page.title.text() == "gear wheel"
+    assert page.header.title.text() == "gear wheel"
     assert page.stack.currentWidget() is page.no_shots
-    assert not page.class_name.isVisible()
+    assert not page.column.name.isVisible()
 
 
 def test_a_second_class_of_the_same_name_is_refused_where_it_was_typed(
@@ -61,14 +61,14 @@ def test_a_second_class_of_the_same_name_is_refused_where_it_was_typed(
     page.add_class("washer")
     idle()
     page.ask_class()
-    qtbot.keyClicks(page.class_name, "WASHER")
-    qtbot.keyClick(page.class_name, Qt.Key.Key_Return)
+    qtbot.keyClicks(page.column.name, "WASHER")
+    qtbot.keyClick(page.column.name, Qt.Key.Key_Return)
     idle()
     assert list(_classes(page)) == ["washer"]
-    assert page.class_problem.isVisible()
-    assert "washer" in page.class_problem.text()
-    qtbot.keyClicks(page.class_name, "x")
-    assert not page.class_problem.isVisible()
+    assert page.column.problem.isVisible()
+    assert "washer" in page.column.problem.text()
+    qtbot.keyClicks(page.column.name, "x")
+    assert not page.column.problem.isVisible()
 
 
 def test_dropped_files_become_shots_of_the_chosen_class(
@@ -193,7 +193,7 @@ def test_copied_files_are_pasted_as_shots(
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(picture("a.png", 1))), QUrl.fromLocalFile(str(picture("b.png", 2)))])
     QGuiApplication.clipboard().setMimeData(data)
-    page.paste_button.click()
+    page.header.paste_button.click()
     idle()
     assert _names(page) == ["a.png", "b.png"]
 
@@ -212,7 +212,7 @@ def test_removing_shots_can_be_undone_and_redone(
     page.accept_paths([picture(f"{number}.png", number) for number in range(3)])
     idle()
     page.grid.selectAll()
-    assert page.remove_button.text() == "Remove 3"
+    assert page.header.remove_button.text() == "Remove 3"
     page.grid.setFocus()
     qtbot.keyClick(page.grid, Qt.Key.Key_Delete)
     idle()
@@ -238,14 +238,14 @@ def test_a_class_is_renamed_in_place_and_back(
 ) -> None:
     page.add_class("washer")
     idle()
-    page.rename_button.click()
+    page.header.rename_button.click()
     editor = page.class_view.findChild(QLineEdit)
     assert editor is not None
     editor.setText("gear")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     idle()
     assert list(_classes(page)) == ["gear"]
-    assert page.title.text() == "gear"
+    assert page.header.title.text() == "gear"
     project_window.menus.undo.trigger()
     idle()
     assert list(_classes(page)) == ["washer"]
@@ -257,11 +257,11 @@ def test_a_class_is_removed_with_undo_and_another_is_chosen(
     for name in ("cloth", "washer"):
         page.add_class(name)
         idle()
-    assert page.title.text() == "washer"
-    page.remove_class_button.click()
+    assert page.header.title.text() == "washer"
+    page.header.remove_class_button.click()
     idle()
     assert list(_classes(page)) == ["cloth"]
-    assert page.title.text() == "cloth"
+    assert page.header.title.text() == "cloth"
     project_window.toast.undo_button.click()
     idle()
     assert list(_classes(page)) == ["cloth", "washer"]
@@ -280,7 +280,7 @@ def test_a_project_open_for_viewing_offers_no_changes(
         page = window.pages["teach"]
         assert isinstance(page, TeachPage)
         assert _names(page) == ["a.png"]
-        assert not page.add_button.isEnabled()
+        assert not page.header.add_button.isEnabled()
         assert not page.panel.button.isEnabled()
         assert page.panel.reason.text() == "The project is open for viewing only."
         window.take_paths([picture("b.png", 2)])
@@ -375,7 +375,7 @@ def test_teaching_runs_in_the_background_and_a_new_shot_makes_it_out_of_date(
         assert page.panel.progress.isVisible()
         assert not page.panel.button.isVisible()
         page.class_view.setFocus()  # the window stays usable
-        assert page.add_button.isEnabled()
+        assert page.header.add_button.isEnabled()
     idle()
     assert not project_window.banner.isVisible(), project_window.banner.message.text()
     assert _classes(page) == {"washer": (2, "taught")}

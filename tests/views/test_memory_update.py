@@ -1,0 +1,133 @@
+"""New shots enter the memory by themselves: a real project, the real engine, the real window."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from inspector.records import queries
+from inspector.records.project import Project
+from inspector.views.main_window import MainWindow
+from inspector.views.memory_update import MemoryUpdate
+from inspector.views.teach_page import TeachPage
+
+Picture = Callable[..., Path]
+Idle = Callable[[], None]
+
+
+@pytest.fixture
+def page(
+    qtbot: QtBot, project_window: MainWindow, idle: Idle, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> TeachPage:
+    """A class of two shots, taught with PatchCore; the pause before an update is short."""
+    monkeypatch.setattr(MemoryUpdate, "PAUSE", 150)
+    idle()
+    made = project_window.pages["teach"]
+    assert isinstance(made, TeachPage)
+    made.memory._timer.setInterval(150)
+    made.add_class("washer")
+    idle()
+    made.accept_paths([picture(f"{number}.png", number) for number in range(2)])
+    idle()
+    made.panel.method.setCurrentIndex(made.panel.method.findData("patchcore"))
+    with qtbot.waitSignal(project_window.context.detectors_changed, timeout=170000):
+        made.panel.button.click()
+    idle()
+    qtbot.waitUntil(lambda: not project_window.context.runner.busy)
+    return made
+
+
+def project(page: TeachPage) -> Project:
+    opened = page._context.project
+    assert opened is not None
+    return opened
+
+
+def settle(qtbot: QtBot, page: TeachPage, idle: Idle) -> None:
+    """Until whatever the page begins by itself is done."""
+    idle()
+    qtbot.wait(300)
+    qtbot.waitUntil(lambda: not page._context.runner.busy, timeout=60000)
+    idle()
+
+
+def test_a_new_shot_is_remembered_after_a_pause(
+    qtbot: QtBot, project_window: MainWindow, page: TeachPage, idle: Idle, picture: Picture
+) -> None:
+    page.accept_paths([picture("new.png", 9), picture("newer.png", 10)])
+    settle(qtbot, page, idle)
+    (row,) = page.classes.rows
+    assert (row.shots, str(row.state)) == (4, "taught")
+    assert project_window.toast.label.text() == "The memory knows 2 new shots of washer."
+    assert not page.panel.progress.isVisible()
+    assert [one.shots for one in queries.detectors(project(page))] == [4, 2]
+    assert page.panel.taught.text().startswith("Updated ")
+    settle(qtbot, page, idle)
+    assert len(queries.detectors(project(page))) == 2  # once
+
+
+def test_a_shot_that_is_taken_back_in_time_updates_nothing(
+    qtbot: QtBot, page: TeachPage, idle: Idle, picture: Picture
+) -> None:
+    page.memory._timer.setInterval(60000)
+    page.accept_paths([picture("new.png", 9)])
+    idle()
+    assert page.memory._timer.isActive()
+    page.undo_stack.undo()
+    idle()
+    assert not page.memory._timer.isActive()
+    assert [str(row.state) for row in page.classes.rows] == ["taught"]
+    page.undo_stack.redo()
+    idle()
+    page.memory._timer.setInterval(50)
+    page.memory._timer.start()
+    settle(qtbot, page, idle)
+    assert len(queries.detectors(project(page))) == 2
+
+
+def test_undo_after_an_update_asks_for_teaching(
+    qtbot: QtBot, page: TeachPage, idle: Idle, picture: Picture
+) -> None:
+    page.accept_paths([picture("new.png", 9)])
+    settle(qtbot, page, idle)
+    page.undo_stack.undo()
+    settle(qtbot, page, idle)
+    assert [str(row.state) for row in page.classes.rows] == ["out of date"]
+    assert len(queries.detectors(project(page))) == 2
+
+
+def test_a_damaged_detector_is_not_updated_over_and_over(
+    qtbot: QtBot, project_window: MainWindow, page: TeachPage, idle: Idle, picture: Picture
+) -> None:
+    (row,) = queries.detectors(project(page))
+    (row.folder / "detector.safetensors").write_bytes(b"garbage")
+    page.accept_paths([picture("new.png", 9)])
+    settle(qtbot, page, idle)
+    assert "damaged" in project_window.banner.message.text()
+    assert "Teach the detector again." in project_window.banner.hint.text()
+    project_window.banner.dismiss()
+    page.refresh()
+    settle(qtbot, page, idle)
+    assert not project_window.banner.isVisible()
+    assert [job.status for job in queries.jobs(project(page))].count("failed") == 1
+    (row.folder / "detector.safetensors").unlink()
+    page.accept_paths([picture("newer.png", 10)])
+    settle(qtbot, page, idle)
+    assert "missing from the project folder; teach again" in page.panel.taught.text()
+    assert len(queries.jobs(project(page))) == 2  # taught, and one update that failed
+    assert page.panel.button.isEnabled()
+
+
+def test_teaching_goes_before_an_update(qtbot: QtBot, page: TeachPage, idle: Idle, picture: Picture) -> None:
+    page.memory._timer.setInterval(60000)
+    page.accept_paths([picture("new.png", 9)])
+    idle()
+    page.memory._start()
+    assert page.memory.running
+    page._show_state()
+    assert page.panel.button.isEnabled()
+    page.panel.button.click()
+    settle(qtbot, page, idle)
+    assert [one.added_shots for one in queries.detectors(project(page))] == [{}, {}]
+    assert [str(row.state) for row in page.classes.rows] == ["taught"]
