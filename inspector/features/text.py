@@ -149,6 +149,19 @@ class TextTower:
                 out = out @ self._projection
             return out.float()
 
+    def hidden(self, embeddings: Tensor, eot: Tensor) -> list[Tensor]:
+        """What enters every block, [n,L',width] float32 each, without gradient: block 1's is `embeddings`, without
+        positions, so that any of it can be handed to `encode` as context and deep prompts."""
+        with torch.no_grad():
+            length = int(eot.max()) + 1 if self.causal else embeddings.shape[1]
+            dtype, x = self._positions.dtype, embeddings[:, :length].to(self._positions.device)
+            mask = self._mask(eot, length, dtype)
+            entering, x = [x.float()], x.to(dtype) + self._positions[:length]
+            for block in self._blocks[:-1]:
+                x = block(x, attn_mask=mask)
+                entering.append(x.float())
+            return entering
+
     def _mask(self, eot: Tensor, length: int, dtype: torch.dtype) -> Tensor | None:
         device = self._positions.device
         if self.causal:

@@ -14,8 +14,11 @@ As published
 - Inspection: harmonic mean of the decoder's map and the memory's map. One set of prompts for all classes.
 
 Our choices where the paper is silent, and deviations
-- Depth min(9, blocks of either tower), length 4, N(0, 0.02²); coupling maps shared by all layers unless
-  `coupling="per_layer"`. Sequence [class token; c_i; P̃ᵛ; patches]; c_i stays through all blocks.
+- Depth min(9, blocks of either tower), length 4; coupling maps shared by all layers unless `coupling="per_layer"`.
+  Prompts start from what the towers know (`start`): text prompts from what a neutral phrase becomes before each block
+  (as CoOp and MaPLe start from words), visual prompts from prototypes of the shots' patches before each block (as in
+  self-prompt tuning, Wang et al., ICML 2024), coupling maps from the least-squares fit between them, plus N(0, 0.02²).
+  From noise alone (`start="noise"`) far more steps are needed. Sequence [class token; c_i; P̃ᵛ; patches]; c_i stays through all blocks.
 - Decoder: 3×3 convolution d → d/4, GELU, 1×1 convolution back to d, residual, zero at the start. Logits, not
   features, are enlarged ×4: the same up to the length of interpolated features, at a sixteenth of the memory.
 - s is divided by Σ M̂ and compared by cosine; L_align counts on views with a simulated defect only.
@@ -25,14 +28,16 @@ Our choices where the paper is silent, and deviations
 - The state map is read relative to the shots' patches that look alike (`relative`, fusion.relative_to_likes), in units
   of twice its spread over altered views of the shots, before it is joined with the memory's: otherwise small
   differences between its small values on good parts decide the harmonic mean.
-- Image score: the fused map's maximum; `image_score="both"` joins it harmonically with the class token's abnormal
-  probability, which a small backbone reads too poorly to help.
+- Image score: harmonic mean of the two maps' maxima. `image_score="token"` is what the paper's fusion suggests, the
+  fused map's maximum joined with the class token's abnormal probability, which a small backbone reads too poorly.
+- Unless `epochs` says so, at least EPOCHS epochs and STEPS steps: one shot needs no fewer steps than four.
 - Dice counts on views with a defect only: without one the overlap says nothing.
 - The memory reads unprompted features (`bank="plain"`) or the prompted joint tokens (`bank="prompted"`).
 - Held-out shots are left out of the memory, not of the prompts, which are shared by all classes.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -53,9 +58,11 @@ from inspector.methods.prompts import CoupledPrompts, Splicer, need_text, normal
 from inspector.methods.views_of_one import altered_views
 
 TEMPERATURE = 0.07
+NEUTRAL = "a photo of a part, seen from near,"
 VIEWS = 5
 VARIATIONS = 3
 """Altered views of a shot that tell how much its class's reading varies."""
+EPOCHS, STEPS = 20, 160
 MATCHES = 5
 """Shot patches, per shot, that a patch is read against."""
 
@@ -104,6 +111,25 @@ class Prompts(nn.Module):
         prompts = None if deep is None else list(deep.unbind(0))
         return backbone.forward(x, taps=taps, visual_prompts=prompts, prefix=self.prefix[view].unsqueeze(1))
 
+    def begin(self, backbone: Backbone, splicer: Splicer, tokens: Tensor, seed: int) -> None:
+        """Start from what the towers know of a neutral phrase and of the shots; `tokens` [B, T, width] of `embed`."""
+        twice = 2 * self.length
+        words = patches = None
+        if self.coupled.text is not None:
+            known = splicer.words(" ".join([NEUTRAL] * twice))[1][:twice]
+            entering = splicer.text.hidden(*splicer([[known]]))
+            words = torch.cat(entering)[: self.depth, splicer.start : splicer.start + twice]
+        with torch.no_grad():
+            blocks = [f"block{j}" for j in range(1, self.depth)]
+            seen = backbone.forward(tokens, taps=blocks, joint=False).taps if blocks else {}
+            entering = [tokens[:, -math.prod(backbone.grid) :], *(seen[block] for block in blocks)]
+            self.prefix.add_(entering[0].float().mean((0, 1)))
+            if self.coupled.vision is not None:
+                patches = torch.stack(
+                    [prototypes(one.flatten(0, 1).float(), twice, seed) for one in entering]
+                )
+        self.coupled.begin(words, patches)
+
     def states(self, splicer: Splicer, class_names: Sequence[str], seen: Sequence[Tensor] = ()) -> Tensor:
         """The state features [n, 2, d] (normal, abnormal), unit length, of n class names.
 
@@ -148,6 +174,18 @@ def views(pixels: NDArray[np.uint8], size: int, scales: str) -> list[NDArray[np.
     return [np.ascontiguousarray(view, dtype=np.uint8) for view in (whole, *tiles)]
 
 
+def prototypes(patches: Tensor, count: int, seed: int) -> Tensor:
+    """[n, d] → [count, d]: what `count` groups of alike patches have in common (k-means), in no order."""
+    draw = training.generator(seed, 2)
+    some = patches[torch.randperm(len(patches), generator=draw)[:4096].to(patches.device)]
+    centres = some[torch.arange(count, device=some.device) % len(some)]
+    for _ in range(8):
+        nearest = F.one_hot(torch.cdist(some, centres).argmin(1), count).float()
+        sizes = nearest.sum(0)[:, None]
+        centres = torch.where(sizes > 0, nearest.T @ some / sizes.clamp_min(1), centres)
+    return centres
+
+
 class Lesson:
     """The views of all shots and their damaged copies, as tokens before block 1, and the masks of the defects."""
 
@@ -188,6 +226,10 @@ class Lesson:
         self.tokens = torch.stack(tokens)  # [shots, views · (1 + variants), T, width]
         self.masks = torch.stack(masks).to(backbone.device)  # [shots, …, h, w]
 
+    def clean(self) -> Tensor:
+        """Tokens [B, T, width] of the undamaged whole views, at most 64."""
+        return self.tokens[:64, 0]
+
     def draw(
         self, chosen: Sequence[int], tiles: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -223,11 +265,12 @@ class AnoPLe(Learned):
         "instance_conditioned": False,
         "fusion": "harmonic",
         "relative": True,
-        "image_score": "map",
+        "image_score": "maps",
         "bank": "plain",
+        "start": "known",
         "depth": 9,
         "length": 4,
-        "epochs": 40,
+        "epochs": None,
         "rate": 3e-3,
         "batch": 4,
         "tiles": 1,
@@ -239,9 +282,10 @@ class AnoPLe(Learned):
     choices: ClassVar[Mapping[str, Sequence[Any]]] = {
         "prompts": ("both", "text", "vision"),
         "scales": ("multi", "one"),
+        "start": ("known", "noise"),
         "coupling": ("shared", "per_layer"),
         "fusion": (*fusion.FUSIONS, "none"),
-        "image_score": ("map", "both"),
+        "image_score": ("maps", "token"),
         "bank": ("plain", "prompted"),
     }
 
@@ -285,6 +329,9 @@ class AnoPLe(Learned):
             cancel=cancel,
         )
         names = tuple(shots)
+        if s["start"] == "known":
+            self.learned.begin(backbone, splicer, lesson.clean(), s["seed"])
+        batches = math.ceil(len(lesson.labels) / s["batch"])
         self._train(
             self.learned,
             lambda chosen, draw: self._step(lesson, names, splicer, chosen, draw),
@@ -293,6 +340,7 @@ class AnoPLe(Learned):
             progress,
             cancel,
             span=(0.15, 1.0),
+            epochs=s["epochs"] or max(EPOCHS, math.ceil(STEPS / batches)),
         )
         with torch.no_grad():
             self.text_features = self.learned.states(splicer, names)
@@ -444,12 +492,14 @@ class AnoPLe(Learned):
         if s["relative"]:
             usual = 2 * self.spread[self._numbers(class_names)]
             odds = self._relative(odds, features, class_names, without) / usual[:, None]
-        state = torch.sigmoid(self._enlarged(odds))
-        fused = smoothed(state, s["sigma"])
+        maps = [smoothed(torch.sigmoid(self._enlarged(odds)), s["sigma"])]
         if s["fusion"] != "none":
-            fused = fusion.FUSIONS[s["fusion"]](fused, self.bank.maps(features, class_names, without))
-        score = fused.flatten(1).amax(1)
-        return fused, fusion.harmonic(abnormal, score) if s["image_score"] == "both" else score
+            maps.append(self.bank.maps(features, class_names, without))
+        join = fusion.FUSIONS.get(s["fusion"], fusion.mean)
+        fused = join(*maps)
+        if s["image_score"] == "token":
+            return fused, fusion.harmonic(abnormal, fused.flatten(1).amax(1))
+        return fused, join(*(one.flatten(1).amax(1) for one in maps))
 
     def _reader(self) -> Splicer:
         if self._splicer is None:

@@ -176,10 +176,11 @@ class Learned(PatchCore):
         progress: Progress,
         cancel: CancelToken,
         span: tuple[float, float] = (0.0, 1.0),
+        **changed: Any,
     ) -> list[float]:
-        """`training.train` with this detector's settings."""
+        """`training.train` with this detector's settings, but for those in `changed`."""
         wanted = training.Schedule.__dataclass_fields__
-        schedule = training.Schedule(**{k: v for k, v in self.settings.items() if k in wanted})
+        schedule = training.Schedule(**{k: v for k, v in {**self.settings, **changed}.items() if k in wanted})
         return training.train(
             learned,
             step,

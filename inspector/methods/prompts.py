@@ -129,6 +129,29 @@ class CoupledPrompts(nn.Module):
             nn.ModuleList(nn.Linear(text_width, vision_width) for _ in range(maps)) if both else None
         )
 
+    def begin(self, words: Tensor | None, patches: Tensor | None) -> None:
+        """Start near tokens that the towers know: words [J, 2·length, text_width], patches [J, 2·length, vision_width].
+
+        The first `length` of each become the prompts. The maps start where they come closest, in least squares, to the
+        remaining ones of the other side. What was drawn before stays as noise on top.
+        """
+        with torch.no_grad():
+            for own, known in ((self.text, words), (self.vision, patches)):
+                if own is not None and known is not None:
+                    own.add_(known[:, : own.shape[1]])
+            pairs = ((self.to_text, self.vision, words), (self.to_vision, self.text, patches))
+            for maps, source, known in pairs:
+                if maps is None or source is None or known is None:
+                    continue
+                wanted = known[:, source.shape[1] :]
+                layers = [slice(None)] if len(maps) == 1 else [slice(j, j + 1) for j in range(len(maps))]
+                for one, chosen in zip(maps, layers, strict=True):
+                    rows, goals = source[chosen].flatten(0, 1), wanted[chosen].flatten(0, 1)
+                    centre = rows.mean(0)
+                    weight = torch.linalg.pinv(rows - centre, rtol=1e-2) @ (goals - goals.mean(0))
+                    one.weight.copy_(weight.T)  # type: ignore[operator]
+                    one.bias.copy_(goals.mean(0) - centre @ weight)  # type: ignore[operator]
+
     def deep_text(self, seen: Tensor | None = None) -> Tensor | None:
         """[J, 2·length, text_width] (uncoupled [J, length, …]); None when only the image tower is prompted.
 

@@ -13,7 +13,7 @@ from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
 from inspector.methods import detector as detectors
 from inspector.methods import training
-from inspector.methods.anople import AnoPLe, Lesson, Prompts, views
+from inspector.methods.anople import NEUTRAL, AnoPLe, Lesson, Prompts, views
 from inspector.methods.prompts import Splicer, need_text
 
 Teach = Callable[..., Any]
@@ -50,6 +50,29 @@ def _lesson(backbone: Backbone, shots: Mapping[str, list[Image]], scales: str = 
     )
 
 
+def test_prompts_start_from_what_the_towers_know(tiny_clip: Backbone, parts: dict[str, list[Image]]) -> None:
+    text = need_text(tiny_clip, "AnoPLe")
+    depth = min(tiny_clip.depth, text.depth)
+    with training.seeded(0):
+        learned = Prompts(
+            depth, 2, text.width, tiny_clip.width, tiny_clip.embed_dim, tiny_clip.grid, "shared", "both"
+        )
+    splicer, names = Splicer(text), list(parts)
+    tokens = _lesson(tiny_clip, parts).clean()
+    with torch.no_grad():
+        for drawn in (learned.coupled.text, learned.coupled.vision):
+            assert drawn is not None
+            drawn.zero_()  # without the noise that makes one prompt differ from another
+        learned.begin(tiny_clip, splicer, tokens, seed=0)
+        known = splicer.words(NEUTRAL)[1][:4]
+        plain = splicer.encode([[known, f"{name}."] for name in names])
+        assert (learned.states(splicer, names)[:, 0] * plain).sum(-1).min() > 0.98
+        deep = learned.coupled.deep_vision()
+        patches = tokens[:, -tiny_clip.grid[0] * tiny_clip.grid[1] :].flatten(0, 1).float()
+        assert deep is not None
+        assert torch.cdist(deep[0], patches).amin(1).max() < patches.std(0).norm()
+
+
 def test_a_lesson_holds_clean_and_damaged_views_with_their_masks(
     tiny_clip: Backbone, parts: dict[str, list[Image]]
 ) -> None:
@@ -84,7 +107,7 @@ def test_the_views_are_the_whole_image_and_the_quarters_of_twice_its_size() -> N
         {"alignment": False},
         {"coupling": "per_layer"},
         {"instance_conditioned": True},
-        {"fusion": "none", "relative": False, "image_score": "both"},
+        {"fusion": "none", "relative": False, "image_score": "token"},
         {"bank": "prompted", "fusion": "mean"},
     ],
 )
