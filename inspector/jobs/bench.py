@@ -8,7 +8,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,10 +17,10 @@ from inspector.domain import CancelToken, JobEnded, JobEvent, JobItem, JobProgre
 from inspector.errors import InspectorError
 from inspector.images import read
 from inspector.jobs.engine import Engine
-from inspector.jobs.inspect import inspect
+from inspector.jobs.inspect import inspect, lanes
 from inspector.jobs.teach import teach
+from inspector.records import inspected, queries, write
 from inspector.records import project as projects
-from inspector.records import queries, write
 from inspector.records.project import Project
 
 SHOTS = 4
@@ -38,7 +37,8 @@ def throughput(
 ) -> dict[str, Any]:
     """Bare backbone images/s beside end-to-end images/s (file → stored result), measured in turns in one process.
 
-    `bare`: the whole image tower (class token, joint tokens, taps) over a batch that lies in memory ready-made.
+    `bare`: the whole image tower (class token, joint tokens, taps) over a batch that lies in memory ready-made, with
+    batches side by side or one by one, whichever is faster (`bare_rounds` holds both).
     `end_to_end`: `inspect` of `images` files with PatchCore, from the job's start to its end, everything loaded.
     `ratio` of the medians over `rounds`. PatchCore leaves the tower early; `early_images_per_s` and `ratio_to_early`
     hold the same against only the layers it reads. `data`: a folder of images of one product instead of drawn parts.
@@ -50,29 +50,35 @@ def throughput(
             _teach(project, engine, shots)
             _inspect(project, engine, batch[: 2 * batch_size], batch_size)
             detector = engine.detector(project, queries.detector(project))
-            bare, early, whole = [], [], []
-            passes = max(images // 2, batch_size)
+            bare: list[tuple[float, float]] = []
+            early: list[tuple[float, float]] = []
+            whole = []
             for number in range(rounds):
-                bare.append(_bare(engine, detector, batch[:batch_size], passes, joint=True))
-                early.append(_bare(engine, detector, batch[:batch_size], passes, joint=False))
+                bare.append(_bare(engine, detector, batch[:batch_size], images // 2, joint=True))
+                early.append(_bare(engine, detector, batch[:batch_size], images // 2, joint=False))
                 run = _copies(batch, Path(folder) / f"run {number}", number)
                 whole.append(len(run) / _inspect(project, engine, run, batch_size))
-            bare.append(_bare(engine, detector, batch[:batch_size], passes, joint=True))
+            bare.append(_bare(engine, detector, batch[:batch_size], images // 2, joint=True))
             size = read.read(batch[0]).size
         found = engine.backbone()
+    side_by_side, one_by_one = (statistics.median(rates) for rates in zip(*bare, strict=True))
+    fastest = max(side_by_side, one_by_one)
+    fastest_early = max(statistics.median(rates) for rates in zip(*early, strict=True))
     return {
         "backbone": found.identity.architecture,
         "device": found.device_note,
         "images": len(batch),
         "image_size": list(size),
         "batch_size": batch_size,
-        "bare_images_per_s": round(statistics.median(bare), 2),
+        "bare_images_per_s": round(fastest, 2),
+        "bare_side_by_side_images_per_s": round(side_by_side, 2),
+        "bare_one_by_one_images_per_s": round(one_by_one, 2),
         "end_to_end_images_per_s": round(statistics.median(whole), 2),
-        "bare_rounds": [round(value, 2) for value in bare],
-        "end_to_end_rounds": [round(value, 2) for value in whole],
-        "early_images_per_s": round(statistics.median(early), 2),
-        "ratio": round(statistics.median(whole) / statistics.median(bare), 3),
-        "ratio_to_early": round(statistics.median(whole) / statistics.median(early), 3),
+        "bare_rounds": [[round(rate, 2) for rate in rates] for rates in bare],
+        "end_to_end_rounds": [round(rate, 2) for rate in whole],
+        "early_images_per_s": round(fastest_early, 2),
+        "ratio": round(statistics.median(whole) / fastest, 3),
+        "ratio_to_early": round(statistics.median(whole) / fastest_early, 3),
     }
 
 
@@ -184,8 +190,8 @@ def _rest(receiver: Connection) -> list[int]:
 def _examine(folder: Path, announced: list[int]) -> dict[str, Any]:
     problems = []
     with projects.open(folder) as project:
-        rows = queries.results(project, announced)
-        for row in queries.results(project, queries.result_ids(project)):
+        rows = inspected.results(project, announced)
+        for row in inspected.results(project, inspected.result_ids(project)):
             whole = row.error or (
                 row.image_score is not None and row.map_path is not None and not row.missing
             )
@@ -196,7 +202,7 @@ def _examine(folder: Path, announced: list[int]) -> dict[str, Any]:
         jobs = queries.jobs(project)
         if any(job.status is JobStatus.RUNNING for job in jobs):
             problems.append("a job is still running")
-        for run in queries.runs(project):
+        for run in inspected.runs(project):
             write.remove_run(project, run.id)  # the next examination looks at new results only
     with closing(sqlite3.connect(folder / projects.DATABASE)) as connection:
         if connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
@@ -281,23 +287,26 @@ def _run(work: Callable[[Callable[[JobEvent], None]], None]) -> None:
         raise InspectorError(ended[-1].message, ended[-1].hint)
 
 
-def _bare(engine: Engine, detector: Any, files: list[Path], images: int, *, joint: bool) -> float:
-    """Images/s of the image tower alone, whole (`joint`) or up to the layers the detector reads."""
+def _bare(
+    engine: Engine, detector: Any, files: list[Path], images: int, *, joint: bool
+) -> tuple[float, float]:
+    """Images/s of the image tower alone, whole (`joint`) or up to the layers the detector reads: (batches side by
+    side as `inspect` scores them, one batch after the other with all cores)."""
     backbone = engine.backbone()
     batch = backbone.prepare([read.read(file).pixels for file in files])
     taps = getattr(detector, "taps", None) or backbone.default_taps
+    passes = max(2, images // len(files))
 
-    def forward() -> None:
+    def forward(_: object = None) -> None:
         features = backbone.forward(batch, taps=taps, joint=joint)
         float(next(iter(features.taps.values())).flatten()[0])  # waits for an accelerator
 
-    def measure() -> float:
-        forward()
+    def rate(run: Callable[[int], object]) -> float:
+        run(2)
         began = time.perf_counter()
-        passes = max(1, images // len(files))
-        for _ in range(passes):
-            forward()
+        run(passes)
         return passes * len(files) / (time.perf_counter() - began)
 
-    with ThreadPoolExecutor(1) as alone:  # on a thread of its own, as in `inspect`
-        return alone.submit(measure).result()
+    with lanes(backbone.device.type) as (scorer, _):
+        side_by_side = rate(lambda count: list(scorer.map(forward, range(count))))
+    return side_by_side, rate(lambda count: [forward() for _ in range(count)])

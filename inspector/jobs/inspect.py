@@ -22,7 +22,7 @@ from inspector.errors import Cancelled, ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
-from inspector.records import queries, write
+from inspector.records import inspected, queries, write
 from inspector.records.project import Project
 from inspector.records.write import ImageFacts, NewResult
 
@@ -82,13 +82,13 @@ def inspect(
             return detector.score(images, [given] * len(images)) if images else []
 
         batches = _batches(project, files, size, backbone.prepare_one, least_side(backbone), cancel)
-        with ThreadPoolExecutor(1, "store") as writer, _lanes(backbone.device.type) as (scorer, lanes):
+        with ThreadPoolExecutor(1, "store") as writer, lanes(backbone.device.type) as (scorer, side_by_side):
             scoring: deque[tuple[list[_Read], Future[list[ScoreMap]]]] = deque()
             stored: deque[Future[None]] = deque()
             for items in batches:
                 images = [item.image for item in items if item.image is not None]
                 scoring.append((items, scorer.submit(score, images)))
-                while len(scoring) > lanes:
+                while len(scoring) > side_by_side:
                     items, maps = scoring.popleft()
                     stored.append(writer.submit(store, items, maps.result()))
                 while len(stored) > 2:
@@ -104,7 +104,7 @@ def inspect(
 
 
 @contextmanager
-def _lanes(device: str) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+def lanes(device: str) -> Iterator[tuple[ThreadPoolExecutor, int]]:
     """Threads that score batches side by side, and how many they are.
 
     On a CPU, several batches with a few cores each beat one batch with all cores, which waits for its slowest part
@@ -113,10 +113,10 @@ def _lanes(device: str) -> Iterator[tuple[ThreadPoolExecutor, int]]:
     from inspector.features.device import limit_threads, thread_count
 
     cores = thread_count()
-    lanes = min(cores, 4) if device == "cpu" else 1
+    count = min(cores, 4) if device == "cpu" else 1
     try:
-        with ThreadPoolExecutor(lanes, "score", limit_threads, (cores // lanes,)) as scorer:
-            yield scorer, lanes
+        with ThreadPoolExecutor(count, "score", limit_threads, (cores // count,)) as scorer:
+            yield scorer, count
     finally:
         limit_threads(cores)
 
@@ -234,7 +234,7 @@ def _store(
 
 
 def _summary(project: Project, run_id: int) -> str:
-    counts = queries.counts(project, queries.ResultFilter(run_id=run_id))
+    counts = inspected.counts(project, inspected.ResultFilter(run_id=run_id))
     parts = [f"{counts.ok} OK", f"{counts.review} to review", f"{counts.ng} NG"]
     if counts.failed:
         parts.append(f"{counts.failed} could not be inspected")
