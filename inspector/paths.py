@@ -1,14 +1,12 @@
 """Where Inspector keeps things: bundled resources, settings, caches, logs, downloaded weights."""
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 import platformdirs
 
 _APP = "Inspector"
-_UMASK = os.umask(0o022)
-os.umask(_UMASK)
 
 
 def resources() -> Path:
@@ -53,17 +51,22 @@ def documents_dir() -> Path:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` so that a crash leaves either the old file or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
+    try:
+        handle = _create(temporary)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = _create(temporary)
     try:
         with os.fdopen(handle, "wb") as file:
-            if os.name == "posix":
-                os.fchmod(handle, 0o666 & ~_UMASK)  # mkstemp makes it private; colleagues share projects
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(handle)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)

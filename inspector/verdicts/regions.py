@@ -28,12 +28,16 @@ def regions(values: NDArray[np.floating], threshold: float, size: tuple[int, int
     if not above.any():  # a peak narrower than a pixel of a tiny image
         peak = np.unravel_index(int(np.argmax(enlarged)), enlarged.shape)
         above[peak] = True
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(above.astype(np.uint8), connectivity=8)
+    mask = above.astype(np.uint8)
+    start_x, start_y, w, h = cv2.boundingRect(mask)  # labelling is dear, and defects are small
+    mask, enlarged = (a[start_y : start_y + h, start_x : start_x + w] for a in (mask, enlarged))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     across, down = width / fine[0], height / fine[1]
     found = []
     for label in range(1, count):
         x, y, w, h, area = (int(number) for number in stats[label])
         part = enlarged[y : y + h, x : x + w][labels[y : y + h, x : x + w] == label]
+        x, y = x + start_x, y + start_y
         left, top = int(x * across), int(y * down)
         right, bottom = min(width, -int(-(x + w) * across // 1)), min(height, -int(-(y + h) * down // 1))
         box = (left, top, max(1, right - left), max(1, bottom - top))
