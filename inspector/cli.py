@@ -173,8 +173,8 @@ def inspect(
     """Inspect images with the newest detector and store the results. Exit code 2 when anything is NG."""
     from inspector.jobs import inspect as job
     from inspector.jobs.engine import Engine
+    from inspector.records import inspected
     from inspector.records import project as projects
-    from inspector.records import queries
 
     chosen = settings.load()
     ended: list[JobEnded] = []
@@ -195,7 +195,7 @@ def inspect(
                 emit=note,
                 cancel=CancelToken(),
             )
-        counts = queries.counts(opened, queries.ResultFilter(run_id=ended[-1].result["run_id"]))
+        counts = inspected.counts(opened, inspected.ResultFilter(run_id=ended[-1].result["run_id"]))
     table(
         "Verdicts",
         ["OK", "review", "NG", "failed"],
@@ -228,11 +228,11 @@ def export(
 ) -> None:
     """Export results: tables, overlays, masks, raw maps, COCO, report. CSV and report when no format is named."""
     from inspector.jobs import export as job
+    from inspector.records import inspected
     from inspector.records import project as projects
-    from inspector.records import queries
 
     with projects.open(project, read_only=True) as opened, console("Export") as emit:
-        where = queries.ResultFilter(run_id=run)
+        where = inspected.ResultFilter(run_id=run)
         job.export(
             opened,
             target,

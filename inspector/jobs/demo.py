@@ -64,8 +64,8 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
     from inspector.images import demo_parts
     from inspector.jobs.inspect import inspect
     from inspector.jobs.teach import teach
+    from inspector.records import inspected, write
     from inspector.records import project as projects
-    from inspector.records import queries, write
 
     with tempfile.TemporaryDirectory(prefix="inspector-demo-") as drawn:
         emit(JobProgress(0, 0, 100, "Drawing parts"))
@@ -84,7 +84,7 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
             _step(
                 lambda inner: inspect(project, engine, sources, emit=inner, cancel=cancel), emit, _TAUGHT, 1
             )
-            counts = queries.counts(project)
+            counts = inspected.counts(project)
     return f"{len(products)} products taught, {counts.total} parts inspected: {counts.ng} NG, {counts.review} to review."
 
 
@@ -135,13 +135,13 @@ def write_report(folder: Path, target: Path, *, emit: Emit, cancel: CancelToken)
 def summary(folder: Path) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table: per class how many parts got which verdict, and the true state its file names tell."""
     from inspector.domain import Decision
+    from inspector.records import inspected
     from inspector.records import project as projects
-    from inspector.records import queries
 
     head = ["class", "good: OK", "review", "NG", "bad: OK", "review", "NG"]
     counted: dict[str, dict[tuple[bool, Decision], int]] = {}
     with projects.open(folder, read_only=True) as project:
-        for row in queries.results(project, queries.result_ids(project)):
+        for row in inspected.results(project, inspected.result_ids(project)):
             if row.verdict is not None:
                 good = row.name.startswith(f"{row.class_name}_good_")
                 cells = counted.setdefault(row.class_name, {})

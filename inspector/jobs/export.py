@@ -9,9 +9,9 @@ from inspector.errors import ExportError, InspectorError
 from inspector.exports import catalogue
 from inspector.exports.rows import ExportRow, load_map
 from inspector.jobs.events import job
-from inspector.records import queries
+from inspector.records import inspected, queries
+from inspector.records.inspected import ResultDetail, ResultFilter
 from inspector.records.project import Project
-from inspector.records.queries import ResultDetail, ResultFilter
 
 _READ = 10.0
 """Per cent of the bar after the rows were read."""
@@ -22,7 +22,7 @@ def export(
     target: Path,
     formats: Iterable[str],
     *,
-    filter: ResultFilter = queries.EVERYTHING,
+    filter: ResultFilter = inspected.EVERYTHING,
     emit: Emit,
     cancel: CancelToken,
 ) -> None:
@@ -38,7 +38,7 @@ def export(
             said = f"There is no export format “{unknown}”." if unknown else "No format was chosen."
             raise ExportError(said, f"Choose from: {', '.join(catalogue.FORMATS)}.")
         target = Path(target).absolute()
-        ids = queries.result_ids(project, filter)
+        ids = inspected.result_ids(project, filter)
         if not len(ids):
             raise ExportError("There are no results to export.", "Inspect images first, or clear the filter.")
         report.start(f"Export {len(ids)} {'result' if len(ids) == 1 else 'results'}", 100)
@@ -46,7 +46,7 @@ def export(
         make = _row_maker(project)
         for start in range(0, len(ids), 500):
             cancel.check()
-            rows += [make(detail) for detail in queries.details(project, ids[start : start + 500])]
+            rows += [make(detail) for detail in inspected.details(project, ids[start : start + 500])]
             report.progress(_READ * len(rows) / len(ids), "Reading results")
         files = []
         for number, name in enumerate(wanted):
@@ -72,7 +72,7 @@ def export(
 def _row_maker(project: Project) -> Callable[[ResultDetail], ExportRow]:
     from inspector.exports.heat import scale
 
-    runs = {row.id: row.title for row in queries.runs(project)}
+    runs = {row.id: row.title for row in inspected.runs(project)}
     titles = {row.id: row.title for row in queries.detectors(project)}
     scales: dict[int, tuple[float, float]] = {}
 

@@ -27,7 +27,7 @@ from inspector.views.viewer_panel import Elided, tool
 if TYPE_CHECKING:
     from inspector.domain import CancelToken, Emit
     from inspector.jobs.engine import Engine
-    from inspector.records.queries import ResultFilter
+    from inspector.records.inspected import ResultFilter
     from inspector.views.context import WindowContext
 
 _FIRST_CHOICE = ("csv", "report")

@@ -14,7 +14,8 @@ from inspector.views import icons, theme
 from inspector.views.queue_panel import narrow_combo
 
 if TYPE_CHECKING:
-    from inspector.records.queries import ClassRow, ResultFilter, RunRow
+    from inspector.records.inspected import ResultFilter, RunRow
+    from inspector.records.queries import ClassRow
 
 
 class FilterBar(QWidget):
@@ -74,7 +75,7 @@ class FilterBar(QWidget):
         return not self.text.text().strip() and all(combo.currentIndex() <= 0 for combo in combos)
 
     def filter(self) -> ResultFilter:
-        from inspector.records.queries import ResultFilter
+        from inspector.records.inspected import ResultFilter
 
         verdict: Any = self.verdict.currentData()
         failed = verdict == "failed"

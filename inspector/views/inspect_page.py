@@ -27,7 +27,8 @@ from inspector.views.viewer_panel import ViewerPanel
 if TYPE_CHECKING:
     from inspector.domain import CancelToken, Emit
     from inspector.jobs.engine import Engine
-    from inspector.records.queries import Counts, DetectorRow, RunRow
+    from inspector.records.inspected import Counts, RunRow
+    from inspector.records.queries import DetectorRow
     from inspector.views.compare import GoodShot
     from inspector.views.context import WindowContext
     from inspector.views.standing import Standing
@@ -223,11 +224,11 @@ class InspectPage(QWidget):
         project = self.context.project
 
         def look() -> tuple[list[RunRow], int | None]:
-            from inspector.records import queries
+            from inspector.records import inspected
 
             assert project is not None
-            found = queries.results(project, [result_id])
-            return queries.runs(project), found[0].run_id if found else None
+            found = inspected.results(project, [result_id])
+            return inspected.runs(project), found[0].run_id if found else None
 
         def done(found: tuple[list[RunRow], int | None]) -> None:
             self.queue.show_runs(found[0], choose=found[1])
@@ -315,10 +316,10 @@ class InspectPage(QWidget):
         project = self.context.project
 
         def look() -> list[RunRow]:
-            from inspector.records import queries
+            from inspector.records import inspected
 
             assert project is not None
-            return queries.runs(project)
+            return inspected.runs(project)
 
         def done(rows: list[RunRow]) -> None:
             first = self.queue.run.count() <= 1 and rows
@@ -331,7 +332,7 @@ class InspectPage(QWidget):
             self.context.runner.read(self, look, done, self.context.show_error)
 
     def _ask(self) -> None:
-        from inspector.records.queries import ResultFilter, ResultSort
+        from inspector.records.inspected import ResultFilter, ResultSort
 
         _, sort, descending = ORDERS[self.queue.order.currentIndex()]
         self.model.ask(ResultFilter(run_id=self.queue.run_id), ResultSort(sort), descending)
@@ -341,10 +342,10 @@ class InspectPage(QWidget):
         project, run_id = self.context.project, self.queue.run_id
 
         def look() -> Counts:
-            from inspector.records import queries
+            from inspector.records import inspected
 
             assert project is not None
-            return queries.counts(project, queries.ResultFilter(run_id=run_id))
+            return inspected.counts(project, inspected.ResultFilter(run_id=run_id))
 
         if project is not None:
             self.context.runner.read(self, look, self.queue.show_counts, self.context.show_error)
@@ -452,9 +453,9 @@ class InspectPage(QWidget):
             return
 
         def look() -> list[str]:
-            from inspector.records import queries
+            from inspector.records import inspected
 
-            return queries.defect_types(project)
+            return inspected.defect_types(project)
 
         def done(types: list[str]) -> None:
             from inspector.domain import Decision

@@ -24,8 +24,8 @@ from inspector.verdicts.judge import decide
 from inspector.views import theme, verdict_chip
 
 if TYPE_CHECKING:
+    from inspector.records.inspected import ResultFilter, ResultRow, ResultSort
     from inspector.records.project import Project
-    from inspector.records.queries import ResultFilter, ResultRow, ResultSort
     from inspector.views.context import WindowContext
 
 Index = QModelIndex | QPersistentModelIndex
@@ -110,9 +110,9 @@ class ResultModel(QAbstractTableModel):
         began = time.perf_counter()
 
         def look() -> tuple[NDArray[np.int64], dict[int, int]]:
-            from inspector.records import queries
+            from inspector.records import inspected
 
-            ids = queries.result_ids(project, where, sort=sort, descending=descending)
+            ids = inspected.result_ids(project, where, sort=sort, descending=descending)
             return ids, dict(zip(ids.tolist(), range(len(ids)), strict=True))
 
         def done(found: tuple[NDArray[np.int64], dict[int, int]]) -> None:
@@ -274,9 +274,9 @@ class ResultModel(QAbstractTableModel):
         state = self._state
 
         def look() -> list[ResultRow]:
-            from inspector.records import queries
+            from inspector.records import inspected
 
-            return queries.results(project, ids)
+            return inspected.results(project, ids)
 
         def done(rows: list[ResultRow]) -> None:
             if state == self._state:

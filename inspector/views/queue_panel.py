@@ -26,7 +26,8 @@ from inspector.views.result_list import ResultList
 from inspector.views.viewer_panel import tool
 
 if TYPE_CHECKING:
-    from inspector.records.queries import Counts, DetectorRow, RunRow
+    from inspector.records.inspected import Counts, RunRow
+    from inspector.records.queries import DetectorRow
     from inspector.views.context import WindowContext
 
 ORDERS = (  # words, sort, descending

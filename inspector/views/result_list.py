@@ -31,7 +31,7 @@ from inspector.views.thumbnails import Thumbnails
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inspector.records.queries import ResultRow
+    from inspector.records.inspected import ResultRow
     from inspector.views.context import WindowContext
 
 _THUMB = 40

@@ -33,7 +33,8 @@ from inspector.views.item_models import HEADINGS, SORTS, VERDICT, ResultModel
 from inspector.views.review_popup import ReviewPopup
 
 if TYPE_CHECKING:
-    from inspector.records.queries import ClassRow, Counts, RunRow
+    from inspector.records.inspected import Counts, RunRow
+    from inspector.records.queries import ClassRow
     from inspector.views.context import WindowContext
 
 _WIDTHS = (260, 100, 72, 150, 130, 110, 72, 140, 150)
@@ -229,10 +230,10 @@ class ResultsPage(QWidget):
         project = self.context.project
 
         def look() -> tuple[list[RunRow], list[ClassRow]]:
-            from inspector.records import queries
+            from inspector.records import inspected, queries
 
             assert project is not None
-            return queries.runs(project), queries.classes(project)
+            return inspected.runs(project), queries.classes(project)
 
         def done(found: tuple[list[RunRow], list[ClassRow]]) -> None:
             self.filters.show_choices(*found)
@@ -244,7 +245,7 @@ class ResultsPage(QWidget):
     def _ask(self) -> None:
         if self.context.project is None:
             return
-        from inspector.records.queries import ResultSort
+        from inspector.records.inspected import ResultSort
 
         header = self.table.horizontalHeader()
         sort = SORTS[header.sortIndicatorSection()] or "time"
@@ -262,10 +263,10 @@ class ResultsPage(QWidget):
         project, where = self.context.project, self.filters.filter()
 
         def look() -> Counts:
-            from inspector.records import queries
+            from inspector.records import inspected
 
             assert project is not None
-            return queries.counts(project, where)
+            return inspected.counts(project, where)
 
         if project is not None:
             self.context.runner.read(self, look, self._show_counts, self.context.show_error)
@@ -362,13 +363,13 @@ class ResultsPage(QWidget):
             return
 
         def look() -> tuple[dict[Decision, list[int]], list[str]]:
-            from inspector.records import queries
+            from inspector.records import inspected
 
             found: dict[Decision, list[int]] = {}
-            for row in queries.results(project, ids):
+            for row in inspected.results(project, ids):
                 if row.verdict is not None:
                     found.setdefault(row.verdict, []).append(row.id)
-            return found, queries.defect_types(project)
+            return found, inspected.defect_types(project)
 
         self.context.runner.read(self, look, lambda found: act(*found), self.context.show_error)
 

@@ -16,7 +16,7 @@ from inspector.views import image_view
 from inspector.views.image_view import Picture
 
 if TYPE_CHECKING:
-    from inspector.records.queries import ResultDetail, ResultRow
+    from inspector.records.inspected import ResultDetail, ResultRow
     from inspector.views.context import WindowContext
 
 UNAVAILABLE = "heatmap unavailable"
@@ -122,11 +122,11 @@ class Shelf(QObject):
         state, epoch, kept = self._state, self._epoch, self._pixels.get(result_id)
 
         def look() -> tuple[ResultDetail, Pixels] | None:
-            from inspector.records import queries
+            from inspector.records import inspected
 
             if result_id not in self._near:
                 return None
-            detail = queries.result(project, result_id)
+            detail = inspected.result(project, result_id)
             return detail, kept or read_pixels(detail.row)
 
         def done(found: tuple[ResultDetail, Pixels] | None) -> None:

@@ -38,12 +38,12 @@ class Standing:
 
 def read(project: Project, detector_id: int, class_id: int) -> Standing:
     """Some milliseconds of queries: for a worker."""
-    from inspector.records import queries
+    from inspector.records import inspected, queries
 
     current = queries.thresholds(project, detector_id)
     first = queries.calibrated(project, detector_id)
     low, high = heat_maths.scale(list(first.values()))
-    stored, normal = queries.scores(project, detector_id, class_id)
+    stored, normal = inspected.scores(project, detector_id, class_id)
     row = current.get(class_id)
     return Standing(
         detector_id,

@@ -15,7 +15,7 @@ from inspector.views.score_view import ScoreView
 from inspector.views.verdict_chip import VerdictChip
 
 if TYPE_CHECKING:
-    from inspector.records.queries import ResultDetail
+    from inspector.records.inspected import ResultDetail
 
 
 class VerdictPanel(QScrollArea):

@@ -14,8 +14,8 @@ from inspector.domain import CancelToken, Decision, JobEvent
 from inspector.images import demo_parts
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
+from inspector.records import inspected, queries, schema, write
 from inspector.records import project as projects
-from inspector.records import queries, schema, write
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "jobs"))
 
@@ -51,19 +51,19 @@ def main() -> None:
             inspect(
                 project, engine, [demo / "washer" / "test"], class_name="washer", emit=_ignore, cancel=nothing
             )
-            scored = queries.result_ids(project, queries.ResultFilter(failed=False))
-            row = queries.results(project, scored)[0]
+            scored = inspected.result_ids(project, inspected.ResultFilter(failed=False))
+            row = inspected.results(project, scored)[0]
             (review,) = write.add_review(
                 project, [row.id], Decision.NG, who="Ada", reason="burr", defect_type="burr"
             )
             write.withdraw_review(project, [review], who="Ada")
             write.add_review(project, [row.id], Decision.OK, who="Bo", reason="dust only")
-            rows = queries.results(project, queries.result_ids(project))
+            rows = inspected.results(project, inspected.result_ids(project))
             expected = {
                 "name": project.name,
                 "classes": {item.name: item.state for item in queries.classes(project)},
                 "verdicts": {item.name: item.verdict for item in rows},
-                "reviewers": [item.who for one in rows for item in queries.reviews(project, one.id)],
+                "reviewers": [item.who for one in rows for item in inspected.reviews(project, one.id)],
             }
         _shrink(target)
         (target / "expected.json").write_text(json.dumps(expected, indent=1), "utf-8")

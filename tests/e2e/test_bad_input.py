@@ -25,8 +25,8 @@ from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
+from inspector.records import inspected, queries, write
 from inspector.records import project as projects
-from inspector.records import queries, write
 from inspector.records.project import Project
 from inspector.views.inspect_page import InspectPage
 from inspector.views.main_window import MainWindow
@@ -125,7 +125,7 @@ def test_a_batch_with_every_kind_of_bad_file_runs_to_its_end(
     bad = _bad_files((mixed / _ODD_NAMES[0]).read_bytes())
     ended = job(inspect, engine, [mixed])
     assert ended.status is JobStatus.DONE, ended.message
-    rows = {row.name: row for row in queries.results(project, queries.result_ids(project))}
+    rows = {row.name: row for row in inspected.results(project, inspected.result_ids(project))}
     assert set(rows) == {*bad, *_ODD_NAMES, "gone.png", "a shot.png"}
     for name, (_, words) in bad.items():
         assert words in rows[name].error, name
@@ -210,7 +210,7 @@ def test_an_image_that_is_missing_from_the_project_is_left_out_of_an_export_and_
     project: Project, engine: Engine, job: Job, washers: Path, tmp_path: Path
 ) -> None:
     job(inspect, engine, [washers / "test"])
-    rows = queries.results(project, queries.result_ids(project))
+    rows = inspected.results(project, inspected.result_ids(project))
     assert rows[0].path is not None
     rows[0].path.unlink()
     ended = job(export, tmp_path / "out", ["csv", "overlays", "report"])

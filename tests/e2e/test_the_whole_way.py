@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from inspector.domain import Decision, JobEnded, JobStatus
 from inspector.images import demo_parts
-from inspector.records import queries
+from inspector.records import inspected, queries
 from inspector.views.inspect_page import InspectPage
 from inspector.views.item_models import VERDICT
 from inspector.views.main_window import MainWindow
@@ -94,7 +94,7 @@ def test_from_four_good_parts_to_an_exported_verdict(
     assert ended[-1].status is JobStatus.DONE, ended[-1].message
     assert ended[-1].result["inspected"] == 12
     assert ended[-1].result["failed"] == 1
-    rows = queries.results(project, queries.result_ids(project))
+    rows = inspected.results(project, inspected.result_ids(project))
     assert {row.name for row in rows if row.error} == {"empty.png"}
     for row in rows:
         if not row.error:
@@ -130,15 +130,15 @@ def test_from_four_good_parts_to_an_exported_verdict(
     assert page.model.index(place, 0).data(VERDICT) == Decision.REVIEW
     assert page.panel.chip.words == "? Review"
     qtbot.mouseRelease(histogram, Qt.MouseButton.LeftButton, pos=end)
-    qtbot.waitUntil(lambda: queries.result(project, worst.id).row.verdict is Decision.REVIEW)
+    qtbot.waitUntil(lambda: inspected.result(project, worst.id).row.verdict is Decision.REVIEW)
     idle()
     washers = [
-        row for row in queries.results(project, [row.id for row in rows]) if row.class_name == "washer"
+        row for row in inspected.results(project, [row.id for row in rows]) if row.class_name == "washer"
     ]
     assert {row.verdict for row in washers} == {Decision.OK, Decision.REVIEW}
     press(Qt.Key.Key_U)
     idle()
-    assert queries.result(project, worst.id).row.verdict is Decision.NG
+    assert inspected.result(project, worst.id).row.verdict is Decision.NG
 
     # a person knows better, then thinks again
     press(Qt.Key.Key_X)
@@ -146,12 +146,12 @@ def test_from_four_good_parts_to_an_exported_verdict(
     qtbot.keyClicks(page.popup.reason, "reflection, not a stain")
     qtbot.keyClick(page.popup.reason, Qt.Key.Key_Return)
     idle()
-    row = queries.result(project, worst.id).row
+    row = inspected.result(project, worst.id).row
     assert (row.verdict, row.decision) == (Decision.OK, Decision.NG)
-    assert queries.reviews(project, worst.id)[-1].reason == "reflection, not a stain"
+    assert inspected.reviews(project, worst.id)[-1].reason == "reflection, not a stain"
     press(Qt.Key.Key_U)
     idle()
-    assert queries.result(project, worst.id).row.verdict is Decision.NG
+    assert inspected.result(project, worst.id).row.verdict is Decision.NG
 
     # export
     qtbot.mouseClick(window.tabs["results"], Qt.MouseButton.LeftButton)
@@ -169,7 +169,7 @@ def test_from_four_good_parts_to_an_exported_verdict(
     _check_exports(target, rows)
 
 
-def _check_exports(target: Path, rows: list[queries.ResultRow]) -> None:
+def _check_exports(target: Path, rows: list[inspected.ResultRow]) -> None:
     defective = [row for row in rows if row.verdict is Decision.NG]
     with (target / "results.csv").open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.DictReader(file))

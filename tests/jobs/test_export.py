@@ -24,10 +24,10 @@ from inspector.exports import catalogue
 from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
+from inspector.records import inspected, queries, write
 from inspector.records import project as projects
-from inspector.records import queries, write
+from inspector.records.inspected import ResultFilter
 from inspector.records.project import Project
-from inspector.records.queries import ResultFilter
 from inspector.verdicts.judge import judge
 
 MOVED = Thresholds(0.0, 0.0001, 0.02)
@@ -44,7 +44,7 @@ def start(project: Project, run: Run, target: Path, *formats: str, **options: An
 
 
 @pytest.fixture
-def inspected(taught: Project, engine: Engine, demo: Path, tmp_path: Path) -> Project:
+def worked(taught: Project, engine: Engine, demo: Path, tmp_path: Path) -> Project:
     """Six washers, one file that can't be read, every washer NG, one of them overridden."""
     batch = tmp_path / "batch"
     shutil.copytree(demo / "washer" / "test", batch)
@@ -60,32 +60,32 @@ def inspected(taught: Project, engine: Engine, demo: Path, tmp_path: Path) -> Pr
     )
     detector_id, washer = queries.detector(taught).id, queries.find_class(taught, "washer").id
     write.set_thresholds(taught, detector_id, washer, MOVED, who="Ada")
-    first = queries.result_ids(taught, ResultFilter(failed=False))[:1]
+    first = inspected.result_ids(taught, ResultFilter(failed=False))[:1]
     write.add_review(taught, first, Decision.OK, who="Ada", reason="dust", defect_type="dust")
     return taught
 
 
-def test_all_formats_are_written_into_one_folder(inspected: Project, run: Run, tmp_path: Path) -> None:
-    events = start(inspected, run, tmp_path / "out", *catalogue.FORMATS)
+def test_all_formats_are_written_into_one_folder(worked: Project, run: Run, tmp_path: Path) -> None:
+    events = start(worked, run, tmp_path / "out", *catalogue.FORMATS)
     ended = end(events)
     assert ended.status is JobStatus.DONE, ended
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {form.file for form in catalogue.FORMATS.values()}
     assert ended.result["results"] == 7
-    assert queries.jobs(inspected)[0].status is JobStatus.DONE
+    assert queries.jobs(worked)[0].status is JobStatus.DONE
     assert not [event for event in events if isinstance(event, JobLog)]
 
 
 def test_rows_tell_who_overrode_what_and_regions_follow_the_moved_threshold(
-    inspected: Project, run: Run, tmp_path: Path
+    worked: Project, run: Run, tmp_path: Path
 ) -> None:
-    start(inspected, run, tmp_path / "washers.jsonl", "jsonl")
+    start(worked, run, tmp_path / "washers.jsonl", "jsonl")
     lines = [json.loads(line) for line in (tmp_path / "washers.jsonl").read_text("utf-8").splitlines()]
     assert len(lines) == 7
     text = json.dumps(lines)
     assert "dust" in text
     assert "Ada" in text
-    stored = {row.name: row for row in queries.results(inspected, queries.result_ids(inspected))}
+    stored = {row.name: row for row in inspected.results(worked, inspected.result_ids(worked))}
     for line in lines:
         row = stored[line["image"]]
         if row.image_score is None:
@@ -98,37 +98,37 @@ def test_rows_tell_who_overrode_what_and_regions_follow_the_moved_threshold(
         assert [region["peak"] for region in line["regions"]] == [region.peak for region in found]
 
 
-def test_only_what_the_filter_lets_through_is_exported(inspected: Project, run: Run, tmp_path: Path) -> None:
-    start(inspected, run, tmp_path / "out", "csv", filter=ResultFilter(verdict=Decision.NG))
+def test_only_what_the_filter_lets_through_is_exported(worked: Project, run: Run, tmp_path: Path) -> None:
+    start(worked, run, tmp_path / "out", "csv", filter=ResultFilter(verdict=Decision.NG))
     with (tmp_path / "out" / "results.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
     assert len(rows) == 1 + 5
 
 
 def test_a_missing_image_and_map_are_named_and_the_rest_is_exported(
-    inspected: Project, run: Run, tmp_path: Path
+    worked: Project, run: Run, tmp_path: Path
 ) -> None:
-    one, two = queries.results(inspected, queries.result_ids(inspected, ResultFilter(failed=False)))[:2]
+    one, two = inspected.results(worked, inspected.result_ids(worked, ResultFilter(failed=False)))[:2]
     assert one.path is not None
     assert two.map_path is not None
     one.path.unlink()
     two.map_path.unlink()
-    events = start(inspected, run, tmp_path / "out", "overlays")
+    events = start(worked, run, tmp_path / "out", "overlays")
     assert end(events).status is JobStatus.DONE
     assert len([event for event in events if isinstance(event, JobLog)]) == 2
     assert len(list((tmp_path / "out" / "overlays").rglob("*_overlay.png"))) == 4
 
 
-def test_a_project_opened_for_viewing_can_be_exported(inspected: Project, run: Run, tmp_path: Path) -> None:
-    with projects.open(inspected.folder, read_only=True) as viewed:
+def test_a_project_opened_for_viewing_can_be_exported(worked: Project, run: Run, tmp_path: Path) -> None:
+    with projects.open(worked.folder, read_only=True) as viewed:
         assert end(start(viewed, run, tmp_path / "out", "csv")).status is JobStatus.DONE
 
 
 @pytest.mark.parametrize(("formats", "words"), [(["magic"], "no export format “magic”"), ([], "No format")])
 def test_unknown_formats_are_refused(
-    inspected: Project, run: Run, tmp_path: Path, formats: list[str], words: str
+    worked: Project, run: Run, tmp_path: Path, formats: list[str], words: str
 ) -> None:
-    ended = end(start(inspected, run, tmp_path / "out", *formats))
+    ended = end(start(worked, run, tmp_path / "out", *formats))
     assert (ended.status, words in ended.message) == (JobStatus.FAILED, True)
     assert not (tmp_path / "out").exists()
 
@@ -139,9 +139,9 @@ def test_nothing_to_export_is_said(taught: Project, run: Run, tmp_path: Path) ->
     assert ended.hint
 
 
-def test_cancelling_leaves_no_half_export(inspected: Project, run: Run, tmp_path: Path) -> None:
+def test_cancelling_leaves_no_half_export(worked: Project, run: Run, tmp_path: Path) -> None:
     cancel = CancelToken()
     cancel.cancel()
-    events = run(lambda emit: export(inspected, tmp_path / "out", ["csv"], emit=emit, cancel=cancel))
+    events = run(lambda emit: export(worked, tmp_path / "out", ["csv"], emit=emit, cancel=cancel))
     assert end(events).status is JobStatus.CANCELLED
     assert not (tmp_path / "out" / "results.csv").exists()

@@ -13,7 +13,7 @@ from inspector.images import read
 from inspector.jobs import events as job_events
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.inspect import inspect
-from inspector.records import queries, write
+from inspector.records import inspected, queries, write
 from inspector.records.project import Project
 
 Run = Callable[[Callable[..., None]], list[JobEvent]]
@@ -29,8 +29,8 @@ def start(project: Project, engine: Engine, run: Run, *sources: Path, **options:
     return run(lambda emit: inspect(project, engine, sources, emit=emit, cancel=cancel, **options))
 
 
-def rows(project: Project) -> list[queries.ResultRow]:
-    return queries.results(project, queries.result_ids(project))
+def rows(project: Project) -> list[inspected.ResultRow]:
+    return inspected.results(project, inspected.result_ids(project))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_every_file_becomes_a_result_with_map_copy_and_verdict(
         (alone,) = detector.score([read.read(batch / row.name, least_side(engine.backbone()))], ["washer"])
         assert row.image_score == pytest.approx(alone.image_score, rel=1e-3)
         assert np.allclose(np.load(row.map_path), alone.values, rtol=2e-3, atol=1e-3)
-        thresholds = queries.result(taught, row.id).thresholds
+        thresholds = inspected.result(taught, row.id).thresholds
         assert thresholds is not None
         assert row.image_score is not None
         assert (row.verdict is Decision.NG) == (row.image_score >= thresholds.ng)
@@ -122,7 +122,7 @@ def test_a_batch_of_bad_files_alone_ends_well(
     (tmp_path / "empty.png").write_bytes(b"")
     events = start(taught, engine, run, tmp_path / "empty.png")
     assert end(events).status is JobStatus.DONE
-    assert queries.counts(taught) == queries.Counts(failed=1)
+    assert inspected.counts(taught) == inspected.Counts(failed=1)
 
 
 def test_files_that_vanish_while_the_run_goes_on_become_failed_items(
@@ -174,7 +174,7 @@ def test_cancelling_keeps_what_was_finished(taught: Project, engine: Engine, run
     announced = {event.result_id for event in events if isinstance(event, JobItem)}
     assert announced == {row.id for row in rows(taught)}
     assert 1 <= len(announced) < len(read.find([batch]))
-    assert end(events).result["run_id"] == queries.runs(taught)[0].id
+    assert end(events).result["run_id"] == inspected.runs(taught)[0].id
 
 
 def test_what_can_not_be_inspected_fails_with_a_sentence(

@@ -20,8 +20,8 @@ from sqlalchemy import create_engine
 from inspector.domain import JobKind, JobStatus
 from inspector.errors import ProjectError
 from inspector.methods.mfsc import template
+from inspector.records import inspected, queries, schema, write
 from inspector.records import project as projects
-from inspector.records import queries, schema, write
 from inspector.records.project import Project
 
 Png = Callable[..., bytes]
@@ -275,10 +275,10 @@ def test_a_real_project_of_the_first_revision_opens(tmp_path: Path) -> None:
         assert not any(row.missing for row in queries.shots(opened))
         (detector,) = queries.detectors(opened)
         assert detector.problem == ""
-        rows = queries.results(opened, queries.result_ids(opened))
+        rows = inspected.results(opened, inspected.result_ids(opened))
         assert {row.name: row.verdict for row in rows} == expected["verdicts"]
         assert any(row.error for row in rows)
-        reviews = [review for row in rows for review in queries.reviews(opened, row.id)]
+        reviews = [review for row in rows for review in inspected.reviews(opened, row.id)]
         assert [review.who for review in reviews] == expected["reviewers"]
         assert queries.descriptions(opened) == {}
         assert detector.added_shots == {}

@@ -16,16 +16,17 @@ from sqlalchemy.exc import IntegrityError
 
 from inspector.domain import Decision, Region, Thresholds
 from inspector.errors import ProjectError
-from inspector.records import queries, write
+from inspector.records import inspected, queries, write
+from inspector.records.inspected import ResultFilter, ResultSort
 from inspector.records.project import Project
-from inspector.records.queries import ClassState, ResultFilter, ResultSort
+from inspector.records.queries import ClassState
 
 Record = Callable[..., list[int]]
 Png = Callable[..., bytes]
 
 
-def names(project: Project, where: ResultFilter = queries.EVERYTHING, **order: Any) -> list[str]:
-    return [row.name for row in queries.results(project, queries.result_ids(project, where, **order))]
+def names(project: Project, where: ResultFilter = inspected.EVERYTHING, **order: Any) -> list[str]:
+    return [row.name for row in inspected.results(project, inspected.result_ids(project, where, **order))]
 
 
 # classes
@@ -204,12 +205,12 @@ def test_moving_thresholds_judges_stored_results_anew_and_keeps_the_history(
     project: Project, taught: Any, record: Record
 ) -> None:
     record(0.1, 0.55, 0.6, 0.9)
-    assert queries.counts(project) == queries.Counts(ok=1, review=2, ng=1)
+    assert inspected.counts(project) == inspected.Counts(ok=1, review=2, ng=1)
     flipped = write.set_thresholds(
         project, taught.detector_id, taught.class_id, Thresholds(0.58, 0.95, 0.4, {"by": "hand"}), who="Ada"
     )
     assert flipped == 2
-    assert queries.counts(project) == queries.Counts(ok=2, review=2)
+    assert inspected.counts(project) == inspected.Counts(ok=2, review=2)
     history = queries.threshold_history(project, taught.detector_id, taught.class_id)
     assert [(row.thresholds.ng, row.who) for row in history] == [(0.95, "Ada"), (0.7, "")]
     assert queries.thresholds(project, taught.detector_id)[taught.class_id].thresholds.review == 0.58
@@ -227,7 +228,7 @@ def test_stored_decisions_always_follow_the_newest_thresholds(
     for pair in moves:
         review, ng = sorted(n / 20 for n in pair)
         write.set_thresholds(project, taught.detector_id, taught.class_id, Thresholds(review, ng, 0.4))
-    for row in queries.results(project, queries.result_ids(project)):
+    for row in inspected.results(project, inspected.result_ids(project)):
         assert row.image_score is not None
         expected = Decision.NG if row.image_score >= ng else Decision.REVIEW
         assert row.decision is (expected if row.image_score >= review else Decision.OK)
@@ -244,11 +245,11 @@ def test_the_histogram_holds_every_result_and_the_normal_shots(
 ) -> None:
     scores = np.random.default_rng(0).random(300).round(3)
     record(*scores)
-    found = queries.histogram(project, taught.detector_id, taught.class_id, bins=16)
+    found = inspected.histogram(project, taught.detector_id, taught.class_id, bins=16)
     expected, _ = np.histogram(scores, found.edges)
     assert found.counts.tolist() == expected.tolist()
     assert found.normal.tolist() == [0.2, 0.3]
-    stored, normal = queries.scores(project, taught.detector_id, taught.class_id)
+    stored, normal = inspected.scores(project, taught.detector_id, taught.class_id)
     assert stored.tolist() == sorted(scores.tolist())
     assert normal.tolist() == [0.2, 0.3]
 
@@ -269,7 +270,7 @@ def test_a_result_comes_back_with_its_regions_map_and_image(project: Project, ta
             )
         ],
     )
-    detail = queries.result(project, result_id)
+    detail = inspected.result(project, result_id)
     assert detail.regions == (Region((1, 2, 3, 4), 9, 0.9),)
     assert detail.regions_current
     assert detail.row.verdict is Decision.NG
@@ -280,7 +281,7 @@ def test_a_result_comes_back_with_its_regions_map_and_image(project: Project, ta
     assert stored.dtype == np.float16
     assert np.allclose(stored, values, atol=1e-3)
     write.set_thresholds(project, taught.detector_id, taught.class_id, Thresholds(0.5, 0.7, 0.6))
-    assert not queries.result(project, result_id).regions_current
+    assert not inspected.result(project, result_id).regions_current
 
 
 def test_a_failed_item_keeps_its_reason_and_is_no_verdict(project: Project, taught: Any) -> None:
@@ -288,9 +289,9 @@ def test_a_failed_item_keeps_its_reason_and_is_no_verdict(project: Project, taug
     write.record_results(
         project, taught.run_id, [write.NewResult(name, error="It is empty.", hint="Copy it again.")]
     )
-    (row,) = queries.results(project, queries.result_ids(project))
+    (row,) = inspected.results(project, inspected.result_ids(project))
     assert (row.error, row.hint, row.verdict, row.path) == ("It is empty.", "Copy it again.", None, None)
-    assert queries.counts(project) == queries.Counts(failed=1)
+    assert inspected.counts(project) == inspected.Counts(failed=1)
     assert names(project, ResultFilter(failed=True)) == [row.name]
     assert names(project, ResultFilter(failed=False)) == []
 
@@ -301,7 +302,7 @@ def test_an_inspected_image_that_is_also_a_shot_is_marked(project: Project, taug
     write.record_results(
         project, taught.run_id, [write.NewResult("a.png", facts, class_id=taught.class_id, image_score=0.1)]
     )
-    assert queries.results(project, queries.result_ids(project))[0].is_shot
+    assert inspected.results(project, inspected.result_ids(project))[0].is_shot
 
 
 def test_a_batch_that_fails_is_not_stored_in_part(project: Project, taught: Any, record: Record) -> None:
@@ -311,7 +312,7 @@ def test_a_batch_that_fails_is_not_stored_in_part(project: Project, taught: Any,
         bad = write.NewResult("bad.png", class_id=taught.class_id, image_score=score)
         with pytest.raises(ProjectError, match="not a number"):
             write.record_results(project, taught.run_id, [good, bad])
-    assert queries.counts(project).total == 1
+    assert inspected.counts(project).total == 1
 
 
 def test_results_are_filtered_by_every_field(project: Project, taught: Any, record: Record) -> None:
@@ -336,7 +337,7 @@ def test_results_are_filtered_by_every_field(project: Project, taught: Any, reco
     }
     for where, expected in cases.items():
         assert names(project, where) == [f"part {score}.png" for score in expected], where
-        assert queries.counts(project, where).total == len(expected), where
+        assert inspected.counts(project, where).total == len(expected), where
 
 
 @pytest.mark.parametrize("sort", list(ResultSort))
@@ -346,15 +347,15 @@ def test_every_sorting_gives_each_result_once_and_pages_join_up(
     ids = record(0.3, 0.1, 0.9, 0.6, 0.61)
     write.add_review(project, ids[1:2], Decision.NG, who="Ada", defect_type="dent")
     for descending in (False, True):
-        whole = queries.result_ids(project, sort=sort, descending=descending).tolist()
+        whole = inspected.result_ids(project, sort=sort, descending=descending).tolist()
         assert sorted(whole) == ids
         pages = [
-            queries.result_ids(project, sort=sort, descending=descending, limit=2, offset=start).tolist()
+            inspected.result_ids(project, sort=sort, descending=descending, limit=2, offset=start).tolist()
             for start in (0, 2, 4)
         ]
         assert [one for page in pages for one in page] == whole
-    ascending = queries.result_ids(project, sort=sort).tolist()
-    assert queries.result_ids(project, sort=sort, descending=True).tolist() == ascending[::-1]
+    ascending = inspected.result_ids(project, sort=sort).tolist()
+    assert inspected.result_ids(project, sort=sort, descending=True).tolist() == ascending[::-1]
 
 
 def test_sorting_by_verdict_goes_from_good_to_bad(project: Project, record: Record) -> None:
@@ -368,10 +369,10 @@ def test_a_removed_run_hides_its_results_until_it_is_restored(
     record(0.1, 0.9)
     write.remove_run(project, taught.run_id)
     assert names(project) == []
-    assert queries.runs(project) == []
-    assert queries.histogram(project, taught.detector_id, taught.class_id).results == 0
+    assert inspected.runs(project) == []
+    assert inspected.histogram(project, taught.detector_id, taught.class_id).results == 0
     write.restore_run(project, taught.run_id)
-    (run,) = queries.runs(project)
+    (run,) = inspected.runs(project)
     assert (run.counts.ok, run.counts.ng, run.counts.total) == (1, 1, 2)
 
 
@@ -384,21 +385,21 @@ def test_a_persons_word_wins_over_the_thresholds_until_it_is_withdrawn(
     (result_id,) = record(0.9)
 
     def verdict() -> Decision | None:
-        return queries.result(project, result_id).row.verdict
+        return inspected.result(project, result_id).row.verdict
 
     (first,) = write.add_review(project, [result_id], Decision.OK, who="Ada", reason="dust")
     (second,) = write.add_review(project, [result_id], Decision.REVIEW, who="Bo", defect_type="dent")
     assert verdict() is Decision.REVIEW
-    assert queries.defect_types(project) == ["dent"]
+    assert inspected.defect_types(project) == ["dent"]
     write.set_thresholds(project, taught.detector_id, taught.class_id, Thresholds(2, 3, 0.4))
     assert verdict() is Decision.REVIEW
     write.withdraw_review(project, [second], who="Bo")
     assert verdict() is Decision.OK
     write.withdraw_review(project, [first], who="Ada")
     assert verdict() is Decision.OK  # by the thresholds, which moved above the score
-    row = queries.result(project, result_id).row
+    row = inspected.result(project, result_id).row
     assert (row.override, row.reviewed, row.defect_type) == (None, None, "")
-    history = queries.reviews(project, result_id)
+    history = inspected.reviews(project, result_id)
     assert [(item.who, item.withdraws, item.withdrawn) for item in history] == [
         ("Ada", None, True),
         ("Bo", None, True),
@@ -431,8 +432,8 @@ def test_ten_thousand_results_are_sorted_judged_and_paged_at_once(project: Proje
             ],
         )
     began = time.perf_counter()
-    ids = queries.result_ids(project, sort=ResultSort.SCORE, descending=True)
-    rows = queries.results(project, ids[5_000:5_100])
+    ids = inspected.result_ids(project, sort=ResultSort.SCORE, descending=True)
+    rows = inspected.results(project, ids[5_000:5_100])
     flipped = write.set_thresholds(project, taught.detector_id, taught.class_id, Thresholds(0.5, 0.71, 0.4))
     elapsed = time.perf_counter() - began
     assert len(ids) == 10_000
@@ -448,7 +449,7 @@ def test_readers_on_other_threads_see_whole_batches_while_one_writes(project: Pr
 
     def watch() -> None:
         while not stop.is_set():
-            seen.append(queries.counts(project).total)
+            seen.append(inspected.counts(project).total)
 
     readers = [threading.Thread(target=watch) for _ in range(2)]
     for reader in readers:
@@ -462,4 +463,4 @@ def test_readers_on_other_threads_see_whole_batches_while_one_writes(project: Pr
         for reader in readers:
             reader.join()
     assert {count % 7 for count in seen} == {0}
-    assert queries.counts(project).total == 140
+    assert inspected.counts(project).total == 140

@@ -16,8 +16,8 @@ import pytest
 
 from inspector.domain import Region, Thresholds
 from inspector.images import read
+from inspector.records import inspected, queries, write
 from inspector.records import project as projects
-from inspector.records import queries, write
 from inspector.records.project import Project
 from inspector.settings import Settings
 
@@ -167,7 +167,7 @@ def _add_result(project: Project, run_id: int, class_id: int, name: str, score: 
     values = np.full((16, 24), 0.1, np.float32)
     values[4:8, 6:12] = score
     regions = [Region((24, 16, 24, 16), 384, score)] if score >= THRESHOLDS.pixel else []
-    detector_id = next(row.detector_id for row in queries.runs(project) if row.id == run_id)
+    detector_id = next(row.detector_id for row in inspected.runs(project) if row.id == run_id)
     item = write.NewResult(
         name,
         write.ImageFacts.of(read.decode(data, name), data),

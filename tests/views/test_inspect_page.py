@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 from inspector.domain import Decision, JobItem
 from inspector.errors import InspectorError
 from inspector.exports.heat import Mode
-from inspector.records import queries, write
+from inspector.records import inspected, queries, write
 from inspector.views.inspect_page import InspectPage
 from inspector.views.item_models import VERDICT
 
@@ -150,12 +150,12 @@ def test_a_moving_threshold_judges_the_list_the_chip_and_the_mask_at_once(page, 
     page.panel.scores.move_to(0.55, 0.7)
     assert page.viewer.view.heat.threshold > threshold
     assert page.panel.chip.words == "✓ OK"
-    assert queries.result(stock.project, stock.ids[1]).row.decision is Decision.REVIEW  # not stored yet
+    assert inspected.result(stock.project, stock.ids[1]).row.decision is Decision.REVIEW  # not stored yet
 
 
 def test_a_released_threshold_is_stored_and_undo_brings_the_old_one_back(page, stock, qtbot):
     def decision():
-        return queries.result(stock.project, stock.ids[1]).row.decision
+        return inspected.result(stock.project, stock.ids[1]).row.decision
 
     drag(qtbot, page, 0.6, 0.45)()
     qtbot.waitUntil(lambda: decision() is Decision.NG)
@@ -192,8 +192,8 @@ def test_the_nearest_good_shot_moves_with_the_image(page, qtbot):
 
 def test_accepting_signs_the_verdict_and_goes_on(page, stock, qtbot):
     qtbot.keyClick(page, Qt.Key.Key_A)
-    qtbot.waitUntil(lambda: len(queries.reviews(stock.project, stock.ids[0])) == 1)
-    review = queries.reviews(stock.project, stock.ids[0])[0]
+    qtbot.waitUntil(lambda: len(inspected.reviews(stock.project, stock.ids[0])) == 1)
+    review = inspected.reviews(stock.project, stock.ids[0])[0]
     assert (review.decision, review.who) == (Decision.OK, "Ada")
     shows(qtbot, page, stock.ids[1])
 
@@ -208,12 +208,12 @@ def test_an_override_keeps_reason_and_type_and_can_be_undone(page, stock, qtbot)
     qtbot.waitUntil(lambda: page.panel.chip.words == "✕ NG")
     assert "NG instead of OK by Ada" in page.panel.remark.text()
     assert "hair crack" in page.panel.remark.text()
-    row = queries.result(stock.project, stock.ids[0]).row
+    row = inspected.result(stock.project, stock.ids[0]).row
     assert (row.override, row.defect_type) == (Decision.NG, "crack")
     qtbot.waitUntil(page.undo_stack.canUndo)
     qtbot.keyClick(page, Qt.Key.Key_U)
     qtbot.waitUntil(lambda: page.panel.chip.words == "✓ OK")
-    history = queries.reviews(stock.project, stock.ids[0])
+    history = inspected.reviews(stock.project, stock.ids[0])
     assert [review.withdrawn for review in history] == [True, False]  # nothing was deleted
 
 
@@ -227,7 +227,7 @@ def test_a_file_that_failed_shows_why(page, stock, qtbot):
 
 
 def test_a_lost_map_is_called_unavailable_and_the_image_still_shown(page, stock, qtbot):
-    row = queries.results(stock.project, [stock.ids[2]])[0]
+    row = inspected.results(stock.project, [stock.ids[2]])[0]
     row.map_path.write_bytes(b"not a map")
     page.shelf.clear()
     page.queue.list.choose(stock.ids[2])
@@ -237,7 +237,7 @@ def test_a_lost_map_is_called_unavailable_and_the_image_still_shown(page, stock,
 
 
 def test_an_image_missing_from_the_project_gives_a_sentence(page, stock, qtbot):
-    queries.results(stock.project, [stock.ids[2]])[0].path.unlink()
+    inspected.results(stock.project, [stock.ids[2]])[0].path.unlink()
     page.shelf.clear()
     page.queue.list.choose(stock.ids[2])
     shows(qtbot, page, stock.ids[2])
@@ -283,7 +283,7 @@ def test_an_unwritable_review_is_told_and_changes_nothing(page, stock, context, 
         page.accept()
     assert isinstance(told.args[0], InspectorError)
     stock.project.read_only = False
-    assert queries.reviews(stock.project, stock.ids[0]) == []
+    assert inspected.reviews(stock.project, stock.ids[0]) == []
     assert not page.undo_stack.canUndo()
 
 

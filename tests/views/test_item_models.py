@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QTableView
 
 from inspector.domain import Decision
 from inspector.records import write
-from inspector.records.queries import EVERYTHING, ResultFilter, ResultSort
+from inspector.records.inspected import EVERYTHING, ResultFilter, ResultSort
 from inspector.views.item_models import HEADINGS, ROW, VERDICT, ResultModel
 from inspector.views.result_list import ResultList
 

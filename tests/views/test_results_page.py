@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 
 from inspector.domain import Decision, JobEnded, JobStatus
-from inspector.records import queries, write
+from inspector.records import inspected, write
 from inspector.views.item_models import HEADINGS
 from inspector.views.results_page import ResultsPage
 
@@ -90,7 +90,7 @@ def test_a_double_click_opens_the_result_in_inspect(page, context, stock, qtbot)
 
 def test_several_verdicts_are_overridden_in_one_step_and_undone_in_one(page, stock, qtbot):
     def overrides():
-        return [row.override for row in queries.results(stock.project, stock.ids)]
+        return [row.override for row in inspected.results(stock.project, stock.ids)]
 
     select(page, *stock.ids[:2])
     page.override_button.click()
@@ -100,7 +100,7 @@ def test_several_verdicts_are_overridden_in_one_step_and_undone_in_one(page, sto
     page.popup.reason.setText("wrong batch")
     page.popup.save()
     qtbot.waitUntil(lambda: overrides() == [Decision.NG, Decision.NG, None, None])
-    assert queries.reviews(stock.project, stock.ids[0])[0].reason == "wrong batch"
+    assert inspected.reviews(stock.project, stock.ids[0])[0].reason == "wrong batch"
     qtbot.waitUntil(lambda: column(qtbot, page, "Verdict")[-1] == "✕ NG (override)")
     assert sorted(page.selected()) == sorted(stock.ids[:2])
     qtbot.waitUntil(page.undo_stack.canUndo)
@@ -111,8 +111,8 @@ def test_several_verdicts_are_overridden_in_one_step_and_undone_in_one(page, sto
 def test_accepting_signs_each_verdict_as_it_is_and_passes_over_failed_files(page, stock, qtbot):
     select(page, *stock.ids)
     page.accept()
-    qtbot.waitUntil(lambda: queries.counts(stock.project).reviewed == 3)
-    rows = queries.results(stock.project, stock.ids)
+    qtbot.waitUntil(lambda: inspected.counts(stock.project).reviewed == 3)
+    rows = inspected.results(stock.project, stock.ids)
     assert [row.override for row in rows] == [Decision.OK, Decision.REVIEW, Decision.NG, None]
 
 
