@@ -309,4 +309,4 @@ def _bare(
 
     with lanes(backbone.device.type) as (scorer, _):
         side_by_side = rate(lambda count: list(scorer.map(forward, range(count))))
-    return side_by_side, rate(lambda count: [forward() for _ in range(count)])
+    return side_by_side, rate(lambda count: list(map(forward, range(count))))
