@@ -19,7 +19,7 @@ from inspector.images import read
 from inspector.jobs.engine import Engine
 from inspector.jobs.inspect import inspect, lanes
 from inspector.jobs.teach import teach
-from inspector.records import inspected, queries, write
+from inspector.records import inspected, inspecting, queries, write
 from inspector.records import project as projects
 from inspector.records.project import Project
 
@@ -203,7 +203,7 @@ def _examine(folder: Path, announced: list[int]) -> dict[str, Any]:
         if any(job.status is JobStatus.RUNNING for job in jobs):
             problems.append("a job is still running")
         for run in inspected.runs(project):
-            write.remove_run(project, run.id)  # the next examination looks at new results only
+            inspecting.remove_run(project, run.id)  # the next examination looks at new results only
     with closing(sqlite3.connect(folder / projects.DATABASE)) as connection:
         if connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
             problems.append("the database is damaged")

@@ -22,9 +22,10 @@ from inspector.errors import Cancelled, ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
-from inspector.records import inspected, queries, write
+from inspector.records import inspected, inspecting, queries, write
+from inspector.records.inspecting import NewResult
 from inspector.records.project import Project
-from inspector.records.write import ImageFacts, NewResult
+from inspector.records.write import ImageFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def inspect(
         report.progress(0, "Loading the detector")
         detector = engine.detector(project, row)
         backbone = engine.backbone(row.backbone.get("weights"))
-        run_id = write.start_run(project, row.id, where, class_id=class_id, job_id=report.job_id)
+        run_id = inspecting.start_run(project, row.id, where, class_id=class_id, job_id=report.job_id)
         report.result = {"run_id": run_id, "detector_id": row.id, "inspected": 0, "failed": 0}
         report.log(f"{row.title} on {backbone.device_note}.")
         ids_by_name = {name: key for key, name in row.taught_names.items()}
@@ -224,7 +225,7 @@ def _store(
                 threshold_id=thresholds[found].id,
             )
         )
-    ids = write.record_results(project, run_id, results)
+    ids = inspecting.record_results(project, run_id, results)
     failed = sum(bool(result.error) for result in results)
     report.result["inspected"] += len(results) - failed
     report.result["failed"] += failed

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, case, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, case, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from inspector import paths
-from inspector.domain import Decision, Image, JobKind, JobStatus, Region, Thresholds
+from inspector.domain import Decision, Image, JobKind, JobStatus, Thresholds
 from inspector.errors import InspectorError, ProjectError
 from inspector.images import read as images
 from inspector.methods.mfsc import MFSC
@@ -34,25 +32,6 @@ class AddedShot:
     status: Literal["added", "duplicate", "failed"]
     shot_id: int | None = None
     message: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NewResult:
-    """One inspected item. `image` with `data`, its file's bytes, for a kept copy; None when it could not be read
-    (then `error`). `values`: the anomaly map (h, w), stored as float16. `regions` were cut with threshold row
-    `threshold_id`; `decision` is taken from the newest thresholds when it is stored."""
-
-    name: str
-    image: "ImageFacts | None" = None
-    data: bytes | None = None
-    class_id: int | None = None
-    class_confidence: float | None = None
-    image_score: float | None = None
-    values: NDArray[np.float32] | None = None
-    regions: Sequence[Region] = ()
-    threshold_id: int | None = None
-    error: str = ""
     hint: str = ""
 
 
@@ -255,7 +234,7 @@ def set_thresholds(
         else_=Decision.OK,
     )
     with project.writing() as session:
-        old = _newest_thresholds(session, detector_id).get(class_id)
+        old = newest_thresholds(session, detector_id).get(class_id)
         session.add(_threshold(detector_id, class_id, thresholds, who))
         moved: ColumnElement[bool] = true()
         if (
@@ -271,129 +250,6 @@ def set_thresholds(
             .execution_options(synchronize_session=False)
         )
         return int(flipped.rowcount)  # type: ignore[attr-defined]
-
-
-# runs and results
-
-
-def start_run(
-    project: Project, detector_id: int, title: str, *, class_id: int | None = None, job_id: int | None = None
-) -> int:
-    with project.writing() as session:
-        row = t.Run(detector_id=detector_id, title=title, class_id=class_id, job_id=job_id)
-        session.add(row)
-        session.flush()
-        return row.id
-
-
-def remove_run(project: Project, run_id: int) -> None:
-    """Hide a run with its results; `restore_run` brings it back."""
-    with project.writing() as session:
-        session.execute(update(t.Run).where(t.Run.id == run_id).values(removed=t.now()))
-
-
-def restore_run(project: Project, run_id: int) -> None:
-    with project.writing() as session:
-        session.execute(update(t.Run).where(t.Run.id == run_id).values(removed=None))
-
-
-def record_results(project: Project, run_id: int, items: Sequence[NewResult]) -> list[int]:
-    """Store finished items of a run, in one transaction; their result ids in the same order.
-
-    Images and maps are written first, each atomically, so that a row never names a file that is not there.
-    """
-    project.require_writable()
-    maps: list[str | None] = []
-    for item in items:
-        if item.image is not None and item.data is not None:
-            keep_image(project, item.image, item.data)
-        maps.append(_keep_map(project, run_id, item))
-    with project.writing() as session:
-        detector_id = session.scalars(select(t.Run.detector_id).where(t.Run.id == run_id)).one()
-        newest = _newest_thresholds(session, detector_id)
-        taught = set(
-            session.scalars(
-                select(t.Shot.image_id)
-                .join(t.DetectorShot, t.DetectorShot.shot_id == t.Shot.id)
-                .where(t.DetectorShot.detector_id == detector_id)
-            )
-        )
-        image_ids = _image_ids(session, [item.image for item in items if item.image is not None])
-        rows = []
-        for item, name in zip(items, maps, strict=True):
-            image_id = image_ids[item.image.sha256] if item.image is not None else None
-            score = item.image_score if not item.error else None
-            if score is not None and not math.isfinite(score):
-                raise ProjectError(
-                    f"The score of “{item.name}” is not a number.", "Teach the detector again."
-                )
-            rows.append(
-                t.Result(
-                    run_id=run_id,
-                    detector_id=detector_id,
-                    image_id=image_id,
-                    class_id=item.class_id,
-                    name=_text(item.name),
-                    image_score=score,
-                    class_confidence=item.class_confidence,
-                    decision=_decide(score, newest.get(item.class_id)),
-                    map=name,
-                    regions_threshold_id=item.threshold_id,
-                    is_shot=image_id in taught,
-                    error=item.error,
-                    hint=item.hint,
-                )
-            )
-        session.add_all(rows)
-        session.flush()
-        regions = [
-            {"result_id": row.id, "area": region.area, "peak": region.peak}
-            | dict(zip(("x", "y", "width", "height"), region.box, strict=True))
-            for row, item in zip(rows, items, strict=True)
-            for region in item.regions
-        ]
-        if regions:
-            session.execute(insert(t.Region), regions)
-        return [row.id for row in rows]
-
-
-# reviews
-
-
-def add_review(
-    project: Project,
-    result_ids: Iterable[int],
-    decision: Decision,
-    *,
-    who: str,
-    reason: str = "",
-    defect_type: str = "",
-) -> list[int]:
-    """A person's word on results; it wins over the thresholds, now and after they move. Ids of the review rows."""
-    added: list[int] = []
-    with project.writing() as session:
-        for result_id in map(int, result_ids):
-            row = t.Review(
-                result_id=result_id, decision=decision, reason=reason, defect_type=defect_type, who=who
-            )
-            session.add(row)
-            session.flush()
-            _apply_reviews(session, result_id)
-            added.append(row.id)
-    return added
-
-
-def withdraw_review(project: Project, review_ids: Iterable[int], *, who: str) -> None:
-    """Undo reviews: each gets a row that withdraws it, and the word before it counts again."""
-    with project.writing() as session:
-        for review_id in map(int, review_ids):
-            row = session.get(t.Review, review_id)
-            done = session.scalar(select(t.Review.id).where(t.Review.withdraws == review_id))
-            if row is None or row.withdraws is not None or done is not None:
-                raise ProjectError("This review can't be withdrawn (again).", "Refresh the history.")
-            session.add(t.Review(result_id=row.result_id, withdraws=review_id, who=who))
-            session.flush()
-            _apply_reviews(session, row.result_id)
 
 
 # jobs
@@ -433,7 +289,7 @@ def _suffix(data: bytes) -> str:
     return ".tiff"
 
 
-def _text(name: str) -> str:
+def plain_text(name: str) -> str:
     """A file name that SQLite can keep: bytes that are no UTF-8 are replaced."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
@@ -466,7 +322,7 @@ def _change_class(project: Project, class_id: int, name: str, values: Mapping[st
 
 
 def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes]) -> AddedShot:
-    name = _text(source.name if isinstance(source, Path) else source[0])
+    name = plain_text(source.name if isinstance(source, Path) else source[0])
     try:
         if isinstance(source, Path):
             data = images.read_bytes(source)
@@ -479,7 +335,7 @@ def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes])
     facts = ImageFacts.of(image, data)
     keep_image(project, facts, data)
     with project.writing() as session:
-        image_id = _image_ids(session, [facts])[facts.sha256]
+        image_id = image_ids(session, [facts])[facts.sha256]
         own = session.scalar(select(t.Shot).where(t.Shot.class_id == class_id, t.Shot.image_id == image_id))
         if own is not None and own.removed is None:
             return AddedShot(name, "duplicate", own.id, f"“{name}” is the same image as “{own.name}”.")
@@ -506,22 +362,10 @@ def keep_image(project: Project, facts: ImageFacts, data: bytes) -> None:
     """Copy an image into the project, unless it is there (whole) already. Any thread may call."""
     target = project.path(image_name(facts.sha256, facts.suffix))
     if not target.is_file() or target.stat().st_size != len(data):
-        _write(project, target, data)
+        write_file(project, target, data)
 
 
-def _keep_map(project: Project, run_id: int, item: NewResult) -> str | None:
-    if item.values is None or item.image is None:
-        return None
-    from io import BytesIO
-
-    name = f"maps/{run_id}/{item.image.sha256}.npy"
-    buffer = BytesIO()
-    np.save(buffer, np.clip(item.values, -65504, 65504).astype(np.float16), allow_pickle=False)
-    _write(project, project.path(name), buffer.getvalue())
-    return name
-
-
-def _write(project: Project, target: Path, data: bytes) -> None:
+def write_file(project: Project, target: Path, data: bytes) -> None:
     with project.plain_errors():
         paths.write_atomic(target, data)
 
@@ -537,7 +381,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _image_ids(session: Session, wanted: Sequence[ImageFacts]) -> dict[str, int]:
+def image_ids(session: Session, wanted: Sequence[ImageFacts]) -> dict[str, int]:
     """sha256 → row id; new images get a row."""
     facts = {item.sha256: item for item in wanted}
     known: dict[str, int] = pairs(
@@ -567,38 +411,8 @@ def _threshold(detector_id: int, class_id: int, values: Thresholds, who: str) ->
     )
 
 
-def _newest_thresholds(session: Session, detector_id: int) -> dict[int | None, t.Threshold]:
+def newest_thresholds(session: Session, detector_id: int) -> dict[int | None, t.Threshold]:
     rows = session.scalars(
         select(t.Threshold).where(t.Threshold.detector_id == detector_id).order_by(t.Threshold.id)
     )
     return {row.class_id: row for row in rows}
-
-
-def _decide(score: float | None, thresholds: t.Threshold | None) -> Decision | None:
-    if score is None or thresholds is None:
-        return None
-    if score >= thresholds.ng:
-        return Decision.NG
-    return Decision.REVIEW if score >= thresholds.review else Decision.OK
-
-
-def _apply_reviews(session: Session, result_id: int) -> None:
-    """Let the newest review that was not withdrawn count."""
-    withdrawn = select(t.Review.withdraws).where(
-        t.Review.result_id == result_id, t.Review.withdraws.is_not(None)
-    )
-    review = session.scalars(
-        select(t.Review)
-        .where(t.Review.result_id == result_id, t.Review.withdraws.is_(None), t.Review.id.not_in(withdrawn))
-        .order_by(t.Review.id.desc())
-        .limit(1)
-    ).first()
-    session.execute(
-        update(t.Result)
-        .where(t.Result.id == result_id)
-        .values(
-            override=review.decision if review else None,
-            reviewed=review.created if review else None,
-            defect_type=review.defect_type if review else "",
-        )
-    )

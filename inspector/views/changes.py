@@ -53,16 +53,16 @@ class Changes(QObject):
         reviews: list[int] = []  # the rows that count now
 
         def add() -> None:
-            from inspector.records import write
+            from inspector.records import inspecting
 
-            reviews[:] = write.add_review(
+            reviews[:] = inspecting.add_review(
                 project, ids, decision, who=name, reason=reason, defect_type=defect_type
             )
 
         def withdraw() -> None:
-            from inspector.records import write
+            from inspector.records import inspecting
 
-            write.withdraw_review(project, reviews, who=name)
+            inspecting.withdraw_review(project, reviews, who=name)
 
         many = f"{len(ids):,} results" if len(ids) > 1 else "a result"
         self._do(

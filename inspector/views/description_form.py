@@ -29,7 +29,7 @@ from inspector.views.context import WindowContext
 from inspector.views.description_part import PartRow, heads, sentence
 
 MAX_FILE = 1 << 20  # bytes
-_LABEL = 104  # px
+_LABEL, _WIDEST = 104, 1000  # px
 _FIELDS = {
     "foreground": ("Product", "What it is, in one or two words"),
     "background": ("Background", "What lies behind it, for example “grey conveyor belt”"),
@@ -153,6 +153,7 @@ class DescriptionForm(QScrollArea):
         column.addStretch(1)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inside.setMaximumWidth(_WIDEST)
         self.setWidget(inside)
 
     # what is shown

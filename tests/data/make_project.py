@@ -14,7 +14,7 @@ from inspector.domain import CancelToken, Decision, JobEvent
 from inspector.images import demo_parts
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
-from inspector.records import inspected, queries, schema, write
+from inspector.records import inspected, inspecting, queries, schema, write
 from inspector.records import project as projects
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "jobs"))
@@ -53,11 +53,11 @@ def main() -> None:
             )
             scored = inspected.result_ids(project, inspected.ResultFilter(failed=False))
             row = inspected.results(project, scored)[0]
-            (review,) = write.add_review(
+            (review,) = inspecting.add_review(
                 project, [row.id], Decision.NG, who="Ada", reason="burr", defect_type="burr"
             )
-            write.withdraw_review(project, [review], who="Ada")
-            write.add_review(project, [row.id], Decision.OK, who="Bo", reason="dust only")
+            inspecting.withdraw_review(project, [review], who="Ada")
+            inspecting.add_review(project, [row.id], Decision.OK, who="Bo", reason="dust only")
             rows = inspected.results(project, inspected.result_ids(project))
             expected = {
                 "name": project.name,

@@ -24,7 +24,7 @@ from inspector.exports import catalogue
 from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
-from inspector.records import inspected, queries, write
+from inspector.records import inspected, inspecting, queries, write
 from inspector.records import project as projects
 from inspector.records.inspected import ResultFilter
 from inspector.records.project import Project
@@ -61,7 +61,7 @@ def worked(taught: Project, engine: Engine, demo: Path, tmp_path: Path) -> Proje
     detector_id, washer = queries.detector(taught).id, queries.find_class(taught, "washer").id
     write.set_thresholds(taught, detector_id, washer, MOVED, who="Ada")
     first = inspected.result_ids(taught, ResultFilter(failed=False))[:1]
-    write.add_review(taught, first, Decision.OK, who="Ada", reason="dust", defect_type="dust")
+    inspecting.add_review(taught, first, Decision.OK, who="Ada", reason="dust", defect_type="dust")
     return taught
 
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from inspector.domain import Thresholds
+from inspector.records import inspecting, queries, write
 from inspector.records import project as projects
-from inspector.records import queries, write
 from inspector.records.project import Project
 
 
@@ -46,7 +46,7 @@ def taught(project: Project) -> Taught:
     class_id = write.add_class(project, "Cookie")
     write.add_shots(project, class_id, [("a.png", _png(1)), ("b.png", _png(2))])
     detector_id = _add_detector(project, class_id)
-    return Taught(class_id, detector_id, write.start_run(project, detector_id, "Monday"))
+    return Taught(class_id, detector_id, inspecting.start_run(project, detector_id, "Monday"))
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def record(project: Project, taught: Taught) -> Record:
 
     def store(*scores: float, run_id: int | None = None, **values: object) -> list[int]:
         items = [
-            write.NewResult(
+            inspecting.NewResult(
                 f"part {score:.2f}.png",
                 write.ImageFacts(f"{int(score * 1e6):064x}", ".png", (640, 480), "RGB 8 bit"),
                 class_id=taught.class_id,
@@ -91,6 +91,6 @@ def record(project: Project, taught: Taught) -> Record:
             )
             for score in scores
         ]
-        return write.record_results(project, run_id or taught.run_id, items)
+        return inspecting.record_results(project, run_id or taught.run_id, items)
 
     return store

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from inspector.domain import Decision, Region, Thresholds
 from inspector.errors import ProjectError
-from inspector.records import inspected, queries, write
+from inspector.records import inspected, inspecting, queries, write
 from inspector.records.inspected import ResultFilter, ResultSort
 from inspector.records.project import Project
 from inspector.records.queries import ClassState
@@ -261,11 +261,11 @@ def test_a_result_comes_back_with_its_regions_map_and_image(project: Project, ta
     values = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
     data = png(7)
     facts = write.ImageFacts("ab" * 32, ".png", (32, 24), "RGB 8 bit")
-    (result_id,) = write.record_results(
+    (result_id,) = inspecting.record_results(
         project,
         taught.run_id,
         [
-            write.NewResult(
+            inspecting.NewResult(
                 "x.png", facts, data, taught.class_id, 0.8, 0.9, values, [Region((1, 2, 3, 4), 9, 0.9)], 1
             )
         ],
@@ -286,8 +286,8 @@ def test_a_result_comes_back_with_its_regions_map_and_image(project: Project, ta
 
 def test_a_failed_item_keeps_its_reason_and_is_no_verdict(project: Project, taught: Any) -> None:
     name = "b\udcff\n.png"  # bytes on disk that are no UTF-8
-    write.record_results(
-        project, taught.run_id, [write.NewResult(name, error="It is empty.", hint="Copy it again.")]
+    inspecting.record_results(
+        project, taught.run_id, [inspecting.NewResult(name, error="It is empty.", hint="Copy it again.")]
     )
     (row,) = inspected.results(project, inspected.result_ids(project))
     assert (row.error, row.hint, row.verdict, row.path) == ("It is empty.", "Copy it again.", None, None)
@@ -299,27 +299,29 @@ def test_a_failed_item_keeps_its_reason_and_is_no_verdict(project: Project, taug
 def test_an_inspected_image_that_is_also_a_shot_is_marked(project: Project, taught: Any) -> None:
     shot = queries.shots(project)[0]
     facts = write.ImageFacts(shot.sha256, ".png", shot.size, shot.mode)
-    write.record_results(
-        project, taught.run_id, [write.NewResult("a.png", facts, class_id=taught.class_id, image_score=0.1)]
+    inspecting.record_results(
+        project,
+        taught.run_id,
+        [inspecting.NewResult("a.png", facts, class_id=taught.class_id, image_score=0.1)],
     )
     assert inspected.results(project, inspected.result_ids(project))[0].is_shot
 
 
 def test_a_batch_that_fails_is_not_stored_in_part(project: Project, taught: Any, record: Record) -> None:
     record(0.1)
-    good = write.NewResult("good.png", class_id=taught.class_id, image_score=0.2)
+    good = inspecting.NewResult("good.png", class_id=taught.class_id, image_score=0.2)
     for score in (float("nan"), float("inf")):
-        bad = write.NewResult("bad.png", class_id=taught.class_id, image_score=score)
+        bad = inspecting.NewResult("bad.png", class_id=taught.class_id, image_score=score)
         with pytest.raises(ProjectError, match="not a number"):
-            write.record_results(project, taught.run_id, [good, bad])
+            inspecting.record_results(project, taught.run_id, [good, bad])
     assert inspected.counts(project).total == 1
 
 
 def test_results_are_filtered_by_every_field(project: Project, taught: Any, record: Record) -> None:
     first = record(0.1, 0.6, 0.9)
-    other = write.start_run(project, taught.detector_id, "Tuesday", class_id=taught.class_id)
+    other = inspecting.start_run(project, taught.detector_id, "Tuesday", class_id=taught.class_id)
     record(0.2, 0.95, run_id=other)
-    write.add_review(project, [first[2]], Decision.OK, who="Ada", reason="dust", defect_type="scratch")
+    inspecting.add_review(project, [first[2]], Decision.OK, who="Ada", reason="dust", defect_type="scratch")
     cases: dict[ResultFilter, list[str]] = {
         ResultFilter(run_id=other): ["0.20", "0.95"],
         ResultFilter(verdict=Decision.NG): ["0.95"],
@@ -345,7 +347,7 @@ def test_every_sorting_gives_each_result_once_and_pages_join_up(
     project: Project, record: Record, sort: ResultSort
 ) -> None:
     ids = record(0.3, 0.1, 0.9, 0.6, 0.61)
-    write.add_review(project, ids[1:2], Decision.NG, who="Ada", defect_type="dent")
+    inspecting.add_review(project, ids[1:2], Decision.NG, who="Ada", defect_type="dent")
     for descending in (False, True):
         whole = inspected.result_ids(project, sort=sort, descending=descending).tolist()
         assert sorted(whole) == ids
@@ -367,11 +369,11 @@ def test_a_removed_run_hides_its_results_until_it_is_restored(
     project: Project, taught: Any, record: Record
 ) -> None:
     record(0.1, 0.9)
-    write.remove_run(project, taught.run_id)
+    inspecting.remove_run(project, taught.run_id)
     assert names(project) == []
     assert inspected.runs(project) == []
     assert inspected.histogram(project, taught.detector_id, taught.class_id).results == 0
-    write.restore_run(project, taught.run_id)
+    inspecting.restore_run(project, taught.run_id)
     (run,) = inspected.runs(project)
     assert (run.counts.ok, run.counts.ng, run.counts.total) == (1, 1, 2)
 
@@ -387,15 +389,15 @@ def test_a_persons_word_wins_over_the_thresholds_until_it_is_withdrawn(
     def verdict() -> Decision | None:
         return inspected.result(project, result_id).row.verdict
 
-    (first,) = write.add_review(project, [result_id], Decision.OK, who="Ada", reason="dust")
-    (second,) = write.add_review(project, [result_id], Decision.REVIEW, who="Bo", defect_type="dent")
+    (first,) = inspecting.add_review(project, [result_id], Decision.OK, who="Ada", reason="dust")
+    (second,) = inspecting.add_review(project, [result_id], Decision.REVIEW, who="Bo", defect_type="dent")
     assert verdict() is Decision.REVIEW
     assert inspected.defect_types(project) == ["dent"]
     write.set_thresholds(project, taught.detector_id, taught.class_id, Thresholds(2, 3, 0.4))
     assert verdict() is Decision.REVIEW
-    write.withdraw_review(project, [second], who="Bo")
+    inspecting.withdraw_review(project, [second], who="Bo")
     assert verdict() is Decision.OK
-    write.withdraw_review(project, [first], who="Ada")
+    inspecting.withdraw_review(project, [first], who="Ada")
     assert verdict() is Decision.OK  # by the thresholds, which moved above the score
     row = inspected.result(project, result_id).row
     assert (row.override, row.reviewed, row.defect_type) == (None, None, "")
@@ -407,11 +409,11 @@ def test_a_persons_word_wins_over_the_thresholds_until_it_is_withdrawn(
         ("Ada", first, False),
     ]
     with pytest.raises(ProjectError, match="withdrawn"):
-        write.withdraw_review(project, [first], who="Ada")
+        inspecting.withdraw_review(project, [first], who="Ada")
 
 
 def test_reviews_can_only_be_added(project: Project, record: Record) -> None:
-    write.add_review(project, record(0.9), Decision.OK, who="Ada")
+    inspecting.add_review(project, record(0.9), Decision.OK, who="Ada")
     for statement in ("UPDATE reviews SET who = 'Eve'", "DELETE FROM reviews"):
         with pytest.raises(IntegrityError, match="append-only"), project.writing() as session:
             session.execute(text(statement))
@@ -423,11 +425,11 @@ def test_reviews_can_only_be_added(project: Project, record: Record) -> None:
 def test_ten_thousand_results_are_sorted_judged_and_paged_at_once(project: Project, taught: Any) -> None:
     rng = np.random.default_rng(0)
     for start in range(0, 10_000, 2_500):
-        write.record_results(
+        inspecting.record_results(
             project,
             taught.run_id,
             [
-                write.NewResult(f"{n:06}.png", class_id=taught.class_id, image_score=float(rng.random()))
+                inspecting.NewResult(f"{n:06}.png", class_id=taught.class_id, image_score=float(rng.random()))
                 for n in range(start, start + 2_500)
             ],
         )
@@ -456,8 +458,8 @@ def test_readers_on_other_threads_see_whole_batches_while_one_writes(project: Pr
         reader.start()
     try:
         for _ in range(20):
-            batch = [write.NewResult("x", class_id=taught.class_id, image_score=0.1) for _ in range(7)]
-            write.record_results(project, taught.run_id, batch)
+            batch = [inspecting.NewResult("x", class_id=taught.class_id, image_score=0.1) for _ in range(7)]
+            inspecting.record_results(project, taught.run_id, batch)
     finally:
         stop.set()
         for reader in readers:

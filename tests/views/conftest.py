@@ -16,7 +16,7 @@ import pytest
 
 from inspector.domain import Region, Thresholds
 from inspector.images import read
-from inspector.records import inspected, queries, write
+from inspector.records import inspected, inspecting, queries, write
 from inspector.records import project as projects
 from inspector.records.project import Project
 from inspector.settings import Settings
@@ -144,13 +144,13 @@ def _fill(project: Project) -> Stock:
         held_out={class_id: [0.15, 0.2, 0.3]},
         thresholds={class_id: THRESHOLDS},
     )
-    run_id = write.start_run(project, detector_id, "Monday", class_id=class_id)
+    run_id = inspecting.start_run(project, detector_id, "Monday", class_id=class_id)
     ids = [
         _add_result(project, run_id, class_id, f"part {number}.png", score, number)
         for number, score in enumerate((0.2, 0.5, 0.8))
     ]
-    failed = write.NewResult("broken.png", error="“broken.png” is truncated.", hint="Copy it again.")
-    ids += write.record_results(project, run_id, [failed])
+    failed = inspecting.NewResult("broken.png", error="“broken.png” is truncated.", hint="Copy it again.")
+    ids += inspecting.record_results(project, run_id, [failed])
     return Stock(project, class_id, detector_id, run_id, tuple(ids))
 
 
@@ -168,7 +168,7 @@ def _add_result(project: Project, run_id: int, class_id: int, name: str, score: 
     values[4:8, 6:12] = score
     regions = [Region((24, 16, 24, 16), 384, score)] if score >= THRESHOLDS.pixel else []
     detector_id = next(row.detector_id for row in inspected.runs(project) if row.id == run_id)
-    item = write.NewResult(
+    item = inspecting.NewResult(
         name,
         write.ImageFacts.of(read.decode(data, name), data),
         data,
@@ -179,4 +179,4 @@ def _add_result(project: Project, run_id: int, class_id: int, name: str, score: 
         regions,
         queries.thresholds(project, detector_id)[class_id].id,
     )
-    return write.record_results(project, run_id, [item])[0]
+    return inspecting.record_results(project, run_id, [item])[0]

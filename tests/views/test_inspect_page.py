@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 from inspector.domain import Decision, JobItem
 from inspector.errors import InspectorError
 from inspector.exports.heat import Mode
-from inspector.records import inspected, queries, write
+from inspector.records import inspected, inspecting, queries
 from inspector.views.inspect_page import InspectPage
 from inspector.views.item_models import VERDICT
 
@@ -256,7 +256,7 @@ def test_results_stream_in_while_a_job_runs(page, stock, context, qtbot):
 
 
 def test_a_result_of_another_run_is_found_and_shown(page, stock, context, qtbot):
-    write.start_run(stock.project, stock.detector_id, "Tuesday")
+    inspecting.start_run(stock.project, stock.detector_id, "Tuesday")
     context.results_changed.emit()
     page._read_runs()
     qtbot.waitUntil(lambda: page.queue.run.count() == 3)

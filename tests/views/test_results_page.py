@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 
 from inspector.domain import Decision, JobEnded, JobStatus
-from inspector.records import inspected, write
+from inspector.records import inspected, inspecting
 from inspector.views.item_models import HEADINGS
 from inspector.views.results_page import ResultsPage
 
@@ -169,7 +169,9 @@ def test_an_export_that_fails_says_why_and_can_be_tried_again(page, qtbot, tmp_p
 
 def test_new_results_appear_without_losing_the_selection(page, context, stock, qtbot):
     select(page, stock.ids[1])
-    new = write.record_results(stock.project, stock.run_id, [write.NewResult("late.png", error="Late.")])
+    new = inspecting.record_results(
+        stock.project, stock.run_id, [inspecting.NewResult("late.png", error="Late.")]
+    )
     context.results_changed.emit()
     qtbot.waitUntil(lambda: page.model.rowCount() == 5)
     assert page.model.place(new[0]) == 0
