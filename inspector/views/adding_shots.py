@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from inspector.errors import InspectorError
 from inspector.views.class_list import shots_text
@@ -103,6 +104,25 @@ def summary(done: Sequence[AddedShot]) -> str:
     if counts["failed"]:
         parts.append(f"{len(counts['failed'])} could not be read")
     return "; ".join(parts) + "."
+
+
+def ask_files(parent: QWidget) -> list[Path]:
+    """Let files be chosen; empty when nobody chose any."""
+    from inspector.images.read import SUFFIXES
+
+    patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+    names, _ = QFileDialog.getOpenFileNames(
+        parent, "Add good shots", "", f"Images ({patterns});;All files (*)"
+    )
+    return [Path(name) for name in names]
+
+
+def from_clipboard() -> tuple[list[Path], QImage]:
+    """The files that were copied, or else the picture (null where there is none)."""
+    clipboard = QGuiApplication.clipboard()
+    held = clipboard.mimeData()
+    files = [Path(url.toLocalFile()) for url in held.urls() if url.isLocalFile()]
+    return files, clipboard.image() if held.hasImage() and not files else QImage()
 
 
 def find(sources: list[Source]) -> list[Source]:

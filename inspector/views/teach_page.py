@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QGuiApplication, QImage, QKeySequence, QUndoStack
+from PySide6.QtGui import QAction, QKeySequence, QUndoStack
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QSplitter,
@@ -23,7 +22,7 @@ from PySide6.QtWidgets import (
 from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobKind
 from inspector.errors import InspectorError
 from inspector.views import theme
-from inspector.views.adding_shots import Adding, Source, find, png, writer
+from inspector.views.adding_shots import Adding, Source, ask_files, find, from_clipboard, png, writer
 from inspector.views.class_column import ClassColumn
 from inspector.views.class_list import ROW, ClassModel
 from inspector.views.context import WindowContext
@@ -333,14 +332,8 @@ class TeachPage(QWidget):
     # shots
 
     def choose_files(self) -> None:
-        from inspector.images.read import SUFFIXES
-
-        patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        names, _ = QFileDialog.getOpenFileNames(
-            self, "Add good shots", "", f"Images ({patterns});;All files (*)"
-        )
-        if names:
-            self.accept_paths([Path(name) for name in names])
+        if names := ask_files(self):
+            self.accept_paths(names)
 
     def accept_paths(self, dropped: list[Path]) -> None:
         """Files go to the chosen class. Several folders, or one where there is no class, become classes."""
@@ -371,12 +364,10 @@ class TeachPage(QWidget):
         """Add a picture or copied files from the clipboard."""
         if self._writable() is None:
             return
-        held = QGuiApplication.clipboard().mimeData()
-        files = [Path(url.toLocalFile()) for url in held.urls() if url.isLocalFile()]
+        files, picture = from_clipboard()
         if files:
             self.accept_paths(files)
             return
-        picture = QGuiApplication.clipboard().image() if held.hasImage() else QImage()
         if picture.isNull():
             self._context.toast("The clipboard holds neither a picture nor image files.")
             return
@@ -460,6 +451,7 @@ class TeachPage(QWidget):
         ready = [row for row in self.classes.rows if row.shots]
         if project is None or not ready or self._job is not None:
             return
+        self.form.keep()
         settings = self._context.settings
         method, rate = self.panel.method.currentData(), settings.false_alarm_rate
 

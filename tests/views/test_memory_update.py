@@ -1,40 +1,56 @@
 """New shots enter the memory by themselves: a real project, the real engine, the real window."""
 
+import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import pytest
 from pytestqt.qtbot import QtBot
 
-from inspector.records import queries
+from inspector.domain import CancelToken
+from inspector.jobs.engine import Engine
+from inspector.jobs.teach import teach
+from inspector.records import project as projects
+from inspector.records import queries, write
 from inspector.records.project import Project
 from inspector.views.main_window import MainWindow
-from inspector.views.memory_update import MemoryUpdate
 from inspector.views.teach_page import TeachPage
 
 Picture = Callable[..., Path]
 Idle = Callable[[], None]
 
 
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a class of two shots, taught with PatchCore."""
+    folder = tmp_path_factory.mktemp("taught") / "Line 3"
+    with projects.create(folder, "Line 3") as made:
+        class_id = write.add_class(made, "washer")
+        write.add_shots(made, class_id, [(f"{number}.png", noise(number)) for number in range(2)])
+        teach(made, Engine(), method="patchcore", emit=lambda event: None, cancel=CancelToken())
+        assert queries.detectors(made)
+    return folder
+
+
+def noise(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (48, 64, 3), np.uint8)
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "png")
+    return file.getvalue()
+
+
 @pytest.fixture
-def page(
-    qtbot: QtBot, project_window: MainWindow, idle: Idle, picture: Picture, monkeypatch: pytest.MonkeyPatch
-) -> TeachPage:
-    """A class of two shots, taught with PatchCore; the pause before an update is short."""
-    monkeypatch.setattr(MemoryUpdate, "PAUSE", 150)
-    idle()
-    made = project_window.pages["teach"]
+def page(qtbot: QtBot, window: MainWindow, idle: Idle, taught: Path, tmp_path: Path) -> TeachPage:
+    """That project's Teach page; the pause before an update is short."""
+    window.open_project(shutil.copytree(taught, tmp_path / "Line 3"), "teach")
+    qtbot.waitUntil(lambda: window.context.project is not None)
+    made = window.pages["teach"]
     assert isinstance(made, TeachPage)
     made.memory._timer.setInterval(150)
-    made.add_class("washer")
     idle()
-    made.accept_paths([picture(f"{number}.png", number) for number in range(2)])
-    idle()
-    made.panel.method.setCurrentIndex(made.panel.method.findData("patchcore"))
-    with qtbot.waitSignal(project_window.context.detectors_changed, timeout=170000):
-        made.panel.button.click()
-    idle()
-    qtbot.waitUntil(lambda: not project_window.context.runner.busy)
     return made
 
 
@@ -53,13 +69,13 @@ def settle(qtbot: QtBot, page: TeachPage, idle: Idle) -> None:
 
 
 def test_a_new_shot_is_remembered_after_a_pause(
-    qtbot: QtBot, project_window: MainWindow, page: TeachPage, idle: Idle, picture: Picture
+    qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, picture: Picture
 ) -> None:
     page.accept_paths([picture("new.png", 9), picture("newer.png", 10)])
     settle(qtbot, page, idle)
     (row,) = page.classes.rows
     assert (row.shots, str(row.state)) == (4, "taught")
-    assert project_window.toast.label.text() == "The memory knows 2 new shots of washer."
+    assert window.toast.label.text() == "The memory knows 2 new shots of washer."
     assert not page.panel.progress.isVisible()
     assert [one.shots for one in queries.detectors(project(page))] == [4, 2]
     assert page.panel.taught.text().startswith("Updated ")
@@ -98,18 +114,18 @@ def test_undo_after_an_update_asks_for_teaching(
 
 
 def test_a_damaged_detector_is_not_updated_over_and_over(
-    qtbot: QtBot, project_window: MainWindow, page: TeachPage, idle: Idle, picture: Picture
+    qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, picture: Picture
 ) -> None:
     (row,) = queries.detectors(project(page))
     (row.folder / "detector.safetensors").write_bytes(b"garbage")
     page.accept_paths([picture("new.png", 9)])
     settle(qtbot, page, idle)
-    assert "damaged" in project_window.banner.message.text()
-    assert "Teach the detector again." in project_window.banner.hint.text()
-    project_window.banner.dismiss()
+    assert "damaged" in window.banner.message.text()
+    assert "Teach the detector again." in window.banner.hint.text()
+    window.banner.dismiss()
     page.refresh()
     settle(qtbot, page, idle)
-    assert not project_window.banner.isVisible()
+    assert not window.banner.isVisible()
     assert [job.status for job in queries.jobs(project(page))].count("failed") == 1
     (row.folder / "detector.safetensors").unlink()
     page.accept_paths([picture("newer.png", 10)])
@@ -131,3 +147,22 @@ def test_teaching_goes_before_an_update(qtbot: QtBot, page: TeachPage, idle: Idl
     settle(qtbot, page, idle)
     assert [one.added_shots for one in queries.detectors(project(page))] == [{}, {}]
     assert [str(row.state) for row in page.classes.rows] == ["taught"]
+
+
+def test_what_was_new_when_the_project_was_opened_waits_for_the_user(
+    qtbot: QtBot, window: MainWindow, idle: Idle, taught: Path, tmp_path: Path, picture: Picture
+) -> None:
+    folder = shutil.copytree(taught, tmp_path / "Line 3")
+    with projects.open(folder) as opened:
+        write.add_shots(opened, queries.find_class(opened, "washer").id, [("later.png", noise(7))])
+    window.open_project(folder, "teach")
+    qtbot.waitUntil(lambda: window.context.project is not None)
+    page = window.pages["teach"]
+    assert isinstance(page, TeachPage)
+    page.memory._timer.setInterval(50)
+    settle(qtbot, page, idle)
+    assert [str(row.state) for row in page.classes.rows] == ["out of date"]
+    assert len(queries.jobs(project(page))) == 1
+    page.accept_paths([picture("new.png", 9)])
+    settle(qtbot, page, idle)
+    assert window.toast.label.text() == "The memory knows 2 new shots of washer."
