@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
 
 LEARNING = 3
-"""Teaching a method that learns counts as much as scoring the test images so many times."""
+"""A method that learns: each shot counts as much as scoring the test images so many times."""
 
 
 def evaluate(
@@ -105,6 +105,7 @@ def evaluate(
         progress = _Progress(report, test_images, measured)
         missing = sorted((one for one in candidates if one not in measured), key=lambda one: one.seed)
         if workers > 1 and backbone is None and len(missing) > 1:
+            missing.sort(key=_effort, reverse=True)  # so that no process is left alone with a long one
             finished = evaluation_workers.side_by_side(
                 missing,
                 protocol,
@@ -205,7 +206,7 @@ class _Progress:
 def _effort(one: Candidate) -> int:
     from inspector.methods import catalogue
 
-    return 1 + LEARNING * catalogue.find(catalogue.parse(one.method).method).learns
+    return 1 + LEARNING * one.shots * catalogue.find(catalogue.parse(one.method).method).learns
 
 
 def _checked(methods: Sequence[str], shots: Sequence[int], seeds: Sequence[int]) -> list[tuple[str, int]]:
