@@ -21,6 +21,7 @@ from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.views_of_one import altered_views
 
 BATCH = 8
+"""Images looked at together; an accelerator scores eight times as many."""
 
 
 class PatchCore:
@@ -78,7 +79,8 @@ class PatchCore:
     def score(self, images: Sequence[Image], class_names: Sequence[str | None]) -> list[ScoreMap]:
         result: list[ScoreMap] = []
         names = iter(class_names)
-        for batch in batches(images):
+        size = BATCH if self.backbone.device.type == "cpu" else 8 * BATCH
+        for batch in batches(images, size):
             wanted = [next(names) for _ in batch]
             result += self._score(self._look(batch, self.backbone), wanted)
         return result
@@ -158,5 +160,5 @@ class PatchCore:
         return maps, maps.flatten(1).amax(1)
 
 
-def batches(images: Sequence[Image]) -> Iterator[Sequence[Image]]:
-    return (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+def batches(images: Sequence[Image], size: int = BATCH) -> Iterator[Sequence[Image]]:
+    return (images[start : start + size] for start in range(0, len(images), size))
