@@ -62,10 +62,10 @@ def test_from_four_good_parts_to_an_exported_verdict(
     assert isinstance(teach, TeachPage)
     for product in ("washer", "cloth"):
         teach.ask_class()
-        qtbot.keyClicks(teach.class_name, product)
-        qtbot.keyClick(teach.class_name, Qt.Key.Key_Return)
+        qtbot.keyClicks(teach.column.name, product)
+        qtbot.keyClick(teach.column.name, Qt.Key.Key_Return)
         idle()
-        assert teach.title.text() == product
+        assert teach.header.title.text() == product
         drop(*sorted((parts / product / "train" / "good").iterdir()))
     assert {row.name: (row.shots, str(row.state)) for row in queries.classes(project)} == {
         "washer": (4, "ready to teach"),
