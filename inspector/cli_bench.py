@@ -50,7 +50,7 @@ def bench_backbone(
 def bench_throughput(
     target: Json = None,
     images: Annotated[int, typer.Option(min=8)] = 128,
-    batch_size: Annotated[int, typer.Option(min=1)] = 16,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
     weights: Annotated[str, typer.Option()] = "inspector-tiny",
 ) -> None:
     """The bare image tower's images/s beside the whole of `inspect`, file to stored result, and their ratio."""

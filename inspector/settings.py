@@ -14,7 +14,7 @@ class Settings:
     theme: str = "system"
     device: str = "auto"
     weights: str = "inspector-tiny"
-    method: str = "patchcore"
+    method: str = "anople"
     false_alarm_rate: float = 0.05
     colour_map: str = "inferno"
     overlay_opacity: float = 0.6

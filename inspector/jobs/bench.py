@@ -31,7 +31,7 @@ def throughput(
     weights: str | Path | None = None,
     *,
     images: int = 240,
-    batch_size: int = 8,
+    batch_size: int = 32,
     data: Path | None = None,
     rounds: int = 3,
 ) -> dict[str, Any]:

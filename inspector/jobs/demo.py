@@ -78,7 +78,12 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
                 class_id = write.add_class(project, product.name)
                 write.add_shots(project, class_id, sorted((product / "train" / "good").iterdir()))
                 cancel.check()
-            _step(lambda inner: teach(project, engine, emit=inner, cancel=cancel), emit, _DRAWN, _TAUGHT)
+            _step(  # the method that teaches in a second: a visitor waits for the result
+                lambda inner: teach(project, engine, method="patchcore", emit=inner, cancel=cancel),
+                emit,
+                _DRAWN,
+                _TAUGHT,
+            )
             parts = [path for product in products for path in sorted((product / "test").glob("*/*"))]
             sources = _named(parts, Path(drawn) / "batch")
             _step(

@@ -33,7 +33,7 @@ with contextlib.suppress(ImportError):  # without Qt, every module of this folde
 @pytest.fixture
 def window(qtbot: QtBot, home: Path) -> Iterator[MainWindow]:
     app.application()
-    made = app.build(Settings(theme="dark"))
+    made = app.build(Settings(theme="dark", method="patchcore"))
     made.show()
     yield made
     made.context.runner.close()
@@ -99,7 +99,7 @@ class Stock:
 @pytest.fixture
 def context(qapp: object) -> Iterator[WindowContext]:
     theme.apply("dark")
-    made = WindowContext(JobRunner(), Settings(theme="dark", reviewer="Ada"))
+    made = WindowContext(JobRunner(), Settings(theme="dark", reviewer="Ada", method="patchcore"))
     yield made
     assert made.runner.close(20)
     made.deleteLater()

@@ -350,8 +350,17 @@ def test_as_many_shots_are_asked_for_as_the_rate_needs_and_no_more(rate: float) 
     assert wanted == 1 or 1 / wanted > rate
 
 
+def test_anople_is_chosen_until_somebody_chooses_another_method(page: TeachPage) -> None:
+    from inspector.settings import Settings
+
+    page._context.settings = Settings()
+    page._context.settings_changed.emit()
+    assert page.panel.method.currentData() == "anople"
+
+
 def test_the_method_and_the_rate_are_kept(project_window: MainWindow, page: TeachPage) -> None:
     box = page.panel.method
+    box.setCurrentIndex(box.findData("subspace"))
     box.setCurrentIndex(box.findData("patchcore"))
     page.panel.rate.setValue(12.5)
     from inspector import settings
