@@ -14,7 +14,7 @@ As published
 - Inspection: harmonic mean of the decoder's map and the memory's map. One set of prompts for all classes.
 
 Our choices where the paper is silent, and deviations
-- Depth min(9, blocks of either tower), length 4; coupling maps shared by all layers unless `coupling="per_layer"`.
+- Depth min(9, blocks of either tower), length 2, so that every tower holds 4 with the coupled ones; coupling maps shared by all layers unless `coupling="per_layer"`.
   Prompts start from what the towers know (`start`): text prompts from what a neutral phrase becomes before each block
   (as CoOp and MaPLe start from words), visual prompts from prototypes of the shots' patches before each block (as in
   self-prompt tuning, Wang et al., ICML 2024), coupling maps from the least-squares fit between them, plus N(0, 0.02²).
@@ -269,7 +269,7 @@ class AnoPLe(Learned):
         "bank": "plain",
         "start": "known",
         "depth": 9,
-        "length": 4,
+        "length": 2,
         "epochs": None,
         "rate": 3e-3,
         "batch": 4,
