@@ -14,11 +14,12 @@ As published
 - Inspection: harmonic mean of the decoder's map and the memory's map. One set of prompts for all classes.
 
 Our choices where the paper is silent, and deviations
-- Depth min(9, blocks of either tower), length 2, so that every tower holds 4 with the coupled ones; coupling maps shared by all layers unless `coupling="per_layer"`.
-  Prompts start from what the towers know (`start`): text prompts from what a neutral phrase becomes before each block
-  (as CoOp and MaPLe start from words), visual prompts from prototypes of the shots' patches before each block (as in
-  self-prompt tuning, Wang et al., ICML 2024), coupling maps from the least-squares fit between them, plus N(0, 0.02²).
-  From noise alone (`start="noise"`) far more steps are needed. Sequence [class token; c_i; P̃ᵛ; patches]; c_i stays through all blocks.
+- Depth min(9, blocks of either tower), length 2, so that every tower holds 4 with the coupled ones; coupling maps
+  shared by all layers unless `coupling="per_layer"`. Prompts start from what the towers know (`start`): text prompts
+  from what a neutral phrase becomes before each block (as CoOp and MaPLe start from words), visual prompts from
+  prototypes of the shots' patches before each block (as in self-prompt tuning, Wang et al., ICML 2024), coupling maps
+  from the least-squares fit between them, plus N(0, 0.02²). From noise alone (`start="noise"`) far more steps are
+  needed. Sequence [class token; c_i; P̃ᵛ; patches]; c_i stays through all blocks.
 - Decoder: 3×3 convolution d → d/4, GELU, 1×1 convolution back to d, residual, zero at the start. Logits, not
   features, are enlarged ×4: the same up to the length of interpolated features, at a sixteenth of the memory.
 - s is divided by Σ M̂ and compared by cosine; L_align counts on views with a simulated defect only.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QSettings, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -19,15 +18,9 @@ from PySide6.QtGui import (
     QUndoStack,
 )
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QFileDialog,
-    QHBoxLayout,
-    QLabel,
     QMainWindow,
-    QMenuBar,
-    QSizePolicy,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -35,60 +28,19 @@ from PySide6.QtWidgets import (
 from inspector import paths
 from inspector.domain import JobEnded, JobEvent, JobKind, JobStatus
 from inspector.errors import InspectorError
-from inspector.views import icons, menus, theme
+from inspector.views import menus, pages, theme
 from inspector.views.context import WindowContext
+from inspector.views.drop_sign import DropSign
 from inspector.views.errors_dialog import ErrorDialog, ErrorDoor
 from inspector.views.job_bar import JobBar
 from inspector.views.start_page import StartPage
+from inspector.views.tab_row import TabRow
 from inspector.views.toast import Banner, Toast
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
 
 DATABASE = "project.sqlite"
-
-
-@dataclass(frozen=True, slots=True)
-class PageInfo:
-    """A page is made when it is first shown. `factory`: "module:Class". `tab`: it has a tab of its own."""
-
-    name: str
-    title: str
-    icon: str
-    factory: str
-    tab: bool = True
-    needs_project: bool = True
-
-
-PAGES = (
-    PageInfo("start", "Start", "home", "inspector.views.start_page:StartPage", needs_project=False),
-    PageInfo("teach", "Teach", "teach", "inspector.views.teach_page:TeachPage"),
-    PageInfo("inspect", "Inspect", "inspect", "inspector.views.inspect_page:InspectPage"),
-    PageInfo("results", "Results", "results", "inspector.views.results_page:ResultsPage"),
-    PageInfo(
-        "evaluate",
-        "Evaluate",
-        "evaluate",
-        "inspector.views.evaluate_page:EvaluatePage",
-        needs_project=False,
-    ),
-    PageInfo(
-        "weights",
-        "Weights",
-        "weights",
-        "inspector.views.weights_page:WeightsPage",
-        False,
-        needs_project=False,
-    ),
-    PageInfo(
-        "preferences",
-        "Preferences",
-        "settings",
-        "inspector.views.preferences:PreferencesPage",
-        False,
-        needs_project=False,
-    ),
-)
 
 
 class MainWindow(QMainWindow):
@@ -108,22 +60,25 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setMinimumSize(960, 600)
 
-        self.tabs: dict[str, QToolButton] = {}
+        self.tab_row = TabRow(self)
         self.stack = QStackedWidget(self)
         self.banner = Banner(self)
         whole = QWidget(self)
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self._tab_row())
+        column.addWidget(self.tab_row)
         column.addWidget(self.banner)
         column.addWidget(self.stack, 1)
         self.setCentralWidget(whole)
         self.job_bar = JobBar(context, self)
         self.setStatusBar(self.job_bar)
         self.toast = Toast(self)
-        self.drop_sign = _DropSign(self)
+        self.drop_sign = DropSign(self)
         self.menus = menus.Menus(self)
+        self.tab_row.page_requested.connect(self.show_page)
+        self.tab_row.theme_requested.connect(self._other_theme)
+        self.tab_row.keys_requested.connect(self.menus.show_keys)
 
         start = StartPage(context)
         start.open_requested.connect(lambda folder: self.open_project(folder))
@@ -149,52 +104,6 @@ class MainWindow(QMainWindow):
 
     # pages
 
-    def _tab_row(self) -> QWidget:
-        bar = QWidget(self)
-        theme.set_role(bar, "panel")
-        row = QHBoxLayout(bar)
-        row.setContentsMargins(8, 0, 8, 0)
-        row.setSpacing(0)
-        self.menu_bar = QMenuBar(bar)  # beside the tabs: a row of its own would be taken from the image
-        self.menu_bar.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
-        row.addWidget(self.menu_bar, alignment=Qt.AlignmentFlag.AlignVCenter)
-        row.addSpacing(16)
-        group = QButtonGroup(self)
-        for info in PAGES:
-            if not info.tab:
-                continue
-            button = QToolButton(bar)
-            button.setText(info.title)
-            button.setIcon(icons.icon(info.icon))
-            button.setIconSize(QSize(theme.ICON, theme.ICON))
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            button.setCheckable(True)
-            theme.set_role(button, "tab")
-            button.clicked.connect(lambda _=False, name=info.name: self.show_page(name))
-            group.addButton(button)
-            row.addWidget(button)
-            self.tabs[info.name] = button
-        group.setExclusive(False)  # pages without a tab leave none checked
-        row.addStretch(1)
-        self.project_label = QLabel(bar)
-        self.project_label.setTextFormat(Qt.TextFormat.PlainText)
-        theme.set_role(self.project_label, "quiet")
-        row.addWidget(self.project_label)
-        row.addSpacing(8)
-        for name, tip, action in (
-            ("moon", "Dark or light", self._other_theme),
-            ("settings", "Preferences (Ctrl+,)", lambda: self.show_page("preferences")),
-            ("help", "All keys (?)", lambda: self.menus.show_keys()),
-        ):
-            button = QToolButton(bar)
-            button.setIcon(icons.icon(name))
-            button.setIconSize(QSize(theme.ICON, theme.ICON))
-            button.setToolTip(tip)
-            button.setAccessibleName(tip)
-            button.clicked.connect(action)
-            row.addWidget(button)
-        return bar
-
     @property
     def page(self) -> QWidget:
         return self.pages[self._page_name]
@@ -204,9 +113,9 @@ class MainWindow(QMainWindow):
         return self._page_name
 
     def show_page(self, name: str) -> None:
-        info = _info(name)
+        info = pages.info(name)
         if info.needs_project and self.context.project is None:
-            name, info = "start", PAGES[0]
+            name, info = "start", pages.PAGES[0]
         page = self.pages.get(name)
         if page is None:
             module, _, kind = info.factory.partition(":")
@@ -214,8 +123,7 @@ class MainWindow(QMainWindow):
             self._keep(name, page)
         self._page_name = name
         self.stack.setCurrentWidget(page)
-        for tab, button in self.tabs.items():
-            button.setChecked(tab == name)
+        self.tab_row.show_page(name)
         stack: QUndoStack = getattr(page, "undo_stack", self._no_undo)
         self.context.undo_group.setActiveStack(stack)
         self.menus.refresh()
@@ -284,7 +192,7 @@ class MainWindow(QMainWindow):
     def _set_opening(self, opening: bool) -> None:
         self._opening = opening
         if opening:
-            self.project_label.setText("Opening…")
+            self.tab_row.project.setText("Opening…")
         else:
             self._name_project()
 
@@ -328,15 +236,10 @@ class MainWindow(QMainWindow):
         name = project.name if project else ""
         viewing = " (viewing only)" if project and project.read_only else ""
         self.setWindowTitle(f"Inspector — {name}{viewing}" if project else "Inspector")
-        self.project_label.setText(f"{name}{viewing}")
+        self.tab_row.show_project(f"{name}{viewing}", project is not None)
 
     def _project_changed(self) -> None:
-        project = self.context.project
         self._name_project()
-        for info in PAGES:
-            if info.tab and info.needs_project:
-                self.tabs[info.name].setEnabled(project is not None)
-                self.tabs[info.name].setToolTip(info.title if project else "Open or make a project first")
         self.menus.refresh()
         self._describe()
 
@@ -413,7 +316,7 @@ class MainWindow(QMainWindow):
                 self.open_project(folder)
                 return
         accept: Callable[[list[Path]], None] | None = getattr(self.page, "accept_paths", None)
-        if accept is not None and not _info(self.page_name).needs_project:
+        if accept is not None and not pages.info(self.page_name).needs_project:
             accept(dropped)
             return
         if self.context.project is None:
@@ -511,33 +414,6 @@ class MainWindow(QMainWindow):
         geometry = self._store().value("geometry")
         if not isinstance(geometry, QByteArray) or not self.restoreGeometry(geometry):
             self.resize(1280, 800)
-
-
-class _DropSign(QLabel):
-    """Covers the window while files are held over it, and says what a drop will do."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._window = parent
-        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.hide()
-
-    def say(self, text: str) -> None:
-        t = theme.tokens()
-        shade = "rgba(27, 29, 32, 215)" if t.dark else "rgba(233, 234, 236, 225)"
-        self.setStyleSheet(
-            f"background: {shade}; border: 2px dashed {theme.ACCENT}; color: {t.text};"
-            " font-size: 16pt; font-weight: 600;"
-        )
-        self.setText(text)
-        self.setGeometry(self._window.rect())
-        self.show()
-        self.raise_()
-
-
-def _info(name: str) -> PageInfo:
-    return next(info for info in PAGES if info.name == name)
 
 
 def _same_folder(a: Path, b: Path) -> bool:

@@ -32,7 +32,7 @@ class Menus(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self.window = window
-        bar = window.menu_bar
+        bar = window.tab_row.menu_bar
 
         file = bar.addMenu("&File")
         self.new = self._add(file, "New project…", "new", "Ctrl+N", self._new)
@@ -71,7 +71,7 @@ class Menus(QObject):
 
         view = bar.addMenu("&View")
         self.go: dict[str, QAction] = {}
-        for number, (name, button) in enumerate(window.tabs.items(), 1):
+        for number, (name, button) in enumerate(window.tab_row.tabs.items(), 1):
             self.go[name] = self._add(
                 view, button.text(), name, f"Ctrl+{number}", partial(window.show_page, name)
             )

@@ -80,7 +80,7 @@ def test_from_four_good_parts_to_an_exported_verdict(
     assert {str(row.state) for row in queries.classes(project)} == {"taught"}
 
     # inspect good and defective parts and a file that is none
-    qtbot.mouseClick(window.tabs["inspect"], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(window.tab_row.tabs["inspect"], Qt.MouseButton.LeftButton)
     idle()
     page = window.page
     assert isinstance(page, InspectPage)
@@ -154,7 +154,7 @@ def test_from_four_good_parts_to_an_exported_verdict(
     assert inspected.result(project, worst.id).row.verdict is Decision.NG
 
     # export
-    qtbot.mouseClick(window.tabs["results"], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(window.tab_row.tabs["results"], Qt.MouseButton.LeftButton)
     idle()
     results = window.page
     assert isinstance(results, ResultsPage)

@@ -396,7 +396,7 @@ def test_a_key_that_leaves_the_image_set_is_never_opened(tmp_path):
 
 
 def test_the_page_is_a_tab_that_needs_no_project(window, qtbot):
-    assert window.tabs["evaluate"].isEnabled()
-    window.tabs["evaluate"].click()
+    assert window.tab_row.tabs["evaluate"].isEnabled()
+    window.tab_row.tabs["evaluate"].click()
     assert window.page_name == "evaluate"
     assert isinstance(window.page, EvaluatePage)

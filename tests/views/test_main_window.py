@@ -53,8 +53,8 @@ def test_a_new_project_is_made_in_the_start_page(qtbot: QtBot, window: MainWindo
 
 
 def test_tabs_that_need_a_project_wait_for_one(window: MainWindow) -> None:
-    assert window.tabs["start"].isEnabled()
-    assert not any(window.tabs[name].isEnabled() for name in ("teach", "inspect", "results"))
+    assert window.tab_row.tabs["start"].isEnabled()
+    assert not any(window.tab_row.tabs[name].isEnabled() for name in ("teach", "inspect", "results"))
     window.show_page("teach")
     assert window.page_name == "start"
 

@@ -143,4 +143,4 @@ def test_the_weights_are_reached_from_the_preferences(window: MainWindow) -> Non
     assert page.weights.text().startswith("inspector-tiny")
     page.weights.click()
     assert window.page_name == "weights"
-    assert not any(button.isChecked() for button in window.tabs.values())
+    assert not any(button.isChecked() for button in window.tab_row.tabs.values())
