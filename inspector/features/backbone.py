@@ -423,58 +423,6 @@ def load(
     )
 
 
-def untrained(like: Backbone, seed: int = 0) -> Backbone:
-    """The same architecture, preprocessing, device and dtype as `like` with random weights, its stem's included: the
-    control that tells what pretraining gives. The same `seed`, the same weights.
-
-    Raises WeightsError for an architecture that open_clip can't build.
-    """
-    own = like.identity
-    return random(
-        own.architecture,
-        str(like.device),
-        image_size=own.image_size,
-        dtype=like.dtype,
-        preprocessing={"mean": own.mean, "std": own.std},
-        seed=seed,
-    )
-
-
-def random(
-    architecture: str,
-    device: str = "auto",
-    *,
-    image_size: int | None = None,
-    dtype: torch.dtype | None = None,
-    preprocessing: Mapping[str, Any] | None = None,
-    seed: int = 0,
-) -> Backbone:
-    """Any architecture of open_clip with random weights: as fast as with its own, and seeing nothing learned.
-
-    `preprocessing`: mean and std where they aren't the architecture's own. Raises WeightsError when open_clip can't
-    build it.
-    """
-    try:
-        if architecture == inspector_tiny.NAME:
-            model = inspector_tiny.create(pretrained=False, seed=seed)
-        else:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                model = open_clip.create_model(
-                    architecture,
-                    force_image_size=image_size,
-                    force_preprocess_cfg=dict(preprocessing or {}),
-                    pretrained_hf=False,
-                ).eval()
-    except (RuntimeError, ValueError, OSError) as error:
-        raise WeightsError(
-            f"{architecture} can't be built with random weights.",
-            "Choose the name of an architecture of open_clip, such as ViT-B-16-plus-240.",
-        ) from error
-    speed_up(model)
-    return from_model(model, architecture, f"random weights, seed {seed}", device=device, dtype=dtype)
-
-
 def _resolve(weights: str | Path) -> tuple[Weights, Path, str]:
     """What to build, its weights file and the sha256 that the file has now ("" for the embedded one)."""
     path = Path(weights)

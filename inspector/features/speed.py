@@ -17,6 +17,7 @@ from torch import nn
 
 from inspector.errors import InspectorError
 from inspector.features import backbone as backbones
+from inspector.features import untrained
 from inspector.features.backbone import Backbone
 
 DTYPES = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -29,7 +30,7 @@ def load(weights: str, device: str = "auto", dtype: str = "auto") -> Backbone:
     if dtype not in DTYPES:
         raise InspectorError(f"There is no precision “{dtype}”.", f"Choose one of: {', '.join(DTYPES)}.")
     if weights.endswith(RANDOM):
-        return backbones.random(weights.removesuffix(RANDOM), device, dtype=DTYPES[dtype])
+        return untrained.make(weights.removesuffix(RANDOM), device, dtype=DTYPES[dtype])
     return backbones.load(weights, device, dtype=DTYPES[dtype])
 
 

@@ -91,6 +91,7 @@ def evaluate(
 
         started = time.perf_counter()
         from inspector.features import backbone as backbones
+        from inspector.features import untrained
         from inspector.jobs import evaluation_files, evaluation_workers
         from inspector.jobs.evaluation_parts import FOLDER, Parts, program
 
@@ -153,7 +154,7 @@ def evaluate(
             "backbone": _identity(loaded),
             "control": {
                 "methods": controls,
-                "backbone": _identity(backbones.untrained(loaded)),
+                "backbone": _identity(untrained.like(loaded)),
                 "note": "same architecture and preprocessing, every weight random, the stem's included",
             }
             if controls

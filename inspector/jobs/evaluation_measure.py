@@ -123,9 +123,9 @@ class Bench:
         if not random_weights:
             return self._backbone
         if self._untrained is None:
-            from inspector.features import backbone as backbones
+            from inspector.features import untrained
 
-            self._untrained = backbones.untrained(self._backbone)
+            self._untrained = untrained.like(self._backbone)
         return self._untrained
 
     def measure(

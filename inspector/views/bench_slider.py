@@ -27,7 +27,9 @@ def slider(megapixels: float = 24, moves: int = 200) -> dict[str, float]:
 
     from inspector.domain import Thresholds
     from inspector.exports.heat import Heat
-    from inspector.views import image_view, theme
+    from inspector.views import theme
+    from inspector.views.image_view import ImageView
+    from inspector.views.picture import picture
     from inspector.views.score_view import ScoreView
 
     app = QApplication.instance() or QApplication([])
@@ -37,13 +39,13 @@ def slider(megapixels: float = 24, moves: int = 200) -> dict[str, float]:
     pixels = np.repeat(random.integers(0, 256, (height, 1, 3), np.uint8), round(height * 1.5), axis=1)
     values = random.random((60, 60), np.float32)
     window = QWidget()
-    view, scores = image_view.ImageView(), ScoreView()
+    view, scores = ImageView(), ScoreView()
     scores.setFixedWidth(280)
     layout = QHBoxLayout(window)
     layout.addWidget(view, 1)
     layout.addWidget(scores)
     heat = Heat(0.5, 1.0, 0.5)
-    view.show_picture(image_view.picture(pixels), values)
+    view.show_picture(picture(pixels), values)
     view.set_heat(heat)
     scores.set_scores(random.random(500), random.random(4) * 0.4)
     scores.set_thresholds(*[Thresholds(0.5, 0.7, 0.5)] * 2)

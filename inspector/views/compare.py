@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from inspector import paths
 from inspector.errors import InspectorError
-from inspector.views import image_view
-from inspector.views.image_view import ImageView, Picture
+from inspector.views.image_view import ImageView
+from inspector.views.picture import Picture
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
@@ -49,7 +49,7 @@ def nearest(project: Project, class_id: int, picture: Picture) -> GoodShot | Non
             pixels = read(shots[-number].path).pixels
         except InspectorError:
             continue
-        return GoodShot(shots[-number].name, image_view.picture(pixels))
+        return GoodShot(shots[-number].name, pictures.picture(pixels))
     return None
 
 

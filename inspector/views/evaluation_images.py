@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QListView, QPushButton, QVBox
 
 from inspector.exports.heat import Heat, Mode
 from inspector.views import icons, theme
-from inspector.views.image_view import ImageView, Picture, picture
+from inspector.views.image_view import ImageView
+from inspector.views.picture import Picture, picture
 from inspector.views.thumbnails import Thumbnails
 from inspector.views.viewer_panel import Elided, tool
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject
 
 from inspector.errors import InspectorError
-from inspector.views import image_view
-from inspector.views.image_view import Picture
+from inspector.views import picture as pictures
+from inspector.views.picture import Picture
 
 if TYPE_CHECKING:
     from inspector.records.inspected import ResultDetail, ResultRow
@@ -46,18 +46,18 @@ def read_pixels(row: ResultRow) -> Pixels:
     if row.error or row.path is None:
         return Pixels(None, None, f"{row.error or 'This image was not kept.'}\n{row.hint}".strip())
     try:
-        picture = image_view.picture(read(row.path).pixels, row.name)
+        made = pictures.picture(read(row.path).pixels, row.name)
     except InspectorError as error:
         return Pixels(None, None, f"{error.message}\n{error.hint}".strip())
     if row.map_path is None:
-        return Pixels(picture, None, note=UNAVAILABLE)
+        return Pixels(made, None, note=UNAVAILABLE)
     try:
         values = np.load(row.map_path, allow_pickle=False).astype(np.float32)
         if values.ndim != 2 or not values.size or not np.isfinite(values).all():
             raise ValueError
     except (OSError, ValueError, EOFError):
-        return Pixels(picture, None, note=UNAVAILABLE)
-    return Pixels(picture, values)
+        return Pixels(made, None, note=UNAVAILABLE)
+    return Pixels(made, values)
 
 
 class Shelf(QObject):

@@ -24,7 +24,8 @@ from inspector.exports.heat import COLOUR_MAPS, Heat, Mode
 from inspector.views import icons, theme
 from inspector.views.colour_bar import ColourBar
 from inspector.views.compare import GoodSide
-from inspector.views.image_view import Hover, ImageView, Picture
+from inspector.views.image_view import Hover, ImageView
+from inspector.views.picture import Picture
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,8 @@ from inspector.domain import Region
 from inspector.exports.heat import COLOUR_MAPS, Heat, Mode, ramp
 from inspector.views import bench_slider
 from inspector.views.heat import enlarge
-from inspector.views.image_view import Hover, ImageView, picture
+from inspector.views.image_view import Hover, ImageView
+from inspector.views.picture import picture
 
 HEAT = Heat(0.4, 1.0, 0.5)
 
