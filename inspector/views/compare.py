@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from inspector import paths
 from inspector.errors import InspectorError
+from inspector.views import picture as pictures
 from inspector.views.image_view import ImageView
 from inspector.views.picture import Picture
 
