@@ -74,8 +74,9 @@ class Stage:
         self.settle()
         return self.window.page
 
-    def photograph(self, shown: Any, file: Path, small: bool) -> None:
-        """One window, with the popup that is open over it. `small`: with 256 colours, a fourth of the size."""
+    def photograph(self, shown: Any, file: Path, small: str) -> None:
+        """One window, with the popup that is open over it. `small`: "png" for 256 colours, a fourth of the size, or
+        "webp"."""
         import PIL.Image
         from PySide6.QtGui import QImage, QPainter
 
@@ -91,6 +92,9 @@ class Stage:
         image = picture.toImage().convertToFormat(QImage.Format.Format_RGB888)
         size, stride = (image.width(), image.height()), image.bytesPerLine()
         whole = PIL.Image.frombuffer("RGB", size, bytes(image.constBits()), "raw", "RGB", stride, 1)
+        if small == "webp":
+            whole.save(file, quality=80, method=6)
+            return
         few = whole.quantize(256, PIL.Image.Quantize.MAXCOVERAGE, kmeans=2, dither=PIL.Image.Dither.NONE)
         few.save(file, optimize=True)
 
@@ -398,9 +402,14 @@ def main() -> None:
     parser.add_argument("--theme", choices=THEMES, help="one theme only")
     parser.add_argument("--size", choices=[f"{w}x{h}" for w, h in SIZES], help="one size only")
     parser.add_argument("--readme", action="store_true", help="only the pictures of the README")
+    parser.add_argument(
+        "--gallery", action="store_true", help="every scene, dark, 1280×800, as small WebP with an index"
+    )
     parser.add_argument("--demo", type=Path, help="keep or reuse the demo project in this folder")
     chosen = parser.parse_args()
     chosen.target.mkdir(parents=True, exist_ok=True)
+    if chosen.gallery:
+        chosen.theme, chosen.size = "dark", "1280x800"
     with tempfile.TemporaryDirectory() as home:
         os.environ["INSPECTOR_HOME"] = str(Path(home, "inspector"))
         os.environ["HOME"] = home  # so that pictures show "~" and not this computer's folders
@@ -425,13 +434,24 @@ def main() -> None:
             for size in SIZES[:1] if chosen.readme else sizes:
                 stage = Stage(theme, size, work, demo, parts)
                 try:
-                    take(chosen.target, only, stage, theme, size, chosen.readme)
+                    small = "png" if chosen.readme else "webp" if chosen.gallery else ""
+                    take(chosen.target, only, stage, theme, size, small)
                 finally:
                     stage.window.shut_down()
         shutil.rmtree(work, ignore_errors=True)
+    if chosen.gallery:
+        index = "".join(f"\n## {_spoken(name)}\n\n![{_spoken(name)}]({name}.webp)\n" for name in SCENES)
+        text = "# Every page and state\n\nTaken from the real window by `python packaging/screenshots.py --gallery DIR`.\n"
+        (chosen.target / "README.md").write_text(text + index, encoding="utf-8")
 
 
-def take(target: Path, only: list[str], stage: Stage, theme: str, size: tuple[int, int], small: bool) -> None:
+def _spoken(scene: str) -> str:
+    """ "teach_no_shots" → "Teach: no shots"."""
+    page, _, state = scene.partition("_")
+    return f"{page.capitalize()}: {state.replace('_', ' ')}" if state else page.capitalize()
+
+
+def take(target: Path, only: list[str], stage: Stage, theme: str, size: tuple[int, int], small: str) -> None:
     for name, scene in SCENES.items():
         if only and name not in only:
             continue
@@ -439,7 +459,8 @@ def take(target: Path, only: list[str], stage: Stage, theme: str, size: tuple[in
         scene(stage)
         stage.settle()
         shown = stage.application.activeModalWidget() or stage.window
-        file = target / f"{name}-{theme}-{size[0]}x{size[1]}.png"
+        plain = f"{name}-{theme}-{size[0]}x{size[1]}.png"
+        file = target / (f"{name}.webp" if small == "webp" else plain)
         stage.photograph(shown, file, small)
         print(file, flush=True)
         after = globals().get(f"after_{name}")
