@@ -111,6 +111,7 @@ def scene_start(stage: Stage) -> None:
 def scene_start_new(stage: Stage) -> None:
     stage.window.show_page("start")
     stage.window.start.show_new()
+    stage.window.start.form.folder.setText("/home/ada/Documents/Gearbox line 3")
     stage.window.start.form.name.setText("Gearbox line 3")
 
 
