@@ -37,6 +37,7 @@ def teach(
     `classes`, `shots`. A teaching that fails or is stopped leaves nothing behind.
     """
     with job(project, JobKind.TEACH, emit) as report:
+        from inspector.features.remembering import Remembering
         from inspector.methods import catalogue, detector
         from inspector.verdicts import calibrate
 
@@ -66,7 +67,7 @@ def teach(
             if message or values:
                 report.log(message, values)
 
-        made.fit(shots, backbone, progress=progress, cancel=cancel)
+        made.fit(shots, Remembering(backbone), progress=progress, cancel=cancel)
         cancel.check()
         report.progress(_FITTED, "Scoring each shot without itself")
         held_out = made.held_out(shots)

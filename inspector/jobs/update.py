@@ -46,6 +46,7 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
     `shots`. An update that fails or is stopped leaves nothing behind.
     """
     with job(project, JobKind.TEACH, emit) as report:
+        from inspector.features.remembering import Remembering
         from inspector.methods import catalogue, detector
         from inspector.verdicts import calibrate
 
@@ -58,7 +59,7 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
             raise ProjectError("There are no new shots that the memory could learn.", "Teach again.")
         report.progress(0, "Loading the detector")
         backbone = engine.backbone(row.backbone.get("weights"))
-        made = detector.load(row.folder, backbone)
+        made = detector.load(row.folder, Remembering(backbone))
         remember: Callable[[str, Sequence[Image]], None] | None = getattr(made, "add_shots", None)
         if remember is None:
             raise DetectorError(f"{row.title} has no memory for single shots.", "Teach again.")
