@@ -31,7 +31,7 @@ Our choices where the paper is silent, and deviations
   differences between its small values on good parts decide the harmonic mean.
 - Image score: harmonic mean of the two maps' maxima. `image_score="token"` is what the paper's fusion suggests, the
   fused map's maximum joined with the class token's abnormal probability, which a small backbone reads too poorly.
-- Unless `epochs` says so, at least EPOCHS epochs and STEPS steps: one shot needs no fewer steps than four.
+- Unless `epochs` says how many, at least EPOCHS epochs and STEPS steps: one shot needs no fewer steps than four.
 - Dice counts on views with a defect only: without one the overlap says nothing.
 - The memory reads unprompted features (`bank="plain"`) or the prompted joint tokens (`bank="prompted"`).
 - Held-out shots are left out of the memory, not of the prompts, which are shared by all classes.
@@ -271,7 +271,7 @@ class AnoPLe(Learned):
         "start": "known",
         "depth": 9,
         "length": 2,
-        "epochs": None,
+        "epochs": 0,
         "rate": 3e-3,
         "batch": 4,
         "tiles": 1,

@@ -35,7 +35,7 @@ def test_every_ablation_and_control_can_be_made() -> None:
         ("anople:", "“” in “anople:” is not a setting"),
         ("anople:scales", "“scales” in “anople:scales” is not a setting"),
         ("anople:colour=red", "AnoPLe has no setting “colour”. It has: prompts, scales"),
-        ("anople:epochs=many", 'epochs of AnoPLe can\'t be "many". Its default is 40'),
+        ("anople:epochs=many", 'epochs of AnoPLe can\'t be "many". Its default is 0'),
         ("anople:alignment=1", "alignment of AnoPLe can't be 1. Its default is true"),
         ("anople:scales=two", "scales is one of multi, one"),
         ("patchcore:sigma=NaN", 'sigma of PatchCore can\'t be "NaN"'),
