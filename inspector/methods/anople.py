@@ -56,13 +56,11 @@ from inspector.methods.learned import Learned, enlarged, smoothed
 from inspector.methods.patchcore import batches
 from inspector.methods.phrases import spoken
 from inspector.methods.prompts import CoupledPrompts, Splicer, need_text, normalised
-from inspector.methods.views_of_one import altered_views
+from inspector.methods.views_of_one import VARIATIONS, altered_views
 
 TEMPERATURE = 0.07
 NEUTRAL = "a photo of a part, seen from near,"
 VIEWS = 5
-VARIATIONS = 3
-"""Altered views of a shot that tell how much its class's reading varies."""
 EPOCHS, STEPS = 20, 160
 MATCHES = 5
 """Shot patches, per shot, that a patch is read against."""

@@ -21,10 +21,11 @@ How it is filled in here, on the pattern of AnomalyCLIP (Zhou et al., ICLR 2024)
   the 2 best renormalised: F' = norm(F + Σ_e g_e·e(F)); 10⁻² × the squared coefficient of variation of the learnable
   experts' total gate keeps them all in use. How often each expert is chosen goes to the log.
 - Defects are simulated in pixel space (`pseudo_anomaly`). The state map joins the memory's by harmonic mean. Image score:
-  the map's maximum, as simulated defects teach patches more than whole images; `class_token=True` takes the harmonic
-  mean with p_abn(class token, g^G).
+  harmonic mean of the two maps' maxima, as simulated defects teach patches more than whole images; `class_token=True`
+  takes p_abn(class token, g^G) into it.
 - `relative`: what prompts without a product's name say of the class's own shots is taken off, in log-odds, from map and
-  class token (`fusion.relative_to_shots`), as they may call all of a product damaged.
+  class token (`fusion.relative_to_shots`), as they may call all of a product damaged; the map in units of twice its
+  spread over altered views of the shots.
 - `adaptation=False` stops after the first stage: MPA.
 """
 
@@ -42,8 +43,9 @@ from inspector.features.text import TextTower
 from inspector.methods import fusion, losses, pseudo_anomaly, training
 from inspector.methods.finegrained import first_vv_block
 from inspector.methods.learned import Learned, enlarged, smoothed
-from inspector.methods.patchcore import BATCH
+from inspector.methods.patchcore import BATCH, batches
 from inspector.methods.prompts import Splicer, need_text, normalised
+from inspector.methods.views_of_one import VARIATIONS, altered_views
 
 TEMPERATURE = 0.07
 LAYERS = 4
@@ -206,7 +208,8 @@ class MPAMA(Learned):
         self.experts = None
         if s["adaptation"]:
             self.experts = self._adapt(lesson, shots, progress, cancel)
-        self._known["usual"] = self._usual(lesson, [len(images) for images in shots.values()])
+        usual = self._usual(lesson, [len(images) for images in shots.values()])
+        self._known["usual"] = torch.cat([usual, self._spread(shots, usual[:, 0], cancel)[:, None]], 1)
 
     def _adapt(
         self,
@@ -260,6 +263,20 @@ class MPAMA(Learned):
                 plane, whole = self._state(cls, tokens.float())
                 made.append(torch.stack([fusion.shot_offset(plane), fusion.shot_offset(whole)]))
         return torch.stack(made)
+
+    def _spread(self, shots: Mapping[str, Sequence[Image]], offsets: Tensor, cancel: CancelToken) -> Tensor:
+        """How far, in log-odds, altered views of every class's shots read from them (root mean square), [classes]."""
+        made = []
+        for images, offset in zip(shots.values(), offsets, strict=True):
+            odds = []
+            for batch in batches([view for image in images for view in altered_views(image, VARIATIONS)]):
+                cancel.check()
+                seen = self._look(batch, self.backbone)
+                assert seen.vv is not None
+                with torch.no_grad():
+                    odds.append(torch.logit(self._state(normalised(seen.cls), seen.vv)[0], eps=fusion.EPS))
+            made.append((torch.cat(odds) - offset).square().mean().sqrt())
+        return torch.stack(made).clamp_min(fusion.EPS)
 
     def _make_experts(self) -> Experts:
         s, backbone = self.settings, self.backbone
@@ -357,12 +374,14 @@ class MPAMA(Learned):
         state, abnormal = self._state(normalised(features.cls), features.vv)
         if self.settings["relative"]:
             usual = self._known["usual"][self._numbers(class_names)]
-            state = fusion.relative_to_shots(state, usual[:, 0])
+            state = fusion.relative_to_shots(state, usual[:, 0], 2 * usual[:, 2])
             abnormal = fusion.relative_to_shots(abnormal[:, None, None], usual[:, 1])[:, 0, 0]
         plane = smoothed(enlarged(state, self.map_size), self.settings["sigma"])
-        fused = fusion.harmonic(plane, self.bank.maps(features, class_names, without))
-        highest = fused.flatten(1).amax(1)
-        return fused, fusion.harmonic(abnormal, highest) if self.settings["class_token"] else highest
+        maps = [plane, self.bank.maps(features, class_names, without)]
+        highest = [one.flatten(1).amax(1) for one in maps]
+        if self.settings["class_token"]:
+            highest.append(abnormal)
+        return fusion.harmonic(*maps), fusion.harmonic(*highest)
 
     def _state(self, cls: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """State map [B, h, w] on the backbone's grid and the class token's abnormal probability [B]."""

@@ -11,6 +11,8 @@ from inspector.domain import Image
 SIDE = 640
 """Larger images are altered at this size: backbones look at fewer pixels anyway."""
 COUNT = 8
+VARIATIONS = 3
+"""Altered views of every shot that tell how much a reading varies over one product."""
 
 
 def altered_views(image: Image, count: int = COUNT) -> list[Image]:
