@@ -13,7 +13,8 @@ from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
 from inspector.methods import detector as detectors
 from inspector.methods import training
-from inspector.methods.anople import NEUTRAL, AnoPLe, Lesson, Prompts, views
+from inspector.methods.anople import NEUTRAL, AnoPLe, Prompts
+from inspector.methods.anople_views import Lesson, views
 from inspector.methods.prompts import Splicer, need_text
 
 Teach = Callable[..., Any]
