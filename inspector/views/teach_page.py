@@ -65,7 +65,8 @@ class TeachPage(QWidget):
         self._detector: DetectorRow | None = None
         self._descriptions: dict[int, MFSC] = {}
         self._describing = False
-        self._refreshes = 0
+        self._refreshes = self._refreshed = 0  # asked for, and the newest that was told: answers may overtake
+        self._shots_asked = self._shots_told = 0
         self._shown_class: int | None = None
         self.memory = MemoryUpdate(context, self)
 
@@ -195,8 +196,9 @@ class TeachPage(QWidget):
         )
 
     def _classes_read(self, project: Project, number: int, found: Found) -> None:
-        if project is not self._context.project:
+        if project is not self._context.project or number < self._refreshed:
             return
+        self._refreshed = number
         self._detector = found.detector
         self.classes.set_rows(found.classes)
         if number == self._refreshes:  # what is newer will be told soon
@@ -229,13 +231,18 @@ class TeachPage(QWidget):
     def _read_shots(self) -> None:
         project, row = self._context.project, self.chosen_class
         if project is not None and row is not None:
+            self._shots_asked += 1
             self._context.runner.read(
-                self, partial(read_shots, project, row.id), partial(self._shots_read, row.id), priority=10**6
+                self,
+                partial(read_shots, project, row.id),
+                partial(self._shots_read, row.id, self._shots_asked),
+                priority=10**6,
             )
 
-    def _shots_read(self, class_id: int, rows: list[ShotRow]) -> None:
+    def _shots_read(self, class_id: int, number: int, rows: list[ShotRow]) -> None:
         row = self.chosen_class
-        if row is not None and row.id == class_id:
+        if row is not None and row.id == class_id and number > self._shots_told:
+            self._shots_told = number
             self.shots.set_rows(rows)
             self._show_state()
 

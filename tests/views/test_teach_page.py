@@ -1,5 +1,7 @@
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
@@ -202,6 +204,31 @@ def test_a_clipboard_without_pictures_is_said(project_window: MainWindow, page: 
     QGuiApplication.clipboard().setText("just words")
     page.paste()
     assert "neither a picture" in project_window.toast.label.text()
+
+
+def test_an_answer_that_was_overtaken_is_not_shown(
+    qtbot: QtBot, page: TeachPage, idle: Idle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inspector.views import teach_page
+
+    found, overtaken = threading.Event(), threading.Event()
+    read_all = teach_page.read_all
+
+    def late(project: Any) -> Any:
+        rows = read_all(project)
+        if not found.is_set():
+            found.set()
+            overtaken.wait(10)
+        return rows
+
+    monkeypatch.setattr(teach_page, "read_all", late)
+    page.refresh()
+    assert found.wait(10)
+    page.add_class("washer")
+    qtbot.waitUntil(lambda: "washer" in _classes(page), timeout=10000)
+    overtaken.set()
+    idle()
+    assert "washer" in _classes(page)
 
 
 def test_removing_shots_can_be_undone_and_redone(
