@@ -284,7 +284,9 @@ class InspectPage(QWidget):
             return queries.detectors(project)
 
         if project is not None:
-            self.context.runner.read(self, look, self._detectors_read, self.context.show_error)
+            self.context.runner.read(
+                self, look, self._detectors_read, self.context.show_error, latest="detectors"
+            )
 
     def _detectors_read(self, rows: list[DetectorRow]) -> None:
         self.queue.show_detectors(rows)
@@ -329,7 +331,7 @@ class InspectPage(QWidget):
             self._ask()
 
         if project is not None:
-            self.context.runner.read(self, look, done, self.context.show_error)
+            self.context.runner.read(self, look, done, self.context.show_error, latest="runs")
 
     def _ask(self) -> None:
         from inspector.records.inspected import ResultFilter, ResultSort
@@ -348,7 +350,9 @@ class InspectPage(QWidget):
             return inspected.counts(project, inspected.ResultFilter(run_id=run_id))
 
         if project is not None:
-            self.context.runner.read(self, look, self.queue.show_counts, self.context.show_error)
+            self.context.runner.read(
+                self, look, self.queue.show_counts, self.context.show_error, latest="counts"
+            )
 
     def _ids_arrived(self) -> None:
         wanted, results = self._wanted, self.queue.list

@@ -152,8 +152,11 @@ class _Reads(QObject):
         self.line = QThreadPool(self)  # one thread, so that writes keep their order
         self.line.setMaxThreadCount(1)
         self._open: dict[
-            int, tuple[QObject, Callable[[Any], None], Callable[[BaseException], None] | None]
+            int, tuple[QObject, Callable[[Any], None], Callable[[BaseException], None] | None, str]
         ] = {}
+        self._told: dict[
+            tuple[int, str], int
+        ] = {}  # owner's id, `latest` → the newest read that was answered
         self._number = 0
         self.arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
@@ -169,9 +172,10 @@ class _Reads(QObject):
         failed: Callable[[BaseException], None] | None,
         priority: int,
         in_line: bool = False,
+        latest: str = "",
     ) -> None:
         self._number += 1
-        self._open[self._number] = (owner, done, failed)
+        self._open[self._number] = (owner, done, failed, latest)
         (self.line if in_line else self.pool).start(_Read(self, self._number, work, in_line), priority)
 
     def forget(self) -> None:
@@ -181,9 +185,14 @@ class _Reads(QObject):
         self._open.clear()
 
     def _deliver(self, number: int, value: Any, error: BaseException | None) -> None:
-        owner, done, failed = self._open.pop(number, (None, None, None))
+        owner, done, failed, latest = self._open.pop(number, (None, None, None, ""))
         if owner is None or done is None or not shiboken6.isValid(owner):
             return
+        if latest:
+            key = (id(owner), latest)
+            if number < self._told.get(key, 0):
+                return
+            self._told[key] = number
         if error is None:
             done(value)
         elif failed is not None:
@@ -264,13 +273,15 @@ class JobRunner(QObject):
         done: Callable[[T], None],
         failed: Callable[[BaseException], None] | None = None,
         priority: int = 0,
+        latest: str = "",
     ) -> None:
         """Do short `work` (a query, a thumbnail) in the pool, then `done(value)` on the GUI thread.
 
         Nothing is called when `owner` was deleted meanwhile. Higher `priority` goes first. Without `failed`, an
-        error goes to the log.
+        error goes to the log. Reads run side by side, so an answer can overtake an earlier one: with `latest`, a name
+        for what is read, an answer that a newer one of the same owner and name has overtaken is dropped.
         """
-        self._reads.ask(owner, work, done, failed, priority)
+        self._reads.ask(owner, work, done, failed, priority, latest=latest)
 
     def write(
         self,

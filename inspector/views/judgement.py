@@ -89,7 +89,11 @@ class Judgement(QObject):
                 self._show_heat()
 
         self.context.runner.read(
-            self, partial(standings.read, project, detector_id, class_id), done, self.context.show_error
+            self,
+            partial(standings.read, project, detector_id, class_id),
+            done,
+            self.context.show_error,
+            latest="standing",
         )
 
     def _stands(self) -> bool:

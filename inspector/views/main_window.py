@@ -271,7 +271,7 @@ class MainWindow(QMainWindow):
 
         said("")
         if project is not None:
-            self.context.runner.read(self, lambda: _newest_detector(project), said)
+            self.context.runner.read(self, lambda: _newest_detector(project), said, latest="detector")
 
     # words to the user
 

@@ -240,7 +240,7 @@ class ResultsPage(QWidget):
             self.model.set_run_titles({row.id: row.title for row in found[0]})
 
         if project is not None:
-            self.context.runner.read(self, look, done, self.context.show_error)
+            self.context.runner.read(self, look, done, self.context.show_error, latest="choices")
 
     def _ask(self) -> None:
         if self.context.project is None:
@@ -269,7 +269,7 @@ class ResultsPage(QWidget):
             return inspected.counts(project, where)
 
         if project is not None:
-            self.context.runner.read(self, look, self._show_counts, self.context.show_error)
+            self.context.runner.read(self, look, self._show_counts, self.context.show_error, latest="counts")
 
     def _show_counts(self, counts: Counts) -> None:
         parts = [f"{counts.total:,} results"] if counts.total != 1 else ["1 result"]

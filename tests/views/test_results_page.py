@@ -53,6 +53,7 @@ def test_without_a_project_and_without_results_a_button_leads_on(empty_page, con
 def test_the_newest_result_stands_first_and_the_counts_below(page, qtbot):
     assert column(qtbot, page, "Name") == ["broken.png", "part 2.png", "part 1.png", "part 0.png"]
     assert column(qtbot, page, "Run") == ["Monday"] * 4
+    qtbot.waitUntil(lambda: page.counts.text() != "")  # a read of its own, beside the table's
     for words in ("✓ 1 OK", "? 1 review", "✕ 1 NG", "! 1 failed", "0 reviewed"):
         assert words in page.counts.text()
 
