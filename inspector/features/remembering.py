@@ -47,12 +47,12 @@ class Remembering(Backbone):
             return super().forward(x, **options)
         hashes, key = self._known[id(x)][1], self.identity.key
         view = json.dumps([str(self.dtype), sorted(options.items())], default=str)
-        rows = [self._cache.get(name, key, view) for name in hashes]
-        if any(row is None for row in rows):
+        rows = [row for name in hashes if (row := self._cache.get(name, key, view)) is not None]
+        if len(rows) < len(hashes):
             rows = _rows(super().forward(x, **options), len(x))
             for name, row in zip(hashes, rows, strict=True):
-                self._cache.put(name, key, view, row or {})
-        return self._joined([row for row in rows if row is not None])
+                self._cache.put(name, key, view, row)
+        return self._joined(rows)
 
     __call__ = forward
 
@@ -74,7 +74,7 @@ class Remembering(Backbone):
         )
 
 
-def _rows(features: Features, count: int) -> list[dict[str, Tensor] | None]:
+def _rows(features: Features, count: int) -> list[dict[str, Tensor]]:
     """What the cache keeps of each image of a pass."""
     parts = {name: getattr(features, name) for name in JOINT if getattr(features, name) is not None}
     parts |= {f"tap.{name}": tap for name, tap in features.taps.items()}

@@ -13,7 +13,6 @@ from inspector.records import queries, write
 from inspector.records.project import Project
 from inspector.records.queries import DetectorRow, ShotRow
 
-_BATCH = 8
 _READ, _ADDED, _HELD_OUT = 30.0, 60.0, 95.0
 """Per cent of the bar after reading the shots, remembering the new ones and scoring all without themselves."""
 
@@ -48,6 +47,7 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
     with job(project, JobKind.TEACH, emit) as report:
         from inspector.features.remembering import Remembering
         from inspector.methods import catalogue, detector
+        from inspector.methods.patchcore import batches
         from inspector.verdicts import calibrate
 
         project.require_writable()
@@ -69,10 +69,9 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
         report.progress(_READ, "Adding the new shots")
         names = {class_id: row.taught_names[class_id] for class_id in new}
         for class_id, name in names.items():
-            images = list(new[class_id].values())
-            for start in range(0, len(images), _BATCH):
+            for batch in batches(list(new[class_id].values())):
                 cancel.check()
-                remember(name, images[start : start + _BATCH])
+                remember(name, batch)
         cancel.check()
         report.progress(_ADDED, "Scoring each shot without itself")
         shots = {name: [*old[class_id], *new[class_id].values()] for class_id, name in names.items()}

@@ -52,10 +52,8 @@ from inspector.features.backbone import Backbone, Features
 from inspector.methods import fusion, losses, pseudo_anomaly, training
 from inspector.methods.anople_views import VIEWS, Lesson
 from inspector.methods.learned import Learned, enlarged, smoothed
-from inspector.methods.patchcore import batches
 from inspector.methods.phrases import spoken
 from inspector.methods.prompts import CoupledPrompts, Splicer, need_text, normalised
-from inspector.methods.views_of_one import VARIATIONS, altered_views
 
 TEMPERATURE = 0.07
 NEUTRAL = "a photo of a part, seen from near,"
@@ -381,16 +379,12 @@ class AnoPLe(Learned):
         super()._fill_bank(shots, backbone, progress, cancel)
         spreads = []
         for name, images in shots.items():
-            views = [view for image in images for view in altered_views(image, VARIATIONS)]
             found = []
-            for batch in batches(views):
-                cancel.check()
+            for features, count in self._varied(images, cancel):
+                names = [name] * count
                 with torch.no_grad():
-                    features = self._look(batch, backbone)
-                    names = [name] * len(batch)
-                    found.append(
-                        self._relative(self._state(features, names)[0], features, names, [None] * len(batch))
-                    )
+                    odds = self._state(features, names)[0]
+                    found.append(self._relative(odds, features, names, [None] * count))
             spreads.append(torch.cat(found).square().mean().sqrt())
         self.spread = torch.stack(spreads).clamp_min(fusion.EPS)
 

@@ -1,6 +1,6 @@
 """What the prompt methods have in common: a patch memory with a state map beside it, settings, state, resuming."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -15,6 +15,7 @@ from inspector.methods.detector import need_shots
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.patchcore import PatchCore, batches
 from inspector.methods.prompts import need_blocks, need_text
+from inspector.methods.views_of_one import VARIATIONS, altered_views
 
 REMEMBERING = 0.03
 """The share of teaching's progress that filling the memory takes."""
@@ -155,6 +156,12 @@ class Learned(PatchCore):
     def _look(self, images: Sequence[Image], backbone: Backbone) -> Features:
         with torch.no_grad():
             return self._see(backbone.prepare([image.pixels for image in images]))
+
+    def _varied(self, images: Sequence[Image], cancel: CancelToken) -> Iterator[tuple[Features, int]]:
+        """What slightly altered views of shots look like, and how many of them, batch by batch."""
+        for batch in batches([view for image in images for view in altered_views(image, VARIATIONS)]):
+            cancel.check()
+            yield self._look(batch, self.backbone), len(batch)
 
     def _number(self, class_name: str) -> int:
         if class_name not in self.classes:

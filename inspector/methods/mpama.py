@@ -43,9 +43,8 @@ from inspector.features.text import TextTower
 from inspector.methods import fusion, losses, pseudo_anomaly, training
 from inspector.methods.finegrained import first_vv_block
 from inspector.methods.learned import Learned, enlarged, smoothed
-from inspector.methods.patchcore import BATCH, batches
+from inspector.methods.patchcore import BATCH
 from inspector.methods.prompts import Splicer, need_text, normalised
-from inspector.methods.views_of_one import VARIATIONS, altered_views
 
 TEMPERATURE = 0.07
 LAYERS = 4
@@ -269,9 +268,7 @@ class MPAMA(Learned):
         made = []
         for images, offset in zip(shots.values(), offsets, strict=True):
             odds = []
-            for batch in batches([view for image in images for view in altered_views(image, VARIATIONS)]):
-                cancel.check()
-                seen = self._look(batch, self.backbone)
+            for seen, _ in self._varied(images, cancel):
                 assert seen.vv is not None
                 with torch.no_grad():
                     odds.append(torch.logit(self._state(normalised(seen.cls), seen.vv)[0], eps=fusion.EPS))

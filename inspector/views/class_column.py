@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBox
 
 from inspector.views import icons, theme
 from inspector.views.class_list import ClassModel, ClassView
+from inspector.views.labels import wrapped
 from inspector.views.thumbnails import Thumbnails
 
 
@@ -32,10 +33,7 @@ class ClassColumn(QWidget):
         self.name.setMaxLength(80)
         self.name.setAccessibleName("Name of the new class")
         self.name.returnPressed.connect(self._typed)
-        self.problem = QLabel()
-        self.problem.setWordWrap(True)
-        self.problem.setTextFormat(Qt.TextFormat.PlainText)
-        theme.set_role(self.problem, "error")
+        self.problem = wrapped("error")
         self.name.textEdited.connect(lambda _text: self.problem.hide())
         self.name.hide()
         self.problem.hide()

@@ -9,11 +9,12 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from inspector.jobs.evaluation_files import TITLES
 from inspector.verdicts.metrics import FIGURES
 from inspector.views import icons, theme
 from inspector.views.curves_view import KINDS, CurvesView, Line
 from inspector.views.evaluation_report import curves_of, mean_curves, table_of
-from inspector.views.evaluations import MEAN, TITLES, Candidate, Evaluation, cell, class_words
+from inspector.views.evaluations import MEAN, Candidate, Evaluation, cell, class_words
 from inspector.views.viewer_panel import Elided
 
 if TYPE_CHECKING:

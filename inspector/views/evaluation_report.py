@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.jobs.evaluation_files import TITLES
 from inspector.verdicts.metrics import FIGURES
 from inspector.views import icons, theme
 from inspector.views.confusion_view import CELLS, ConfusionView
@@ -30,7 +31,6 @@ from inspector.views.curves_view import KINDS, CurvesView, Line
 from inspector.views.evaluation_images import EvaluationImages, Item
 from inspector.views.evaluations import (
     MEAN,
-    TITLES,
     Candidate,
     Evaluation,
     Reading,

@@ -17,15 +17,6 @@ from inspector.errors import InspectorError
 from inspector.methods import catalogue
 from inspector.verdicts.metrics import FIGURES
 
-TITLES = {
-    "image_auroc": "Image AUROC",
-    "image_ap": "Image AP",
-    "image_f1": "Image F1",
-    "pixel_auroc": "Pixel AUROC",
-    "pixel_ap": "Pixel AP",
-    "pixel_f1": "Pixel F1",
-    "aupro": "AUPRO",
-}
 MEAN = ""
 """The class name of a row that is the mean over all classes."""
 Floats = NDArray[np.float64]

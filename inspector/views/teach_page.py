@@ -12,7 +12,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence, QUndoStack
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -29,6 +28,7 @@ from inspector.views.context import WindowContext
 from inspector.views.description_form import DescriptionForm
 from inspector.views.empty import EmptyState
 from inspector.views.job_runner import Job
+from inspector.views.labels import wrapped
 from inspector.views.memory_update import MemoryUpdate
 from inspector.views.shot_grid import PICTURE, ShotGrid, ShotModel, complaints
 from inspector.views.shots_header import ShotsHeader
@@ -65,8 +65,7 @@ class TeachPage(QWidget):
         self._detector: DetectorRow | None = None
         self._descriptions: dict[int, MFSC] = {}
         self._describing = False
-        self._refreshes = self._refreshed = 0  # asked for, and the newest that was told: answers may overtake
-        self._shots_asked = self._shots_told = 0
+        self._refreshes = 0
         self._shown_class: int | None = None
         self.memory = MemoryUpdate(context, self)
 
@@ -134,11 +133,8 @@ class TeachPage(QWidget):
         whole = QWidget()
         theme.set_role(whole, "surround")
         whole.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.notes = QLabel()
-        self.notes.setWordWrap(True)
-        self.notes.setTextFormat(Qt.TextFormat.PlainText)
+        self.notes = wrapped("warning")
         self.notes.setContentsMargins(16, 0, 16, 8)
-        theme.set_role(self.notes, "warning")
         self.notes.hide()
         self.no_class = EmptyState(
             "class",
@@ -193,12 +189,12 @@ class TeachPage(QWidget):
             partial(read_all, project),
             partial(self._classes_read, project, self._refreshes),
             priority=10**6,
+            latest="classes",
         )
 
     def _classes_read(self, project: Project, number: int, found: Found) -> None:
-        if project is not self._context.project or number < self._refreshed:
+        if project is not self._context.project:
             return
-        self._refreshed = number
         self._detector = found.detector
         self.classes.set_rows(found.classes)
         if number == self._refreshes:  # what is newer will be told soon
@@ -231,18 +227,17 @@ class TeachPage(QWidget):
     def _read_shots(self) -> None:
         project, row = self._context.project, self.chosen_class
         if project is not None and row is not None:
-            self._shots_asked += 1
             self._context.runner.read(
                 self,
                 partial(read_shots, project, row.id),
-                partial(self._shots_read, row.id, self._shots_asked),
+                partial(self._shots_read, row.id),
                 priority=10**6,
+                latest="shots",
             )
 
-    def _shots_read(self, class_id: int, number: int, rows: list[ShotRow]) -> None:
+    def _shots_read(self, class_id: int, rows: list[ShotRow]) -> None:
         row = self.chosen_class
-        if row is not None and row.id == class_id and number > self._shots_told:
-            self._shots_told = number
+        if row is not None and row.id == class_id:
             self.shots.set_rows(rows)
             self._show_state()
 

@@ -23,6 +23,7 @@ from inspector.methods.catalogue import METHODS, MethodInfo
 from inspector.views import icons, theme
 from inspector.views.class_list import shots_text
 from inspector.views.context import WindowContext
+from inspector.views.labels import wrapped
 from inspector.views.teach_progress import TeachProgress
 
 if TYPE_CHECKING:
@@ -77,13 +78,13 @@ class TeachPanel(QWidget):
             self.method.addItem(title, info.name)
             if not info.available:
                 self._disable_last("Not part of this installation")
-        self.line = _wrapped("quiet")
-        self.needs = _wrapped("small")
+        self.line = wrapped("quiet")
+        self.needs = wrapped("small")
         self.describe_button = QPushButton()
         self.describe_button.setIcon(icons.icon("rename"))
         self.describe_button.setCheckable(True)
         self.describe_button.clicked.connect(self.describe_requested)
-        self.described = _wrapped("small")
+        self.described = wrapped("small")
         self.rate = QDoubleSpinBox()
         self.rate.setRange(0.1, 50.0)
         self.rate.setDecimals(1)
@@ -96,7 +97,7 @@ class TeachPanel(QWidget):
         self.weights.setToolTip("The pretrained network underneath; choose another")
         self.weights.clicked.connect(lambda: context.go("weights"))
 
-        self.promise = _wrapped("quiet")
+        self.promise = wrapped("quiet")
         self.button = QPushButton("Teach")
         self.button.setIcon(icons.icon("teach", "#ffffff"))
         self.button.setIconSize(QSize(theme.ICON, theme.ICON))
@@ -105,8 +106,8 @@ class TeachPanel(QWidget):
         self.button.setShortcut("Ctrl+Return")
         self.button.setToolTip("Teach every class that has shots (Ctrl+Return)")
         self.button.clicked.connect(self.teach_requested)
-        self.reason = _wrapped("small")
-        self.taught = _wrapped("small")
+        self.reason = wrapped("small")
+        self.taught = wrapped("small")
         self.progress = TeachProgress(context)
 
         inside = QWidget()
@@ -277,12 +278,3 @@ def _heading(text: str) -> QLabel:
 
 def _caption(text: str) -> QLabel:
     return QLabel(text)
-
-
-def _wrapped(role: str) -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    if role:
-        theme.set_role(label, role)
-    return label

@@ -12,6 +12,7 @@ from inspector.domain import JobEvent, JobLog, JobProgress, JobStarted
 from inspector.views import icons, theme
 from inspector.views.context import WindowContext
 from inspector.views.job_bar import time_left
+from inspector.views.labels import wrapped
 from inspector.views.loss_curve import LossCurve
 
 _NO_TERMS = ("loss", "epoch", "epochs", "seconds_left")
@@ -33,10 +34,10 @@ class TeachProgress(QFrame):
         theme.set_role(self.left, "quiet")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.message = _wrapped("")
+        self.message = wrapped("")
         self.curve = LossCurve()
-        self.terms = _wrapped("small")
-        self.log = _wrapped("small")
+        self.terms = wrapped("small")
+        self.log = wrapped("small")
         self.log.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.cancel = QPushButton("Cancel")
         self.cancel.setIcon(icons.icon("stop"))
@@ -106,12 +107,3 @@ class TeachProgress(QFrame):
     def _stopping(self, _job: object) -> None:
         self.cancel.setText("Stopping…")
         self.cancel.setEnabled(False)
-
-
-def _wrapped(role: str) -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    if role:
-        theme.set_role(label, role)
-    return label
