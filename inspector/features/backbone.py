@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -152,26 +153,35 @@ class Backbone:
 
     # Pixels
 
-    def prepare_one(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """uint8 RGB (h, w, 3) → uint8 (S, S, 3). Releases the GIL: decode and resize in worker threads.
+    def takes_proportions(self, taps: Sequence[str]) -> bool:
+        """Whether these taps can be had of images that keep their proportions: convolutions take any shape, learned
+        positions only the square."""
+        return self._tower.has_stages and all(tap.startswith("stem") for tap in taps)
+
+    def prepare_one(self, pixels: NDArray[np.uint8], proportions: bool = False) -> NDArray[np.uint8]:
+        """uint8 RGB (h, w, 3) → uint8 (S, S, 3), or, with `proportions`, the shape of `framed`. Releases the GIL:
+        decode and resize in worker threads.
 
         The square resize keeps no aspect ratio, as in the papers. Shrinking averages areas (no aliasing, and many
         times faster than an anti-aliased bicubic); enlarging is bicubic.
         """
         size = self.image_size
-        if pixels.shape[:2] == (size, size):
+        height, width = framed(pixels.shape, size) if proportions else (size, size)
+        if pixels.shape[:2] == (height, width):
             return pixels
-        shrinks = pixels.shape[0] * pixels.shape[1] > size * size
+        shrinks = pixels.shape[0] * pixels.shape[1] > height * width
         method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-        resized: NDArray[np.uint8] = cv2.resize(pixels, (size, size), interpolation=method)
+        resized: NDArray[np.uint8] = cv2.resize(pixels, (width, height), interpolation=method)
         return resized
 
-    def prepare(self, pixels: Sequence[NDArray[np.uint8]]) -> Tensor:
-        """uint8 RGB images of any size → normalised [B,3,S,S] on the device, in the backbone's dtype.
+    def prepare(self, pixels: Sequence[NDArray[np.uint8]], proportions: bool = False) -> Tensor:
+        """uint8 RGB images of any size → normalised [B,3,S,S] on the device, in the backbone's dtype; with
+        `proportions`, images of one `framed` shape → [B,3,h,w].
 
         Images that went through `prepare_one` are taken as they are. Normalisation happens on the device, in one go.
         """
-        batch = torch.from_numpy(np.stack([self.prepare_one(image) for image in pixels])).to(self.device)
+        small = np.stack([self.prepare_one(image, proportions) for image in pixels])
+        batch = torch.from_numpy(small).to(self.device)
         normalised = (batch.float() - self._mean) / self._std
         return normalised.permute(0, 3, 1, 2).to(self.dtype)  # channels last, as convolutions like it
 
@@ -197,7 +207,8 @@ class Backbone:
     ) -> Features:
         """Run the image tower once.
 
-        `x`: [B,3,S,S] of `prepare`, or [B,T,width] of `embed` (then there are no stem taps).
+        `x`: [B,3,S,S] of `prepare`, or [B,T,width] of `embed` (then there are no stem taps). For stem taps alone the
+        pixels may have any proportions.
         `taps`: patch tokens to keep: "stem8", "stem16" (hybrids), "block1"…"blockL" (original path, after that block,
         unprojected), "vvN" (V-V path after block N, joint space; N >= `vv_from`).
         `joint=False` leaves out class token and joint patches and stops after the deepest tap.
@@ -214,6 +225,9 @@ class Backbone:
         self._check(taps, vv_from, prompted=bool(learned))
         if x.ndim == 3 and any(tap.startswith("stem") for tap in taps):
             raise ValueError("stem taps need pixels, not embedded tokens")
+        square = x.ndim == 3 or x.shape[2:] == (self.image_size, self.image_size)
+        if not square and (joint or vv_from or learned or not self.takes_proportions(taps)):
+            raise ValueError("learned positions need square images")
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(t.requires_grad for t in learned)):
             return self._pass(
                 x.to(self.device, self.dtype), tuple(taps), joint, vv_from, visual_prompts or (), prefix
@@ -320,6 +334,19 @@ class Backbone:
             return torch.no_grad()(lambda: visual(x))
 
         return devices.faster_cpu_dtype(f"{self.identity.architecture}@{self.image_size}", runner)
+
+
+def framed(shape: tuple[int, ...], size: int) -> tuple[int, int]:
+    """(rows, columns) of pixels that show an image (h, w, …) undistorted on about size² of them.
+
+    Both sides are multiples of 16. Only few shapes occur, so images of mixed sizes still make batches; the most
+    elongated is about 3.5 : 1. A framed image keeps its shape. With sides within 7 % of each other it is the square.
+    """
+    (height, width), cells = shape[:2], size // 16
+    wanted = max(height, width) / min(height, width)
+    shapes = [(short, round(cells * cells / short)) for short in range(cells, (cells + 1) // 2 - 1, -1)]
+    short, long = (16 * side for side in min(shapes, key=lambda one: abs(math.log(one[1] / one[0] / wanted))))
+    return (short, long) if height < width else (long, short)
 
 
 def _deepest(taps: Sequence[str]) -> int:

@@ -32,11 +32,11 @@ class Remembering(Backbone):
         self._cache = FeatureCache() if cache is None else cache
         self._known: OrderedDict[int, tuple[Tensor, list[str]]] = OrderedDict()
 
-    def prepare(self, pixels: Sequence[NDArray[np.uint8]]) -> Tensor:
-        small = [self.prepare_one(image) for image in pixels]
-        x = super().prepare(small)
+    def prepare(self, pixels: Sequence[NDArray[np.uint8]], proportions: bool = False) -> Tensor:
+        small = [self.prepare_one(image, proportions) for image in pixels]
+        x = super().prepare(small, proportions)
         # The tensor is kept too: a freed one's id could come back.
-        self._known[id(x)] = x, [hashlib.sha256(image.tobytes()).hexdigest() for image in small]
+        self._known[id(x)] = x, [_hash(image) for image in small]
         if len(self._known) > BATCHES:
             self._known.popitem(last=False)
         return x
@@ -72,6 +72,11 @@ class Remembering(Backbone):
         return Features(
             joint["cls"], joint["patches"], joint["vv"], taps, {tap: (h, w) for tap, (h, w) in grids.items()}
         )
+
+
+def _hash(image: NDArray[np.uint8]) -> str:
+    """By shape too: plain images of one area have the same bytes."""
+    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
 
 
 def _rows(features: Features, count: int) -> list[dict[str, Tensor]]:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,7 @@ class Bench:
         self._untrained: Backbone | None = None
         self._failed = failed
         self._left = kept_bytes
-        self._kept: dict[str, list[Loaded]] = {}
+        self._kept: dict[tuple[str, bool], list[Loaded]] = {}
 
     def backbone(self, random_weights: bool) -> "Backbone":
         if not random_weights:
@@ -142,7 +143,7 @@ class Bench:
                     samples: list[Sample] = []
                     truth: list[NDArray[np.bool_] | None] = []
                     maps: list[ScoreMap] = []
-                    for batch in self._batches(name, cancel):
+                    for batch in self._batches(name, detectors[name].proportions, cancel):
                         ready = [row for row in batch if isinstance(row[1], Image)]
                         pictures = [image for _, image, _ in ready if isinstance(image, Image)]
                         known = name if self._protocol.class_known else None
@@ -194,10 +195,9 @@ class Bench:
                     thresholds[name] = calibrate.thresholds(held_out, rate, one.shots)
         return detectors, thresholds, time.perf_counter() - started
 
-    def _batches(self, name: str, cancel: CancelToken) -> Iterator[list["Loaded"]]:
+    def _batches(self, name: str, proportions: bool, cancel: CancelToken) -> Iterator[list["Loaded"]]:
         """A class's test images in order, from memory or read again. Raises InspectorError when too few can be read."""
-        if name in self._kept:
-            kept = self._kept[name]
+        if kept := self._kept.get((name, proportions)):
             for start in range(0, len(kept), BATCH):
                 cancel.check()
                 yield kept[start : start + BATCH]
@@ -207,7 +207,8 @@ class Bench:
         keeps = room <= self._left
         seen: list[Loaded] = []
         kinds: set[bool] = set()
-        for batch in _load(self._protocol.dataset.test[name], self._backbone, cancel):
+        prepare = partial(self._backbone.prepare_one, proportions=proportions)
+        for batch in _load(self._protocol.dataset.test[name], prepare, least_side(self._backbone), cancel):
             for sample, image, _ in batch:
                 if isinstance(image, ImageError):
                     self._failed(sample.key, str(image))
@@ -221,13 +222,13 @@ class Bench:
                 f"Too few test images of “{name}” can be read.", "Check the images of this class."
             )
         if keeps:
-            self._kept[name] = seen
+            self._kept[name, proportions] = seen
             self._left -= room
 
     def _speed(self, detectors: Mapping[str, "Detector"], cancel: CancelToken) -> dict[str, float]:
         """The fastest of three passes over a batch that is decoded already."""
         name = self._protocol.dataset.classes[0]
-        first = next(self._batches(name, cancel))
+        first = next(self._batches(name, detectors[name].proportions, cancel))
         images = [image for _, image, _ in first if isinstance(image, Image)]
         if not images:
             return {}
@@ -309,9 +310,13 @@ def _verdicts(
 Loaded = tuple[Sample, Image | ImageError, NDArray[np.bool_] | None]
 
 
-def _load(samples: Sequence[Sample], backbone: "Backbone", cancel: CancelToken) -> Iterator[list[Loaded]]:
+def _load(
+    samples: Sequence[Sample],
+    prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    at_least: int,
+    cancel: CancelToken,
+) -> Iterator[list[Loaded]]:
     """Batches in order, read ahead and shrunk to the backbone's size by threads."""
-    at_least = least_side(backbone)
 
     def load(sample: Sample) -> Loaded:
         try:
@@ -319,7 +324,7 @@ def _load(samples: Sequence[Sample], backbone: "Backbone", cancel: CancelToken) 
             mask = _mask(sample)
         except ImageError as error:
             return sample, error, None
-        small = replace(image, pixels=backbone.prepare_one(image.pixels), original_size=image.size)
+        small = replace(image, pixels=prepare(image.pixels), original_size=image.size)
         return sample, small, mask
 
     coming = iter(samples)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -82,7 +83,8 @@ def inspect(
         def score(images: list[Image]) -> list[ScoreMap]:
             return detector.score(images, [given] * len(images)) if images else []
 
-        batches = _batches(project, files, size, backbone.prepare_one, least_side(backbone), cancel)
+        prepare = partial(backbone.prepare_one, proportions=detector.proportions)
+        batches = _batches(project, files, size, prepare, least_side(backbone), cancel)
         with ThreadPoolExecutor(1, "store") as writer, lanes(backbone.device.type) as (scorer, side_by_side):
             scoring: deque[tuple[list[_Read], Future[list[ScoreMap]]]] = deque()
             stored: deque[Future[None]] = deque()

@@ -44,6 +44,12 @@ class Detector(Protocol):
         """The backbone it was taught on. Raises DetectorError before `fit`."""
         ...
 
+    @property
+    def proportions(self) -> bool:
+        """Whether it looks at images in their proportions rather than as squares, see `Backbone.prepare_one`.
+        Raises DetectorError before `fit`."""
+        ...
+
     def fit(
         self,
         shots: Mapping[str, Sequence[Image]],

@@ -116,6 +116,9 @@ class Learned(PatchCore):
         made._restore({key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)})
         return made
 
+    def _keeps(self, backbone: Backbone) -> bool:
+        return False  # positions are learned for squares
+
     # What a method gives
 
     def _see(self, x: Tensor) -> Features:

@@ -6,6 +6,7 @@ first sees dull and bright spots, the second doesn't mind contrast and exposure;
 and taps.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Self
@@ -34,7 +35,8 @@ class MemoryBank:
     """What is kept of the patches of every class, tap and shot.
 
     `map_size`: side of the maps. `neighbourhood`: odd side of the square of patches that are averaged.
-    `sigma`: Gaussian smoothing in cells of a 60×60 map, whatever the map's size.
+    `sigma`: Gaussian smoothing in cells of a 60×60 map of a square image, whatever the map's size; the same distance
+    in both directions of an elongated one.
     """
 
     def __init__(self, map_size: int = 60, neighbourhood: int = 3, sigma: float = 1.0) -> None:
@@ -91,7 +93,10 @@ class MemoryBank:
         for tap, values in patches.items():
             distance = self.distances(tap, values, class_names, without)
             grid = features.grids[tap]
-            rows, columns = (_spread(side, self.map_size, self.sigma).to(distance.device) for side in grid)
+            side = math.sqrt(grid[0] * grid[1])  # of the square that has as many patches
+            rows, columns = (
+                _spread(cells, self.map_size, self.sigma * side / cells).to(distance.device) for cells in grid
+            )
             smooth = rows @ distance.reshape(-1, *grid) @ columns.T
             result = smooth if result is None else result + smooth
         if result is None:
@@ -284,7 +289,7 @@ def _linear(device: torch.device) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     return F.linear if device.type != "cpu" else lambda x, rows, bias: onednn(x, rows, bias, "none", [], "")
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _spread(side: int, map_size: int, sigma: float) -> Tensor:
     """[map_size, side]: bilinear enlargement, then Gaussian smoothing with mirrored borders, as one matrix."""
     enlarge = F.interpolate(torch.eye(side)[None], size=map_size, mode="linear", align_corners=False)[0].T

@@ -7,12 +7,14 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inspector.errors import WeightsError
 from inspector.features import backbone as backbones
-from inspector.features import untrained
+from inspector.features import inspector_tiny, untrained
 from inspector.features.backbone import Backbone, from_model
 from inspector.features.towers import speed_up
 
@@ -311,6 +313,44 @@ def test_pixels_are_resized_to_a_square_and_normalised_like_the_models_own_trans
     assert (restored[0].diff(dim=1) >= 0).all()
     assert (restored[1].diff(dim=1) <= 0).all()
     assert (restored[0].mean() - 127.5).abs() < 1
+
+
+@given(st.integers(1, 20_000), st.integers(1, 20_000), st.sampled_from([160, 240, 256]))
+def test_a_frame_keeps_proportions_on_about_as_many_pixels(height: int, width: int, size: int) -> None:
+    rows, columns = backbones.framed((height, width, 3), size)
+    assert rows % 16 == columns % 16 == 0
+    assert 0.93 < rows * columns / size**2 < 1.07
+    assert backbones.framed((rows, columns), size) == (rows, columns)
+    assert backbones.framed((width, height), size) == (columns, rows)
+    elongated = max(height, width) / min(height, width)
+    if elongated <= 3:
+        stretched = max(rows, columns) / min(rows, columns) / elongated
+        assert 0.84 < stretched < 1.19
+        assert elongated < 1.01 or rows == columns or (rows > columns) == (height > width)
+
+
+@pytest.fixture(scope="module")
+def hybrid() -> Backbone:
+    return from_model(inspector_tiny.create(pretrained=False), "inspector-tiny")
+
+
+def test_stem_taps_can_be_had_of_an_image_in_its_proportions(hybrid: Backbone) -> None:
+    flat = np.random.default_rng(0).integers(0, 256, (120, 300, 3), np.uint8)
+    assert hybrid.takes_proportions(hybrid.default_taps)
+    assert not hybrid.takes_proportions(("stem8", "block1"))
+    x = hybrid.prepare([flat, hybrid.prepare_one(flat, proportions=True)], proportions=True)
+    assert x.shape == (2, 3, 144, 400)
+    seen = hybrid(x, taps=hybrid.default_taps, joint=False)
+    assert seen.grids == {"stem8": (18, 50), "stem16": (9, 25)}
+    assert torch.equal(seen.taps["stem8"][0], seen.taps["stem8"][1])
+    for options in ({"joint": True}, {"joint": False, "taps": ("block1",)}):
+        with pytest.raises(ValueError, match="square"):
+            hybrid(x, **options)
+
+
+def test_a_plain_vit_sees_squares_only(build: Build) -> None:
+    backbone = from_model(build("clip"), "clip")
+    assert not backbone.takes_proportions(backbone.default_taps)
 
 
 def test_the_identity_names_all_that_decides_the_features(build: Build) -> None:

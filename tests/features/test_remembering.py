@@ -81,6 +81,16 @@ def test_other_options_other_pixels_and_prompts_are_computed(
     assert passes == [3, 3, 3, 3, 3, 3]
 
 
+def test_plain_images_of_the_same_bytes_but_other_shapes_are_two(plain: Backbone, tmp_path: Path) -> None:
+    lying, standing = np.full((208, 272, 3), 90, np.uint8), np.full((272, 208, 3), 90, np.uint8)
+    backbone = Remembering(plain, FeatureCache(tmp_path))
+    seen = [
+        backbone(backbone.prepare([image], proportions=True), taps=("stem8",), joint=False)
+        for image in (lying, standing)
+    ]
+    assert [one.grids["stem8"] for one in seen] == [(26, 34), (34, 26)]
+
+
 def test_features_beyond_half_precision_are_computed_every_time(
     plain: Backbone, pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

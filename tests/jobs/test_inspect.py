@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -38,6 +39,20 @@ def batch(demo: Path, tmp_path: Path) -> Path:
     """Washers: three good, three defective."""
     shutil.copytree(demo / "washer" / "test", tmp_path / "batch")
     return tmp_path / "batch"
+
+
+def test_an_elongated_image_is_scored_in_its_proportions(
+    taught: Project, engine: Engine, run: Run, batch: Path
+) -> None:
+    path = batch / "half.png"
+    pixels = read.read(next(batch.glob("good/*"))).pixels
+    cv2.imwrite(str(path), pixels[:80, :, ::-1])
+    assert end(start(taught, engine, run, path, class_name="washer")).status is JobStatus.DONE
+    (row,) = rows(taught)
+    detector = engine.detector(taught, queries.detector(taught))
+    (alone,) = detector.score([read.read(path, least_side(engine.backbone()))], ["washer"])
+    assert row.image_score == pytest.approx(alone.image_score, rel=1e-3)
+    assert engine.backbone().prepare_one(pixels[:80], detector.proportions).shape[:2] == (176, 320)
 
 
 def test_every_file_becomes_a_result_with_map_copy_and_verdict(

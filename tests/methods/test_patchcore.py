@@ -157,6 +157,61 @@ def test_the_same_image_scores_the_same_in_any_batch(stem, shots):
     assert crowd[-1].image_score == pytest.approx(alone.image_score, rel=1e-4)
 
 
+def cut(image, height, width):
+    return Image(image.pixels[:height, :width].copy(), f"{image.sha256}{height}x{width}", image.name)
+
+
+@METHODS
+def test_parts_cut_out_at_mixed_shapes_score_in_order_as_if_they_were_alone(method, stem, shots):
+    made = taught(method, stem, shots)
+    mixed = [
+        shots["washer"][0],
+        cut(shots["cloth"][1], 100, 240),
+        shots["cloth"][2],
+        cut(shots["cloth"][3], 240, 90),
+        cut(shots["cloth"][0], 96, 230),
+    ]
+    together = made.score(mixed, ["washer", "cloth", "cloth", "cloth", None])
+    assert [one.class_name for one in together] == ["washer", *["cloth"] * 4]
+    assert all(one.values.shape == (60, 60) for one in together)
+    for image, name, one in zip(mixed, ["washer", *["cloth"] * 3, None], together, strict=True):
+        (alone,) = made.score([image], [name])
+        assert one.image_score == pytest.approx(alone.image_score, rel=1e-3, abs=1e-4)
+
+
+def test_a_part_cut_out_at_another_shape_than_the_shots_is_not_stretched(stem, shots):
+    made = taught("patchcore", stem, {"washer": shots["washer"]})
+    slim = cut(part("washer", 55)[0], 90, 240)
+    squashed = Image(stem.prepare_one(slim.pixels), "", "")
+    undistorted, distorted = made.score([slim, squashed], ["washer", "washer"])
+    assert undistorted.values.mean() < 0.85 * distorted.values.mean()
+
+
+def test_held_out_shots_of_mixed_shapes_are_left_out_one_by_one(stem, shots):
+    cloths = {
+        "cloth": [cut(shots["cloth"][0], 240, 120), *shots["cloth"][1:3], cut(shots["cloth"][3], 120, 240)]
+    }
+    held_out = taught("patchcore", stem, cloths).held_out(cloths)["cloth"]
+    for index, score_map in enumerate(held_out):
+        rest = {"cloth": [shot for number, shot in enumerate(cloths["cloth"]) if number != index]}
+        (alone,) = taught("patchcore", stem, rest).score([cloths["cloth"][index]], ["cloth"])
+        assert score_map.image_score == pytest.approx(alone.image_score, rel=1e-3)
+
+
+def test_a_detector_of_a_version_that_remembered_squares_goes_on_with_squares(stem, shots):
+    slim = [cut(shot, 240, 90) for shot in shots["cloth"]]
+    squares = [Image(stem.prepare_one(image.pixels), image.sha256, image.name) for image in slim]
+    old = taught("patchcore", stem, {"cloth": squares[:3]})
+    tensors, settings = old.state()
+    del settings["squares"]
+    again = type(old).from_state(tensors, settings, stem)
+    again.add_shots("cloth", [slim[3]])
+    assert not again.proportions
+    old.add_shots("cloth", [squares[3]])
+    (found,), (wanted,) = again.score([slim[0]], ["cloth"]), old.score([squares[0]], ["cloth"])
+    assert np.array_equal(found.values, wanted.values)
+
+
 @METHODS
 def test_blocks_of_a_plain_vit_serve_as_well(method, tiny_clip, shots):
     made = taught(method, tiny_clip, {"cloth": shots["cloth"]}, taps=["block1", "block3"])
