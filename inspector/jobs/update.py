@@ -39,8 +39,8 @@ def news(project: Project, row: DetectorRow) -> dict[int, list[ShotRow]]:
 def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken) -> None:
     """Add the `news` of the newest detector to its memory and store it as a new detector.
 
-    Held-out scores and thresholds of the changed classes are made anew; everything else stays, thresholds that people
-    moved too. Learned prompts stay as they are: their classes are then out of date. Shots that can't be read are
+    Held-out scores and thresholds of the changed classes are made anew; everything else stays. Thresholds that people
+    moved stay moved, those of a changed class by the same factor. Learned prompts stay as they are: their classes are then out of date. Shots that can't be read are
     left out, and so are classes of which a known shot can't be read. `JobEnded.result`: `detector_id`, `classes`,
     `shots`. An update that fails or is stopped leaves nothing behind.
     """
@@ -114,13 +114,16 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
             )
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        _keep_chosen(project, row.id, detector_id, names)
+        along = _keep_chosen(project, row.id, detector_id)
+        for line in along.values():
+            report.log(line)
         count = sum(map(len, new.values()))
         of = next(iter(names.values())) if len(names) == 1 else f"{len(names)} classes"
         info = catalogue.METHODS.get(row.method)
         renew = "; teach again to renew the prompts" if info is not None and info.learns else ""
         report.progress(100, "Updated")
-        report.message = f"The memory knows {_shots(count, 'new ')} of {of}{renew}."
+        moved = f"; thresholds moved by hand went along: {', '.join(along)}" if along else ""
+        report.message = f"The memory knows {_shots(count, 'new ')} of {of}{renew}{moved}."
         report.result = {"detector_id": detector_id, "classes": list(names.values()), "shots": count}
 
 
@@ -167,9 +170,20 @@ def _read(
     return old, new
 
 
-def _keep_chosen(project: Project, before: int, after: int, changed: Mapping[int, str]) -> None:
-    """Thresholds that people moved stay for classes whose memory did not change."""
-    found = queries.calibrated(project, before)
+def _keep_chosen(project: Project, before: int, after: int) -> dict[str, str]:
+    """Put what people moved into the new detector; class → a sentence where the numbers had to change."""
+    from inspector.verdicts import calibrate
+
+    found, again = queries.calibrated(project, before), queries.calibrated(project, after)
+    names, along = queries.detector(project, after).classes, {}
     for class_id, chosen in queries.thresholds(project, before).items():
-        if class_id not in changed and chosen.thresholds != found[class_id]:
-            write.set_thresholds(project, after, class_id, chosen.thresholds, who=chosen.who)
+        if chosen.thresholds == found[class_id]:
+            continue
+        kept = calibrate.carried(chosen.thresholds, found[class_id], again[class_id])
+        write.set_thresholds(project, after, class_id, kept, who=chosen.who)
+        if kept != chosen.thresholds:
+            along[names[class_id]] = (
+                f"“{names[class_id]}” is NG from {kept.ng:.3f} instead of {chosen.thresholds.ng:.3f} on: its scores "
+                "changed with the memory, and the threshold that was moved went along."
+            )
+    return along

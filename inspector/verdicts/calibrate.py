@@ -114,3 +114,18 @@ def _t_quantile(share: float, freedom: float) -> float:
     from scipy.stats import t
 
     return float(t.ppf(share, freedom))
+
+
+def carried(chosen: Thresholds, found: Thresholds, again: Thresholds) -> Thresholds:
+    """What a person `chosen` in place of the `found` thresholds, after these were found `again` on another memory.
+
+    Scores change with the memory, so each number keeps its factor to what was found; the same when nothing changed.
+    """
+
+    def moved(one: float, before: float, now: float) -> float:
+        return one if before == now or before <= 0 else one * now / before
+
+    review = moved(chosen.review, found.review, again.review)
+    ng = moved(chosen.ng, found.ng, again.ng)
+    pixel = moved(chosen.pixel, found.pixel, again.pixel)
+    return Thresholds(min(review, ng), ng, pixel, chosen.provenance if found == again else again.provenance)

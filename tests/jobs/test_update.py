@@ -1,13 +1,23 @@
 """New shots go into the memory of the newest detector."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from inspector.domain import CancelToken, JobEnded, JobEvent, JobItem, JobProgress, JobStatus, Thresholds
+from inspector.domain import (
+    CancelToken,
+    JobEnded,
+    JobEvent,
+    JobItem,
+    JobLog,
+    JobProgress,
+    JobStatus,
+    Thresholds,
+)
 from inspector.images import read
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
@@ -103,6 +113,30 @@ def test_other_classes_keep_their_scores_and_the_thresholds_that_people_moved(
     assert (now.thresholds, now.who) == (moved, "Ada")
     assert queries.calibrated(taught, after.id)[cloth.id] == found
     assert queries.memory(taught, before.id) != queries.memory(taught, after.id)
+
+
+def test_a_moved_threshold_of_a_class_that_changes_is_moved_along(
+    taught: Project, engine: Engine, run: Run, more: list[Path]
+) -> None:
+    before, washers = queries.detector(taught), washer(taught).id
+    found = queries.calibrated(taught, before.id)[washers]
+    moved = replace(found, ng=1.25 * found.ng)
+    write.set_thresholds(taught, before.id, washers, moved, who="Ada")
+    write.add_shots(taught, washers, more[:1])
+    seen = run(lambda emit: update(taught, engine, emit=emit, cancel=CancelToken()))
+    after = queries.detector(taught)
+    now, again = queries.thresholds(taught, after.id)[washers], queries.calibrated(taught, after.id)[washers]
+    assert again.ng != found.ng
+    assert now.thresholds.ng == pytest.approx(1.25 * again.ng)
+    assert (now.thresholds.review, now.thresholds.pixel) == (again.review, again.pixel)
+    assert now.thresholds.provenance == again.provenance
+    assert now.who == "Ada"
+    said = [event.message for event in seen if isinstance(event, JobLog)]
+    assert isinstance(seen[-1], JobEnded)
+    assert seen[-1].message.endswith("; thresholds moved by hand went along: washer.")
+    assert any(
+        f"“washer” is NG from {now.thresholds.ng:.3f} instead of {moved.ng:.3f}" in line for line in said
+    )
 
 
 @pytest.mark.parametrize(

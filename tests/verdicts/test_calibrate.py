@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from inspector.domain import ScoreMap
+from inspector.domain import ScoreMap, Thresholds
 from inspector.errors import InspectorError
-from inspector.verdicts.calibrate import shots_needed, thresholds, upper_bound
+from inspector.verdicts.calibrate import carried, shots_needed, thresholds, upper_bound
 
 
 def held_out(scores, usual=0.1):
@@ -114,3 +114,19 @@ def test_impossible_wishes_are_refused_with_a_sentence():
 
 def test_needed_shots_follow_from_one_over_n_plus_one():
     assert [shots_needed(rate) for rate in (0.5, 0.2, 0.05, 0.01)] == [1, 4, 19, 99]
+
+
+SCORE = st.just(0.0) | st.floats(1e-6, 1)
+
+
+@given(st.tuples(*[SCORE] * 3), st.tuples(*[SCORE] * 3), st.tuples(*[st.floats(0.1, 2)] * 3))
+def test_what_a_person_moved_keeps_its_factor_to_what_was_found(before, after, factors):
+    found, again = (Thresholds(min(a, b), max(a, b), pixel) for a, b, pixel in (before, after))
+    review, ng, pixel = (a * f for a, f in zip((found.review, found.ng, found.pixel), factors, strict=True))
+    chosen = Thresholds(min(review, ng), ng, pixel)
+    kept = carried(chosen, found, again)
+    assert kept.review <= kept.ng
+    if found.ng > 0 and again.ng != found.ng:
+        assert kept.ng / again.ng == pytest.approx(chosen.ng / found.ng) if again.ng > 0 else kept.ng == 0
+    assert carried(chosen, found, found) == chosen
+    assert carried(found, found, again).review <= carried(found, found, again).ng
