@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from inspector.errors import WeightsError
 from inspector.features import backbone as backbones
-from inspector.features import inspector_tiny, untrained
+from inspector.features import untrained
 from inspector.features.backbone import Backbone, from_model
 from inspector.features.towers import speed_up
 
@@ -329,23 +329,27 @@ def test_a_frame_keeps_proportions_on_about_as_many_pixels(height: int, width: i
         assert elongated < 1.01 or rows == columns or (rows > columns) == (height > width)
 
 
-@pytest.fixture(scope="module")
-def hybrid() -> Backbone:
-    return from_model(inspector_tiny.create(pretrained=False), "inspector-tiny")
-
-
-def test_stem_taps_can_be_had_of_an_image_in_its_proportions(hybrid: Backbone) -> None:
+@pytest.mark.parametrize(("kind", "grid"), [("hybrid", (9, 25)), ("fastvit", (10, 26))])
+def test_stem_taps_can_be_had_of_an_image_in_its_proportions(
+    build: Build, kind: str, grid: tuple[int, int]
+) -> None:
+    backbone = from_model(build(kind), kind)
     flat = np.random.default_rng(0).integers(0, 256, (120, 300, 3), np.uint8)
-    assert hybrid.takes_proportions(hybrid.default_taps)
-    assert not hybrid.takes_proportions(("stem8", "block1"))
-    x = hybrid.prepare([flat, hybrid.prepare_one(flat, proportions=True)], proportions=True)
-    assert x.shape == (2, 3, 144, 400)
-    seen = hybrid(x, taps=hybrid.default_taps, joint=False)
-    assert seen.grids == {"stem8": (18, 50), "stem16": (9, 25)}
+    assert backbone.takes_proportions(backbone.default_taps)
+    assert not backbone.takes_proportions(("stem8", "block1"))
+    x = backbone.prepare([flat, backbone.prepare_one(flat, proportions=True)], proportions=True)
+    assert x.shape == (2, 3, 16 * grid[0], 16 * grid[1])
+    seen = backbone(x, taps=backbone.default_taps, joint=False)
+    assert seen.grids == {"stem8": (2 * grid[0], 2 * grid[1]), "stem16": grid}
     assert torch.equal(seen.taps["stem8"][0], seen.taps["stem8"][1])
-    for options in ({"joint": True}, {"joint": False, "taps": ("block1",)}):
-        with pytest.raises(ValueError, match="square"):
-            hybrid(x, **options)
+    with pytest.raises(ValueError, match="square"):
+        backbone(x, taps=backbone.default_taps)
+
+
+def test_blocks_of_an_elongated_image_are_refused(build: Build) -> None:
+    hybrid = from_model(build("hybrid"), "hybrid")
+    with pytest.raises(ValueError, match="square"):
+        hybrid(torch.zeros(1, 3, 208, 272), taps=("block1",), joint=False)
 
 
 def test_a_plain_vit_sees_squares_only(build: Build) -> None:
