@@ -40,9 +40,9 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
     """Add the `news` of the newest detector to its memory and store it as a new detector.
 
     Held-out scores and thresholds of the changed classes are made anew; everything else stays. Thresholds that people
-    moved stay moved, those of a changed class by the same factor. Learned prompts stay as they are: their classes are then out of date. Shots that can't be read are
-    left out, and so are classes of which a known shot can't be read. `JobEnded.result`: `detector_id`, `classes`,
-    `shots`. An update that fails or is stopped leaves nothing behind.
+    moved stay moved, those of a changed class by the same factor. Learned prompts stay as they are: their classes are
+    then out of date. Shots that can't be read are left out, and so are classes of which a known shot can't be read.
+    `JobEnded.result`: `detector_id`, `classes`, `shots`. An update that fails or is stopped leaves nothing behind.
     """
     with job(project, JobKind.TEACH, emit) as report:
         from inspector.features.remembering import Remembering
