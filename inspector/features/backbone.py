@@ -3,7 +3,6 @@
 import copy
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -11,7 +10,6 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-import cv2
 import numpy as np
 import open_clip
 import torch
@@ -23,6 +21,7 @@ from inspector.errors import WeightsError
 from inspector.features import device as devices
 from inspector.features import inspector_tiny
 from inspector.features.download import sha256_of
+from inspector.features.framing import framed, resized
 from inspector.features.text import TextTower
 from inspector.features.towers import speed_up, tower_of
 from inspector.features.weights import (
@@ -162,17 +161,10 @@ class Backbone:
         """uint8 RGB (h, w, 3) → uint8 (S, S, 3), or, with `proportions`, the shape of `framed`. Releases the GIL:
         decode and resize in worker threads.
 
-        The square resize keeps no aspect ratio, as in the papers. Shrinking averages areas (no aliasing, and many
-        times faster than an anti-aliased bicubic); enlarging is bicubic.
+        The square keeps no aspect ratio, as in the papers.
         """
-        size = self.image_size
-        height, width = framed(pixels.shape, size) if proportions else (size, size)
-        if pixels.shape[:2] == (height, width):
-            return pixels
-        shrinks = pixels.shape[0] * pixels.shape[1] > height * width
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-        resized: NDArray[np.uint8] = cv2.resize(pixels, (width, height), interpolation=method)
-        return resized
+        square = self.image_size, self.image_size
+        return resized(pixels, framed(pixels.shape, self.image_size) if proportions else square)
 
     def prepare(self, pixels: Sequence[NDArray[np.uint8]], proportions: bool = False) -> Tensor:
         """uint8 RGB images of any size → normalised [B,3,S,S] on the device, in the backbone's dtype; with
@@ -334,19 +326,6 @@ class Backbone:
             return torch.no_grad()(lambda: visual(x))
 
         return devices.faster_cpu_dtype(f"{self.identity.architecture}@{self.image_size}", runner)
-
-
-def framed(shape: tuple[int, ...], size: int) -> tuple[int, int]:
-    """(rows, columns) of pixels that show an image (h, w, …) undistorted on about size² of them.
-
-    Both sides are multiples of 16. Only few shapes occur, so images of mixed sizes still make batches; the most
-    elongated is about 3.5 : 1. A framed image keeps its shape. With sides within 7 % of each other it is the square.
-    """
-    (height, width), cells = shape[:2], size // 16
-    wanted = max(height, width) / min(height, width)
-    shapes = [(short, round(cells * cells / short)) for short in range(cells, (cells + 1) // 2 - 1, -1)]
-    short, long = (16 * side for side in min(shapes, key=lambda one: abs(math.log(one[1] / one[0] / wanted))))
-    return (short, long) if height < width else (long, short)
 
 
 def _deepest(taps: Sequence[str]) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Backbone
+from inspector.features.framing import resized
 from inspector.methods import pseudo_anomaly, training
 
 VIEWS = 5
@@ -18,14 +18,12 @@ VIEWS = 5
 
 def views(pixels: NDArray[np.uint8], size: int, scales: str) -> list[NDArray[np.uint8]]:
     """The whole image and, unless `scales` is "one", the four quarters of twice its size; uint8 [size, size, 3] each."""
-    method = cv2.INTER_AREA if pixels.shape[0] * pixels.shape[1] > size * size else cv2.INTER_CUBIC
-    whole = cv2.resize(pixels, (size, size), interpolation=method)
+    whole = resized(pixels, (size, size))
     if scales == "one":
-        return [np.asarray(whole, dtype=np.uint8)]
-    method = cv2.INTER_AREA if pixels.shape[0] * pixels.shape[1] > 4 * size * size else cv2.INTER_CUBIC
-    double = cv2.resize(pixels, (2 * size, 2 * size), interpolation=method)
+        return [whole]
+    double = resized(pixels, (2 * size, 2 * size))
     tiles = [double[y : y + size, x : x + size] for y in (0, size) for x in (0, size)]
-    return [np.ascontiguousarray(view, dtype=np.uint8) for view in (whole, *tiles)]
+    return [whole, *map(np.ascontiguousarray, tiles)]
 
 
 class Lesson:

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
-from inspector.features.backbone import Backbone, Features, framed
+from inspector.features.backbone import Backbone, Features
+from inspector.features.framing import framed
 from inspector.methods.detector import need_shots
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.views_of_one import altered_views

@@ -8,7 +8,6 @@ foreground and background are parted, then the foreground into one region a phra
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from torch.nn import functional as F
 
 from inspector.domain import CancelToken
 from inspector.features.backbone import Backbone
+from inspector.features.framing import resized
 from inspector.methods.prompts import normalised
 
 MAX_SIDE = 64
@@ -104,9 +104,7 @@ def tile_tokens(
     `see`: options for the pass (`vv_from`). The V-V path is read where it is asked for.
     """
     size, (rows, columns) = backbone.image_size, backbone.grid
-    shrinks = pixels.shape[0] * pixels.shape[1] > (size * count) ** 2
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    large = cv2.resize(pixels, (size * count, size * count), interpolation=method)
+    large = resized(pixels, (size * count, size * count))
     lines = []
     for y in range(count):
         cancel.check()

@@ -16,6 +16,7 @@ from inspector.errors import WeightsError
 from inspector.features import backbone as backbones
 from inspector.features import untrained
 from inspector.features.backbone import Backbone, from_model
+from inspector.features.framing import framed
 from inspector.features.towers import speed_up
 
 Build = Callable[[str], nn.Module]
@@ -317,11 +318,11 @@ def test_pixels_are_resized_to_a_square_and_normalised_like_the_models_own_trans
 
 @given(st.integers(1, 20_000), st.integers(1, 20_000), st.sampled_from([160, 240, 256]))
 def test_a_frame_keeps_proportions_on_about_as_many_pixels(height: int, width: int, size: int) -> None:
-    rows, columns = backbones.framed((height, width, 3), size)
+    rows, columns = framed((height, width, 3), size)
     assert rows % 16 == columns % 16 == 0
     assert 0.93 < rows * columns / size**2 < 1.07
-    assert backbones.framed((rows, columns), size) == (rows, columns)
-    assert backbones.framed((width, height), size) == (columns, rows)
+    assert framed((rows, columns), size) == (rows, columns)
+    assert framed((width, height), size) == (columns, rows)
     elongated = max(height, width) / min(height, width)
     if elongated <= 3:
         stretched = max(rows, columns) / min(rows, columns) / elongated
