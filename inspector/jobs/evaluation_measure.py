@@ -232,6 +232,7 @@ class Bench:
         images = [image for _, image, _ in first if isinstance(image, Image)]
         if not images:
             return {}
+        squares = [self._backbone.prepare_one(image.pixels) for image in images]
 
         def fastest(action: Callable[[], object]) -> float:
             spent = []
@@ -244,7 +245,7 @@ class Bench:
 
         return {
             "own": fastest(lambda: detectors[name].score(images, [name] * len(images))),
-            "backbone": fastest(lambda: _bare(self._backbone, images)),
+            "backbone": fastest(lambda: _bare(self._backbone, squares)),
         }
 
 
@@ -366,8 +367,6 @@ def _enlarged(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _bare(backbone: "Backbone", images: Sequence[Image]) -> None:
-    features = backbone.forward(
-        backbone.prepare([image.pixels for image in images]), taps=backbone.default_taps, joint=False
-    )
+def _bare(backbone: "Backbone", squares: Sequence[NDArray[np.uint8]]) -> None:
+    features = backbone.forward(backbone.prepare(squares), taps=backbone.default_taps, joint=False)
     next(iter(features.taps.values())).cpu()  # waits for an accelerator

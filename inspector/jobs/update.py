@@ -114,7 +114,7 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
             )
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        along = _keep_chosen(project, row.id, detector_id)
+        along = _keep_chosen(project, row, detector_id)
         for line in along.values():
             report.log(line)
         count = sum(map(len, new.values()))
@@ -170,20 +170,21 @@ def _read(
     return old, new
 
 
-def _keep_chosen(project: Project, before: int, after: int) -> dict[str, str]:
+def _keep_chosen(project: Project, before: DetectorRow, after: int) -> dict[str, str]:
     """Put what people moved into the new detector; class → a sentence where the numbers had to change."""
     from inspector.verdicts import calibrate
 
-    found, again = queries.calibrated(project, before), queries.calibrated(project, after)
-    names, along = queries.detector(project, after).classes, {}
-    for class_id, chosen in queries.thresholds(project, before).items():
+    found, again = queries.calibrated(project, before.id), queries.calibrated(project, after)
+    along: dict[str, str] = {}
+    for class_id, chosen in queries.thresholds(project, before.id).items():
         if chosen.thresholds == found[class_id]:
             continue
         kept = calibrate.carried(chosen.thresholds, found[class_id], again[class_id])
         write.set_thresholds(project, after, class_id, kept, who=chosen.who)
         if kept != chosen.thresholds:
-            along[names[class_id]] = (
-                f"“{names[class_id]}” is NG from {kept.ng:.3f} instead of {chosen.thresholds.ng:.3f} on: its scores "
+            name = before.classes[class_id]
+            along[name] = (
+                f"“{name}” is NG from {kept.ng:.3f} instead of {chosen.thresholds.ng:.3f} on: its scores "
                 "changed with the memory, and the threshold that was moved went along."
             )
     return along

@@ -57,8 +57,8 @@ def relative_to_likes(odds: Tensor, likeness: Tensor, shots: Tensor, matches: in
 
 def relative_to_shots(state: Tensor, offset: Tensor, unit: Tensor | float = 1.0) -> Tensor:
     """With one offset a class instead of one a patch: state [B, h, w] in 0–1 and offset [B], see
-    `shot_offset` → [B, h, w] in 0–1, ½ where the image reads like its shots on average. `unit` ([B] or a number): log-odds that
-    count as one."""
+    `shot_offset` → [B, h, w] in 0–1, ½ where the image reads like its shots on average. `unit` ([B] or a number):
+    log-odds that count as one."""
     difference = torch.logit(state.float(), eps=EPS) - offset.view(-1, 1, 1)
     return torch.sigmoid(difference / torch.as_tensor(unit).view(-1, 1, 1))
 

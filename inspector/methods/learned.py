@@ -36,6 +36,7 @@ class Learned(PatchCore):
     choices: ClassVar[Mapping[str, Sequence[Any]]] = {}
     shotless: ClassVar[bool] = False
     """Whether a class may come without shots."""
+    _squares = True  # positions are learned for them
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
@@ -115,9 +116,6 @@ class Learned(PatchCore):
         start = "learned."
         made._restore({key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)})
         return made
-
-    def _keeps(self, backbone: Backbone) -> bool:
-        return False  # positions are learned for squares
 
     # What a method gives
 

@@ -36,12 +36,13 @@ class PatchCore:
     method: ClassVar[str] = "patchcore"
     title: ClassVar[str] = "PatchCore"
     bank_type: ClassVar[type[MemoryBank]] = MemoryBank
+    _squares = False
+    """Whether it looks at squares whatever the backbone allows: detectors of earlier versions remember those."""
 
     def __init__(self, taps: Sequence[str] | None = None, neighbourhood: int = 3, sigma: float = 1.0) -> None:
         self.taps = None if taps is None else tuple(taps)
         self.bank = self.bank_type(neighbourhood=neighbourhood, sigma=sigma)
         self._backbone: Backbone | None = None
-        self._squares = False  # detectors of earlier versions remember squares
         self.checkpoints: Path | None = None  # nothing is learned in epochs here
 
     @property
