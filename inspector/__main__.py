@@ -2,7 +2,7 @@
 
 
 def main() -> None:
-    from inspector.cli import main as run
+    from inspector.cli.main import main as run
 
     run()
 

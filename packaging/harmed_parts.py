@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.images import read
-from inspector.jobs import datasets
+from inspector.jobs.evaluation import datasets
 
 LEAST_SIDE = 480
 """Larger images are decoded at about this short side, as they are looked at with less."""

@@ -22,8 +22,8 @@ from inspector.features import device as devices
 from inspector.features import inspector_tiny
 from inspector.features.download import sha256_of
 from inspector.features.framing import framed, resized
-from inspector.features.text import TextTower
-from inspector.features.towers import speed_up, tower_of
+from inspector.features.image_towers import speed_up, tower_of
+from inspector.features.text_tower import TextTower
 from inspector.features.weights import (
     SUFFIXES,
     Weights,

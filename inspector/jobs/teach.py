@@ -37,7 +37,7 @@ def teach(
     `classes`, `shots`. A teaching that fails or is stopped leaves nothing behind.
     """
     with job(project, JobKind.TEACH, emit) as report:
-        from inspector.features.remembering import Remembering
+        from inspector.features.cached_backbone import Remembering
         from inspector.methods import catalogue, detector
         from inspector.verdicts import calibrate
 

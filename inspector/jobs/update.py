@@ -45,9 +45,9 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
     `JobEnded.result`: `detector_id`, `classes`, `shots`. An update that fails or is stopped leaves nothing behind.
     """
     with job(project, JobKind.TEACH, emit) as report:
-        from inspector.features.remembering import Remembering
+        from inspector.features.cached_backbone import Remembering
         from inspector.methods import catalogue, detector
-        from inspector.methods.patchcore import batches
+        from inspector.methods.memory.patchcore import batches
         from inspector.verdicts import calibrate
 
         project.require_writable()

@@ -48,7 +48,7 @@ METHODS: dict[str, MethodInfo] = {
             "anople",
             "AnoPLe",
             "Learns text and image prompts together from simulated defects; one detector for all classes.",
-            "inspector.methods.anople:AnoPLe",
+            "inspector.methods.anople.method:AnoPLe",
             needs=("text", "vit", "class"),
             learns=True,
             reconstruction=True,
@@ -65,7 +65,7 @@ METHODS: dict[str, MethodInfo] = {
             "finegrained",
             "FineGrainedAD",
             "Learns prompts for the parts and attributes that a description of the product names.",
-            "inspector.methods.finegrained:FineGrainedAD",
+            "inspector.methods.finegrained.method:FineGrainedAD",
             needs=("text", "vit", "class"),
             learns=True,
         ),
@@ -98,13 +98,13 @@ METHODS: dict[str, MethodInfo] = {
             "patchcore",
             "PatchCore",
             "Remembers the patches of the normal shots; a patch that resembles none of them is anomalous.",
-            "inspector.methods.patchcore:PatchCore",
+            "inspector.methods.memory.patchcore:PatchCore",
         ),
         MethodInfo(
             "subspace",
             "SubspaceAD",
             "Remembers the directions in which normal patches vary; what is left over is anomalous.",
-            "inspector.methods.subspace:SubspaceAD",
+            "inspector.methods.memory.subspace:SubspaceAD",
         ),
     )
 }

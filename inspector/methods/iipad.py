@@ -35,12 +35,12 @@ from torch.nn import functional as F
 
 from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Features
-from inspector.features.text import TextTower
-from inspector.methods import fusion, losses, training
-from inspector.methods.learned import Learned, enlarged, smoothed
-from inspector.methods.patchcore import batches
-from inspector.methods.phrases import OBJECT_ABNORMAL, OBJECT_NORMAL
-from inspector.methods.prompts import Splicer, need_text, normalised
+from inspector.features.text_tower import TextTower
+from inspector.methods.memory.patchcore import batches
+from inspector.methods.prompts import fusion, losses, training
+from inspector.methods.prompts.method import Learned, enlarged, smoothed
+from inspector.methods.prompts.phrases import OBJECT_ABNORMAL, OBJECT_NORMAL
+from inspector.methods.prompts.tokens import Splicer, need_text, normalised
 
 TEMPERATURE = 0.07
 SLOTS = 16

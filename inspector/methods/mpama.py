@@ -39,12 +39,13 @@ from torch.nn import functional as F
 
 from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Features
-from inspector.features.text import TextTower
-from inspector.methods import fusion, losses, pseudo_anomaly, training
-from inspector.methods.finegrained import first_vv_block
-from inspector.methods.learned import Learned, enlarged, smoothed
-from inspector.methods.patchcore import BATCH
-from inspector.methods.prompts import Splicer, need_text, normalised
+from inspector.features.text_tower import TextTower
+from inspector.methods.finegrained.method import first_vv_block
+from inspector.methods.memory.patchcore import BATCH
+from inspector.methods.prompts import defects as pseudo_anomaly
+from inspector.methods.prompts import fusion, losses, training
+from inspector.methods.prompts.method import Learned, enlarged, smoothed
+from inspector.methods.prompts.tokens import Splicer, need_text, normalised
 
 TEMPERATURE = 0.07
 LAYERS = 4

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Backbone, Features
-from inspector.features.text import TextTower
-from inspector.methods import fusion
-from inspector.methods.learned import Learned, enlarged, smoothed
-from inspector.methods.memory_bank import MemoryBank
-from inspector.methods.phrases import ABNORMAL_STATES, NORMAL_STATES, TEMPLATES, spoken
-from inspector.methods.prompts import need_text, normalised
+from inspector.features.text_tower import TextTower
+from inspector.methods.memory.bank import MemoryBank
+from inspector.methods.prompts import fusion
+from inspector.methods.prompts.method import Learned, enlarged, smoothed
+from inspector.methods.prompts.phrases import ABNORMAL_STATES, NORMAL_STATES, TEMPLATES, spoken
+from inspector.methods.prompts.tokens import need_text, normalised
 
 TEMPERATURE = 0.07
 SCALES = (2, 3)

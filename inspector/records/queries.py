@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from inspector.domain import JobKind, JobStatus, Thresholds
 from inspector.errors import DetectorError, ProjectError
 from inspector.methods.catalogue import METHODS
-from inspector.methods.mfsc import MFSC
+from inspector.methods.prompts.description import MFSC
 from inspector.records import schema as t
 from inspector.records.project import Project
 

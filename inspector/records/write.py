@@ -17,7 +17,7 @@ from inspector import paths
 from inspector.domain import Decision, Image, JobKind, JobStatus, Thresholds
 from inspector.errors import InspectorError, ProjectError
 from inspector.images import read as images
-from inspector.methods.mfsc import MFSC
+from inspector.methods.prompts.description import MFSC
 from inspector.records import schema as t
 from inspector.records.project import Project
 from inspector.records.queries import class_key, image_name, pairs

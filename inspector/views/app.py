@@ -13,11 +13,12 @@ from PySide6.QtWidgets import QApplication
 from inspector import log
 from inspector.errors import InspectorError
 from inspector.settings import Settings
-from inspector.views import display, icons, startup, theme
-from inspector.views.context import WindowContext
-from inspector.views.errors_dialog import ErrorDoor
-from inspector.views.job_runner import JobRunner
-from inspector.views.main_window import MainWindow
+from inspector.views import display, startup
+from inspector.views.look import icons, theme
+from inspector.views.shared.context import WindowContext
+from inspector.views.shared.job_runner import JobRunner
+from inspector.views.window.errors_dialog import ErrorDoor
+from inspector.views.window.main_window import MainWindow
 
 
 def application() -> QApplication:

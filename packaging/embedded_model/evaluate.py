@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from inspector.features import backbone, inspector_tiny
 from inspector.images.read import read
-from inspector.methods.phrases import ABNORMAL_STATES, NORMAL_STATES, TEMPLATES
+from inspector.methods.prompts.phrases import ABNORMAL_STATES, NORMAL_STATES, TEMPLATES
 from inspector.paths import write_atomic
 from inspector.verdicts.metrics import aupro, image_auroc, pixel_auroc
 

@@ -24,7 +24,7 @@ with contextlib.suppress(ImportError):  # without Qt, every module of this folde
     from pytestqt.qtbot import QtBot
 
     from inspector.views import app
-    from inspector.views.main_window import MainWindow
+    from inspector.views.window.main_window import MainWindow
 
 
 @pytest.fixture

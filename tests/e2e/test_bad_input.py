@@ -28,9 +28,9 @@ from inspector.jobs.teach import teach
 from inspector.records import inspected, queries, write
 from inspector.records import project as projects
 from inspector.records.project import Project
-from inspector.views.inspect_page import InspectPage
-from inspector.views.main_window import MainWindow
-from inspector.views.teach_page import TeachPage
+from inspector.views.inspect.page import InspectPage
+from inspector.views.teach.page import TeachPage
+from inspector.views.window.main_window import MainWindow
 
 Job = Callable[..., JobEnded]
 Idle = Callable[[], None]

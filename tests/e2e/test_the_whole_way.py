@@ -15,11 +15,11 @@ from pytestqt.qtbot import QtBot
 from inspector.domain import Decision, JobEnded, JobStatus
 from inspector.images import demo_parts
 from inspector.records import inspected, queries
-from inspector.views.inspect_page import InspectPage
-from inspector.views.item_models import VERDICT
-from inspector.views.main_window import MainWindow
-from inspector.views.results_page import ResultsPage
-from inspector.views.teach_page import TeachPage
+from inspector.views.inspect.page import InspectPage
+from inspector.views.results.page import ResultsPage
+from inspector.views.review.result_model import VERDICT
+from inspector.views.teach.page import TeachPage
+from inspector.views.window.main_window import MainWindow
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from inspector.errors import WeightsError
 from inspector.features import backbone as backbones
-from inspector.features import untrained
+from inspector.features import random_weights
 from inspector.features.backbone import Backbone, from_model
 from inspector.features.framing import framed
-from inspector.features.towers import speed_up
+from inspector.features.image_towers import speed_up
 
 Build = Callable[[str], nn.Module]
 KINDS = ("clip", "quick", "custom", "avg", "siglip", "fastvit", "hybrid")
@@ -377,7 +377,7 @@ def test_the_identity_names_all_that_decides_the_features(build: Build) -> None:
 
 def test_an_untrained_backbone_has_the_same_shape_and_other_weights_the_same_ones_every_time() -> None:
     pretrained = backbones.load(device="cpu", dtype=torch.float32)
-    one, again, other = (untrained.like(pretrained, seed) for seed in (0, 0, 1))
+    one, again, other = (random_weights.like(pretrained, seed) for seed in (0, 0, 1))
     assert one.identity.key == again.identity.key
     assert len({found.identity.key for found in (pretrained, one, other)}) == 3
     for name in ("architecture", "image_size", "mean", "std", "interpolation"):

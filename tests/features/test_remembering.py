@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inspector.features import backbone as backbones
 from inspector.features.backbone import Backbone
 from inspector.features.cache import FeatureCache
-from inspector.features.remembering import Remembering
+from inspector.features.cached_backbone import Remembering
 
 Pixels = list[NDArray[np.uint8]]
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from inspector.features.backbone import from_model
-from inspector.features.text import TextTower
+from inspector.features.text_tower import TextTower
 
 Build = Callable[[str], nn.Module]
 TEXTS = [

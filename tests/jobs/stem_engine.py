@@ -4,7 +4,7 @@ processes that the crash test kills."""
 import torch
 
 from inspector.features import backbone, inspector_tiny
-from inspector.features.towers import speed_up
+from inspector.features.image_towers import speed_up
 from inspector.jobs.engine import Engine
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import stem_engine
 
+from inspector.bench import methods as bench_methods
+from inspector.bench.throughput import crash, throughput
 from inspector.errors import InspectorError
-from inspector.jobs import bench_methods
-from inspector.jobs.bench import crash, throughput
 from inspector.jobs.engine import Engine
 
 

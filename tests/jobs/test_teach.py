@@ -11,7 +11,7 @@ from inspector.domain import CancelToken, JobEnded, JobEvent, JobItem, JobKind, 
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
 from inspector.methods import detector as detectors
-from inspector.methods.mfsc import template
+from inspector.methods.prompts.description import template
 from inspector.records import queries, write
 from inspector.records.project import Project
 from inspector.records.queries import ClassState

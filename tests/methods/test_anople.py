@@ -12,10 +12,10 @@ from inspector.domain import CancelToken, Image
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
 from inspector.methods import detector as detectors
-from inspector.methods import training
-from inspector.methods.anople import NEUTRAL, AnoPLe, Prompts
-from inspector.methods.anople_views import Lesson, views
-from inspector.methods.prompts import Splicer, need_text
+from inspector.methods.anople.method import NEUTRAL, AnoPLe, Prompts
+from inspector.methods.anople.views import Lesson, views
+from inspector.methods.prompts import training
+from inspector.methods.prompts.tokens import Splicer, need_text
 
 Teach = Callable[..., Any]
 QUICK = {"epochs": 2, "variants": 2, "length": 2}

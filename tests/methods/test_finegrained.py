@@ -17,10 +17,12 @@ from inspector.domain import CancelToken, Image
 from inspector.errors import Cancelled, DetectorError
 from inspector.features.backbone import Backbone, Features, from_model
 from inspector.methods import detector as detectors
-from inspector.methods import mfsc, regions_of_text, training
-from inspector.methods.finegrained import FineGrainedAD, Lesson, QueryFormer, first_vv_block, triplet
-from inspector.methods.mfsc import MFSC, Entity
-from inspector.methods.prompts import Splicer, need_text
+from inspector.methods.finegrained import regions as regions_of_text
+from inspector.methods.finegrained.method import FineGrainedAD, Lesson, QueryFormer, first_vv_block, triplet
+from inspector.methods.prompts import description as mfsc
+from inspector.methods.prompts import training
+from inspector.methods.prompts.description import MFSC, Entity
+from inspector.methods.prompts.tokens import Splicer, need_text
 
 Teach = Callable[..., Any]
 QUICK = {"epochs": 2, "ahps": 2, "alps": 2}

@@ -8,9 +8,9 @@ import torch
 
 from inspector.domain import Image
 from inspector.features.backbone import Backbone
-from inspector.methods import training
 from inspector.methods.iipad import IIPAD, Generator, WordMap, depths, object_tokens
-from inspector.methods.prompts import Splicer, normalised
+from inspector.methods.prompts import training
+from inspector.methods.prompts.tokens import Splicer, normalised
 
 Teach = Callable[..., Any]
 QUICK = {"epochs": 2, "contexts": 6, "objects": 2}

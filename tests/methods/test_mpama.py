@@ -14,10 +14,11 @@ from torch.nn import functional as F
 from inspector.domain import CancelToken, Image
 from inspector.errors import Cancelled, DetectorError
 from inspector.features.backbone import Backbone
-from inspector.methods import catalogue, training
+from inspector.methods import catalogue
 from inspector.methods import detector as detectors
 from inspector.methods.mpama import MPAMA, Experts, Lesson, Perceptions, bridged, perceived
-from inspector.methods.prompts import Splicer, need_text
+from inspector.methods.prompts import training
+from inspector.methods.prompts.tokens import Splicer, need_text
 
 Teach = Callable[..., Any]
 QUICK = {"epochs": 2, "adaptation_epochs": 2, "variants": 2, "length": 3, "deep": 2}

@@ -9,9 +9,9 @@ import torch
 
 from inspector.domain import Image
 from inspector.features.backbone import Backbone
-from inspector.methods.phrases import GENERIC_DEFECTS
 from inspector.methods.promptad import HEADS, Contexts, PromptAD
-from inspector.methods.prompts import Splicer
+from inspector.methods.prompts.phrases import GENERIC_DEFECTS
+from inspector.methods.prompts.tokens import Splicer
 
 Teach = Callable[..., Any]
 

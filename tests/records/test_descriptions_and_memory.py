@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from inspector.methods.mfsc import template
+from inspector.methods.prompts.description import template
 from inspector.records import queries, write
 from inspector.records.project import Project
 from inspector.records.queries import ClassState

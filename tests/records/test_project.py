@@ -19,7 +19,7 @@ from sqlalchemy import create_engine
 
 from inspector.domain import JobKind, JobStatus
 from inspector.errors import ProjectError
-from inspector.methods.mfsc import template
+from inspector.methods.prompts.description import template
 from inspector.records import inspected, queries, schema, write
 from inspector.records import project as projects
 from inspector.records.project import Project

@@ -24,10 +24,11 @@ from inspector.settings import Settings
 with contextlib.suppress(ImportError):  # without Qt, every module of this folder is skipped (../conftest.py)
     from pytestqt.qtbot import QtBot
 
-    from inspector.views import app, theme
-    from inspector.views.context import WindowContext
-    from inspector.views.job_runner import JobRunner
-    from inspector.views.main_window import MainWindow
+    from inspector.views import app
+    from inspector.views.look import theme
+    from inspector.views.shared.context import WindowContext
+    from inspector.views.shared.job_runner import JobRunner
+    from inspector.views.window.main_window import MainWindow
 
 
 @pytest.fixture

@@ -1,0 +1,139 @@
+"""`inspector bench`: measure this machine."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inspector.cli.output import figures, table
+
+app = typer.Typer(help="Measure this machine; every figure in the README comes from these commands.")
+Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.", dir_okay=False)]
+Weights = Annotated[
+    str, typer.Option(help="Catalogue name or file; ARCHITECTURE@random measures open_clip's untrained.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
+
+
+@app.command("startup")
+def bench_startup(target: Json = None, repeats: Annotated[int, typer.Option(min=1)] = 5) -> None:
+    """Process start to first window paint, and whether torch was imported by then."""
+    from inspector.views import startup
+
+    figures(startup.measure(repeats), target)
+
+
+@app.command("slider")
+def bench_slider(target: Json = None, megapixels: float = 24, moves: int = 200) -> None:
+    """Threshold move to repaint on a large image."""
+    from inspector.bench.slider import slider
+
+    figures(dict(slider(megapixels, moves)), target)
+
+
+@app.command("backbone")
+def bench_backbone(
+    target: Json = None,
+    weights: str = "inspector-tiny",
+    device: str = "auto",
+    rounds: Annotated[int, typer.Option(min=3)] = 9,
+) -> None:
+    """Milliseconds per image at several batch sizes beside the bare Lite0 trunk, and peak memory."""
+    from inspector.bench.backbone import measure
+
+    figures(measure(weights, device, rounds=rounds), target)
+
+
+@app.command("throughput")
+def bench_throughput(
+    target: Json = None,
+    images: Annotated[int, typer.Option(min=8)] = 128,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    weights: Annotated[str, typer.Option()] = "inspector-tiny",
+) -> None:
+    """The bare image tower's images/s beside the whole of `inspect`, file to stored result, and their ratio."""
+    from inspector.bench.throughput import throughput
+
+    figures(throughput(images=images, batch_size=batch_size, weights=weights), target)
+
+
+@app.command("crash")
+def bench_crash(kills: Annotated[int, typer.Option(min=1)] = 50, target: Json = None) -> None:
+    """Kill a run at random moments; nothing finished may be lost and the project must open."""
+    from inspector.bench.throughput import crash
+
+    figures(crash(kills=kills), target)
+
+
+@app.command("teach")
+def bench_teach(
+    target: Json = None,
+    method: Annotated[str, typer.Option(help="Catalogue name, also with settings.")] = "anople",
+    classes: Annotated[int, typer.Option(min=1)] = 4,
+    shots: Annotated[int, typer.Option(min=1, max=64)] = 4,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder in MVTec AD layout instead of drawn parts.", exists=True, file_okay=False),
+    ] = None,
+    weights: Weights = "inspector-tiny",
+    device: Device = "auto",
+    dtype: Precision = "auto",
+) -> None:
+    """Seconds from normal shots on disk to a usable detector on disk, and the peak memory of that process."""
+    from inspector.bench.methods import teach
+
+    found = teach(
+        method, classes=classes, shots=shots, data=data, weights=weights, device=device, dtype=dtype
+    )
+    figures(found, target)
+
+
+@app.command("methods")
+def bench_methods(
+    target: Json = None,
+    batch_size: Annotated[list[int] | None, typer.Option(min=1, max=512, help="Repeat for several.")] = None,
+    method: Annotated[
+        str, typer.Option(help="Comma-separated names, `all` or `ablations`, as in evaluate.")
+    ] = "all",
+    weights: Weights = "inspector-tiny",
+    device: Device = "auto",
+    dtype: Precision = "auto",
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+) -> None:
+    """Milliseconds an image of every method at batch 1 and at others beside the bare backbone, measured in turns."""
+    from inspector.bench.methods import methods
+    from inspector.methods import catalogue
+
+    found = methods(
+        batch_sizes=batch_size or [16],
+        weights=weights,
+        device=device,
+        dtype=dtype,
+        rounds=rounds,
+        names=catalogue.expand(method),
+        progress=lambda line: print(line, file=sys.stderr),
+    )
+    rows = [
+        [
+            name,
+            size,
+            f"{row['ms']:.2f}",
+            f"{row['backbone_ms']:.2f}",
+            f"{row['ratio']:.2f}",
+            f"{row['images_per_s']:.0f}",
+            "loaded" if own["text_tower"] else "not loaded",
+        ]
+        for name, own in found["methods"].items()
+        for size, row in own["batches"].items()
+    ]
+    table(
+        f"{found['backbone']}, {found['device']}, {found['dtype']}",
+        ["method", "batch", "ms / image", "backbone", "ratio", "images / s", "text tower"],
+        rows,
+    )
+    for name, sentence in found["left_out"].items():
+        print(f"{name} is left out: {sentence}")
+    if target is not None:
+        figures(found, target)

@@ -1,0 +1,337 @@
+"""The `inspector` command: the window by default, and every job without a window."""
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inspector import log, settings
+from inspector.cli import bench as cli_bench
+from inspector.cli import weights as cli_weights
+from inspector.cli.output import console, table
+from inspector.domain import CancelToken, JobEnded, JobEvent
+from inspector.errors import InspectorError
+
+app = typer.Typer(
+    name="inspector",
+    help="Teach a machine to find defects from a handful of good parts, offline.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(cli_weights.app, name="weights")
+app.add_typer(cli_bench.app, name="bench")
+
+
+def main() -> None:
+    """Run the command line; errors a user can act on are two plain lines, not a traceback."""
+    log.start()
+    log.catch_unexpected()
+    if len(sys.argv) == 1:  # the window, without the cost of building the command tree
+        sys.exit(_guarded(lambda: _window(None)))
+    sys.exit(_guarded(lambda: app(standalone_mode=True)))
+
+
+def _guarded(action: Callable[[], int | None]) -> int:
+    try:
+        return action() or 0
+    except InspectorError as error:
+        print(f"✗ {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+def _window(project: Path | None) -> int:
+    from inspector.views import display
+
+    if not display.display_available():
+        raise InspectorError(
+            "There is no display to open a window on.",
+            "Run it on a desktop, or use the commands that need none: inspector demo --headless, inspector --help.",
+        )
+    from inspector.views import app as window
+
+    return window.run(project)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"Inspector {version('inspector')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def window(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Open the window (without a command)."""
+    if context.invoked_subcommand is None:
+        raise typer.Exit(_window(None))
+
+
+@app.command("open")
+def open_project(project: Annotated[Path, typer.Argument(help="Project folder.")]) -> None:
+    """Open the window on a project."""
+    raise typer.Exit(_window(project))
+
+
+@app.command()
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="No window: write a report folder instead.")
+    ] = False,
+    output: Annotated[Path, typer.Option(help="Folder for the demo project and the report.")] = Path(
+        "inspector-demo"
+    ),
+    weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
+) -> None:
+    """Draw three products, teach four normal shots of each, inspect good and defective parts, show the result."""
+    from inspector.jobs import demo as demo_job
+    from inspector.jobs.engine import Engine
+    from inspector.views import display
+
+    chosen = settings.load()
+    show_window = not headless and display.display_available()
+    engine = Engine(weights=weights or chosen.weights, device=chosen.device)
+    project = demo_job.free_folder(output)
+    with console("Demo") as emit:
+        demo_job.make_demo_project(project, engine, emit=emit, cancel=CancelToken())
+    if show_window:
+        raise typer.Exit(_window(project))
+    with console("Report") as emit:
+        demo_job.write_report(project, project / "report", emit=emit, cancel=CancelToken())
+    head, rows = demo_job.summary(project)
+    table("What was found", head, rows)
+    print(f"✓ {project / 'report' / 'report.html'}")
+    print(f"✓ {project / 'report' / 'results.csv'}")
+    if not headless:
+        print("There is no display, so the report was written instead of opening the window.")
+
+
+@app.command()
+def teach(
+    project: Annotated[Path, typer.Argument(help="Project folder; made if there is none.")],
+    shots: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder with one subfolder of good parts per class."),
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="Method by its catalogue name.")] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option("--false-alarm-rate", min=0.001, max=0.5, help="Wanted share of good parts called NG."),
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
+) -> None:
+    """Add normal shots to a project and teach a detector."""
+    from inspector.images import read
+    from inspector.jobs import teach as job
+    from inspector.jobs.engine import Engine
+    from inspector.records import project as projects
+    from inspector.records import queries, write
+
+    chosen = settings.load()
+    opening = projects.open(project) if project.exists() else projects.create(project, project.name)
+    with opening as opened:
+        known = {queries.class_key(row.name): row.id for row in queries.classes(opened)}
+        for folder in sorted(path for path in shots.iterdir() if path.is_dir()) if shots else ():
+            class_id = known.get(queries.class_key(folder.name)) or write.add_class(opened, folder.name)
+            for added in write.add_shots(opened, class_id, read.find([folder])):
+                if added.message:
+                    print(f"{added.name}: {added.message}", file=sys.stderr)
+        engine = Engine(weights=weights or chosen.weights, device=chosen.device)
+        with console("Teach") as emit:
+            job.teach(
+                opened,
+                engine,
+                method=method or chosen.method,
+                false_alarm_rate=chosen.false_alarm_rate if rate is None else rate,
+                emit=emit,
+                cancel=CancelToken(),
+            )
+
+
+@app.command()
+def inspect(
+    project: Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)],
+    images: Annotated[list[Path], typer.Argument(help="Image files and folders.")],
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="Class of all images; found per image when left out.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, max=256)] = None,
+) -> None:
+    """Inspect images with the newest detector and store the results. Exit code 2 when anything is NG."""
+    from inspector.jobs import inspect as job
+    from inspector.jobs.engine import Engine
+    from inspector.records import inspected
+    from inspector.records import project as projects
+
+    chosen = settings.load()
+    ended: list[JobEnded] = []
+    with projects.open(project) as opened:
+        with console("Inspect") as emit:
+
+            def note(event: JobEvent) -> None:
+                if isinstance(event, JobEnded):
+                    ended.append(event)
+                emit(event)
+
+            job.inspect(
+                opened,
+                Engine(device=chosen.device),
+                images,
+                class_name=class_name,
+                batch_size=batch_size or chosen.batch_size,
+                emit=note,
+                cancel=CancelToken(),
+            )
+        counts = inspected.counts(opened, inspected.ResultFilter(run_id=ended[-1].result["run_id"]))
+    table(
+        "Verdicts",
+        ["OK", "review", "NG", "failed"],
+        [[str(n) for n in (counts.ok, counts.review, counts.ng, counts.failed)]],
+    )
+    raise typer.Exit(2 if counts.ng else 0)
+
+
+class Format(StrEnum):
+    """What `inspector export` writes."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    XLSX = "xlsx"
+    OVERLAYS = "overlays"
+    MASKS = "masks"
+    MAPS = "maps"
+    COCO = "coco"
+    REPORT = "report"
+
+
+@app.command()
+def export(
+    project: Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)],
+    target: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    formats: Annotated[
+        list[Format] | None, typer.Option("--format", "-f", help="Repeat for several.")
+    ] = None,
+    run: Annotated[int | None, typer.Option(help="One run only, by number.")] = None,
+) -> None:
+    """Export results: tables, overlays, masks, raw maps, COCO, report. CSV and report when no format is named."""
+    from inspector.jobs import export as job
+    from inspector.records import inspected
+    from inspector.records import project as projects
+
+    with projects.open(project, read_only=True) as opened, console("Export") as emit:
+        where = inspected.ResultFilter(run_id=run)
+        job.export(
+            opened,
+            target,
+            [item.value for item in formats or (Format.CSV, Format.REPORT)],
+            filter=where,
+            emit=emit,
+            cancel=CancelToken(),
+        )
+
+
+@app.command()
+def evaluate(
+    data: Annotated[
+        Path,
+        typer.Argument(help="Folder in MVTec AD, VisA or Real-IAD layout.", exists=True, file_okay=False),
+    ],
+    method: Annotated[
+        str,
+        typer.Option(
+            help="Comma separated: catalogue names, also with settings (anople:scales=one:alignment=false) or on "
+            "random weights (patchcore@random); `all`, `ablations` (AnoPLe's four), `control`."
+        ),
+    ] = "patchcore",
+    shots: Annotated[str, typer.Option(help="Numbers of normal shots, comma separated.")] = "4",
+    seeds: Annotated[int, typer.Option(min=1, help="How many draws of the shots.")] = 3,
+    output: Annotated[Path, typer.Option(help="Folder for results.json, .csv and .md.")] = Path("evaluation"),
+    weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    split: Annotated[
+        Path | None, typer.Option(help="Read the drawn shots from this file instead.", exists=True)
+    ] = None,
+    one_for_one: Annotated[
+        bool, typer.Option("--one-for-one", help="A detector per class instead of one for all.")
+    ] = False,
+    find_class: Annotated[
+        bool, typer.Option("--find-class", help="The detector finds each image's class.")
+    ] = False,
+    false_alarm_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Also set thresholds from the shots alone for this rate, and count verdicts.",
+            min=0.0,
+            max=1.0,
+        ),
+    ] = None,
+    control: Annotated[
+        bool, typer.Option("--control", help="Also PatchCore and AnoPLe on random weights.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 1,
+) -> None:
+    """Measure methods on labelled data by the field's protocol.
+
+    Finished candidates are kept in OUTPUT/parts: the same command goes on where it was stopped.
+    """
+    from inspector.jobs.evaluation import run as job
+    from inspector.methods import catalogue
+
+    if not all(number.strip().isdigit() for number in shots.split(",")):
+        raise InspectorError(f"“{shots}” is not a list of numbers of shots.", "Write --shots 1,2,4.")
+    with console("Evaluate") as emit:
+        job.evaluate(
+            data,
+            catalogue.expand(method),
+            [int(number) for number in shots.split(",")],
+            seeds,
+            output,
+            control=control,
+            workers=workers,
+            weights=weights or settings.load().weights,
+            device=device,
+            one_for_all=not one_for_one,
+            class_known=not find_class,
+            split=split,
+            false_alarm_rate=false_alarm_rate,
+            emit=emit,
+            cancel=CancelToken(),
+        )
+    print((output / "results.md").read_text("utf-8"))
+
+
+@app.command()
+def doctor() -> None:
+    """Check versions, devices, weights and folders; one line each, with what to do."""
+    from inspector.jobs.doctor import examine
+    from inspector.views import display
+
+    good = True
+    for check in examine():
+        good &= check.ok
+        print(
+            f"{'✓' if check.ok else '✗'} {check.what}: {check.found}"
+            + (f" → {check.hint}" if check.hint else "")
+        )
+    reason = display.problem()
+    print(
+        f"✗ display: {reason} → Use the commands that need no window."
+        if reason
+        else "✓ display: a window can be opened"
+    )
+    raise typer.Exit(0 if good else 1)

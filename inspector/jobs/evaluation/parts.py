@@ -1,0 +1,140 @@
+"""Finished candidates on disk, so that an evaluation that was stopped or killed goes on where it was."""
+
+import ast
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inspector import paths
+from inspector.errors import ExportError
+from inspector.jobs.evaluation.datasets import Sample
+from inspector.jobs.evaluation.measure import (
+    EVALUATION_SIZE,
+    PRO_LIMIT,
+    Candidate,
+    Measured,
+    Protocol,
+    Reading,
+)
+
+if TYPE_CHECKING:
+    from inspector.features.backbone import Backbone
+
+FOLDER = "parts"
+_STAGES = ("images", "features", "verdicts")
+
+
+class Parts:
+    """The parts of one protocol in `folder`. A part counts only for the very same images, shots, settings, backbone
+    and program; whatever else lies there is left alone."""
+
+    def __init__(self, folder: Path, protocol: Protocol, backbone: "Backbone") -> None:
+        self._folder = folder
+        self._protocol = protocol
+        self._backbone = backbone
+        self._tested = {name: _files(samples) for name, samples in protocol.dataset.test.items()}
+
+    def read(self, one: Candidate) -> Measured | None:
+        """What was measured before; None when there is nothing, or nothing that can be read."""
+        fingerprint = self._fingerprint(one)
+        try:
+            stored = json.loads(self._path(one, fingerprint).read_text(encoding="utf-8"))
+            if stored["fingerprint"] != fingerprint:
+                return None
+            readings = [Reading.from_json(values) for values in stored["readings"]]
+            return Measured(readings, float(stored["teach_seconds"]), dict(stored["ms_per_image"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def write(self, one: Candidate, measured: Measured) -> None:
+        """Raises ExportError when it can't be written."""
+        fingerprint = self._fingerprint(one)
+        values = {
+            "fingerprint": fingerprint,
+            "teach_seconds": measured.teach_seconds,
+            "ms_per_image": measured.ms_per_image,
+            "readings": [reading.as_json() for reading in measured.readings],
+        }
+        path = self._path(one, fingerprint)
+        try:
+            paths.write_atomic(path, json.dumps(values, ensure_ascii=False, allow_nan=False).encode())
+        except OSError as error:
+            raise ExportError(
+                f"What was measured can't be kept in {path.parent.parent.name}: {error.strerror or error}.",
+                "Choose another folder.",
+            ) from error
+
+    def _path(self, one: Candidate, fingerprint: str) -> Path:
+        name = re.sub(r"[^A-Za-z0-9=@]+", "-", one.method)[:60]
+        return self._folder / f"{name}-{one.shots}-{one.seed}-{fingerprint[:12]}.json"
+
+    def _fingerprint(self, one: Candidate) -> str:
+        from inspector.methods import catalogue
+
+        protocol, variant = self._protocol, catalogue.parse(one.method)
+        what: dict[str, Any] = {
+            "program": program(variant.method),
+            "method": variant.method,
+            "settings": {**catalogue.defaults(variant.method), **variant.settings},
+            "random_weights": variant.random_weights,
+            "shots": {
+                name: _files(by_seed[one.seed][: one.shots]) for name, by_seed in protocol.draws.items()
+            },
+            "test": self._tested,
+            "protocol": [protocol.one_for_all, protocol.class_known, protocol.false_alarm_rate],
+            "sizes": [EVALUATION_SIZE, PRO_LIMIT],
+            "backbone": [self._backbone.identity.key, self._backbone.device.type, str(self._backbone.dtype)],
+        }
+        text = json.dumps([what, one.method, one.shots, one.seed], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def program(method: str) -> str:
+    """Version of this installation and a digest of the code that decides what `method` measures.
+
+    A frozen program has no sources; its version stands for them.
+    """
+    from inspector.methods import catalogue
+
+    top = Path(__file__).parents[1]
+    files = {Path(__file__).with_name("evaluation_measure.py")}
+    files |= {file for stage in _STAGES for file in (top / stage).glob("*.py")}
+    coming = [catalogue.find(method).factory.partition(":")[0].rpartition(".")[2]]
+    while coming:  # of the methods, only the modules that this one imports
+        file = top / "methods" / f"{coming.pop()}.py"
+        if file not in files and file.is_file():
+            files.add(file)
+            coming += _imported(file.read_text(encoding="utf-8"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files) if file.is_file()))
+    return f"{metadata.version('inspector')} {digest.hexdigest()[:16]}"
+
+
+def _imported(source: str) -> list[str]:
+    """The modules of `inspector.methods` that a source file imports, anywhere in it."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "inspector.methods":
+            found += [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("inspector.methods."):
+            found.append(str(node.module).rpartition(".")[2])
+    return found
+
+
+def _files(samples: Iterable[Sample]) -> list[tuple[Any, ...]]:
+    """Keys, sizes and times of images and masks: enough to see that one was changed, without reading them all."""
+    found: list[tuple[Any, ...]] = []
+    for sample in samples:
+        for path in (sample.path, sample.mask):
+            if path is not None:
+                try:
+                    about = path.stat()
+                    found.append((sample.key, sample.defect, about.st_size, about.st_mtime_ns))
+                except OSError:
+                    found.append((sample.key, sample.defect, None, None))
+    return found

@@ -1,0 +1,58 @@
+"""SubspaceAD-style residual: what the main directions of a class's normal patches can't explain is anomalous.
+
+Per class and tap: mean and principal directions of all patches of the shots, as many as explain `EXPLAINED` of their
+variance; anomaly value: length of a patch's residual outside that subspace, in units of a patch vector's usual length.
+Training-free. Deviations from the paper: patches of any backbone tap, pooled over 3×3, one subspace a tap and the mean
+over the taps instead of averaged layers of a large DINOv2; residual length instead of its square; no rotated copies of
+the shots.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from inspector.methods.memory.bank import Joined, MemoryBank
+from inspector.methods.memory.patchcore import PatchCore
+
+EXPLAINED = 0.99
+
+
+class SubspaceBank(MemoryBank):
+    """Keeps of every shot the sum of its patches' outer products, each patch with a 1 appended, [d + 1, d + 1].
+
+    Those of several shots add up, so a shot is added, or left out, without going back to its patches.
+    """
+
+    def keep(self, patches: Tensor) -> Tensor:
+        vectors = patches.chunk(2, dim=-1)[0]
+        rows = torch.cat([vectors, vectors.new_ones(*vectors.shape[:2], 1)], dim=2).cpu().double()
+        return rows.mT @ rows
+
+    def join(self, kept: Sequence[Tensor]) -> Joined:
+        """Mean [d], main directions [d, r] and usual length of a patch vector."""
+        moments = torch.stack([one.cpu() for one in kept]).sum(0)
+        moments = moments / moments[-1, -1]
+        mean, second = moments[:-1, -1], moments[:-1, :-1]
+        variance, directions = torch.linalg.eigh(second - torch.outer(mean, mean))
+        variance, directions = variance.flip(0).clamp_min(0), directions.flip(1)
+        share = variance.cumsum(0) / variance.sum().clamp_min(1e-12)
+        rank = min(int((share < EXPLAINED).sum()) + 1, len(variance))
+        usual = second.trace().sqrt().clamp_min(1e-6)
+        return mean.float(), directions[:, :rank].float(), usual.float()
+
+    def distance(self, patches: Tensor, joined: Joined) -> Tensor:
+        """[B, N, 2 d] → [B, N], 0–1: half the relative length of the residual."""
+        mean, directions, usual = (part.to(patches.device) for part in joined)
+        centred = patches.chunk(2, dim=-1)[0] - mean
+        squared = centred.square().sum(-1) - (centred @ directions).square().sum(-1)
+        return (squared.clamp_min(0).sqrt() / (2 * usual)).clamp_max(1)
+
+
+class SubspaceAD(PatchCore):
+    """`taps`, `neighbourhood`, `sigma` as in PatchCore."""
+
+    method: ClassVar[str] = "subspace"
+    title: ClassVar[str] = "SubspaceAD"
+    bank_type: ClassVar[type[MemoryBank]] = SubspaceBank

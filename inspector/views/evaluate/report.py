@@ -1,0 +1,438 @@
+"""One evaluation: its table, and for the row that is chosen the curves, the scores and the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QFontMetrics, QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.jobs.evaluation.stored import TITLES
+from inspector.verdicts.metrics import FIGURES
+from inspector.views.evaluate.confusion import CELLS, ConfusionView
+from inspector.views.evaluate.curves import KINDS, CurvesView, Line
+from inspector.views.evaluate.images import EvaluationImages, Item
+from inspector.views.evaluate.stored import (
+    MEAN,
+    Candidate,
+    Evaluation,
+    Reading,
+    Row,
+    cell,
+    class_words,
+    inside,
+    mean_curve,
+    method_title,
+    pool,
+)
+from inspector.views.look import icons, theme
+from inspector.views.viewer.viewer_panel import Elided
+
+if TYPE_CHECKING:
+    from inspector.views.shared.context import WindowContext
+
+_Index = QModelIndex | QPersistentModelIndex
+HEADINGS = ("Method", "Shots", "Class", *(TITLES[figure] for figure in FIGURES), "ms")
+_FIRST = 3  # column of the first figure
+_TIPS = {
+    "Shots": "Normal shots a class that the detector was taught with",
+    "Image AUROC": "How well image scores part good from defective: 50 is chance, 100 is perfect",
+    "Image AP": "Precision averaged over recall, from image scores",
+    "Image F1": "The best balance of precision and recall that any one threshold gives",
+    "Pixel AUROC": "The same for single pixels",
+    "Pixel AP": "Precision averaged over recall, from single pixels",
+    "Pixel F1": "The best F1 over all thresholds, from single pixels",
+    "AUPRO": "How much of each defect is covered, up to 30 % false-positive pixels; small defects count as much as large",
+    "ms": "Milliseconds an image for the method by itself, backbone included",
+}
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+
+class RowModel(QAbstractTableModel):
+    """Rows of an evaluation; `sort` by any column, undefined figures last."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.rows: list[Row] = []
+        self._speed: dict[str, float] = {}
+        self._order = (-1, Qt.SortOrder.AscendingOrder)
+
+    def set_rows(self, rows: Sequence[Row], speed: dict[str, float]) -> None:
+        self.beginResetModel()
+        self.rows, self._speed = list(rows), dict(speed)
+        self._arrange()
+        self.endResetModel()
+
+    def rowCount(self, parent: _Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: _Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(HEADINGS)
+
+    def text(self, row: Row, column: int) -> str:
+        if column < _FIRST:
+            return (
+                method_title(row.candidate.method),
+                str(row.candidate.shots),
+                class_words(row.class_name),
+            )[column]
+        if column < _FIRST + len(FIGURES):
+            return cell(row.means[column - _FIRST], row.stds[column - _FIRST])
+        speed = self._speed.get(row.candidate.method)
+        return "" if speed is None or row.class_name else f"{speed:.1f}"
+
+    def data(self, index: _Index, role: int = 0) -> Any:
+        row = self.rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.text(row, index.column())
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() not in (0, 2):
+            return _RIGHT
+        if role == Qt.ItemDataRole.FontRole:
+            return theme.font(bold=row.class_name == MEAN, figures=True)
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return HEADINGS[section]
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                return _LEFT if section in (0, 2) else _RIGHT
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return _TIPS.get(HEADINGS[section])
+        return None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self.beginResetModel()
+        self._order = (column, order)
+        self._arrange()
+        self.endResetModel()
+
+    def _arrange(self) -> None:
+        column, order = self._order
+        down = order == Qt.SortOrder.DescendingOrder
+        if column < 0:
+            return
+        if column < _FIRST:
+            self.rows.sort(
+                key=lambda row: (
+                    row.candidate.shots if column == 1 else self.text(row, column).casefold(),
+                    row.class_name,
+                ),
+                reverse=down,
+            )
+            return
+
+        def figure(row: Row) -> float:
+            if column < _FIRST + len(FIGURES):
+                value = row.means[column - _FIRST]
+            else:
+                value = self._speed.get(row.candidate.method)
+            return float("inf") if value is None else -value if down else value
+
+        self.rows.sort(key=figure)
+
+    def as_text(self) -> str:
+        """The whole table for other programs: tabs between cells."""
+        lines = [HEADINGS, *([self.text(row, c) for c in range(len(HEADINGS))] for row in self.rows)]
+        return "\n".join("\t".join(line) for line in lines)
+
+
+def table_of(model: QAbstractTableModel, name: str) -> QTableView:
+    """A quiet table of whole rows with a sortable head."""
+    table = QTableView()
+    table.setModel(model)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    table.setShowGrid(False)
+    table.setWordWrap(False)
+    table.setTabKeyNavigation(False)
+    table.setFrameShape(QTableView.Shape.NoFrame)
+    table.setStyleSheet(
+        "QTableView::item { padding: 0 4px; border: none; } QHeaderView::section { padding: 6px 7px; }"
+    )
+    table.horizontalHeader().setFont(theme.font("small", bold=True))
+    table.setAccessibleName(name)
+    table.verticalHeader().hide()
+    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    table.verticalHeader().setDefaultSectionSize(26)
+    header = table.horizontalHeader()
+    header.setHighlightSections(False)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    return table
+
+
+def curves_of(readings: Sequence[Reading], kind: str, name: str, look: str) -> list[Line]:
+    """A line for each reading (one a draw)."""
+    many = len(readings) > 1
+    return [
+        Line(f"{name}, draw {r.seed}" if many else name, *r.curves[kind], look)
+        for r in readings
+        if kind in r.curves
+    ]
+
+
+def mean_curves(evaluation: Evaluation, candidate: Candidate, kind: str, name: str, look: str) -> list[Line]:
+    """The curves' mean over the classes, a line for each draw."""
+    lines = []
+    for seed in evaluation.seeds:
+        curve = mean_curve(evaluation.find(candidate, MEAN, seed), kind)
+        if curve is not None:
+            lines.append(Line(f"{name}, draw {seed}" if len(evaluation.seeds) > 1 else name, *curve, look))
+    return lines
+
+
+class EvaluationReport(QWidget):
+    """`show_evaluation` fills it; a click on a cell of the matrix shows its images in place of the figures."""
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__()
+        self._context = context
+        self.evaluation: Evaluation | None = None
+        self._source = Path()
+        self._chosen: tuple[Candidate, str] | None = None
+        self._cell: tuple[bool, bool] = (True, False)
+        self.title = QLabel()
+        theme.set_role(self.title, "heading")
+        self.about = Elided()
+        theme.set_role(self.about, "small")
+        self.about.setContentsMargins(16, 0, 16, 8)
+        self.shown = QComboBox()
+        self.shown.setAccessibleName("Rows of the table")
+        self.copy = QPushButton(icons.icon("copy"), "Copy table")
+        self.copy.setToolTip("For a spreadsheet (Ctrl+C)")
+        self.folder = QPushButton(icons.icon("folder"), "Open the folder")
+        self.folder.setToolTip("results.md, results.csv, results.json, details.json, split.json")
+        self.model = RowModel(self)
+        self.table = table_of(self.model, "Figures")
+        self.kind = QComboBox()
+        self.kind.setAccessibleName("Curve")
+        for kind, (title, _, _) in KINDS.items():
+            self.kind.addItem(title, kind)
+        self.draw = QComboBox()
+        self.draw.setAccessibleName("Draw")
+        self.draw.setToolTip("Which draw of the shots")
+        self.curves_title = QLabel()
+        self.curves_title.setTextFormat(Qt.TextFormat.PlainText)
+        theme.set_role(self.curves_title, "quiet")
+        self.curves = CurvesView()
+        self.confusion = ConfusionView()
+        self.images = EvaluationImages(context)
+        self._build()
+        self._connect()
+
+    def _build(self) -> None:
+        head = QHBoxLayout()
+        head.setContentsMargins(16, 12, 16, 4)
+        head.setSpacing(8)
+        head.addWidget(self.title, 1)
+        head.addWidget(self.shown)
+        head.addWidget(self.copy)
+        head.addWidget(self.folder)
+        header = self.table.horizontalHeader()
+        header.setSectionsClickable(True)
+        header.setSortIndicatorShown(True)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        for section, wide in ((0, 116), (1, 52), (2, 120), (len(HEADINGS) - 1, 60)):
+            header.setSectionResizeMode(section, QHeaderView.ResizeMode.Interactive)
+            header.resizeSection(section, wide)
+
+        pick = QHBoxLayout()
+        pick.setSpacing(8)
+        pick.addWidget(self.kind)
+        pick.addWidget(self.draw)
+        pick.addWidget(self.curves_title, 1)
+        left = QVBoxLayout()
+        left.setSpacing(8)
+        left.addLayout(pick)
+        left.addWidget(self.curves, 1)
+        below = QWidget()
+        both = QHBoxLayout(below)
+        both.setContentsMargins(16, 12, 16, 12)
+        both.setSpacing(24)
+        both.addLayout(left, 5)
+        both.addWidget(self.confusion, 4)
+        self.parts = QSplitter(Qt.Orientation.Vertical)
+        self.parts.setChildrenCollapsible(False)
+        self.parts.addWidget(self.table)
+        self.parts.addWidget(below)
+        self.parts.setStretchFactor(0, 2)
+        self.parts.setStretchFactor(1, 3)
+        self.parts.setSizes([200, 420])
+        figures = QWidget()
+        column = QVBoxLayout(figures)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addWidget(self.about)
+        column.addWidget(self.parts, 1)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(figures)
+        self.pages.addWidget(self.images)
+        self._figures = figures
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self.pages)
+
+    def _connect(self) -> None:
+        self.shown.activated.connect(lambda _: self._show_rows())
+        self.table.horizontalHeader().sortIndicatorChanged.connect(self._sort)
+        self.table.selectionModel().currentRowChanged.connect(lambda now, _before: self._choose(now.row()))
+        self.kind.currentIndexChanged.connect(lambda _: self._show_curves())
+        self.draw.currentIndexChanged.connect(lambda _: self._show_chosen())
+        self.curves.picked.connect(self._picked)
+        self.confusion.opened.connect(self.open_cell)
+        self.images.closed.connect(self._close_images)
+        self.images.moved.connect(self._look_elsewhere)
+        self.copy.clicked.connect(self.copy_table)
+        self.folder.clicked.connect(self.open_folder)
+        shortcut = QShortcut(QKeySequence.StandardKey.Copy, self.table)
+        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+        shortcut.activated.connect(self.copy_table)
+
+    def show_evaluation(self, evaluation: Evaluation) -> None:
+        self.evaluation, self._source = evaluation, evaluation.source
+        self.title.setText(f"{evaluation.listed.data}   {evaluation.listed.when}")
+        self.about.set_whole(evaluation.about)
+        self.shown.clear()
+        if len(evaluation.candidates) > 1:
+            self.shown.addItem("Means of all methods", "means")
+            self.shown.addItem("Everything", "all")
+        for candidate in evaluation.candidates:
+            self.shown.addItem(candidate.words, candidate)
+        measure = QFontMetrics(theme.font(bold=True))
+        widest = max(measure.horizontalAdvance(method_title(one.method)) for one in evaluation.candidates)
+        self.table.horizontalHeader().resizeSection(0, min(max(widest + 20, 116), 232))
+        was = self.draw.blockSignals(True)
+        self.draw.clear()
+        for seed in evaluation.seeds:
+            self.draw.addItem(f"Draw {seed}", seed)
+        self.draw.setVisible(len(evaluation.seeds) > 1)
+        self.draw.blockSignals(was)
+        self._chosen = (evaluation.candidates[0], MEAN)
+        self.pages.setCurrentWidget(self._figures)
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        assert self.evaluation is not None
+        wanted = self.shown.currentData()
+        rows = [
+            row
+            for row in self.evaluation.rows
+            if wanted == "all" or (row.class_name == MEAN if wanted == "means" else row.candidate == wanted)
+        ]
+        self.model.set_rows(rows, dict(self.evaluation.speed))
+        self._find_chosen()
+
+    def _sort(self, column: int, order: Qt.SortOrder) -> None:
+        self.model.sort(column, order)
+        self._find_chosen()
+
+    def _find_chosen(self) -> None:
+        """The chosen row is chosen again after the rows were changed, or the first."""
+        places = [(row.candidate, row.class_name) for row in self.model.rows]
+        place = places.index(self._chosen) if self._chosen in places else 0
+        self.table.setCurrentIndex(self.model.index(place, 0))
+
+    def _choose(self, place: int) -> None:
+        if 0 <= place < len(self.model.rows):
+            row = self.model.rows[place]
+            self._chosen = (row.candidate, row.class_name)
+            self._show_chosen()
+
+    def _picked(self, name: str) -> None:
+        """A curve was clicked: its class, where the table has a row of it."""
+        for place, row in enumerate(self.model.rows):
+            if self._chosen and row.candidate == self._chosen[0] and row.class_name == name:
+                self.table.setCurrentIndex(self.model.index(place, 0))
+
+    def _show_chosen(self) -> None:
+        if self.evaluation is None or self._chosen is None or self.draw.currentIndex() < 0:
+            return
+        self._show_curves()
+        self.confusion.set_scores(pool(self.evaluation.find(*self._chosen, self.draw.currentData())))
+
+    def _show_curves(self) -> None:
+        if self.evaluation is None or self._chosen is None:
+            return
+        candidate, class_name = self._chosen
+        kind, seed = self.kind.currentData(), self.draw.currentData()
+        lines: list[Line] = []
+        for name in self.evaluation.classes:
+            look = "main" if name == class_name else "quiet"
+            lines += curves_of(self.evaluation.find(candidate, name, seed), kind, name, look)
+        self.curves.set_lines(kind, lines)
+        words = class_name or f"a line for each of {len(self.evaluation.classes)} classes"
+        self.curves_title.setText(f"{candidate.words}: {words}")
+
+    # the images behind a cell
+
+    def open_cell(self, defective: bool, ng: bool) -> None:
+        self._cell = (defective, ng)
+        self._show_images()
+        self.pages.setCurrentWidget(self.images)
+
+    def _show_images(self) -> None:
+        scores = self.confusion.scores
+        if scores is None or self._chosen is None:
+            return
+        items = [
+            Item(
+                scores.keys[i],
+                inside(self._source, scores.keys[i]),
+                inside(self._source, scores.masks[i]),
+                scores.defects[i],
+                float(scores.scores[i]),
+            )
+            for i in scores.cell(*self._cell, self.confusion.threshold)
+        ]
+        kind = "Defective" if self._cell[0] else "Good"
+        verdict = "NG" if self._cell[1] else "OK"
+        self.images.show_items(
+            f"{kind} parts called {verdict} ({CELLS[self._cell]}): {len(items):,}  ·  "
+            f"{self._chosen[0].words}, {self._chosen[1] or 'all classes'}",
+            items,
+        )
+
+    def _close_images(self) -> None:
+        self.pages.setCurrentWidget(self._figures)
+        if self.isVisible():
+            self.confusion.cells[self._cell].setFocus()
+
+    def _look_elsewhere(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Where the images are now")
+        if name:
+            self.look_in(Path(name))
+
+    def look_in(self, folder: Path) -> None:
+        """Take the images from another folder than the evaluation says."""
+        self._source = folder
+        self._show_images()
+
+    # taking the figures elsewhere
+
+    def copy_table(self) -> None:
+        QGuiApplication.clipboard().setText(self.model.as_text())
+        self._context.toast("The table is copied.")
+
+    def open_folder(self) -> None:
+        if self.evaluation is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.evaluation.listed.folder)))

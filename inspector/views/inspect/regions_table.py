@@ -1,0 +1,50 @@
+"""The regions of an image: box, area, peak. A click brings one into view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+
+from inspector.domain import Region
+from inspector.views.look import theme
+
+
+class RegionsTable(QTableWidget):
+    """`picked(number)` when a row is clicked."""
+
+    picked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(0, 4, parent)
+        self.setHorizontalHeaderLabels(["", "Box (px)", "Area", "Peak"])
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setFrameShape(QTableWidget.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setAccessibleName("Regions")
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(24)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        header.setHighlightSections(False)
+        self.cellClicked.connect(lambda row, _column: self.picked.emit(row))
+
+    def show_regions(self, regions: Sequence[Region]) -> None:
+        """As many as there are, at most 200 shown."""
+        self.setRowCount(min(len(regions), 200))
+        font = theme.font(figures=True)
+        for number, region in enumerate(regions[:200]):
+            x, y, w, h = region.box
+            words = (str(number + 1), f"{w}×{h}", f"{region.area:,}", f"{region.peak:.3f}")
+            for column, text in enumerate(words):
+                item = QTableWidgetItem(text)
+                item.setFont(font)
+                item.setToolTip(f"From x {x}, y {y}: {w} × {h} px")
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.setItem(number, column, item)

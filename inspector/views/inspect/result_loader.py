@@ -1,0 +1,165 @@
+"""What the viewer shows of a result, read and prepared off the GUI thread, neighbours ahead of time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject
+
+from inspector.errors import InspectorError
+from inspector.views.viewer import picture as pictures
+from inspector.views.viewer.picture import Picture
+
+if TYPE_CHECKING:
+    from inspector.records.inspected import ResultDetail, ResultRow
+    from inspector.views.shared.context import WindowContext
+
+UNAVAILABLE = "heatmap unavailable"
+_BUDGET = 700 << 20  # bytes of pictures kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pixels:
+    """`picture` None: the image can't be shown, `trouble` says why. `values` None with a `note`: no map."""
+
+    picture: Picture | None
+    values: NDArray[np.float32] | None
+    trouble: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    detail: ResultDetail
+    pixels: Pixels
+
+
+def read_pixels(row: ResultRow) -> Pixels:
+    """Decode the image and load the map of a result. Never raises for a bad file: the sentence is in the answer."""
+    from inspector.images.read import read
+
+    if row.error or row.path is None:
+        return Pixels(None, None, f"{row.error or 'This image was not kept.'}\n{row.hint}".strip())
+    try:
+        made = pictures.picture(read(row.path).pixels, row.name)
+    except InspectorError as error:
+        return Pixels(None, None, f"{error.message}\n{error.hint}".strip())
+    if row.map_path is None:
+        return Pixels(made, None, note=UNAVAILABLE)
+    try:
+        values = np.load(row.map_path, allow_pickle=False).astype(np.float32)
+        if values.ndim != 2 or not values.size or not np.isfinite(values).all():
+            raise ValueError
+    except (OSError, ValueError, EOFError):
+        return Pixels(made, None, note=UNAVAILABLE)
+    return Pixels(made, values)
+
+
+class Shelf(QObject):
+    """`fetch` a result for the screen; pictures are kept while there is room, details until something changes."""
+
+    def __init__(self, context: WindowContext, parent: QObject) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._pixels: OrderedDict[int, Pixels] = OrderedDict()
+        self._details: dict[int, ResultDetail] = {}
+        self._coming: set[int] = set()
+        self._state = self._epoch = 0
+        self._wanted = -1
+        self._near: frozenset[int] = frozenset()  # worth decoding; the rest was passed by
+        self._done: Callable[[Shown], None] | None = None
+        self._failed: Callable[[BaseException], None] | None = None
+
+    def fetch(
+        self, result_id: int, done: Callable[[Shown], None], failed: Callable[[BaseException], None]
+    ) -> None:
+        """`done` is called at once when everything is here. A later fetch takes the place of this one."""
+        self._wanted, self._done, self._failed = result_id, done, failed
+        self._near = frozenset([result_id])
+        if not self._deliver(result_id):
+            self._read(result_id, priority=10)
+
+    def ahead(self, result_ids: Iterable[int]) -> None:
+        """Read these too, when there is nothing more urgent."""
+        near = list(result_ids)
+        self._near = frozenset([self._wanted, *near])
+        for place, result_id in enumerate(near):
+            if result_id not in self._pixels or result_id not in self._details:
+                self._read(result_id, priority=-1 - place)
+
+    def details_changed(self) -> None:
+        """Reviews or thresholds are others now; the pictures are not."""
+        self._details.clear()
+        self._coming.clear()
+        self._state += 1
+
+    def clear(self) -> None:
+        self.details_changed()
+        self._epoch += 1
+        self._pixels.clear()
+        self._wanted, self._done, self._failed = -1, None, None
+
+    def _deliver(self, result_id: int) -> bool:
+        detail, pixels = self._details.get(result_id), self._pixels.get(result_id)
+        if detail is None or pixels is None:
+            return False
+        self._pixels.move_to_end(result_id)
+        if result_id == self._wanted and self._done is not None:
+            done, self._done = self._done, None
+            done(Shown(detail, pixels))
+        return True
+
+    def _read(self, result_id: int, priority: int) -> None:
+        project = self._context.project
+        if project is None or (result_id in self._coming and priority < 0):
+            return
+        self._coming.add(result_id)
+        state, epoch, kept = self._state, self._epoch, self._pixels.get(result_id)
+
+        def look() -> tuple[ResultDetail, Pixels] | None:
+            from inspector.records import inspected
+
+            if result_id not in self._near:
+                return None
+            detail = inspected.result(project, result_id)
+            return detail, kept or read_pixels(detail.row)
+
+        def done(found: tuple[ResultDetail, Pixels] | None) -> None:
+            if found is None or epoch != self._epoch:  # passed by, or from before all was forgotten
+                self._coming.discard(result_id)
+                if result_id == self._wanted and self._done is not None:
+                    self._read(result_id, priority=10)
+                return
+            self._pixels[result_id] = found[1]
+            self._pixels.move_to_end(result_id)
+            if state == self._state:
+                self._coming.discard(result_id)
+                self._details[result_id] = found[0]
+                self._deliver(result_id)
+            elif result_id == self._wanted and self._done is not None:
+                self._read(result_id, priority=10)
+            self._make_room()
+
+        def failed(error: BaseException) -> None:
+            self._coming.discard(result_id)
+            if result_id == self._wanted and self._failed is not None:
+                self._failed(error)
+
+        self._context.runner.read(self, look, done, failed, priority)
+
+    def _make_room(self) -> None:
+        def size(pixels: Pixels) -> int:
+            return pixels.picture.nbytes if pixels.picture else 0
+
+        total = sum(size(pixels) for pixels in self._pixels.values())
+        while total > _BUDGET and len(self._pixels) > 1:
+            oldest = next(iter(self._pixels))
+            if oldest == self._wanted:
+                self._pixels.move_to_end(oldest)
+                oldest = next(iter(self._pixels))
+            total -= size(self._pixels.pop(oldest))

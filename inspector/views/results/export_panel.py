@@ -1,0 +1,188 @@
+"""Export: which formats, which results, where to. Runs as a job; its progress is at the foot of the window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+)
+
+from inspector.domain import JobEnded, JobEvent, JobKind, JobStarted, JobStatus
+from inspector.exports.catalogue import FORMATS
+from inspector.views.look import icons, theme
+from inspector.views.viewer.viewer_panel import Elided, tool
+
+if TYPE_CHECKING:
+    from inspector.domain import CancelToken, Emit
+    from inspector.jobs.engine import Engine
+    from inspector.records.inspected import ResultFilter
+    from inspector.views.shared.context import WindowContext
+
+_FIRST_CHOICE = ("csv", "report")
+
+
+class ExportPanel(QFrame):
+    """`set_scope` tells it what may be exported; `start` exports."""
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__()
+        self.context = context
+        theme.set_role(self, "panel")
+        self.setFixedWidth(296)
+        self._filter: ResultFilter | None = None
+        self._ids: tuple[int, ...] = ()
+        self._shown = 0
+        self._job_id: int | None = None
+        self._made: Path | None = None
+
+        title = QLabel("Export")
+        theme.set_role(title, "heading")
+        self.close_button = tool("close", "Close")
+        head = QHBoxLayout()
+        head.addWidget(title, 1)
+        head.addWidget(self.close_button)
+        self.all = QRadioButton()
+        self.chosen = QRadioButton()
+        self.all.setChecked(True)
+        self.formats: dict[str, QCheckBox] = {}
+        self.folder = QLineEdit()
+        self.folder.setPlaceholderText("Choose a folder")
+        self.folder.setAccessibleName("Target folder")
+        browse = tool("open", "Choose a folder")
+        where = QHBoxLayout()
+        where.setSpacing(4)
+        where.addWidget(self.folder, 1)
+        where.addWidget(browse)
+        self.button = QPushButton(icons.icon("export", "#ffffff"), "Export")
+        theme.set_role(self.button, "primary")
+        self.answer = QLabel()
+        self.answer.setWordWrap(True)
+        self.answer.setTextFormat(Qt.TextFormat.PlainText)
+        self.made = Elided()
+        theme.set_role(self.made, "small")
+        self.open_button = QPushButton("Open the folder")
+        theme.set_role(self.open_button, "link")
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 12, 16, 16)
+        layout.setSpacing(8)
+        layout.addLayout(head)
+        layout.addWidget(self.all)
+        layout.addWidget(self.chosen)
+        layout.addSpacing(4)
+        for name, format_ in FORMATS.items():
+            box = QCheckBox(format_.title)
+            box.setToolTip(format_.about)
+            box.setChecked(name in _FIRST_CHOICE)
+            box.toggled.connect(self._refresh)
+            about = QLabel(format_.about)
+            theme.set_role(about, "small")
+            about.setContentsMargins(24, 0, 0, 0)
+            pair = QVBoxLayout()
+            pair.setSpacing(0)
+            pair.addWidget(box)
+            pair.addWidget(about)
+            self.formats[name] = box
+            layout.addLayout(pair)
+        layout.addSpacing(4)
+        layout.addLayout(where)
+        layout.addWidget(self.button)
+        layout.addWidget(self.answer)
+        layout.addWidget(self.made)
+        layout.addWidget(self.open_button, alignment=Qt.AlignmentFlag.AlignLeft)
+        layout.addStretch(1)
+
+        browse.clicked.connect(self._browse)
+        self.folder.textChanged.connect(self._refresh)
+        self.all.toggled.connect(self._refresh)
+        self.button.clicked.connect(self.start)
+        self.open_button.clicked.connect(self._open)
+        context.job_event.connect(self._job_event)
+        context.project_changed.connect(self._project_changed)
+        self._project_changed()
+
+    def set_scope(self, where: ResultFilter, shown: int, ids: tuple[int, ...]) -> None:
+        """`shown` results match the filter; `ids` of them are selected in the table."""
+        self._filter, self._shown, self._ids = where, shown, ids
+        if len(ids) < 2 and self.chosen.isChecked():
+            self.all.setChecked(True)
+        self._refresh()
+
+    def start(self) -> None:
+        project, where = self.context.project, self._filter
+        wanted = [name for name, box in self.formats.items() if box.isChecked()]
+        folder = self.folder.text().strip()
+        if project is None or where is None or not wanted or not folder:
+            return
+        from dataclasses import replace
+
+        if self.chosen.isChecked():
+            where = replace(where, ids=self._ids)
+        target, scope = Path(folder).expanduser(), where
+
+        def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
+            from inspector.jobs import export
+
+            export.export(project, target, wanted, filter=scope, emit=emit, cancel=cancel)
+
+        self._say("Waiting for the job before it…" if self.context.runner.busy else "Exporting…")
+        self._job_id = -1
+        self.context.runner.start(JobKind.EXPORT, "Export", work)
+        self._refresh()
+
+    def _job_event(self, event: JobEvent) -> None:
+        if self._job_id == -1 and isinstance(event, JobStarted) and event.kind == JobKind.EXPORT:
+            self._job_id = event.job_id
+            self._say("Exporting…")
+        elif isinstance(event, JobEnded) and event.kind == JobKind.EXPORT and self._job_id is not None:
+            self._job_id = None
+            self._made = Path(str(event.result["folder"])) if event.result.get("folder") else None
+            done = event.status == JobStatus.DONE
+            self._say("Exported to" if done and self._made else f"{event.message} {event.hint}".strip())
+            if done and self._made:
+                self.made.set_whole(str(self._made))
+            self._refresh()
+
+    def _say(self, text: str) -> None:
+        self.answer.setText(text)
+        self.made.set_whole("")
+
+    def _refresh(self) -> None:
+        count = len(self._ids)
+        self.all.setText("The one result shown" if self._shown == 1 else f"All {self._shown:,} results shown")
+        self.chosen.setText(f"The {count:,} selected results" if count > 1 else "Selected results")
+        self.chosen.setEnabled(count > 1)
+        running = self._job_id is not None
+        ready = any(box.isChecked() for box in self.formats.values()) and bool(self.folder.text().strip())
+        self.button.setEnabled(ready and not running and self._shown > 0)
+        self.answer.setVisible(bool(self.answer.text()))
+        self.made.setVisible(bool(self.made.whole()))
+        self.open_button.setVisible(self._made is not None and not running)
+
+    def _project_changed(self) -> None:
+        project = self.context.project
+        self._made = self._job_id = None
+        self._say("")
+        self.folder.setText(str(project.folder / "exports") if project is not None else "")
+        self._refresh()
+
+    def _browse(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Export to", self.folder.text())
+        if name:
+            self.folder.setText(name)
+
+    def _open(self) -> None:
+        if self._made is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._made)))

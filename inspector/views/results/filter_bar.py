@@ -1,0 +1,99 @@
+"""Which results the Results page shows: run, class, verdict, reviewed or not, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
+
+from inspector.domain import Decision
+from inspector.views.inspect.queue_panel import narrow_combo
+from inspector.views.look import icons, theme
+
+if TYPE_CHECKING:
+    from inspector.records.inspected import ResultFilter, RunRow
+    from inspector.records.queries import ClassRow
+
+
+class FilterBar(QWidget):
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.run = narrow_combo("Run")
+        self.class_name = narrow_combo("Class")
+        self.verdict = narrow_combo("Verdict")
+        self.reviewed = narrow_combo("Reviewed by a person")
+        self.text = QLineEdit()
+        self.text.setPlaceholderText("Search name, class, defect type")
+        self.text.setAccessibleName("Search")
+        self.text.setClearButtonEnabled(True)
+        self.text.addAction(icons.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.text.setMinimumWidth(160)
+        self.verdict.addItem("Any verdict", None)
+        for decision in Decision:
+            self.verdict.addItem(theme.verdict_text(decision), decision)
+        self.verdict.addItem("! Failed", "failed")
+        for words, value in (("Reviewed or not", None), ("Not reviewed", False), ("Reviewed", True)):
+            self.reviewed.addItem(words, value)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        for combo in (self.run, self.class_name, self.verdict, self.reviewed):
+            combo.setMinimumContentsLength(12)
+            layout.addWidget(combo)
+            combo.activated.connect(lambda _: self.changed.emit())
+        layout.addWidget(self.text, 1)
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(200)
+        self._typing.timeout.connect(self.changed)
+        self.text.textChanged.connect(lambda _: self._typing.start())
+        find = QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self)
+        find.activated.connect(self.text.setFocus)
+
+    def show_choices(self, runs: Sequence[RunRow], classes: Sequence[ClassRow]) -> None:
+        """What can be chosen; the choice stays where it can."""
+        _fill(self.run, [("All runs", None), *((row.title, row.id) for row in runs)])
+        _fill(self.class_name, [("All classes", None), *((row.name, row.id) for row in classes)])
+
+    def reset(self) -> None:
+        """Show everything again."""
+        for combo in (self.run, self.class_name, self.verdict, self.reviewed):
+            combo.setCurrentIndex(0)
+        self.text.clear()
+        self._typing.stop()
+        self.changed.emit()
+
+    @property
+    def empty(self) -> bool:
+        combos = (self.run, self.class_name, self.verdict, self.reviewed)
+        return not self.text.text().strip() and all(combo.currentIndex() <= 0 for combo in combos)
+
+    def filter(self) -> ResultFilter:
+        from inspector.records.inspected import ResultFilter
+
+        verdict: Any = self.verdict.currentData()
+        failed = verdict == "failed"
+        return ResultFilter(
+            run_id=self.run.currentData(),
+            class_id=self.class_name.currentData(),
+            verdict=None if failed or verdict is None else Decision(verdict),
+            failed=True if failed else None,
+            reviewed=self.reviewed.currentData(),
+            text=self.text.text().strip(),
+        )
+
+
+def _fill(combo: QComboBox, items: Sequence[tuple[str, int | None]]) -> None:
+    chosen = combo.currentData()
+    was = combo.blockSignals(True)
+    combo.clear()
+    for words, value in items:
+        combo.addItem(words, value)
+    combo.setCurrentIndex(max(0, combo.findData(chosen)) if chosen is not None else 0)
+    combo.blockSignals(was)

@@ -1,0 +1,170 @@
+"""The queue: one row an image with thumbnail, name, class, score and verdict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import (
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from inspector.views.look import icons, theme, verdict_chip
+from inspector.views.look.thumbnails import Thumbnails
+from inspector.views.review.result_model import ROW, VERDICT, ResultModel, score_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inspector.records.inspected import ResultRow
+    from inspector.views.shared.context import WindowContext
+
+_THUMB = 40
+_HEIGHT = 52
+
+
+class _RowDelegate(QStyledItemDelegate):
+    def __init__(self, thumbnails: Thumbnails, view: QAbstractItemView) -> None:
+        super().__init__(view)
+        self._thumbnails = thumbnails
+        self._view = view
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(160, _HEIGHT)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        row: ResultRow | None = index.data(ROW)
+        area = QRect(option.rect)
+        state = option.state
+        if state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(area, theme.colour("chosen"))
+            painter.fillRect(QRect(area.left(), area.top(), 3, area.height()), QColor(theme.ACCENT))
+        elif state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(area, theme.colour("hover"))
+        if row is None:
+            return
+        picture = QRect(area.left() + 8, area.top() + (_HEIGHT - _THUMB) // 2, _THUMB, _THUMB)
+        self._picture(painter, picture, row.path, row.sha256)
+        left, right = picture.right() + 8, area.right() - 6
+        small = theme.font("small", figures=True)
+        chip_width = verdict_chip.width(small)
+        top = QRect(left, area.top() + 6, right - left, 18)
+        painter.setFont(small)
+        painter.setPen(theme.colour("text"))
+        name = painter.fontMetrics().elidedText(
+            " ".join(row.name.split()), Qt.TextElideMode.ElideMiddle, top.width()
+        )
+        painter.drawText(top, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, name)
+        foot = QRect(left, area.top() + 27, right - left, 19)
+        chip = QRectF(foot.left(), foot.top(), chip_width, foot.height())
+        verdict_chip.paint(painter, chip, index.data(VERDICT), small)
+        painter.setFont(small)
+        score = score_text(row)
+        painter.setPen(theme.colour("text"))
+        painter.drawText(foot, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, score)
+        painter.setPen(theme.colour("quiet"))
+        between = QRect(
+            foot.left() + chip_width + 6,
+            foot.top(),
+            foot.width() - chip_width - 12 - painter.fontMetrics().horizontalAdvance(score),
+            foot.height(),
+        )
+        words = row.class_name or row.error.removeprefix(f"“{row.name}” ")  # the name stands above
+        if row.error:
+            words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, between.width())
+        if painter.fontMetrics().horizontalAdvance(words) <= between.width():  # a stump tells nothing
+            painter.drawText(between, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
+        if row.reviewed is not None:
+            mark = icons.pixmap("accept", theme.colour("quiet"), 12, painter.device().devicePixelRatio())
+            painter.drawPixmap(picture.right() - 11, picture.bottom() - 11, mark)
+
+    def _picture(self, painter: QPainter, box: QRect, path: Path | None, sha256: str) -> None:
+        painter.fillRect(box, theme.colour("surround"))
+        made = self._thumbnails.get(path, self._view.viewport().update, sha256) if path else None
+        if made is not None:
+            size = made.size().scaled(box.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            target = QRect(0, 0, size.width(), size.height())
+            target.moveCenter(box.center())
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawPixmap(target, made)
+        elif path is None or self._thumbnails.failed(path):
+            ratio = painter.device().devicePixelRatio()
+            painter.drawPixmap(
+                box.adjusted(10, 10, 0, 0).topLeft(), icons.pixmap("image", theme.colour("faint"), 20, ratio)
+            )
+
+
+class ResultList(QListView):
+    """Keeps its selection by result, not by place. `chosen(result_id)` when another result is selected."""
+
+    chosen = Signal(int)
+
+    def __init__(self, context: WindowContext, model: ResultModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setUniformItemSizes(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setMouseTracking(True)
+        self.setFrameShape(QListView.Shape.NoFrame)
+        self.setAccessibleName("Queue")
+        self.thumbnails = Thumbnails(context.runner, 2 * _THUMB, self)
+        self.setItemDelegate(_RowDelegate(self.thumbnails, self))
+        self.setModel(model)
+        self._results = model
+        self.result_id = -1
+        self.selectionModel().currentChanged.connect(self._current_changed)
+        model.modelReset.connect(self._find_again)
+
+    def choose(self, result_id: int) -> bool:
+        """Select a result; False if it is not in the list."""
+        place = self._results.place(result_id)
+        if place < 0:
+            return False
+        self.choose_place(place)
+        return True
+
+    def choose_place(self, place: int) -> None:
+        if 0 <= place < self._results.rowCount():
+            index = self._results.index(place, 0)
+            self.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+            self.scrollTo(index)
+
+    def step(self, by: int) -> None:
+        """To the next (1) or the previous (-1) result."""
+        place = self._results.place(self.result_id)
+        self.choose_place(max(0, min(place + by, self._results.rowCount() - 1)))
+
+    def neighbours(self) -> list[int]:
+        """Results beside the selected one, the likelier first."""
+        place = self._results.place(self.result_id)
+        around = [place + 1, place - 1, place + 2] if place >= 0 else []
+        return [int(self._results.ids[p]) for p in around if 0 <= p < len(self._results.ids)]
+
+    def _current_changed(self, current: QModelIndex) -> None:
+        if current.isValid():
+            result_id = int(self._results.ids[current.row()])
+            if result_id != self.result_id:
+                self.result_id = result_id
+                self.chosen.emit(result_id)
+
+    def _find_again(self) -> None:
+        if self.result_id >= 0 and not self.choose(self.result_id):
+            self.result_id = -1

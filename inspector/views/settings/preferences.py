@@ -1,0 +1,172 @@
+"""Preferences: each is kept as soon as it is chosen."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.views.look import theme
+from inspector.views.shared.context import WindowContext
+
+THEMES = (("system", "Follow the system"), ("dark", "Dark"), ("light", "Light"))
+DEVICES = (
+    ("auto", "Automatic: the fastest there is"),
+    ("cpu", "CPU"),
+    ("cuda", "NVIDIA GPU (CUDA)"),
+    ("mps", "Apple GPU (MPS)"),
+)
+
+
+class PreferencesPage(QWidget):
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__()
+        self._context = context
+        title = QLabel("Preferences")
+        theme.set_role(title, "title")
+        line = QLabel("Each is kept as soon as you choose it.")
+        theme.set_role(line, "quiet")
+
+        self.theme = _choice(THEMES, "Theme")
+        self.device = _choice(DEVICES, "Device")
+        self.weights = QPushButton()
+        theme.set_role(self.weights, "link")
+        self.weights.clicked.connect(lambda: context.go("weights"))
+        self.colour_map = QComboBox()
+        self.colour_map.setAccessibleName("Colour map")
+        self.colour_map.setIconSize(QSize(96, 14))
+        self.rate = QDoubleSpinBox()
+        self.rate.setRange(0.1, 50.0)
+        self.rate.setDecimals(1)
+        self.rate.setSuffix(" %")
+        self.rate.setAccessibleName("False-alarm rate")
+        self.batch = QSpinBox()
+        self.batch.setRange(1, 256)
+        self.batch.setAccessibleName("Batch size")
+        self.reviewer = QLineEdit()
+        self.reviewer.setPlaceholderText("Your name, as reviews will show it")
+        self.reviewer.setMaxLength(80)
+        self.reviewer.setAccessibleName("Reviewer")
+
+        form = QFormLayout()
+        form.setHorizontalSpacing(32)
+        form.setVerticalSpacing(8)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._row(form, "Theme", self.theme, "")
+        self._row(form, "Device", self.device, "Where there is no such device, the CPU is used, and said so.")
+        self._row(form, "Weights", self.weights, "The pretrained network for the next teaching.")
+        self._row(form, "Colour map", self.colour_map, "For the heat over images and in exports.")
+        self._row(form, "False alarms allowed", self.rate, "The share of good parts that may be called NG.")
+        self._row(form, "Batch size", self.batch, "Images taken at once; more is faster on a GPU.")
+        self._row(form, "Reviewer", self.reviewer, "Kept with every accepted or overridden verdict.")
+
+        inside = QWidget()
+        inside.setMaximumWidth(720)
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(32, 32, 32, 32)
+        column.setSpacing(8)
+        column.addWidget(title)
+        column.addWidget(line)
+        column.addSpacing(16)
+        column.addLayout(form)
+        column.addStretch(1)
+        centred = QWidget()
+        row = QHBoxLayout(centred)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addStretch(1)
+        row.addWidget(inside, 100)
+        row.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(centred)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+        self._fill_colour_maps()
+        self._show()
+        for box in (self.theme, self.device, self.colour_map):
+            box.currentIndexChanged.connect(self._keep)
+        self.rate.valueChanged.connect(self._keep)
+        self.batch.valueChanged.connect(self._keep)
+        self.reviewer.editingFinished.connect(self._keep)
+        context.settings_changed.connect(self._show)
+
+    def _row(self, form: QFormLayout, title: str, field: QWidget, more: str) -> None:
+        label = QLabel(title)
+        label.setBuddy(field)
+        holder = QVBoxLayout()
+        holder.setSpacing(2)
+        holder.setContentsMargins(0, 0, 0, 8)
+        holder.addWidget(field, alignment=Qt.AlignmentFlag.AlignLeft)
+        field.setMinimumWidth(280)
+        if more:
+            words = QLabel(more)
+            words.setWordWrap(True)
+            theme.set_role(words, "small")
+            holder.addWidget(words)
+        form.addRow(label, holder)
+
+    def _fill_colour_maps(self) -> None:
+        from inspector.exports import heat
+
+        for name in heat.COLOUR_MAPS:
+            self.colour_map.addItem(_strip(name), name.capitalize(), name)
+
+    def _show(self) -> None:
+        settings = self._context.settings
+        fields = (self.theme, self.device, self.colour_map, self.rate, self.batch, self.reviewer)
+        for field in fields:
+            field.blockSignals(True)
+        self.theme.setCurrentIndex(max(0, self.theme.findData(settings.theme)))
+        self.device.setCurrentIndex(max(0, self.device.findData(settings.device)))
+        self.colour_map.setCurrentIndex(max(0, self.colour_map.findData(settings.colour_map)))
+        self.rate.setValue(settings.false_alarm_rate * 100)
+        self.batch.setValue(settings.batch_size)
+        if not self.reviewer.hasFocus():
+            self.reviewer.setText(settings.reviewer)
+        self.weights.setText(f"{settings.weights}: choose another…")
+        for field in fields:
+            field.blockSignals(False)
+
+    def _keep(self) -> None:
+        settings = self._context.settings
+        settings.theme = self.theme.currentData()
+        settings.device = self.device.currentData()
+        settings.colour_map = self.colour_map.currentData()
+        settings.false_alarm_rate = round(self.rate.value() / 100, 4)
+        settings.batch_size = self.batch.value()
+        settings.reviewer = " ".join(self.reviewer.text().split())
+        self._context.save_settings()
+
+
+def _choice(items: tuple[tuple[str, str], ...], name: str) -> QComboBox:
+    box = QComboBox()
+    box.setAccessibleName(name)
+    for value, title in items:
+        box.addItem(title, value)
+    return box
+
+
+def _strip(colour_map: str) -> QIcon:
+    """A colour map as a small picture."""
+    import numpy as np
+
+    from inspector.exports import heat
+
+    line = np.ascontiguousarray(heat.ramp(colour_map).astype(np.uint8))
+    image = QImage(line.tobytes(), len(line), 1, 3 * len(line), QImage.Format.Format_RGB888)
+    return QIcon(QPixmap.fromImage(image.scaled(96, 14)))

@@ -1,0 +1,101 @@
+"""New shots go into the memory of the newest detector by themselves, shortly after they were added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer
+
+from inspector.domain import CancelToken, Emit, JobKind
+from inspector.views.shared.context import WindowContext
+from inspector.views.shared.job_runner import Job
+
+if TYPE_CHECKING:
+    from inspector.jobs.engine import Engine
+    from inspector.records.queries import DetectorRow
+
+_What = tuple[int, frozenset[int]]  # a detector and the shots that are news to it
+
+
+class MemoryUpdate(QObject):
+    """Waits for a pause in the adding and for other jobs. What was new when the project was opened, and what was tried
+    once, waits for the user to teach."""
+
+    PAUSE = 2500  # ms
+
+    def __init__(self, context: WindowContext, parent: QObject) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(self.PAUSE)
+        self._timer.timeout.connect(self._start)
+        self._wanted: _What | None = None
+        self._tried: _What | None = None
+        self._fresh = True
+        self._job: Job | None = None
+        context.project_changed.connect(self._forget)
+        context.runner.busy_changed.connect(self._busy_changed)
+        context.runner.ended.connect(self._ended)
+
+    @property
+    def running(self) -> bool:
+        """Whether an update is all that the runner works on."""
+        runner = self._context.runner
+        return self._job is not None and runner.current is self._job and runner.waiting == 0
+
+    def look(self, row: DetectorRow | None, news: Mapping[int, Sequence[int]]) -> None:
+        """Told after every reading: the newest detector, and class id → shots that are news to it."""
+        project = self._context.project
+        shots = frozenset(shot for own in news.values() for shot in own)
+        what = (row.id, shots) if row is not None and shots else None
+        if self._fresh:
+            self._fresh, self._tried = False, what
+        if what is None:
+            self._tried = None
+        if (
+            what is None
+            or what == self._tried
+            or project is None
+            or project.read_only
+            or (row and row.problem)
+        ):
+            self._wanted = None
+            self._timer.stop()
+        elif what != self._wanted:
+            self._wanted = what
+            self._timer.start()
+
+    def cancel(self) -> None:
+        """Somebody wants to teach now, which makes an update useless."""
+        self._wanted = None
+        self._timer.stop()
+        if self._job is not None:
+            self._context.runner.cancel(self._job)
+
+    def _start(self) -> None:
+        project, what = self._context.project, self._wanted
+        if project is None or what is None or self._context.runner.busy:
+            return  # `_busy_changed` comes back to it
+        self._wanted, self._tried = None, what
+
+        def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
+            from inspector.jobs.update import update
+
+            update(project, engine, emit=emit, cancel=cancel)
+
+        self._job = self._context.runner.start(JobKind.TEACH, "Add new shots to the memory", work)
+
+    def _busy_changed(self, busy: bool) -> None:
+        if not busy and self._wanted is not None:
+            self._timer.start()
+
+    def _ended(self, job: Job, _event: object) -> None:
+        if job is self._job:
+            self._job = None
+
+    def _forget(self) -> None:
+        self._timer.stop()
+        self._wanted = self._tried = None
+        self._fresh = True

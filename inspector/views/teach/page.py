@@ -1,0 +1,487 @@
+"""Classes and their normal shots, and teaching a detector from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence, QUndoStack
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobKind
+from inspector.errors import InspectorError
+from inspector.views.look import theme
+from inspector.views.look.empty import EmptyState
+from inspector.views.look.labels import wrapped
+from inspector.views.look.thumbnails import Thumbnails
+from inspector.views.shared.context import WindowContext
+from inspector.views.shared.job_runner import Job
+from inspector.views.shared.undo import Steps
+from inspector.views.teach.adding_shots import Adding, Source, ask_files, find, from_clipboard, png, writer
+from inspector.views.teach.class_column import ClassColumn
+from inspector.views.teach.class_list import ROW, ClassModel
+from inspector.views.teach.description_form import DescriptionForm
+from inspector.views.teach.memory_update import MemoryUpdate
+from inspector.views.teach.shot_grid import PICTURE, ShotGrid, ShotModel, complaints
+from inspector.views.teach.shots_header import ShotsHeader
+from inspector.views.teach.teach_panel import TeachPanel
+from inspector.views.teach.teach_reads import Found, read_all, read_shots
+
+if TYPE_CHECKING:
+    from inspector.jobs.engine import Engine
+    from inspector.methods.prompts.description import MFSC
+    from inspector.records.project import Project
+    from inspector.records.queries import ClassRow, DetectorRow, ShotRow
+
+
+class TeachPage(QWidget):
+    drop_text = "Drop good shots to add them"
+    shortcuts = (
+        ("Ctrl+Return", "Teach"),
+        ("Ctrl+Shift+N", "Add a class"),
+        ("F2", "Rename the class"),
+        ("Del", "Remove the chosen shots, or the class"),
+        ("Ctrl+V", "Paste shots from the clipboard"),
+    )
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__()
+        self._context = context
+        self.undo_stack = QUndoStack(context.undo_group)
+        self.steps = Steps(context, self, self.undo_stack, context.classes_changed.emit)
+        self._thumbnails = Thumbnails(context.runner, PICTURE * 2, self)
+        self._wanted_class: int | None = None
+        self._job: Job | None = None
+        self._detector: DetectorRow | None = None
+        self._descriptions: dict[int, MFSC] = {}
+        self._describing = False
+        self._refreshes = 0
+        self._shown_class: int | None = None
+        self.memory = MemoryUpdate(context, self)
+
+        self.classes = ClassModel(self)
+        self.column = ClassColumn(self._thumbnails, self.classes)
+        self.column.add_requested.connect(self.add_class)
+        self.class_view = self.column.view
+        self.classes.renamed.connect(self.rename_class)
+        self.class_view.selectionModel().currentChanged.connect(lambda *_: self._class_chosen())
+        self.classes.modelReset.connect(self._choose_again)
+
+        self.shots = ShotModel(self)
+        self.grid = ShotGrid(self._thumbnails)
+        self.grid.setModel(self.shots)
+        self.grid.selectionModel().selectionChanged.connect(lambda *_: self._selection_changed())
+
+        self.header = ShotsHeader()
+        self.header.rename_button.clicked.connect(
+            lambda: self.class_view.edit(self.class_view.currentIndex())
+        )
+        self.header.remove_class_button.clicked.connect(self.remove_class)
+        self.header.remove_button.clicked.connect(self.remove_shots)
+        self.header.paste_button.clicked.connect(self.paste)
+        self.header.add_button.clicked.connect(self.choose_files)
+
+        self.panel = TeachPanel(context)
+        self.panel.teach_requested.connect(self.teach)
+        self.panel.describe_requested.connect(lambda: self.describe(not self._describing))
+        self.panel.progress.cancel.clicked.connect(self._cancel)
+        self.form = DescriptionForm(context)
+        self.form.changed.connect(self._described)
+        self.form.closed.connect(lambda: self.describe(False))
+
+        splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        splitter.addWidget(self.column)
+        splitter.addWidget(self._middle())
+        splitter.addWidget(self.panel)
+        splitter.setStretchFactor(1, 1)
+        splitter.setCollapsible(0, False)
+        splitter.setCollapsible(1, False)
+        splitter.setCollapsible(2, False)
+        splitter.setSizes([264, 700, TeachPanel.WIDTH])
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(splitter)
+
+        new = QAction(self)
+        new.setShortcut(QKeySequence("Ctrl+Shift+N"))
+        new.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        new.triggered.connect(self.ask_class)
+        self.addAction(new)
+        self.class_view.remove_requested.connect(self.remove_class)
+        self.grid.remove_requested.connect(self.remove_shots)
+
+        context.project_changed.connect(self._project_changed)
+        context.classes_changed.connect(self.refresh)
+        context.detectors_changed.connect(self.refresh)
+        context.settings_changed.connect(self._show_state)
+        context.job_event.connect(self._job_event)
+        context.runner.busy_changed.connect(lambda _busy: self._show_state())
+        context.runner.ended.connect(self._job_ended)
+        self.refresh()
+
+    def _middle(self) -> QWidget:
+        whole = QWidget()
+        theme.set_role(whole, "surround")
+        whole.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.notes = wrapped("warning")
+        self.notes.setContentsMargins(16, 0, 16, 8)
+        self.notes.hide()
+        self.no_class = EmptyState(
+            "class",
+            "Add a class for the part you want to inspect.",
+            "Add class",
+            "Or drop a folder of good parts here: it becomes a class.",
+        )
+        self.no_class.button.clicked.connect(self.ask_class)
+        self.no_shots = EmptyState(
+            "images",
+            "Add good shots of this part; four are a good start.",
+            "Add shots…",
+            "Or drop files and folders here, or paste a picture.",
+        )
+        self.no_shots.button.clicked.connect(self.choose_files)
+        self.stack = QStackedWidget()
+        for shown in (self.grid, self.no_class, self.no_shots, self.form):
+            self.stack.addWidget(shown)
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        column.addWidget(self.notes)
+        column.addWidget(self.stack, 1)
+        return whole
+
+    # what is shown
+
+    def _project_changed(self) -> None:
+        self.undo_stack.clear()
+        self._thumbnails.clear()
+        self._wanted_class = self._shown_class = None
+        self.classes.set_rows([])
+        self.shots.set_rows([])
+        self._detector, self._descriptions, self._describing = None, {}, False
+        self.refresh()
+
+    @property
+    def chosen_class(self) -> ClassRow | None:
+        index = self.class_view.currentIndex()
+        row: ClassRow | None = index.data(ROW) if index.isValid() else None
+        return row
+
+    def refresh(self) -> None:
+        project = self._context.project
+        if project is None:
+            self._show_state()
+            return
+        self._refreshes += 1
+        self._context.runner.read(
+            self,
+            partial(read_all, project),
+            partial(self._classes_read, project, self._refreshes),
+            priority=10**6,
+            latest="classes",
+        )
+
+    def _classes_read(self, project: Project, number: int, found: Found) -> None:
+        if project is not self._context.project:
+            return
+        self._detector = found.detector
+        self.classes.set_rows(found.classes)
+        if number == self._refreshes:  # what is newer will be told soon
+            self._descriptions = found.descriptions
+            self.memory.look(found.detector, found.news)
+        if self._wanted_class is not None or not self.class_view.currentIndex().isValid():
+            self._choose_again()
+        self._read_shots()
+        self._show_state()
+
+    def _choose_again(self) -> None:
+        """Keep the class that was chosen, or take the first."""
+        wanted = self._wanted_class if self._wanted_class is not None else self._shown_class
+        index = self.classes.find(wanted) if wanted is not None else self.classes.index(0)
+        if not index.isValid() and self._wanted_class is None:
+            index = self.classes.index(0)
+        if index.isValid():
+            self._wanted_class = None
+            self.class_view.setCurrentIndex(index)
+
+    def _class_chosen(self) -> None:
+        row = self.chosen_class
+        if row is None or row.id == self._shown_class:
+            return
+        self._shown_class = row.id
+        self.shots.set_rows([])
+        self._read_shots()
+        self._show_state()
+
+    def _read_shots(self) -> None:
+        project, row = self._context.project, self.chosen_class
+        if project is not None and row is not None:
+            self._context.runner.read(
+                self,
+                partial(read_shots, project, row.id),
+                partial(self._shots_read, row.id),
+                priority=10**6,
+                latest="shots",
+            )
+
+    def _shots_read(self, class_id: int, rows: list[ShotRow]) -> None:
+        row = self.chosen_class
+        if row is not None and row.id == class_id:
+            self.shots.set_rows(rows)
+            self._show_state()
+
+    def _selection_changed(self) -> None:
+        count = len(self.grid.selectedIndexes())
+        self.header.show_chosen(0 if self._read_only or self._describing else count)
+
+    @property
+    def _read_only(self) -> bool:
+        project = self._context.project
+        return project is None or project.read_only
+
+    def _show_state(self) -> None:
+        row, rows = self.chosen_class, self.classes.rows
+        self.header.setVisible(row is not None)
+        said = complaints(self.shots.rows) if row is not None else []
+        self.notes.setText("\n".join(f"⚠ {line}" for line in said))
+        self.notes.setVisible(bool(said))
+        if row is None:
+            self.stack.setCurrentWidget(self.no_class)
+        else:
+            self.header.show_class(row)
+            empty = row.shots == 0 and not self.shots.rows
+            self._describing &= self.panel.reads_descriptions
+            if self._describing:
+                self.form.show_record(row.id, row.name, self._descriptions.get(row.id), self._read_only)
+                self.stack.setCurrentWidget(self.form)
+            else:
+                self.stack.setCurrentWidget(self.no_shots if empty else self.grid)
+        for button in (self.header.add_button, self.header.paste_button):
+            button.setVisible(not self._describing)
+        for widget in (self.column.add_button, self.no_class.button, self.no_shots.button):
+            widget.setEnabled(not self._read_only)
+        self.header.set_read_only(self._read_only)
+        self._selection_changed()
+        busy = self._context.runner.busy and not self.memory.running
+        self.panel.show_classes(rows, row, self._read_only, busy)
+        self.panel.show_description(row, row is not None and row.id in self._descriptions, self._describing)
+        self.panel.show_detector(self._detector)
+
+    # classes
+
+    def ask_class(self) -> None:
+        if not self._read_only:
+            self.column.ask()
+
+    def add_class(self, name: str, then: Callable[[int], None] | None = None) -> None:
+        project = self._writable()
+        if project is None:
+            return
+
+        def done(class_id: int) -> None:
+            self.column.added()
+            self._wanted_class = class_id
+            self.steps.done(
+                f"add class “{name}”",
+                lambda: writer().restore_class(project, class_id),
+                lambda: writer().remove_class(project, class_id),
+            )
+            self._context.classes_changed.emit()
+            if then is not None:
+                then(class_id)
+
+        def failed(error: BaseException) -> None:
+            if not (isinstance(error, InspectorError) and self.column.refuse(str(error))):
+                self._context.show_error(error)
+
+        self._context.runner.write(self, lambda: writer().add_class(project, name), done, failed)
+
+    def rename_class(self, class_id: int, name: str) -> None:
+        project = self._writable()
+        index = self.classes.find(class_id)
+        if project is None or not index.isValid():
+            return
+        before = index.data(ROW).name
+        self.steps.do(
+            f"rename “{before}”",
+            lambda: writer().rename_class(project, class_id, name),
+            lambda: writer().rename_class(project, class_id, before),
+        )
+
+    def remove_class(self) -> None:
+        project, row = self._writable(), self.chosen_class
+        if project is None or row is None:
+            return
+        self._shown_class = None
+        self.steps.do(
+            f"remove “{row.name}”",
+            lambda: writer().remove_class(project, row.id),
+            lambda: writer().restore_class(project, row.id),
+            f"Removed the class “{row.name}”; its results stay.",
+        )
+
+    # shots
+
+    def choose_files(self) -> None:
+        if names := ask_files(self):
+            self.accept_paths(names)
+
+    def accept_paths(self, dropped: list[Path]) -> None:
+        """Files go to the chosen class. Several folders, or one where there is no class, become classes."""
+        if self._writable() is None:
+            return
+        folders = [path for path in dropped if path.is_dir()]
+        files = [path for path in dropped if path not in folders]
+        row = self.chosen_class
+        if len(folders) > 1 or (folders and row is None):
+            for folder in folders:
+                self._into_class_named(folder.name, [folder])
+            if not files:
+                return
+            folders = []
+        if row is not None:
+            self._add(row.id, [*files, *folders])
+        else:
+            self._into_class_named(files[0].parent.name or "Part", files)
+
+    def _into_class_named(self, name: str, found: list[Path]) -> None:
+        same = [row for row in self.classes.rows if _plain(row.name) == _plain(name)]
+        if same:
+            self._add(same[0].id, found)
+        else:
+            self.add_class(" ".join(name.split())[:80], lambda class_id: self._add(class_id, found))
+
+    def paste(self) -> None:
+        """Add a picture or copied files from the clipboard."""
+        if self._writable() is None:
+            return
+        files, picture = from_clipboard()
+        if files:
+            self.accept_paths(files)
+            return
+        if picture.isNull():
+            self._context.toast("The clipboard holds neither a picture nor image files.")
+            return
+        row = self.chosen_class
+        if row is None:
+            self._context.toast("Add a class first, then paste its shots.")
+            self.ask_class()
+            return
+        name = f"Pasted {datetime.now().strftime('%Y-%m-%d %H.%M.%S')}.png"
+        self._context.runner.read(self, partial(png, picture), lambda data: self._add(row.id, [(name, data)]))
+
+    def _add(self, class_id: int, sources: Sequence[Source]) -> None:
+        """Find the images among `sources`, then store them one by one, showing each as it arrives."""
+        self._wanted_class = class_id
+        self._choose_again()
+        self._context.runner.read(
+            self,
+            partial(find, list(sources)),
+            lambda found: Adding(self, self._context, class_id, found).next(),
+            self._context.show_error,
+            priority=10**6,
+        )
+
+    def remove_shots(self) -> None:
+        project, rows = self._writable(), self.grid.chosen()
+        if project is None or not rows:
+            return
+        ids = [row.id for row in rows]
+        what = f"“{rows[0].name}”" if len(rows) == 1 else f"{len(rows)} shots"
+        self.steps.do(
+            f"remove {what}",
+            lambda: writer().remove_shots(project, ids),
+            lambda: writer().restore_shots(project, ids),
+            f"Removed {what} from {rows[0].class_name}.",
+        )
+
+    # descriptions
+
+    def describe(self, on: bool) -> None:
+        """Open or close the description of the chosen class, where the chosen method reads one."""
+        if not on:
+            self.form.keep()
+        self._describing = on and self.chosen_class is not None and self.panel.reads_descriptions
+        self._show_state()
+
+    def _described(self, class_id: int, record: MFSC | None) -> None:
+        project, index = self._context.project, self.classes.find(class_id)
+        if project is None or project.read_only or not index.isValid():
+            return
+        before = self._descriptions.get(class_id)
+        if record is None:
+            self._descriptions.pop(class_id, None)
+        else:
+            self._descriptions[class_id] = record
+        self._refreshes += 1  # an answer on its way knows nothing of this
+        self.steps.do(
+            f"describe “{index.data(ROW).name}”",
+            lambda: writer().describe_class(project, class_id, record),
+            lambda: writer().describe_class(project, class_id, before),
+        )
+
+    # undo
+
+    def _writable(self) -> Project | None:
+        """The project, or None after saying why nothing can be changed."""
+        project = self._context.project
+        if project is not None and project.read_only:
+            self._context.show_error(
+                InspectorError(
+                    f"The project “{project.name}” is open for viewing only.",
+                    "Copy its folder to a place you may write to, and open the copy.",
+                )
+            )
+            return None
+        return project
+
+    # teaching
+
+    def teach(self) -> None:
+        project = self._writable()
+        ready = [row for row in self.classes.rows if row.shots]
+        if project is None or not ready or self._job is not None:
+            return
+        self.form.keep()
+        settings = self._context.settings
+        method, rate = self.panel.method.currentData(), settings.false_alarm_rate
+
+        def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
+            from inspector.jobs.teach import teach
+
+            teach(project, engine, method=method, false_alarm_rate=rate, emit=emit, cancel=cancel)
+
+        title = f"Teach {len(ready)} class{'es' if len(ready) != 1 else ''}"
+        self.memory.cancel()
+        self._job = self._context.runner.start(JobKind.TEACH, title, work)
+        self.panel.begin()
+        self._show_state()
+
+    def _job_event(self, event: JobEvent) -> None:
+        if self._job is not None and self._job is self._context.runner.current:
+            self.panel.progress.take(event)
+
+    def _cancel(self) -> None:
+        if self._job is not None:
+            self._context.runner.cancel(self._job)
+
+    def _job_ended(self, job: Job, event: JobEnded) -> None:
+        if job is self._job:
+            self._job = None
+            self.panel.end()
+            self._show_state()
+
+
+def _plain(name: str) -> str:
+    return "".join(name.split()).casefold()

@@ -1,0 +1,280 @@
+"""The right side of the Teach page: how to teach, what can be promised, the big button, and the job while it runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QStandardItemModel
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.methods.catalogue import METHODS, MethodInfo
+from inspector.views.look import icons, theme
+from inspector.views.look.labels import wrapped
+from inspector.views.shared.context import WindowContext
+from inspector.views.teach.class_list import shots_text
+from inspector.views.teach.teach_progress import TeachProgress
+
+if TYPE_CHECKING:
+    from inspector.records.queries import ClassRow, DetectorRow
+
+
+def shots_wanted(rate: float) -> int:
+    """How many held-out good parts it takes before a false-alarm rate (0–1) can be promised: nothing below 1/(n+1)
+    can be told from n scores."""
+    return max(1, math.ceil(1 / rate - 1e-9) - 1)
+
+
+def promise(name: str, shots: int, rate: float) -> str:
+    """What the shots of a class can promise, in one honest sentence."""
+    wanted = shots_wanted(rate)
+    if shots >= wanted:
+        return f"{name}: {shots_text(shots)} are enough to promise {_percent(rate)} false alarms."
+    more = wanted - shots
+    line = f"{more} more good shot{'s' if more != 1 else ''} of {name} let you promise {_percent(rate)}"
+    if shots == 0:
+        return f"{line} false alarms; 4 are a good start."
+    return f"{line} false alarms; with {shots} it is {_percent(1 / (shots + 1))} at best."
+
+
+def needs(info: MethodInfo) -> str:
+    """What a method asks for, in one line."""
+    words = {"text": "a text tower", "vit": "a vision transformer", "class": "the class (given or found)"}
+    wanted = ", ".join(word for need, word in words.items() if need in info.needs) or "nothing but weights"
+    return f"Needs {wanted}. {'Learns; the loss is shown.' if info.learns else 'Learns nothing: ready in seconds.'}"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.3g} %"
+
+
+class TeachPanel(QWidget):
+    teach_requested = Signal()
+    describe_requested = Signal()
+    WIDTH = 320
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__()
+        self._context = context
+        self.setFixedWidth(self.WIDTH)
+        theme.set_role(self, "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+
+        self.method = QComboBox()
+        self.method.setAccessibleName("Method")
+        for info in METHODS.values():
+            title = f"{info.title} (reconstruction)" if info.reconstruction else info.title
+            self.method.addItem(title, info.name)
+            if not info.available:
+                self._disable_last("Not part of this installation")
+        self.line = wrapped("quiet")
+        self.needs = wrapped("small")
+        self.describe_button = QPushButton()
+        self.describe_button.setIcon(icons.icon("rename"))
+        self.describe_button.setCheckable(True)
+        self.describe_button.clicked.connect(self.describe_requested)
+        self.described = wrapped("small")
+        self.rate = QDoubleSpinBox()
+        self.rate.setRange(0.1, 50.0)
+        self.rate.setDecimals(1)
+        self.rate.setSingleStep(1.0)
+        self.rate.setSuffix(" %")
+        self.rate.setAccessibleName("False-alarm rate")
+        self.rate.setToolTip("The share of good parts that may be called NG")
+        self.weights = QPushButton()
+        theme.set_role(self.weights, "link")
+        self.weights.setToolTip("The pretrained network underneath; choose another")
+        self.weights.clicked.connect(lambda: context.go("weights"))
+
+        self.promise = wrapped("quiet")
+        self.button = QPushButton("Teach")
+        self.button.setIcon(icons.icon("teach", "#ffffff"))
+        self.button.setIconSize(QSize(theme.ICON, theme.ICON))
+        self.button.setMinimumHeight(44)
+        theme.set_role(self.button, "primary")
+        self.button.setShortcut("Ctrl+Return")
+        self.button.setToolTip("Teach every class that has shots (Ctrl+Return)")
+        self.button.clicked.connect(self.teach_requested)
+        self.reason = wrapped("small")
+        self.taught = wrapped("small")
+        self.progress = TeachProgress(context)
+
+        inside = QWidget()
+        theme.set_role(inside, "panel")
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.setSpacing(8)
+        column.addWidget(_heading("Teach"))
+        column.addSpacing(4)
+        column.addWidget(_caption("Method"))
+        column.addWidget(self.method)
+        column.addWidget(self.line)
+        column.addWidget(self.needs)
+        column.addWidget(self.describe_button)
+        column.addWidget(self.described)
+        column.addSpacing(8)
+        rates = QHBoxLayout()
+        rates.addWidget(_caption("False alarms allowed"), 1)
+        rates.addWidget(self.rate)
+        column.addLayout(rates)
+        column.addWidget(self.promise)
+        column.addSpacing(8)
+        weights = QHBoxLayout()
+        weights.addWidget(_caption("Weights"), 1)
+        weights.addWidget(self.weights)
+        column.addLayout(weights)
+        column.addSpacing(16)
+        column.addWidget(self.button)
+        column.addWidget(self.reason)
+        column.addWidget(self.progress)
+        column.addWidget(self.taught)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+        self._show_settings()
+        self.method.currentIndexChanged.connect(self._chosen)
+        self.rate.valueChanged.connect(self._chosen)
+        context.settings_changed.connect(self._show_settings)
+
+    def _disable_last(self, why: str) -> None:
+        model = self.method.model()
+        assert isinstance(model, QStandardItemModel)
+        item = model.item(self.method.count() - 1)
+        item.setEnabled(False)
+        item.setToolTip(why)
+
+    def _show_settings(self) -> None:
+        settings = self._context.settings
+        for widget in (self.method, self.rate):
+            widget.blockSignals(True)
+        wanted = self.method.findData(settings.method)
+        if wanted < 0 or not METHODS[settings.method].available:
+            wanted = next((i for i, info in enumerate(METHODS.values()) if info.available), 0)
+        self.method.setCurrentIndex(wanted)
+        self.rate.setValue(settings.false_alarm_rate * 100)
+        for widget in (self.method, self.rate):
+            widget.blockSignals(False)
+        self.weights.setText(settings.weights)
+        info = METHODS[self.method.currentData()]
+        note = (
+            " Rebuilt from its paper; published figures need not carry over." if info.reconstruction else ""
+        )
+        self.line.setText(f"{info.line}{note}")
+        self.needs.setText(needs(info))
+
+    @property
+    def reads_descriptions(self) -> bool:
+        """Whether the chosen method learns from what people say of the parts."""
+        return bool(self.method.currentData() == "finegrained")
+
+    def show_description(self, chosen: ClassRow | None, described: bool, open_now: bool) -> None:
+        """Whether the chosen class was described, and the button that opens its form."""
+        shown = chosen is not None and self.reads_descriptions
+        self.describe_button.setVisible(shown)
+        self.described.setVisible(shown)
+        if chosen is not None:
+            name = self.describe_button.fontMetrics().elidedText(
+                chosen.name, Qt.TextElideMode.ElideRight, 150
+            )
+            self.describe_button.setText(f"Describe {name}…")
+            self.describe_button.setToolTip(f"Say what a good {chosen.name} looks like")
+            self.describe_button.setChecked(open_now)
+            self.described.setText(
+                "Teaches with your description of it."
+                if described
+                else "Teaches with the suggestion that follows from its name; you need not write anything."
+            )
+
+    def _chosen(self) -> None:
+        settings = self._context.settings
+        settings.method = self.method.currentData()
+        settings.false_alarm_rate = round(self.rate.value() / 100, 4)
+        self._context.save_settings()
+
+    def show_classes(
+        self, rows: Sequence[ClassRow], chosen: ClassRow | None, read_only: bool, busy: bool
+    ) -> None:
+        """What can be taught now, and why not if nothing can."""
+        ready = [row for row in rows if row.shots]
+        stale = [row for row in ready if row.state != "taught"]
+        if ready and not stale:
+            self.button.setText("Teach again")
+        else:
+            self.button.setText(
+                f"Teach {len(ready)} class{'es' if len(ready) != 1 else ''}" if ready else "Teach"
+            )
+        waiting = [row.name for row in rows if not row.shots]
+        if read_only:
+            reason = "The project is open for viewing only."
+        elif not rows:
+            reason = "Add a class and its good shots first."
+        elif not ready:
+            reason = "Add good shots to a class first."
+        elif busy:
+            reason = "Another job is running; teaching can start when it is done."
+        elif waiting:
+            reason = f"Left out, because without shots: {', '.join(waiting)}."
+        else:
+            reason = ""
+        self.reason.setText(reason)
+        self.reason.setVisible(bool(reason) and not self.progress.isVisible())
+        self.button.setEnabled(bool(ready) and not read_only and not busy)
+        rate = self._context.settings.false_alarm_rate
+        self.promise.setText(promise(chosen.name, chosen.shots, rate) if chosen else "")
+        self.promise.setVisible(chosen is not None)
+
+    def show_detector(self, row: DetectorRow | None) -> None:
+        """What was taught last."""
+        if row is None:
+            self.taught.setText("")
+        else:
+            title = METHODS[row.method].title if row.method in METHODS else row.method
+            when = row.created.astimezone().strftime("%d %b %Y, %H:%M")
+            names = ", ".join(row.classes.values())
+            added = sum(map(len, row.added_shots.values()))
+            done = "Updated" if added else "Taught"
+            more = ""
+            if added and row.method in METHODS and METHODS[row.method].learns:
+                more = f" The memory knows {shots_text(added)} that the prompts do not; teach again to renew them."
+            self.taught.setText(
+                f"{done} {when}: {title} on {shots_text(row.shots)} of {names}.{more} {row.problem}".strip()
+            )
+            theme.set_role(self.taught, "error" if row.problem else "small")
+
+    def begin(self) -> None:
+        self.button.hide()
+        self.reason.hide()
+        self.taught.hide()
+        self.progress.begin()
+
+    def end(self) -> None:
+        self.progress.end()
+        self.button.show()
+        self.taught.show()
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(text)
+    theme.set_role(label, "heading")
+    return label
+
+
+def _caption(text: str) -> QLabel:
+    return QLabel(text)

@@ -1,0 +1,41 @@
+"""What the Teach page asks a project, off the GUI thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inspector.methods.prompts.description import MFSC
+    from inspector.records.project import Project
+    from inspector.records.queries import ClassRow, DetectorRow, ShotRow
+
+
+@dataclass(frozen=True)
+class Found:
+    """`detector`: the newest. `descriptions` by class id. `news`: class id → ids of shots that it could remember."""
+
+    classes: list[ClassRow]
+    detector: DetectorRow | None
+    descriptions: dict[int, MFSC]
+    news: dict[int, list[int]]
+
+
+def read_all(project: Project) -> Found:
+    from inspector.jobs import update
+    from inspector.records import queries
+
+    detector = next(iter(queries.detectors(project)), None)
+    news = update.news(project, detector) if detector is not None else {}
+    return Found(
+        queries.classes(project),
+        detector,
+        queries.descriptions(project),
+        {class_id: [shot.id for shot in shots] for class_id, shots in news.items()},
+    )
+
+
+def read_shots(project: Project, class_id: int) -> list[ShotRow]:
+    from inspector.records import queries
+
+    return queries.shots(project, class_id)

@@ -1,0 +1,103 @@
+"""The good shot that is most like an image, beside it, moved and zoomed together with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from inspector import paths
+from inspector.errors import InspectorError
+from inspector.views.viewer import picture as pictures
+from inspector.views.viewer.image_view import ImageView
+from inspector.views.viewer.picture import Picture
+
+if TYPE_CHECKING:
+    from inspector.records.project import Project
+
+_SIDE = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoodShot:
+    name: str
+    picture: Picture
+
+
+def nearest(project: Project, class_id: int, picture: Picture) -> GoodShot | None:
+    """The shot of the class whose grey values run most like the image's; None when no shot can be read.
+
+    Compared at 32 × 32 by correlation, so light and contrast don't matter. Decodes an image: for a worker.
+    """
+    from inspector.images.read import read
+    from inspector.images.thumbnail import thumbnail
+    from inspector.records import queries
+
+    wanted = _pattern(picture.small[:, :, 2::-1])
+    likeness: list[tuple[float, int]] = []
+    shots = queries.shots(project, class_id)
+    for number, shot in enumerate(shots):
+        try:
+            small = thumbnail(shot.path, 128, paths.cache_dir() / "thumbnails", shot.sha256)
+        except InspectorError:
+            continue
+        likeness.append((float((wanted * _pattern(small)).sum()), -number))
+    for _, number in sorted(likeness, reverse=True):
+        try:
+            pixels = read(shots[-number].path).pixels
+        except InspectorError:
+            continue
+        return GoodShot(shots[-number].name, pictures.picture(pixels))
+    return None
+
+
+def _pattern(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grey values at 32 × 32, mean 0, length 1."""
+    import cv2
+
+    grey = np.ascontiguousarray(pixels).astype(np.float32).mean(axis=2)
+    small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    small = small - small.mean()
+    return np.asarray(small / max(float(np.linalg.norm(small)), 1e-6), np.float32)
+
+
+class GoodSide(QWidget):
+    """Follows `leader` and leads it: one pan and one zoom for both."""
+
+    def __init__(self, leader: ImageView, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._leader = leader
+        self._following = False
+        self.view = ImageView()
+        self.view.set_overlay(False)
+        self.view.setAccessibleName("Nearest good shot")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.view, 1)
+        leader.view_changed.connect(lambda: self._follow(leader, self.view))
+        self.view.view_changed.connect(lambda: self._follow(self.view, leader))
+
+    def show_shot(self, shot: GoodShot | None) -> None:
+        self._following = True  # its own fit must not move the image
+        if shot is None:
+            self.view.show_message(
+                "No good shot to compare with." if self._leader.picture is not None else ""
+            )
+        else:
+            note = f"Nearest good shot: {' '.join(shot.name.split())}"
+            self.view.show_picture(shot.picture, note=note)
+        self._following = False
+        self._follow(self._leader, self.view)
+
+    def _follow(self, one: ImageView, other: ImageView) -> None:
+        """The same part of both, by fractions of the image, whatever their sizes."""
+        if self._following or not self.isVisible() or one.picture is None or other.picture is None:
+            return
+        self._following = True
+        scale, x, y = one.view()
+        other.set_view(scale * one.picture.width / other.picture.width, x, y)
+        self._following = False

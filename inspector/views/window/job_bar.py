@@ -1,0 +1,120 @@
+"""The status bar: what is loaded at the left, the running job with its progress and Cancel at the right."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
+
+from inspector.domain import JobEnded, JobEvent, JobKind, JobProgress, JobStarted
+from inspector.views.look import icons, theme
+from inspector.views.shared.context import WindowContext
+from inspector.views.shared.job_runner import Job
+
+
+def time_left(seconds: float) -> str:
+    """ "3 s left", "4 min left", "1 h 20 min left"."""
+    seconds = max(0.0, seconds)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s left"
+    minutes = round(seconds / 60)
+    return f"{minutes} min left" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min left"
+
+
+def rate_text(rate: float) -> str:
+    """ "31/s", "2.4/s", "12/min"."""
+    if rate >= 10:
+        return f"{rate:.0f}/s"
+    return f"{rate:.1f}/s" if rate >= 0.5 else f"{rate * 60:.0f}/min"
+
+
+class JobBar(QStatusBar):
+    def __init__(self, context: WindowContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self._context = context
+        self._begun = 0.0
+        self._counts = False  # the units are things to count, not per cent
+        self.about = QLabel(self)
+        theme.set_role(self.about, "small")
+        self.about.setContentsMargins(8, 0, 0, 0)
+        self.addWidget(self.about, 1)
+
+        self.job = QWidget(self)
+        self.title = QLabel(self.job)
+        self.bar = QProgressBar(self.job)
+        self.bar.setFixedWidth(160)
+        self.bar.setTextVisible(False)
+        self.bar.setRange(0, 1000)
+        self.figures = QLabel(self.job)
+        self.figures.setFont(theme.font(figures=True))
+        self.cancel = QPushButton("Cancel", self.job)
+        self.cancel.setIcon(icons.icon("stop"))
+        self.cancel.setToolTip("Stop the job; what is finished stays")
+        self.cancel.clicked.connect(self.stop)
+        row = QHBoxLayout(self.job)
+        row.setContentsMargins(0, 0, 8, 0)
+        row.setSpacing(8)
+        for widget in (self.title, self.bar, self.figures, self.cancel):
+            row.addWidget(widget)
+        self.addPermanentWidget(self.job)
+        self.job.hide()
+        context.job_event.connect(self._take)
+        context.runner.busy_changed.connect(self._busy)
+        context.runner.cancelling.connect(self._cancelling)
+
+    def stop(self) -> None:
+        self._context.runner.cancel()
+
+    def _cancelling(self, job: Job) -> None:
+        if job is self._context.runner.current:
+            self.stopping()
+
+    def stopping(self) -> None:
+        self.cancel.setText("Stopping…")
+        self.cancel.setEnabled(False)
+
+    def _busy(self, busy: bool) -> None:
+        if busy:
+            current = self._context.runner.current
+            self._begin(current.title if current else "")
+        else:
+            self.job.hide()
+
+    def _begin(self, title: str) -> None:
+        self._begun = time.monotonic()
+        self.title.setText(self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, 260))
+        self.bar.setRange(0, 0)  # moves without a figure until there is one
+        self.figures.setText("Starting…")
+        self.cancel.setText("Cancel")
+        self.cancel.setEnabled(True)
+        self.job.show()
+
+    def _take(self, event: JobEvent) -> None:
+        if isinstance(event, JobStarted):
+            self._begin(event.title)
+            self._counts = event.kind in (JobKind.INSPECT, JobKind.EXPORT, JobKind.EVALUATE)
+        elif isinstance(event, JobProgress):
+            self._progress(event)
+        elif isinstance(event, JobEnded) and self._context.runner.waiting:
+            self.figures.setText("Next job…")
+
+    def _progress(self, event: JobProgress) -> None:
+        share = event.done / event.total if event.total > 0 else 0.0
+        share = min(1.0, max(0.0, share))
+        self.bar.setRange(0, 1000)
+        self.bar.setValue(round(share * 1000))
+        words = [f"{share:.0%}".replace("%", " %")]
+        if self._counts:
+            words.append(f"{event.done:.0f}/{event.total:.0f}")
+        if event.rate is not None and self._counts:
+            words.append(rate_text(event.rate))
+        left = event.seconds_left
+        elapsed = time.monotonic() - self._begun
+        if left is None and share > 0.02 and elapsed > 1:
+            left = elapsed * (1 - share) / share
+        if left is not None and share < 1:
+            words.append(time_left(left))
+        self.figures.setText("  ".join(words))
+        self.bar.setToolTip(event.message)

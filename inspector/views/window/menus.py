@@ -1,0 +1,202 @@
+"""Menus, their shortcuts, and the page of all keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QLabel,
+    QMenu,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.views.look import icons, theme
+from inspector.views.window.about import AboutDialog
+from inspector.views.window.errors_dialog import show_log
+
+if TYPE_CHECKING:
+    from inspector.views.window.main_window import MainWindow
+
+
+class Menus(QObject):
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.window = window
+        bar = window.tab_row.menu_bar
+
+        file = bar.addMenu("&File")
+        self.new = self._add(file, "New project…", "new", "Ctrl+N", self._new)
+        self.open = self._add(file, "Open project…", "open", "Ctrl+O", window.choose_project)
+        self.recent = file.addMenu(icons.icon("recent"), "Open recent")
+        self.recent.aboutToShow.connect(self._fill_recent)
+        self.demo = self._add(file, "Open the demo", "demo", "", lambda: window.start.open_demo())
+        self.close = self._add(file, "Close project", "close", "Ctrl+W", window.close_project)
+        file.addSeparator()
+        self.import_files = self._add(file, "Import images…", "import", "Ctrl+I", window.import_files)
+        self.import_folder = self._add(
+            file, "Import a folder…", "folder", "Ctrl+Shift+I", window.import_folder
+        )
+        self.export = self._add(file, "Export results…", "export", "Ctrl+E", self._export)
+        file.addSeparator()
+        self.preferences = self._add(
+            file, "Preferences", "settings", "Ctrl+,", lambda: window.show_page("preferences")
+        )
+        self.preferences.setMenuRole(QAction.MenuRole.PreferencesRole)
+        self.weights = self._add(
+            file, "Weights", "weights", "Ctrl+Shift+W", lambda: window.show_page("weights")
+        )
+        self.quit = self._add(file, "Quit", "", "Ctrl+Q", window.close)
+        self.quit.setMenuRole(QAction.MenuRole.QuitRole)
+
+        edit = bar.addMenu("&Edit")
+        self.undo = window.context.undo_group.createUndoAction(self, "Undo")
+        self.undo.setShortcut(QKeySequence("Ctrl+Z"))
+        self.undo.setIcon(icons.icon("undo"))
+        self.redo = window.context.undo_group.createRedoAction(self, "Redo")
+        self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
+        self.redo.setIcon(icons.icon("redo"))
+        edit.addActions([self.undo, self.redo])
+        edit.addSeparator()
+        self.paste = self._add(edit, "Paste images", "paste", "Ctrl+V", self._paste)
+
+        view = bar.addMenu("&View")
+        self.go: dict[str, QAction] = {}
+        for number, (name, button) in enumerate(window.tab_row.tabs.items(), 1):
+            self.go[name] = self._add(
+                view, button.text(), name, f"Ctrl+{number}", partial(window.show_page, name)
+            )
+        self.go["start"].setIcon(icons.icon("home"))
+        view.addSeparator()
+        self.theme = self._add(view, "Dark or light", "moon", "Ctrl+Shift+D", window._other_theme)
+        self.full = self._add(view, "Full screen", "fit", "F11", self._full_screen)
+
+        help_menu = bar.addMenu("&Help")
+        self.keys = self._add(help_menu, "All keys", "help", "?", self.show_keys)
+        self.log = self._add(help_menu, "Show log", "log", "", show_log)
+        self.about = self._add(help_menu, "About Inspector", "about", "", self.show_about)
+        self.about.setMenuRole(QAction.MenuRole.AboutRole)
+
+    def _add(self, menu: QMenu, text: str, icon: str, keys: str, action: Callable[[], object]) -> QAction:
+        made = QAction(text, self)
+        if icon:
+            made.setIcon(icons.icon(icon))
+        if keys:
+            made.setShortcut(QKeySequence(keys))
+        made.triggered.connect(lambda _checked=False: action())
+        menu.addAction(made)
+        return made
+
+    def refresh(self) -> None:
+        """Grey out what can't be done now."""
+        if not hasattr(self, "about"):
+            return
+        has_project = self.window.context.project is not None
+        for action in (self.close, self.import_files, self.import_folder, self.export, self.paste):
+            action.setEnabled(has_project)
+        for name, action in self.go.items():
+            action.setEnabled(has_project or name in ("start", "evaluate"))
+
+    def _new(self) -> None:
+        self.window.show_page("start")
+        self.window.start.show_new()
+
+    def _export(self) -> None:
+        if not hasattr(self.window.page, "export"):
+            self.window.show_page("results")
+        export = getattr(self.window.page, "export", None)
+        if export is not None:
+            export()
+
+    def _paste(self) -> None:
+        paste = getattr(self.window.page, "paste", None)
+        if paste is None:
+            self.window.show_page("teach")
+            paste = getattr(self.window.page, "paste", None)
+        if paste is not None:
+            paste()
+
+    def _fill_recent(self) -> None:
+        self.recent.clear()
+        for name in self.window.context.settings.recent_projects:
+            folder = Path(name)
+            action = self.recent.addAction(folder.name)
+            action.setToolTip(name)
+            action.triggered.connect(lambda _=False, folder=folder: self.window.open_project(folder))
+        if self.recent.isEmpty():
+            self.recent.addAction("No projects yet").setEnabled(False)
+
+    def _full_screen(self) -> None:
+        if self.window.isFullScreen():
+            self.window.showNormal()
+        else:
+            self.window.showFullScreen()
+
+    def show_keys(self) -> None:
+        KeysDialog(self.groups(), self.window).open()
+
+    def show_about(self) -> None:
+        AboutDialog(self.window).open()
+
+    def groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Every key: (group, [(key, words)])."""
+        actions = [
+            (action.shortcut().toString(QKeySequence.SequenceFormat.NativeText), action.text().rstrip("…"))
+            for action in (
+                *(self.new, self.open, self.close, self.import_files, self.import_folder, self.export),
+                *(self.preferences, self.weights, self.undo, self.redo, self.paste),
+                *self.go.values(),
+                *(self.theme, self.full, self.keys, self.quit),
+            )
+        ]
+        groups = [("Everywhere", actions)]
+        for name, page in self.window.pages.items():
+            own: list[tuple[str, str]] = getattr(page, "shortcuts", [])
+            if own:
+                groups.append((name.capitalize(), own))
+        return groups
+
+
+class KeysDialog(QDialog):
+    def __init__(self, groups: list[tuple[str, list[tuple[str, str]]]], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("All keys")
+        self.resize(480, 680)
+        inside = QWidget()
+        grid = QGridLayout(inside)
+        grid.setContentsMargins(8, 8, 8, 8)
+        grid.setHorizontalSpacing(24)
+        grid.setColumnStretch(1, 1)
+        line = 0
+        for title, keys in groups:
+            heading = QLabel(title)
+            theme.set_role(heading, "heading")
+            heading.setContentsMargins(0, 8 if line else 0, 0, 0)
+            grid.addWidget(heading, line, 0, 1, 2)
+            line += 1
+            for key, words in keys:
+                grid.addWidget(QLabel(key), line, 0)
+                text = QLabel(words)
+                theme.set_role(text, "quiet")
+                grid.addWidget(text, line, 1)
+                line += 1
+        grid.setRowStretch(line, 1)
+        scroll = QScrollArea(self)
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(inside)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.addWidget(scroll)
+        column.addWidget(buttons)

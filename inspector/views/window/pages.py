@@ -1,0 +1,50 @@
+"""The pages of the window: their names, icons, and where their code is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """A page is made when it is first shown. `factory`: "module:Class". `tab`: it has a tab of its own."""
+
+    name: str
+    title: str
+    icon: str
+    factory: str
+    tab: bool = True
+    needs_project: bool = True
+
+
+PAGES = (
+    PageInfo("start", "Start", "home", "inspector.views.start.page:StartPage", needs_project=False),
+    PageInfo("teach", "Teach", "teach", "inspector.views.teach.page:TeachPage"),
+    PageInfo("inspect", "Inspect", "inspect", "inspector.views.inspect.page:InspectPage"),
+    PageInfo("results", "Results", "results", "inspector.views.results.page:ResultsPage"),
+    PageInfo(
+        "evaluate",
+        "Evaluate",
+        "evaluate",
+        "inspector.views.evaluate.page:EvaluatePage",
+        needs_project=False,
+    ),
+    PageInfo(
+        "weights",
+        "Weights",
+        "weights",
+        "inspector.views.settings.weights_page:WeightsPage",
+        False,
+        needs_project=False,
+    ),
+    PageInfo(
+        "preferences",
+        "Preferences",
+        "settings",
+        "inspector.views.settings.preferences:PreferencesPage",
+        False,
+        needs_project=False,
+    ),
+)
+
+
+def info(name: str) -> PageInfo:
+    return next(page for page in PAGES if page.name == name)

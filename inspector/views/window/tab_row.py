@@ -1,0 +1,71 @@
+"""The row at the top: menus, a tab for each page, the project's name, and the buttons at the right."""
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenuBar, QSizePolicy, QToolButton, QWidget
+
+from inspector.views.look import icons, theme
+from inspector.views.window.pages import PAGES
+
+
+class TabRow(QWidget):
+    page_requested = Signal(str)
+    theme_requested = Signal()  # the other one of dark and light
+    keys_requested = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.tabs: dict[str, QToolButton] = {}
+        theme.set_role(self, "panel")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(8, 0, 8, 0)
+        row.setSpacing(0)
+        self.menu_bar = QMenuBar(self)  # beside the tabs: a row of its own would be taken from the image
+        self.menu_bar.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        row.addWidget(self.menu_bar, alignment=Qt.AlignmentFlag.AlignVCenter)
+        row.addSpacing(16)
+        group = QButtonGroup(self)
+        for page in PAGES:
+            if not page.tab:
+                continue
+            button = QToolButton(self)
+            button.setText(page.title)
+            button.setIcon(icons.icon(page.icon))
+            button.setIconSize(QSize(theme.ICON, theme.ICON))
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setCheckable(True)
+            theme.set_role(button, "tab")
+            button.clicked.connect(lambda _=False, name=page.name: self.page_requested.emit(name))
+            group.addButton(button)
+            row.addWidget(button)
+            self.tabs[page.name] = button
+        group.setExclusive(False)  # pages without a tab leave none checked
+        row.addStretch(1)
+        self.project = QLabel(self)
+        self.project.setTextFormat(Qt.TextFormat.PlainText)
+        theme.set_role(self.project, "quiet")
+        row.addWidget(self.project)
+        row.addSpacing(8)
+        for name, tip, action in (
+            ("moon", "Dark or light", self.theme_requested.emit),
+            ("settings", "Preferences (Ctrl+,)", lambda: self.page_requested.emit("preferences")),
+            ("help", "All keys (?)", self.keys_requested.emit),
+        ):
+            button = QToolButton(self)
+            button.setIcon(icons.icon(name))
+            button.setIconSize(QSize(theme.ICON, theme.ICON))
+            button.setToolTip(tip)
+            button.setAccessibleName(tip)
+            button.clicked.connect(action)
+            row.addWidget(button)
+
+    def show_page(self, name: str) -> None:
+        for tab, button in self.tabs.items():
+            button.setChecked(tab == name)
+
+    def show_project(self, name: str, opened: bool) -> None:
+        """Its name, and which pages can be gone to."""
+        self.project.setText(name)
+        for page in PAGES:
+            if page.tab and page.needs_project:
+                self.tabs[page.name].setEnabled(opened)
+                self.tabs[page.name].setToolTip(page.title if opened else "Open or make a project first")

@@ -1,0 +1,161 @@
+"""What the window says without a dialog: a toast at its foot, a banner below its tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QFrame,
+    QGraphicsDropShadowEffect,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.errors import InspectorError
+from inspector.views.look import icons, theme
+
+
+class Toast(QFrame):
+    """One line for a few seconds above the foot of its parent, with Undo where something can be undone."""
+
+    SECONDS = 6.0
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._window = parent
+        self.setObjectName("toast")
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        theme.set_role(self, "card")
+        shadow = QGraphicsDropShadowEffect(self)
+        shadow.setBlurRadius(24)
+        shadow.setOffset(0, 4)
+        shadow.setColor(QColor(0, 0, 0, 110))
+        self.setGraphicsEffect(shadow)
+        self._undo: Callable[[], None] | None = None
+        self.label = QLabel(self)
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.undo_button = QPushButton("Undo", self)
+        theme.set_role(self.undo_button, "link")
+        self.undo_button.setToolTip("Undo (Ctrl+Z)")
+        self.undo_button.clicked.connect(self._take_back)
+        close = QToolButton(self)
+        close.setIcon(icons.icon("close"))
+        close.setToolTip("Dismiss")
+        close.setAccessibleName("Dismiss")
+        close.clicked.connect(self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 4, 8, 4)
+        row.setSpacing(12)
+        row.addWidget(self.label)
+        row.addWidget(self.undo_button)
+        row.addWidget(close)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._leave)
+        parent.installEventFilter(self)
+        self.hide()
+
+    def say(self, text: str, undo: Callable[[], None] | None = None) -> None:
+        self._undo = undo
+        room = max(200, self._window.width() - 240)
+        self.label.setText(
+            self.label.fontMetrics().elidedText(" ".join(text.split()), Qt.TextElideMode.ElideMiddle, room)
+        )
+        self.label.setToolTip(text)
+        self.undo_button.setVisible(undo is not None)
+        self._place()
+        self.show()
+        self.raise_()
+        self._timer.start(int(self.SECONDS * 1000))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and self.isVisible():
+            self._place()
+        return False
+
+    def _leave(self) -> None:
+        if self.underMouse():  # somebody is about to press Undo
+            self._timer.start(1000)
+        else:
+            self.hide()
+
+    def _take_back(self) -> None:
+        undo, self._undo = self._undo, None
+        self.hide()
+        if undo is not None:
+            undo()
+
+    def _place(self) -> None:
+        self.adjustSize()
+        parent = self._window
+        self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - 48)
+
+
+class Banner(QFrame):
+    """An error that stays until it is read: what happened and why, what to do, and a button for that if there is."""
+
+    dismissed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        theme.set_role(self, "banner")
+        self._icon = QLabel(self)
+        self._icon.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.message = QLabel(self)
+        self.hint = QLabel(self)
+        for label in (self.message, self.hint):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        theme.set_role(self.message, "heading")
+        theme.set_role(self.hint, "quiet")
+        self.button = QPushButton(self)
+        self._action: Callable[[], None] | None = None
+        self.button.clicked.connect(self._act)
+        close = QToolButton(self)
+        close.setIcon(icons.icon("close"))
+        close.setToolTip("Dismiss")
+        close.setAccessibleName("Dismiss")
+        close.clicked.connect(self.dismiss)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(self.message)
+        words.addWidget(self.hint)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 8, 8, 8)
+        row.setSpacing(12)
+        row.addWidget(self._icon, alignment=Qt.AlignmentFlag.AlignVCenter)
+        row.addLayout(words, 1)
+        row.addWidget(self.button, alignment=Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(close, alignment=Qt.AlignmentFlag.AlignTop)
+        self.hide()
+
+    def say(self, error: InspectorError, button: str = "", action: Callable[[], None] | None = None) -> None:
+        self.message.setText(error.message)
+        self.hint.setText(error.hint)
+        self.hint.setVisible(bool(error.hint))
+        self._action = action
+        self.button.setText(button)
+        self.button.setVisible(bool(button))
+        self._icon.setPixmap(
+            icons.pixmap("error", theme.tokens().danger, theme.ICON, self.devicePixelRatioF())
+        )
+        self.show()
+
+    def dismiss(self) -> None:
+        self.hide()
+        self.dismissed.emit()
+
+    def _act(self) -> None:
+        action, self._action = self._action, None
+        self.dismiss()
+        if action is not None:
+            action()

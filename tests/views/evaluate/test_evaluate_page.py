@@ -1,0 +1,403 @@
+"""The Evaluate page over a real evaluation of drawn parts."""
+
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QPixmap
+from scipy.integrate import trapezoid
+
+from inspector.domain import CancelToken, JobEnded, JobStatus
+from inspector.errors import InspectorError
+from inspector.images import demo_parts
+from inspector.jobs.evaluation.run import evaluate
+from inspector.methods import catalogue
+from inspector.settings import Settings
+from inspector.views.evaluate import stored as evaluations
+from inspector.views.evaluate.curves import KINDS
+from inspector.views.evaluate.page import EvaluatePage
+from inspector.views.evaluate.report import HEADINGS
+from inspector.views.evaluate.stored import MEAN, Candidate
+from inspector.views.look import theme
+from inspector.views.shared.context import WindowContext
+from inspector.views.shared.job_runner import JobRunner
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "jobs"))
+
+import stem_engine
+
+ONE_SHOT = Candidate("patchcore", 1)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return stem_engine.make()
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """Two products, drawn small, three good and three defective test images each."""
+    folder = tmp_path_factory.mktemp("labelled") / "parts"
+    return demo_parts.write_demo(folder, shots=3, good=3, defective=3, kinds=("washer", "cloth"), size=128)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, parts, engine):
+    """Two evaluations as the job writes them: (PatchCore at 1 shot, PatchCore at 1 and 2 shots with two draws)."""
+    root = tmp_path_factory.mktemp("measured")
+    for name, shots, seeds in (("first", [1], 1), ("second", [1, 2], [3, 4])):
+        ended = []
+
+        def emit(event, ended=ended):
+            if isinstance(event, JobEnded):
+                ended.append(event)
+
+        evaluate(
+            parts,
+            ["patchcore"],
+            shots,
+            seeds,
+            root / name,
+            backbone=engine.backbone(),
+            emit=emit,
+            cancel=CancelToken(),
+        )
+        assert ended[0].status is JobStatus.DONE, ended[0].message
+    return root
+
+
+@pytest.fixture
+def context(qapp, engine):
+    theme.apply("dark")
+    made = WindowContext(JobRunner(lambda: engine), Settings(theme="dark", method="patchcore"))
+    yield made
+    assert made.runner.close(20)
+    made.deleteLater()
+
+
+@pytest.fixture
+def page(context, home, qtbot):
+    made = EvaluatePage(context)
+    qtbot.addWidget(made)
+    made.resize(1280, 720)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.activated()
+    return made
+
+
+@pytest.fixture
+def open_first(page, measured, tmp_path, qtbot):
+    """The page with the first evaluation open, from a copy of its folder."""
+
+    def work(name="first"):
+        folder = shutil.copytree(measured / name, tmp_path / name)
+        page.accept_paths([folder])
+        qtbot.waitUntil(
+            lambda: page.stack.currentWidget() is page.report and page.report.evaluation is not None
+        )
+        qtbot.waitUntil(lambda: page.report.evaluation.listed.folder == folder)
+        return page.report
+
+    return work
+
+
+def cells(report, column):
+    place = HEADINGS.index(column)
+    return [report.model.index(row, place).data() for row in range(report.model.rowCount())]
+
+
+def test_an_empty_page_says_one_sentence_and_its_button_asks_for_a_folder(page, parts, qtbot, monkeypatch):
+    assert page.stack.currentWidget() is page.empty
+    assert not page.panel.isVisible()
+    monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getExistingDirectory", lambda *_: str(parts))
+    page.empty.button.click()
+    assert page.stack.currentWidget() is page.setup
+    qtbot.waitUntil(lambda: page.setup.found is not None)
+
+
+def test_a_dropped_folder_is_recognised_and_told_class_by_class(page, parts, qtbot):
+    page.accept_paths([parts])
+    qtbot.waitUntil(lambda: page.setup.found is not None)
+    assert page.setup.words.text() == "MVTec AD layout · 2 classes · 12 test images"
+    table = page.setup.table
+    assert [[table.item(r, c).text() for c in range(5)] for r in range(2)] == [
+        ["cloth", "3", "3", "3", "3"],
+        ["washer", "3", "3", "3", "3"],
+    ]
+    assert page.setup.shots[2].isEnabled()
+    assert not page.setup.shots[4].isEnabled()  # only three good parts to draw from
+
+
+def test_a_folder_without_labels_is_refused_with_the_next_step(page, context, tmp_path, qtbot):
+    with qtbot.waitSignal(context.error_raised) as raised:
+        page.accept_paths([tmp_path])
+    assert raised.args[0].hint
+    assert not page.setup.run.isEnabled()
+    with qtbot.waitSignal(context.error_raised) as raised:
+        page.accept_paths([tmp_path / "single.png"])
+    assert "folder" in raised.args[0].message
+
+
+def test_run_measures_in_the_background_and_shows_the_report(page, context, parts, home, qtbot):
+    page.accept_paths([parts])
+    qtbot.waitUntil(lambda: page.setup.found is not None)
+    assert page.setup.methods["patchcore"].isChecked()
+    page.setup.seeds.setValue(1)
+    assert page.setup.plan().shots == (1,)  # 4 is ticked but can't be had
+    events = []
+    context.job_event.connect(events.append)
+    page.setup.run.click()
+    assert not page.setup.run.isEnabled()
+    assert page.setup.side.currentWidget() is page.setup.progress
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.report, timeout=60_000)
+    assert events[-1].status is JobStatus.DONE, events[-1].message
+    assert page.setup.progress.figures.text().startswith("100 %")
+    assert "patchcore, 1 shot, draw 0: image AUROC" in page.setup.progress.lines.toPlainText()
+    folder = page.report.evaluation.listed.folder
+    assert folder.parent == home / "projects" / "evaluations"
+    assert {p.name for p in folder.iterdir()} >= {"results.json", "results.md", "results.csv"}
+    assert [entry.folder for entry in page.chosen()] == [folder]
+    assert page.setup.run.isEnabled()
+
+
+def test_a_cancelled_run_leaves_the_form_ready_and_nothing_on_disk(page, context, parts, home, qtbot):
+    page.accept_paths([parts])
+    qtbot.waitUntil(lambda: page.setup.found is not None)
+    with qtbot.waitSignal(context.runner.ended, timeout=30_000) as ended:
+        page.setup.run.click()
+        page.setup.progress.cancel.click()
+        assert not page.setup.progress.cancel.isEnabled()
+    assert ended.args[1].status is JobStatus.CANCELLED
+    assert page.stack.currentWidget() is page.setup
+    assert page.setup.run.isEnabled()
+    assert not list((home / "projects").rglob("results.json"))
+
+
+def test_a_run_that_fails_says_so_and_leaves_the_form_ready(page, context, parts, tmp_path, qtbot):
+    folder = shutil.copytree(parts, tmp_path / "parts")
+    page.accept_paths([folder])
+    qtbot.waitUntil(lambda: page.setup.found is not None)
+    shutil.rmtree(folder)
+    with qtbot.waitSignal(context.runner.ended, timeout=30_000) as ended:
+        page.setup.run.click()
+    assert ended.args[1].status is JobStatus.FAILED
+    assert ended.args[1].hint
+    assert page.stack.currentWidget() is page.setup
+    assert page.setup.run.isEnabled()
+
+
+def test_results_of_a_project_lie_in_its_folder(page, context, project, qtbot):
+    context.set_project(project)
+    assert page.setup.root == project.folder / "evaluations"
+    context.set_project(None)
+    assert page.setup.root.name == "evaluations"
+    assert project.folder not in page.setup.root.parents
+
+
+def test_the_table_shows_what_results_json_says_and_sorts(open_first, qtbot):
+    report = open_first()
+    stored = json.loads((report.evaluation.listed.folder / "results.json").read_text("utf-8"))
+    assert cells(report, "Class") == ["Mean of classes", "cloth", "washer"]
+    mean = stored["summary"]["patchcore"]["1"]["image_auroc"]
+    assert cells(report, "Image AUROC")[0] == f"{100 * mean:.1f} ± 0.0"
+    header = report.table.horizontalHeader()
+    place = HEADINGS.index("AUPRO")
+    at = QPoint(header.sectionViewportPosition(place) + 20, 10)
+    for descending in (False, True):
+        qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        values = [float(text.split()[0]) for text in cells(report, "AUPRO")]
+        assert values == sorted(values, reverse=descending)
+    assert report.model.rows[report.table.currentIndex().row()].class_name == MEAN  # still the chosen one
+
+
+def test_the_table_goes_to_the_clipboard_and_the_folder_opens(page, open_first, monkeypatch):
+    report = open_first()
+    report.copy.click()
+    lines = QGuiApplication.clipboard().text().split("\n")
+    assert lines[0].split("\t") == list(HEADINGS)
+    assert len(lines) == 4
+    opened = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    page.export()
+    assert opened == [QUrl.fromLocalFile(str(report.evaluation.listed.folder))]
+
+
+def test_each_curve_is_drawn_for_each_class_and_a_click_chooses_its_class(open_first, qtbot):
+    report = open_first()
+    for number, kind in enumerate(KINDS):
+        report.kind.setCurrentIndex(number)
+        assert [line.name for line in report.curves.lines] == ["cloth", "washer"], kind
+        assert report.curves.kind == kind
+    assert max(line.x[-1] for line in report.curves.lines) == pytest.approx(0.3)
+    washer = report.curves.lines[1]
+    x, y = report.curves._points(washer)
+    middle = len(x) // 2
+    qtbot.mouseClick(report.curves, Qt.MouseButton.LeftButton, pos=QPoint(round(x[middle]), round(y[middle])))
+    chosen = report.model.rows[report.table.currentIndex().row()].class_name
+    looks = {line.name: line.look for line in report.curves.lines}
+    assert looks == {name: "main" if name == chosen else "quiet" for name in ("cloth", "washer")}
+    assert chosen in ("cloth", "washer")
+    drawn = QPixmap(report.curves.size())
+    report.curves.render(drawn)  # Qt's complaints fail the test
+
+
+def test_the_matrix_counts_what_the_threshold_parts(open_first):
+    report = open_first()
+    confusion, scores = report.confusion, report.confusion.scores
+    assert scores.scores.size == 12
+    best = confusion.threshold
+    for threshold in (best, float(scores.scores.min()) - 1, float(scores.scores.max()) + 1):
+        confusion.set_threshold(threshold)
+        for (defective, ng), button in confusion.cells.items():
+            wanted = sum(
+                bool(d) == defective and (s >= threshold) == ng
+                for d, s in zip(scores.defective, scores.scores, strict=True)
+            )
+            assert button.text().split()[0] == str(wanted)
+            assert button.isEnabled() == (wanted > 0)
+    confusion.best.click()
+    assert confusion.threshold == best
+    confusion.slider.setValue(confusion.slider.maximum())
+    assert confusion.threshold == pytest.approx(confusion.histogram.high)
+    assert "0.0 % of defects found" in confusion.words.text()
+
+
+def test_a_cell_opens_its_images_and_escape_leads_back(page, open_first, qtbot):
+    report = open_first()
+    report.confusion.set_threshold(float(report.confusion.scores.scores.min()))
+    report.confusion.cells[True, True].click()
+    images = report.images
+    assert report.pages.currentWidget() is images
+    assert images.model.rowCount() == 6
+    assert all(item.defect != "good" for item in images.model.items)
+    scores = [item.score for item in images.model.items]
+    assert scores == sorted(scores)  # the closest calls first
+    qtbot.waitUntil(lambda: images.view.picture is not None and images.view.values is not None)
+    assert images.view.values.max() == 1.0
+    first = images.name.whole()
+    qtbot.keyClick(images.list, Qt.Key.Key_Right)
+    assert images.name.whole() != first
+    qtbot.waitUntil(lambda: page.context.runner.reading is False)
+    qtbot.keyClick(images.list, Qt.Key.Key_Escape)
+    assert report.pages.currentWidget() is report._figures
+
+
+def test_images_that_were_moved_can_be_found_again(open_first, page, parts, tmp_path, qtbot):
+    report = open_first()
+    report._source = tmp_path / "gone"
+    report.open_cell(*next(key for key, button in report.confusion.cells.items() if button.isEnabled()))
+    qtbot.waitUntil(report.images.elsewhere.isVisible)
+    assert "moved" in report.images.view.message
+    report.look_in(parts)
+    qtbot.waitUntil(lambda: report.images.view.picture is not None)
+    assert not report.images.elsewhere.isVisible()
+
+
+def test_draws_and_numbers_of_shots_can_be_chosen(open_first):
+    report = open_first("second")
+    assert cells(report, "Shots") == ["1", "2"]
+    assert report.draw.isVisible()
+    assert [report.draw.itemText(n) for n in range(2)] == ["Draw 3", "Draw 4"]
+    before = report.confusion.scores.scores.tolist()
+    report.draw.setCurrentIndex(1)
+    assert report.confusion.scores.scores.tolist() != before
+    report.shown.setCurrentIndex(1)
+    report.shown.activated.emit(1)
+    assert cells(report, "Class") == ["Mean of classes", "cloth", "washer"] * 2
+
+
+def test_two_evaluations_stand_side_by_side_with_their_difference(page, open_first, qtbot):
+    open_first("first")
+    open_first("second")
+    qtbot.waitUntil(lambda: page.list.count() == 2)
+    page.list.selectAll()
+    compare = page.compare
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is compare)
+    assert not compare.note.isVisible()
+    a, b = compare.sides()
+    assert [a[0].listed.folder.name, b[0].listed.folder.name] == [
+        entry.folder.name for entry in reversed(page.chosen())
+    ]
+    assert a[1] == b[1] == ONE_SHOT
+    place = compare.figure.findData("aupro")
+    compare.figure.setCurrentIndex(place)
+    for row, name in enumerate((MEAN, "cloth", "washer")):
+        left, right = (evaluation.row(candidate, name).means[-1] for evaluation, candidate in compare.sides())
+        assert compare.model.index(row, 1).data().startswith(f"{100 * left:.1f} ±")
+        assert compare.model.index(row, 2).data().startswith(f"{100 * right:.1f} ±")
+        shown = compare.model.index(row, 3).data().replace("−", "-")
+        assert float(shown) == pytest.approx(100 * (right - left), abs=0.051)
+    assert {line.look for line in compare.curves.lines} == {"main", "second"}
+    # The row of means shows the mean of the classes' curves, a class's row its own.
+    compare.kind.setCurrentIndex(compare.kind.findData("pro"))
+    assert compare.of.text().startswith("Mean over 2 classes: ")
+    drawn = iter(compare.curves.lines)
+    for evaluation, candidate in (a, b):
+        for seed in evaluation.seeds:
+            line, own = next(drawn), [r.curves["pro"] for r in evaluation.find(candidate, MEAN, seed)]
+            assert trapezoid(line.y, line.x) == pytest.approx(np.mean([trapezoid(y, x) for x, y in own]))
+    compare.table.setCurrentIndex(compare.model.index(1, 0))
+    assert compare.of.text().startswith("cloth: ")
+    compare.copy.click()
+    assert QGuiApplication.clipboard().text().startswith("Class\tA\tB\tB − A\n")
+
+
+def test_the_mean_of_two_steps_has_both_steps(measured):
+    reading = evaluations.load(measured / "first").readings[ONE_SHOT][0]
+    steps = [([0, 0, 1], [0, 1, 1]), ([0, 0.5, 0.5, 1], [0, 0, 1, 1])]
+    readings = [
+        replace(reading, curves={"image_roc": (np.array(x, float), np.array(y, float))}) for x, y in steps
+    ]
+    x, y = evaluations.mean_curve(readings, "image_roc")
+    assert x.tolist() == [0, 0, 0.5, 0.5, 1, 1]
+    assert y.tolist() == [0, 0.5, 0.5, 1, 1, 1]
+    assert evaluations.mean_curve(readings, "pro") is None
+
+
+def test_ablations_and_the_control_join_the_chosen_methods(page, parts, qtbot):
+    page.accept_paths([parts])
+    qtbot.waitUntil(lambda: page.setup.found is not None)
+    setup = page.setup
+    assert setup.plan().methods == ("patchcore",)
+    setup.ablations.setChecked(True)
+    setup.control.setChecked(True)
+    methods = setup.plan().methods
+    assert methods[1:5] == tuple(catalogue.ABLATIONS)
+    assert methods[5:] == catalogue.CONTROLS
+    assert setup.reason.text().startswith(f"{7 * 3} detectors")  # one shot and three draws
+    titles = [evaluations.method_title(name) for name in methods]
+    assert "AnoPLe (scales one)" in titles
+    assert "PatchCore (random weights)" in titles
+
+
+def test_a_damaged_evaluation_is_refused_with_the_next_step(measured, tmp_path):
+    folder = shutil.copytree(measured / "first", tmp_path / "broken")
+    whole = (folder / "details.json").read_text("utf-8")
+    for text in ("", "[\n{}\n]\n", whole[: len(whole) // 2]):
+        (folder / "details.json").write_text(text, "utf-8")
+        with pytest.raises(InspectorError) as raised:
+            evaluations.load(folder)
+        assert raised.value.hint
+    (folder / "results.json").write_text("[]", "utf-8")
+    with pytest.raises(InspectorError):
+        evaluations.load(folder)
+    assert evaluations.listed(tmp_path) == []
+
+
+def test_a_key_that_leaves_the_image_set_is_never_opened(tmp_path):
+    assert evaluations.inside(tmp_path, "washer/test/good/1.png") == tmp_path / "washer/test/good/1.png"
+    for key in ("", "/etc/passwd", "../secret.png", "a/../../b.png", "C:/x.png", "a\\b.png"):
+        assert evaluations.inside(tmp_path, key) is None
+
+
+def test_the_page_is_a_tab_that_needs_no_project(window, qtbot):
+    assert window.tab_row.tabs["evaluate"].isEnabled()
+    window.tab_row.tabs["evaluate"].click()
+    assert window.page_name == "evaluate"
+    assert isinstance(window.page, EvaluatePage)

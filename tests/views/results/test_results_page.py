@@ -1,0 +1,179 @@
+"""The Results page on a real project."""
+
+import csv
+
+import pytest
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
+
+from inspector.domain import Decision, JobEnded, JobStatus
+from inspector.records import inspected, inspecting
+from inspector.views.results.page import ResultsPage
+from inspector.views.review.result_model import HEADINGS
+
+
+@pytest.fixture
+def empty_page(context, qtbot):
+    page = ResultsPage(context)
+    qtbot.addWidget(page)
+    page.resize(1280, 720)
+    with qtbot.waitExposed(page):
+        page.show()
+    return page
+
+
+@pytest.fixture
+def page(empty_page, context, stock, qtbot):
+    context.set_project(stock.project)
+    qtbot.waitUntil(lambda: empty_page.model.rowCount() == 4 and "4 results" in empty_page.counts.text())
+    return empty_page
+
+
+def select(page, *result_ids):
+    page.table.clearSelection()
+    rows = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+    for result_id in result_ids:
+        page.table.selectionModel().select(page.model.index(page.model.place(result_id), 0), rows)
+
+
+def column(qtbot, page, heading):
+    count = page.model.rowCount()
+    qtbot.waitUntil(lambda: None not in [page.model.row(place) for place in range(count)])
+    return [page.model.index(place, HEADINGS.index(heading)).data() for place in range(count)]
+
+
+def test_without_a_project_and_without_results_a_button_leads_on(empty_page, context, project, qtbot):
+    assert empty_page.pages.currentWidget() is empty_page.closed
+    context.set_project(project)
+    qtbot.waitUntil(lambda: empty_page.middle.currentWidget() is empty_page.none_yet)
+    with qtbot.waitSignal(context.page_requested) as asked:
+        empty_page.none_yet.button.click()
+    assert asked.args == ["inspect"]
+
+
+def test_the_newest_result_stands_first_and_the_counts_below(page, qtbot):
+    assert column(qtbot, page, "Name") == ["broken.png", "part 2.png", "part 1.png", "part 0.png"]
+    assert column(qtbot, page, "Run") == ["Monday"] * 4
+    qtbot.waitUntil(lambda: page.counts.text() != "")  # a read of its own, beside the table's
+    for words in ("✓ 1 OK", "? 1 review", "✕ 1 NG", "! 1 failed", "0 reviewed"):
+        assert words in page.counts.text()
+
+
+def test_a_click_on_a_heading_sorts(page, qtbot):
+    header = page.table.horizontalHeader()
+    place = header.sectionViewportPosition(HEADINGS.index("Score")) + 20
+    for expected in (["", "0.200", "0.500", "0.800"], ["0.800", "0.500", "0.200", ""]):
+        with qtbot.waitSignal(page.model.arrived):
+            qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(place, 10))
+        assert column(qtbot, page, "Score") == expected
+
+
+def test_filters_narrow_the_table_and_one_button_shows_everything_again(page, qtbot):
+    page.filters.verdict.setCurrentIndex(page.filters.verdict.findData("failed"))
+    page.filters.verdict.activated.emit(0)
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    assert column(qtbot, page, "Name") == ["broken.png"]
+    qtbot.keyClicks(page.filters.text, "nowhere")
+    qtbot.waitUntil(lambda: page.middle.currentWidget() is page.none_match)
+    page.none_match.button.click()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 4)
+    assert page.filters.empty
+
+
+def test_a_double_click_opens_the_result_in_inspect(page, context, stock, qtbot):
+    place = page.model.place(stock.ids[1])
+    cell = page.table.visualRect(page.model.index(place, 0)).center()
+    qtbot.mouseClick(page.table.viewport(), Qt.MouseButton.LeftButton, pos=cell)
+    with qtbot.waitSignal(context.page_requested) as asked:
+        qtbot.mouseDClick(page.table.viewport(), Qt.MouseButton.LeftButton, pos=cell)
+    assert asked.args == ["inspect"]
+    assert context.wanted_result == stock.ids[1]
+
+
+def test_several_verdicts_are_overridden_in_one_step_and_undone_in_one(page, stock, qtbot):
+    def overrides():
+        return [row.override for row in inspected.results(stock.project, stock.ids)]
+
+    select(page, *stock.ids[:2])
+    page.override_button.click()
+    qtbot.waitUntil(page.popup.isVisible)
+    assert page.popup.title.text() == "2 results"
+    page.popup.choices.button(2).setChecked(True)
+    page.popup.reason.setText("wrong batch")
+    page.popup.save()
+    qtbot.waitUntil(lambda: overrides() == [Decision.NG, Decision.NG, None, None])
+    assert inspected.reviews(stock.project, stock.ids[0])[0].reason == "wrong batch"
+    qtbot.waitUntil(lambda: column(qtbot, page, "Verdict")[-1] == "✕ NG (override)")
+    assert sorted(page.selected()) == sorted(stock.ids[:2])
+    qtbot.waitUntil(page.undo_stack.canUndo)
+    page.undo_stack.undo()
+    qtbot.waitUntil(lambda: overrides() == [None] * 4)
+
+
+def test_accepting_signs_each_verdict_as_it_is_and_passes_over_failed_files(page, stock, qtbot):
+    select(page, *stock.ids)
+    page.accept()
+    qtbot.waitUntil(lambda: inspected.counts(stock.project).reviewed == 3)
+    rows = inspected.results(stock.project, stock.ids)
+    assert [row.override for row in rows] == [Decision.OK, Decision.REVIEW, Decision.NG, None]
+
+
+def test_what_is_shown_is_exported_as_a_job(page, context, stock, qtbot, tmp_path):
+    page.filters.verdict.setCurrentIndex(page.filters.verdict.findData(Decision.NG))
+    page.filters.verdict.activated.emit(0)
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    page.export()
+    panel = page.exporter
+    assert panel.isVisible()
+    assert panel.all.text() == "The one result shown"
+    for name, box in panel.formats.items():
+        box.setChecked(name in ("csv", "overlays"))
+    panel.folder.setText(str(tmp_path / "out"))
+    ended = []
+    context.job_event.connect(lambda event: ended.append(event) if isinstance(event, JobEnded) else None)
+    panel.button.click()
+    assert not panel.button.isEnabled()
+    qtbot.waitUntil(lambda: bool(ended), timeout=30_000)
+    assert ended[0].status is JobStatus.DONE, ended[0].message
+    with (tmp_path / "out" / "results.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 1
+    assert len(list((tmp_path / "out" / "overlays").rglob("*.png"))) == 1
+    assert panel.made.whole() == str(tmp_path / "out")
+    assert panel.open_button.isVisible()
+    assert panel.button.isEnabled()
+
+
+def test_only_the_selected_results_are_exported_when_asked(page, context, stock, qtbot, tmp_path):
+    page.export()
+    select(page, *stock.ids[:2])
+    panel = page.exporter
+    qtbot.waitUntil(panel.chosen.isEnabled)
+    panel.chosen.setChecked(True)
+    for name, box in panel.formats.items():
+        box.setChecked(name == "jsonl")
+    panel.folder.setText(str(tmp_path / "out"))
+    panel.button.click()
+    qtbot.waitUntil(lambda: panel.open_button.isVisible(), timeout=30_000)
+    assert len((tmp_path / "out" / "results.jsonl").read_text("utf-8").splitlines()) == 2
+
+
+def test_an_export_that_fails_says_why_and_can_be_tried_again(page, qtbot, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    page.export()
+    panel = page.exporter
+    panel.folder.setText(str(tmp_path / "file" / "out"))
+    panel.button.click()
+    qtbot.waitUntil(lambda: panel.button.isEnabled(), timeout=30_000)
+    assert len(panel.answer.text()) > 20
+    assert not panel.open_button.isVisible()
+
+
+def test_new_results_appear_without_losing_the_selection(page, context, stock, qtbot):
+    select(page, stock.ids[1])
+    new = inspecting.record_results(
+        stock.project, stock.run_id, [inspecting.NewResult("late.png", error="Late.")]
+    )
+    context.results_changed.emit()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 5)
+    assert page.model.place(new[0]) == 0
+    assert page.selected() == [stock.ids[1]]
