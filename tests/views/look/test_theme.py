@@ -68,7 +68,7 @@ def test_every_icon_takes_the_colour_it_is_asked_for(qtbot: QtBot, name: str) ->
 
 def test_every_icon_that_is_asked_for_exists() -> None:
     asked = set()
-    for source in SOURCES.glob("*.py"):
+    for source in SOURCES.rglob("*.py"):
         asked |= set(re.findall(r"icons\.(?:icon|pixmap|plain)\(\s*\"([\w-]+)\"", source.read_text("utf-8")))
     assert asked
     assert asked <= set(ICONS)
