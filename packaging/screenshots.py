@@ -183,10 +183,10 @@ def scene_teach_updated(stage: Stage) -> None:
 
 
 def after_teach_updated(stage: Stage) -> None:
-    from inspector.records import write
+    from inspector.records.detectors import remove_detector
 
     page = stage.window.page
-    write.remove_detector(stage.window.context.project, page._detector.id)
+    remove_detector(stage.window.context.project, page._detector.id)
     page.undo_stack.undo()
     stage.settle()
 

@@ -19,9 +19,14 @@ from inspector.images import read
 from inspector.jobs.engine import Engine
 from inspector.jobs.inspect import inspect, lanes
 from inspector.jobs.teach import teach
-from inspector.records import inspected, inspecting, queries, write
 from inspector.records import project as projects
+from inspector.records.classes import add_class
+from inspector.records.detectors import find_detector
+from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
+from inspector.records.results import list_results, result_ids
+from inspector.records.runs import list_runs, remove_run
+from inspector.records.shots import add_shots
 
 SHOTS = 4
 
@@ -49,7 +54,7 @@ def throughput(
         with projects.create(Path(folder) / "project", "Benchmark") as project:
             _teach(project, engine, shots)
             _inspect(project, engine, batch[: 2 * batch_size], batch_size)
-            detector = engine.detector(project, queries.detector(project))
+            detector = engine.detector(project, find_detector(project))
             bare: list[tuple[float, float]] = []
             early: list[tuple[float, float]] = []
             whole = []
@@ -148,7 +153,7 @@ def _until_killed(folder: Path, images: Path, make_engine: Callable[[], Engine],
 
     engine = make_engine()
     with projects.open(folder) as project:
-        engine.detector(project, queries.detector(project))
+        engine.detector(project, find_detector(project))
         while True:
             inspect(project, engine, [images], batch_size=4, emit=emit, cancel=CancelToken())
 
@@ -190,8 +195,8 @@ def _rest(receiver: Connection) -> list[int]:
 def _examine(folder: Path, announced: list[int]) -> dict[str, Any]:
     problems = []
     with projects.open(folder) as project:
-        rows = inspected.results(project, announced)
-        for row in inspected.results(project, inspected.result_ids(project)):
+        rows = list_results(project, announced)
+        for row in list_results(project, result_ids(project)):
             whole = row.error or (
                 row.image_score is not None and row.map_path is not None and not row.missing
             )
@@ -199,11 +204,11 @@ def _examine(folder: Path, announced: list[int]) -> dict[str, Any]:
                 problems.append(f"result {row.id} is not whole")
             if row.path is not None and read.read(row.path).sha256 != row.sha256:
                 problems.append(f"the image of result {row.id} is damaged")
-        jobs = queries.jobs(project)
+        jobs = list_jobs(project)
         if any(job.status is JobStatus.RUNNING for job in jobs):
             problems.append("a job is still running")
-        for run in inspected.runs(project):
-            inspecting.remove_run(project, run.id)  # the next examination looks at new results only
+        for run in list_runs(project):
+            remove_run(project, run.id)  # the next examination looks at new results only
     with closing(sqlite3.connect(folder / projects.DATABASE)) as connection:
         if connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
             problems.append("the database is damaged")
@@ -259,8 +264,8 @@ def _copy(source: Path, target: Path, number: int) -> None:
 
 
 def _teach(project: Project, engine: Engine, shots: list[Path]) -> None:
-    class_id = write.add_class(project, "Part")
-    write.add_shots(project, class_id, shots)
+    class_id = add_class(project, "Part")
+    add_shots(project, class_id, shots)
     _run(lambda emit: teach(project, engine, method="patchcore", emit=emit, cancel=CancelToken()))
 
 

@@ -140,15 +140,16 @@ def teach(
     from inspector.jobs import teach as job
     from inspector.jobs.engine import Engine
     from inspector.records import project as projects
-    from inspector.records import queries, write
+    from inspector.records.classes import add_class, class_key, list_classes
+    from inspector.records.shots import add_shots
 
     chosen = settings.load()
     opening = projects.open(project) if project.exists() else projects.create(project, project.name)
     with opening as opened:
-        known = {queries.class_key(row.name): row.id for row in queries.classes(opened)}
+        known = {class_key(row.name): row.id for row in list_classes(opened)}
         for folder in sorted(path for path in shots.iterdir() if path.is_dir()) if shots else ():
-            class_id = known.get(queries.class_key(folder.name)) or write.add_class(opened, folder.name)
-            for added in write.add_shots(opened, class_id, read.find([folder])):
+            class_id = known.get(class_key(folder.name)) or add_class(opened, folder.name)
+            for added in add_shots(opened, class_id, read.find([folder])):
                 if added.message:
                     print(f"{added.name}: {added.message}", file=sys.stderr)
         engine = Engine(weights=weights or chosen.weights, device=chosen.device)
@@ -175,8 +176,9 @@ def inspect(
     """Inspect images with the newest detector and store the results. Exit code 2 when anything is NG."""
     from inspector.jobs import inspect as job
     from inspector.jobs.engine import Engine
-    from inspector.records import inspected
     from inspector.records import project as projects
+    from inspector.records.result_filter import ResultFilter
+    from inspector.records.results import count_results
 
     chosen = settings.load()
     ended: list[JobEnded] = []
@@ -197,7 +199,7 @@ def inspect(
                 emit=note,
                 cancel=CancelToken(),
             )
-        counts = inspected.counts(opened, inspected.ResultFilter(run_id=ended[-1].result["run_id"]))
+        counts = count_results(opened, ResultFilter(run_id=ended[-1].result["run_id"]))
     table(
         "Verdicts",
         ["OK", "review", "NG", "failed"],
@@ -230,11 +232,11 @@ def export(
 ) -> None:
     """Export results: tables, overlays, masks, raw maps, COCO, report. CSV and report when no format is named."""
     from inspector.jobs import export as job
-    from inspector.records import inspected
     from inspector.records import project as projects
+    from inspector.records.result_filter import ResultFilter
 
     with projects.open(project, read_only=True) as opened, console("Export") as emit:
-        where = inspected.ResultFilter(run_id=run)
+        where = ResultFilter(run_id=run)
         job.export(
             opened,
             target,

@@ -64,8 +64,10 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
     from inspector.images import demo_parts
     from inspector.jobs.inspect import inspect
     from inspector.jobs.teach import teach
-    from inspector.records import inspected, write
     from inspector.records import project as projects
+    from inspector.records.classes import add_class
+    from inspector.records.results import count_results
+    from inspector.records.shots import add_shots
 
     with tempfile.TemporaryDirectory(prefix="inspector-demo-") as drawn:
         emit(JobProgress(0, 0, 100, "Drawing parts"))
@@ -75,8 +77,8 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
         with projects.create(folder, "Demo") as project:
             products = sorted(path for path in Path(drawn).iterdir() if path.is_dir())
             for product in products:
-                class_id = write.add_class(project, product.name)
-                write.add_shots(project, class_id, sorted((product / "train" / "good").iterdir()))
+                class_id = add_class(project, product.name)
+                add_shots(project, class_id, sorted((product / "train" / "good").iterdir()))
                 cancel.check()
             _step(  # the method that teaches in a second: a visitor waits for the result
                 lambda inner: teach(project, engine, method="patchcore", emit=inner, cancel=cancel),
@@ -89,7 +91,7 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
             _step(
                 lambda inner: inspect(project, engine, sources, emit=inner, cancel=cancel), emit, _TAUGHT, 1
             )
-            counts = inspected.counts(project)
+            counts = count_results(project)
     return f"{len(products)} products taught, {counts.total} parts inspected: {counts.ng} NG, {counts.review} to review."
 
 
@@ -140,13 +142,13 @@ def write_report(folder: Path, target: Path, *, emit: Emit, cancel: CancelToken)
 def summary(folder: Path) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table: per class how many parts got which verdict, and the true state its file names tell."""
     from inspector.domain import Decision
-    from inspector.records import inspected
     from inspector.records import project as projects
+    from inspector.records.results import list_results, result_ids
 
     head = ["class", "good: OK", "review", "NG", "bad: OK", "review", "NG"]
     counted: dict[str, dict[tuple[bool, Decision], int]] = {}
     with projects.open(folder, read_only=True) as project:
-        for row in inspected.results(project, inspected.result_ids(project)):
+        for row in list_results(project, result_ids(project)):
             if row.verdict is not None:
                 good = row.name.startswith(f"{row.class_name}_good_")
                 cells = counted.setdefault(row.class_name, {})

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from inspector import settings
 from inspector.errors import DetectorError
+from inspector.records.detectors import DetectorRow
 from inspector.records.project import Project
-from inspector.records.queries import DetectorRow
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone

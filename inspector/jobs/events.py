@@ -18,7 +18,7 @@ from inspector.domain import (
     JobStatus,
 )
 from inspector.errors import Cancelled, InspectorError
-from inspector.records import write
+from inspector.records.jobs import end_job, start_job
 from inspector.records.project import Project
 
 _log = logging.getLogger("inspector.jobs")
@@ -68,7 +68,7 @@ class Reporter:
         self._total = total
         self._pace = Pace(window)
         if self._project is not None:
-            self.job_id = write.start_job(self._project, self._kind, title, total)
+            self.job_id = start_job(self._project, self._kind, title, total)
         self.emit(JobStarted(self.job_id, self._kind, total, title))
 
     def progress(self, done: float, message: str = "", total: float | None = None) -> None:
@@ -87,7 +87,7 @@ class Reporter:
             self.emit(JobStarted(0, self._kind, 0, self._kind.value.capitalize()))
         if self._project is not None and self.job_id:
             try:
-                write.end_job(self._project, self.job_id, status, message, hint, self.result)
+                end_job(self._project, self.job_id, status, message, hint, self.result)
             except (
                 Exception
             ):  # a full disk must not swallow the end; the row becomes ABORTED at the next opening

@@ -9,9 +9,12 @@ from inspector.errors import ExportError, InspectorError
 from inspector.exports import catalogue
 from inspector.exports.rows import ExportRow, load_map
 from inspector.jobs.events import job
-from inspector.records import inspected, queries
-from inspector.records.inspected import ResultDetail, ResultFilter
+from inspector.records.detectors import list_detectors
 from inspector.records.project import Project
+from inspector.records.result_filter import EVERYTHING, ResultFilter
+from inspector.records.results import ResultDetail, list_details, result_ids
+from inspector.records.runs import list_runs
+from inspector.records.thresholds import list_calibrated
 
 _READ = 10.0
 """Per cent of the bar after the rows were read."""
@@ -22,7 +25,7 @@ def export(
     target: Path,
     formats: Iterable[str],
     *,
-    filter: ResultFilter = inspected.EVERYTHING,
+    filter: ResultFilter = EVERYTHING,
     emit: Emit,
     cancel: CancelToken,
 ) -> None:
@@ -38,7 +41,7 @@ def export(
             said = f"There is no export format “{unknown}”." if unknown else "No format was chosen."
             raise ExportError(said, f"Choose from: {', '.join(catalogue.FORMATS)}.")
         target = Path(target).absolute()
-        ids = inspected.result_ids(project, filter)
+        ids = result_ids(project, filter)
         if not len(ids):
             raise ExportError("There are no results to export.", "Inspect images first, or clear the filter.")
         report.start(f"Export {len(ids)} {'result' if len(ids) == 1 else 'results'}", 100)
@@ -46,7 +49,7 @@ def export(
         make = _row_maker(project)
         for start in range(0, len(ids), 500):
             cancel.check()
-            rows += [make(detail) for detail in inspected.details(project, ids[start : start + 500])]
+            rows += [make(detail) for detail in list_details(project, ids[start : start + 500])]
             report.progress(_READ * len(rows) / len(ids), "Reading results")
         files = []
         for number, name in enumerate(wanted):
@@ -72,14 +75,14 @@ def export(
 def _row_maker(project: Project) -> Callable[[ResultDetail], ExportRow]:
     from inspector.exports.heat import scale
 
-    runs = {row.id: row.title for row in inspected.runs(project)}
-    titles = {row.id: row.title for row in queries.detectors(project)}
+    runs = {row.id: row.title for row in list_runs(project)}
+    titles = {row.id: row.title for row in list_detectors(project)}
     scales: dict[int, tuple[float, float]] = {}
 
     def make(detail: ResultDetail) -> ExportRow:
         row = detail.row
         if row.detector_id not in scales:
-            scales[row.detector_id] = scale(list(queries.calibrated(project, row.detector_id).values()))
+            scales[row.detector_id] = scale(list(list_calibrated(project, row.detector_id).values()))
         words = [review for review in detail.reviews if review.withdraws is None and not review.withdrawn]
         word = words[-1] if words else None
         made = ExportRow(

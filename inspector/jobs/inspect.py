@@ -23,10 +23,14 @@ from inspector.errors import Cancelled, ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
-from inspector.records import inspected, inspecting, queries, write
-from inspector.records.inspecting import NewResult
+from inspector.records.classes import class_key
+from inspector.records.detectors import DetectorRow, find_detector
+from inspector.records.files import ImageFacts, keep_image
 from inspector.records.project import Project
-from inspector.records.write import ImageFacts
+from inspector.records.result_filter import ResultFilter
+from inspector.records.results import NewResult, count_results, record_results
+from inspector.records.runs import start_run
+from inspector.records.thresholds import list_thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def inspect(
     """
     with job(project, JobKind.INSPECT, emit) as report:
         project.require_writable()
-        row = queries.detector(project, detector_id, class_name)
+        row = find_detector(project, detector_id, class_name)
         class_id = _class_id(row, class_name)
         files = _named(sources)
         if not files:
@@ -70,7 +74,7 @@ def inspect(
         report.progress(0, "Loading the detector")
         detector = engine.detector(project, row)
         backbone = engine.backbone(row.backbone.get("weights"))
-        run_id = inspecting.start_run(project, row.id, where, class_id=class_id, job_id=report.job_id)
+        run_id = start_run(project, row.id, where, class_id=class_id, job_id=report.job_id)
         report.result = {"run_id": run_id, "detector_id": row.id, "inspected": 0, "failed": 0}
         report.log(f"{row.title} on {backbone.device_note}.")
         ids_by_name = {name: key for key, name in row.taught_names.items()}
@@ -124,12 +128,12 @@ def lanes(device: str) -> Iterator[tuple[ThreadPoolExecutor, int]]:
         limit_threads(cores)
 
 
-def _class_id(row: queries.DetectorRow, class_name: str | None) -> int | None:
+def _class_id(row: DetectorRow, class_name: str | None) -> int | None:
     if class_name is None:
         return None
-    key = queries.class_key(class_name)
+    key = class_key(class_name)
     for class_id, name in row.classes.items():
-        if queries.class_key(name) == key:
+        if class_key(name) == key:
             return class_id
     names = ", ".join(row.classes.values())
     raise ProjectError(
@@ -187,7 +191,7 @@ def _read(
     except InspectorError as error:
         return _Read(name, error=error)
     facts = ImageFacts.of(image, data)
-    write.keep_image(project, facts, data)
+    keep_image(project, facts, data)
     return _Read(name, replace(image, pixels=prepare(image.pixels), original_size=image.size), facts)
 
 
@@ -204,7 +208,7 @@ def _store(
     """Judge a batch, commit it, then announce it."""
     from inspector.verdicts.judge import judge
 
-    thresholds = queries.thresholds(project, detector_id)
+    thresholds = list_thresholds(project, detector_id)
     scored = iter(maps)
     results = []
     for item in items:
@@ -227,7 +231,7 @@ def _store(
                 threshold_id=thresholds[found].id,
             )
         )
-    ids = inspecting.record_results(project, run_id, results)
+    ids = record_results(project, run_id, results)
     failed = sum(bool(result.error) for result in results)
     report.result["inspected"] += len(results) - failed
     report.result["failed"] += failed
@@ -237,7 +241,7 @@ def _store(
 
 
 def _summary(project: Project, run_id: int) -> str:
-    counts = inspected.counts(project, inspected.ResultFilter(run_id=run_id))
+    counts = count_results(project, ResultFilter(run_id=run_id))
     parts = [f"{counts.ok} OK", f"{counts.review} to review", f"{counts.ng} NG"]
     if counts.failed:
         parts.append(f"{counts.failed} could not be inspected")

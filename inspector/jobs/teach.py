@@ -10,9 +10,10 @@ from inspector.errors import ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
-from inspector.records import queries, write
+from inspector.records.classes import ClassRow, list_classes, list_descriptions
+from inspector.records.detectors import add_detector, detector_staging
 from inspector.records.project import Project
-from inspector.records.queries import ShotRow
+from inspector.records.shots import ShotRow, list_shots
 
 _FITTED, _HELD_OUT = 70.0, 95.0
 """Per cent of the bar after fitting and after scoring the held-out shots."""
@@ -46,7 +47,7 @@ def teach(
         info = catalogue.find(method or chosen.method)
         rate = chosen.false_alarm_rate if false_alarm_rate is None else false_alarm_rate
         wanted = None if class_ids is None else set(class_ids)
-        classes = {row.id: row for row in queries.classes(project) if wanted is None or row.id in wanted}
+        classes = {row.id: row for row in list_classes(project) if wanted is None or row.id in wanted}
         ready = sum(row.shots > 0 for row in classes.values())
         count = f"{ready} class" if ready == 1 else f"{ready} classes"
         report.start(f"Teach {count} with {info.title}", 100)
@@ -78,12 +79,12 @@ def teach(
             for class_id, name in names.items()
         }
 
-        staging = write.staging(project)
+        staging = detector_staging(project)
         try:
             with project.plain_errors():
                 detector.save(made, staging)
             cancel.check()
-            detector_id = write.add_detector(
+            detector_id = add_detector(
                 project,
                 staging,
                 title=f"{info.title}, {', '.join(names.values()) if len(names) < 4 else f'{len(names)} classes'}",
@@ -116,7 +117,7 @@ def _described(
     """What the classes look like, as the setting of the one method that reads it."""
     if method != "finegrained":
         return {}
-    known = queries.descriptions(project)
+    known = list_descriptions(project)
     report.log(f"Described by people: {', '.join(names[i] for i in names if i in known) or 'no class'}.")
     return {
         "mfsc": {name: known[class_id].as_json() for class_id, name in names.items() if class_id in known}
@@ -129,7 +130,7 @@ def _listed(names: Mapping[int, str]) -> str:
 
 def _read_shots(
     project: Project,
-    classes: Mapping[int, queries.ClassRow],
+    classes: Mapping[int, ClassRow],
     at_least: int,
     report: Reporter,
     cancel: CancelToken,
@@ -138,7 +139,7 @@ def _read_shots(
     rows: dict[int, list[ShotRow]] = {}
     images: dict[int, list[Image]] = {}
     for class_id, row in classes.items():
-        for shot in queries.shots(project, class_id):
+        for shot in list_shots(project, class_id):
             cancel.check()
             try:
                 image = read_shot(shot, at_least)

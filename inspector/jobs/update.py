@@ -9,9 +9,16 @@ from inspector.errors import Cancelled, DetectorError, InspectorError, ProjectEr
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
 from inspector.jobs.teach import read_shot
-from inspector.records import queries, write
+from inspector.records.detectors import (
+    DetectorRow,
+    add_detector,
+    detector_staging,
+    find_detector,
+    list_memory,
+)
 from inspector.records.project import Project
-from inspector.records.queries import DetectorRow, ShotRow
+from inspector.records.shots import ShotRow, list_shots
+from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
 
 _READ, _ADDED, _HELD_OUT = 30.0, 60.0, 95.0
 """Per cent of the bar after reading the shots, remembering the new ones and scoring all without themselves."""
@@ -23,9 +30,9 @@ def news(project: Project, row: DetectorRow) -> dict[int, list[ShotRow]]:
     Classes without such shots are left out, and those of which it remembers a shot that was removed: a memory can't
     forget one.
     """
-    known = queries.memory(project, row.id)
+    known = list_memory(project, row.id)
     found: dict[int, list[ShotRow]] = {}
-    for shot in queries.shots(project):
+    for shot in list_shots(project):
         if shot.class_id in known:
             found.setdefault(shot.class_id, []).append(shot)
     return {
@@ -51,7 +58,7 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
         from inspector.verdicts import calibrate
 
         project.require_writable()
-        row = queries.detector(project)
+        row = find_detector(project)
         fresh = news(project, row)
         count = sum(map(len, fresh.values()))
         report.start(f"Add {_shots(count)} to the memory", 100)
@@ -64,7 +71,7 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
         if remember is None:
             raise DetectorError(f"{row.title} has no memory for single shots.", "Teach again.")
 
-        known = queries.memory(project, row.id)
+        known = list_memory(project, row.id)
         old, new = _read(project, known, fresh, least_side(backbone), report, cancel)
         report.progress(_READ, "Adding the new shots")
         names = {class_id: row.taught_names[class_id] for class_id in new}
@@ -88,16 +95,16 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
             for class_id, name in names.items()
         }
 
-        staging = write.staging(project)
+        staging = detector_staging(project)
         try:
             with project.plain_errors():
                 detector.save(made, staging)
             cancel.check()
-            present = {shot.id for shot in queries.shots(project)}
+            present = {shot.id for shot in list_shots(project)}
             if not all(present.issuperset(images) for images in new.values()):
                 report.message = "The new shots were removed again, so the detector stays as it was."
                 raise Cancelled
-            detector_id = write.add_detector(
+            detector_id = add_detector(
                 project,
                 staging,
                 title=row.title,
@@ -107,7 +114,7 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
                 false_alarm_rate=row.false_alarm_rate,
                 shot_ids=[*_flat(known.values()), *_flat(new.values())],
                 held_out={**row.held_out, **scores},
-                thresholds={**queries.calibrated(project, row.id), **thresholds},
+                thresholds={**list_calibrated(project, row.id), **thresholds},
                 taught_names=row.taught_names,
                 added_shots={**row.added_shots, **added},
                 job_id=report.job_id,
@@ -147,7 +154,7 @@ def _read(
     old: dict[int, list[Image]] = {}
     new: dict[int, dict[int, Image]] = {}
     for class_id, added in fresh.items():
-        rows = {shot.id: shot for shot in queries.shots(project, class_id)}
+        rows = {shot.id: shot for shot in list_shots(project, class_id)}
         images: dict[int, Image] = {}
         for shot_id in (*known[class_id], *(shot.id for shot in added)):
             cancel.check()
@@ -174,13 +181,13 @@ def _keep_chosen(project: Project, before: DetectorRow, after: int) -> dict[str,
     """Put what people moved into the new detector; class → a sentence where the numbers had to change."""
     from inspector.verdicts import calibrate
 
-    found, again = queries.calibrated(project, before.id), queries.calibrated(project, after)
+    found, again = list_calibrated(project, before.id), list_calibrated(project, after)
     along: dict[str, str] = {}
-    for class_id, chosen in queries.thresholds(project, before.id).items():
+    for class_id, chosen in list_thresholds(project, before.id).items():
         if chosen.thresholds == found[class_id]:
             continue
         kept = calibrate.carried(chosen.thresholds, found[class_id], again[class_id])
-        write.set_thresholds(project, after, class_id, kept, who=chosen.who)
+        set_thresholds(project, after, class_id, kept, who=chosen.who)
         if kept != chosen.thresholds:
             name = before.classes[class_id]
             along[name] = (

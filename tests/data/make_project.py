@@ -14,8 +14,13 @@ from inspector.domain import CancelToken, Decision, JobEvent
 from inspector.images import demo_parts
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
-from inspector.records import inspected, inspecting, queries, schema, write
 from inspector.records import project as projects
+from inspector.records import schema
+from inspector.records.classes import add_class, list_classes
+from inspector.records.result_filter import ResultFilter
+from inspector.records.results import list_results, result_ids
+from inspector.records.reviews import add_review, list_reviews, withdraw_review
+from inspector.records.shots import add_shots
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "jobs"))
 
@@ -32,9 +37,9 @@ def main() -> None:
             Path(top), shots=1, good=1, defective=1, kinds=("washer", "cloth"), size=64
         )
         with projects.create(target, "First revision") as project:
-            ids = {product: write.add_class(project, product) for product in ("washer", "cloth")}
+            ids = {product: add_class(project, product) for product in ("washer", "cloth")}
             for product, class_id in ids.items():
-                write.add_shots(project, class_id, sorted((demo / product / "train" / "good").iterdir()))
+                add_shots(project, class_id, sorted((demo / product / "train" / "good").iterdir()))
             nothing = CancelToken()
             teach(
                 project,
@@ -45,25 +50,25 @@ def main() -> None:
                 emit=_ignore,
                 cancel=nothing,
             )
-            write.add_class(project, "screw")
+            add_class(project, "screw")
             broken = Path(top) / "washer" / "test" / "broken.png"
             broken.write_bytes(b"")
             inspect(
                 project, engine, [demo / "washer" / "test"], class_name="washer", emit=_ignore, cancel=nothing
             )
-            scored = inspected.result_ids(project, inspected.ResultFilter(failed=False))
-            row = inspected.results(project, scored)[0]
-            (review,) = inspecting.add_review(
+            scored = result_ids(project, ResultFilter(failed=False))
+            row = list_results(project, scored)[0]
+            (review,) = add_review(
                 project, [row.id], Decision.NG, who="Ada", reason="burr", defect_type="burr"
             )
-            inspecting.withdraw_review(project, [review], who="Ada")
-            inspecting.add_review(project, [row.id], Decision.OK, who="Bo", reason="dust only")
-            rows = inspected.results(project, inspected.result_ids(project))
+            withdraw_review(project, [review], who="Ada")
+            add_review(project, [row.id], Decision.OK, who="Bo", reason="dust only")
+            rows = list_results(project, result_ids(project))
             expected = {
                 "name": project.name,
-                "classes": {item.name: item.state for item in queries.classes(project)},
+                "classes": {item.name: item.state for item in list_classes(project)},
                 "verdicts": {item.name: item.verdict for item in rows},
-                "reviewers": [item.who for one in rows for item in inspected.reviews(project, one.id)],
+                "reviewers": [item.who for one in rows for item in list_reviews(project, one.id)],
             }
         _shrink(target)
         (target / "expected.json").write_text(json.dumps(expected, indent=1), "utf-8")

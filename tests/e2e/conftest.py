@@ -14,7 +14,9 @@ from inspector.images import demo_parts
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
 from inspector.records import project as projects
-from inspector.records import queries, write
+from inspector.records.classes import add_class
+from inspector.records.detectors import list_detectors
+from inspector.records.shots import add_shots
 from inspector.settings import Settings
 
 with contextlib.suppress(ImportError):  # without Qt, every module of this folder is skipped (../conftest.py)
@@ -91,11 +93,9 @@ def washers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _taught(tmp_path_factory: pytest.TempPathFactory, washers: Path, engine: Engine) -> Path:
     folder = tmp_path_factory.mktemp("taught") / "Line 3"
     with projects.create(folder, "Line 3") as project:
-        write.add_shots(
-            project, write.add_class(project, "washer"), sorted((washers / "train/good").iterdir())
-        )
+        add_shots(project, add_class(project, "washer"), sorted((washers / "train/good").iterdir()))
         teach(project, engine, method="patchcore", emit=lambda event: None, cancel=CancelToken())
-        assert queries.detectors(project)
+        assert list_detectors(project)
     return folder
 
 

@@ -25,9 +25,12 @@ from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
-from inspector.records import inspected, queries, write
 from inspector.records import project as projects
+from inspector.records.classes import add_class, list_classes
+from inspector.records.detectors import find_detector, list_detectors
 from inspector.records.project import Project
+from inspector.records.results import list_results, result_ids
+from inspector.records.shots import add_shots
 from inspector.views.inspect.page import InspectPage
 from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow
@@ -125,7 +128,7 @@ def test_a_batch_with_every_kind_of_bad_file_runs_to_its_end(
     bad = _bad_files((mixed / _ODD_NAMES[0]).read_bytes())
     ended = job(inspect, engine, [mixed])
     assert ended.status is JobStatus.DONE, ended.message
-    rows = {row.name: row for row in inspected.results(project, inspected.result_ids(project))}
+    rows = {row.name: row for row in list_results(project, result_ids(project))}
     assert set(rows) == {*bad, *_ODD_NAMES, "gone.png", "a shot.png"}
     for name, (_, words) in bad.items():
         assert words in rows[name].error, name
@@ -152,15 +155,15 @@ def test_a_batch_with_every_kind_of_bad_file_runs_to_its_end(
 def test_bad_shots_are_named_and_the_good_one_teaches(
     project: Project, engine: Engine, job: Job, mixed: Path
 ) -> None:
-    gear, empty = write.add_class(project, "gear"), write.add_class(project, "empty")
-    added = write.add_shots(project, gear, read.find([mixed]))
+    gear, empty = add_class(project, "gear"), add_class(project, "empty")
+    added = add_shots(project, gear, read.find([mixed]))
     failed = [item for item in added if item.status == "failed"]
     assert len(failed) == len(_bad_files(b"any")) + 1
     assert all(len(item.message) > 20 for item in failed)
     ended = job(teach, engine, method="patchcore", class_ids=[gear, empty])
     assert ended.status is JobStatus.DONE, ended.message
     assert ended.result["classes"] == ["gear"]
-    states = {row.name: str(row.state) for row in queries.classes(project)}
+    states = {row.name: str(row.state) for row in list_classes(project)}
     assert states == {"washer": "taught", "gear": "taught", "empty": "needs shots"}
 
 
@@ -179,13 +182,13 @@ def _full_disk() -> Iterator[None]:
 def test_a_full_disk_fails_a_teaching_and_the_old_detector_still_inspects(
     project: Project, engine: Engine, job: Job, washers: Path
 ) -> None:
-    before = [row.id for row in queries.detectors(project)]
+    before = [row.id for row in list_detectors(project)]
     with _full_disk():
         ended = job(teach, engine, method="patchcore")
     assert ended.status is JobStatus.FAILED
     assert "full" in ended.message
     assert ended.hint
-    assert [row.id for row in queries.detectors(project)] == before
+    assert [row.id for row in list_detectors(project)] == before
     assert not any((project.folder / "detectors").glob("*tmp*"))
     assert job(inspect, engine, [washers / "test"]).result["inspected"] == 4
 
@@ -210,7 +213,7 @@ def test_an_image_that_is_missing_from_the_project_is_left_out_of_an_export_and_
     project: Project, engine: Engine, job: Job, washers: Path, tmp_path: Path
 ) -> None:
     job(inspect, engine, [washers / "test"])
-    rows = inspected.results(project, inspected.result_ids(project))
+    rows = list_results(project, result_ids(project))
     assert rows[0].path is not None
     rows[0].path.unlink()
     ended = job(export, tmp_path / "out", ["csv", "overlays", "report"])
@@ -261,7 +264,7 @@ def test_a_damaged_detector_is_said_and_what_was_inspected_can_still_be_seen(
 ) -> None:
     with projects.open(taught) as project:
         inspect(project, engine, [washers / "test"], emit=lambda event: None, cancel=CancelToken())
-        tensors = queries.detector(project).folder / "detector.safetensors"
+        tensors = find_detector(project).folder / "detector.safetensors"
     data = bytearray(tensors.read_bytes())
     data[-1] ^= 255
     tensors.write_bytes(bytes(data))

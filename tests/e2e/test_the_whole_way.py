@@ -14,7 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from inspector.domain import Decision, JobEnded, JobStatus
 from inspector.images import demo_parts
-from inspector.records import inspected, queries
+from inspector.records.classes import list_classes
+from inspector.records.results import ResultRow, find_result, list_results, result_ids
+from inspector.records.reviews import list_reviews
 from inspector.views.inspect.page import InspectPage
 from inspector.views.results.page import ResultsPage
 from inspector.views.review.result_model import VERDICT
@@ -67,7 +69,7 @@ def test_from_four_good_parts_to_an_exported_verdict(
         idle()
         assert teach.header.title.text() == product
         drop(*sorted((parts / product / "train" / "good").iterdir()))
-    assert {row.name: (row.shots, str(row.state)) for row in queries.classes(project)} == {
+    assert {row.name: (row.shots, str(row.state)) for row in list_classes(project)} == {
         "washer": (4, "ready to teach"),
         "cloth": (4, "ready to teach"),
     }
@@ -77,7 +79,7 @@ def test_from_four_good_parts_to_an_exported_verdict(
     qtbot.waitUntil(lambda: bool(ended), timeout=500_000)
     assert ended[-1].status is JobStatus.DONE, ended[-1].message
     idle()
-    assert {str(row.state) for row in queries.classes(project)} == {"taught"}
+    assert {str(row.state) for row in list_classes(project)} == {"taught"}
 
     # inspect good and defective parts and a file that is none
     qtbot.mouseClick(window.tab_row.tabs["inspect"], Qt.MouseButton.LeftButton)
@@ -94,7 +96,7 @@ def test_from_four_good_parts_to_an_exported_verdict(
     assert ended[-1].status is JobStatus.DONE, ended[-1].message
     assert ended[-1].result["inspected"] == 12
     assert ended[-1].result["failed"] == 1
-    rows = inspected.results(project, inspected.result_ids(project))
+    rows = list_results(project, result_ids(project))
     assert {row.name for row in rows if row.error} == {"empty.png"}
     for row in rows:
         if not row.error:
@@ -130,15 +132,13 @@ def test_from_four_good_parts_to_an_exported_verdict(
     assert page.model.index(place, 0).data(VERDICT) == Decision.REVIEW
     assert page.panel.chip.words == "? Review"
     qtbot.mouseRelease(histogram, Qt.MouseButton.LeftButton, pos=end)
-    qtbot.waitUntil(lambda: inspected.result(project, worst.id).row.verdict is Decision.REVIEW)
+    qtbot.waitUntil(lambda: find_result(project, worst.id).row.verdict is Decision.REVIEW)
     idle()
-    washers = [
-        row for row in inspected.results(project, [row.id for row in rows]) if row.class_name == "washer"
-    ]
+    washers = [row for row in list_results(project, [row.id for row in rows]) if row.class_name == "washer"]
     assert {row.verdict for row in washers} == {Decision.OK, Decision.REVIEW}
     press(Qt.Key.Key_U)
     idle()
-    assert inspected.result(project, worst.id).row.verdict is Decision.NG
+    assert find_result(project, worst.id).row.verdict is Decision.NG
 
     # a person knows better, then thinks again
     press(Qt.Key.Key_X)
@@ -146,12 +146,12 @@ def test_from_four_good_parts_to_an_exported_verdict(
     qtbot.keyClicks(page.popup.reason, "reflection, not a stain")
     qtbot.keyClick(page.popup.reason, Qt.Key.Key_Return)
     idle()
-    row = inspected.result(project, worst.id).row
+    row = find_result(project, worst.id).row
     assert (row.verdict, row.decision) == (Decision.OK, Decision.NG)
-    assert inspected.reviews(project, worst.id)[-1].reason == "reflection, not a stain"
+    assert list_reviews(project, worst.id)[-1].reason == "reflection, not a stain"
     press(Qt.Key.Key_U)
     idle()
-    assert inspected.result(project, worst.id).row.verdict is Decision.NG
+    assert find_result(project, worst.id).row.verdict is Decision.NG
 
     # export
     qtbot.mouseClick(window.tab_row.tabs["results"], Qt.MouseButton.LeftButton)
@@ -169,7 +169,7 @@ def test_from_four_good_parts_to_an_exported_verdict(
     _check_exports(target, rows)
 
 
-def _check_exports(target: Path, rows: list[inspected.ResultRow]) -> None:
+def _check_exports(target: Path, rows: list[ResultRow]) -> None:
     defective = [row for row in rows if row.verdict is Decision.NG]
     with (target / "results.csv").open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.DictReader(file))

@@ -9,8 +9,10 @@ from inspector.images import demo_parts
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
 from inspector.records import project as projects
-from inspector.records import queries, write
+from inspector.records.classes import add_class
+from inspector.records.detectors import list_detectors
 from inspector.records.project import Project
+from inspector.records.shots import add_shots
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -36,8 +38,8 @@ def project(tmp_path: Path, demo: Path) -> Iterator[Project]:
     """Both products as classes with three shots each, not taught."""
     with projects.create(tmp_path / "project", "Line 4") as opened:
         for product in sorted(demo.iterdir()):
-            class_id = write.add_class(opened, product.name)
-            write.add_shots(opened, class_id, sorted((product / "train" / "good").iterdir()))
+            class_id = add_class(opened, product.name)
+            add_shots(opened, class_id, sorted((product / "train" / "good").iterdir()))
         yield opened
 
 
@@ -46,10 +48,10 @@ def _taught(tmp_path_factory: pytest.TempPathFactory, demo: Path, engine: Engine
     folder = tmp_path_factory.mktemp("taught") / "project"
     with projects.create(folder, "Taught") as opened:
         for product in sorted(demo.iterdir()):
-            class_id = write.add_class(opened, product.name)
-            write.add_shots(opened, class_id, sorted((product / "train" / "good").iterdir()))
+            class_id = add_class(opened, product.name)
+            add_shots(opened, class_id, sorted((product / "train" / "good").iterdir()))
         teach(opened, engine, method="patchcore", emit=lambda event: None, cancel=CancelToken())
-        assert queries.detectors(opened)
+        assert list_detectors(opened)
     return folder
 
 

@@ -24,10 +24,15 @@ from inspector.exports import catalogue
 from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
-from inspector.records import inspected, inspecting, queries, write
 from inspector.records import project as projects
-from inspector.records.inspected import ResultFilter
+from inspector.records.classes import find_class
+from inspector.records.detectors import find_detector
+from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
+from inspector.records.result_filter import ResultFilter
+from inspector.records.results import list_results, result_ids
+from inspector.records.reviews import add_review
+from inspector.records.thresholds import set_thresholds
 from inspector.verdicts.judge import judge
 
 MOVED = Thresholds(0.0, 0.0001, 0.02)
@@ -58,10 +63,10 @@ def worked(taught: Project, engine: Engine, demo: Path, tmp_path: Path) -> Proje
         cancel=CancelToken(),
         batch_size=8,
     )
-    detector_id, washer = queries.detector(taught).id, queries.find_class(taught, "washer").id
-    write.set_thresholds(taught, detector_id, washer, MOVED, who="Ada")
-    first = inspected.result_ids(taught, ResultFilter(failed=False))[:1]
-    inspecting.add_review(taught, first, Decision.OK, who="Ada", reason="dust", defect_type="dust")
+    detector_id, washer = find_detector(taught).id, find_class(taught, "washer").id
+    set_thresholds(taught, detector_id, washer, MOVED, who="Ada")
+    first = result_ids(taught, ResultFilter(failed=False))[:1]
+    add_review(taught, first, Decision.OK, who="Ada", reason="dust", defect_type="dust")
     return taught
 
 
@@ -72,7 +77,7 @@ def test_all_formats_are_written_into_one_folder(worked: Project, run: Run, tmp_
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {form.file for form in catalogue.FORMATS.values()}
     assert ended.result["results"] == 7
-    assert queries.jobs(worked)[0].status is JobStatus.DONE
+    assert list_jobs(worked)[0].status is JobStatus.DONE
     assert not [event for event in events if isinstance(event, JobLog)]
 
 
@@ -85,7 +90,7 @@ def test_rows_tell_who_overrode_what_and_regions_follow_the_moved_threshold(
     text = json.dumps(lines)
     assert "dust" in text
     assert "Ada" in text
-    stored = {row.name: row for row in inspected.results(worked, inspected.result_ids(worked))}
+    stored = {row.name: row for row in list_results(worked, result_ids(worked))}
     for line in lines:
         row = stored[line["image"]]
         if row.image_score is None:
@@ -108,7 +113,7 @@ def test_only_what_the_filter_lets_through_is_exported(worked: Project, run: Run
 def test_a_missing_image_and_map_are_named_and_the_rest_is_exported(
     worked: Project, run: Run, tmp_path: Path
 ) -> None:
-    one, two = inspected.results(worked, inspected.result_ids(worked, ResultFilter(failed=False)))[:2]
+    one, two = list_results(worked, result_ids(worked, ResultFilter(failed=False)))[:2]
     assert one.path is not None
     assert two.map_path is not None
     one.path.unlink()

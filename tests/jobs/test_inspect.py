@@ -14,8 +14,12 @@ from inspector.images import read
 from inspector.jobs import events as job_events
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.inspect import inspect
-from inspector.records import inspected, queries, write
+from inspector.records.classes import add_class, find_class, remove_class, rename_class
+from inspector.records.detectors import find_detector
 from inspector.records.project import Project
+from inspector.records.results import Counts, ResultRow, count_results, find_result, list_results, result_ids
+from inspector.records.runs import list_runs
+from inspector.records.thresholds import list_thresholds, set_thresholds
 
 Run = Callable[[Callable[..., None]], list[JobEvent]]
 
@@ -30,8 +34,8 @@ def start(project: Project, engine: Engine, run: Run, *sources: Path, **options:
     return run(lambda emit: inspect(project, engine, sources, emit=emit, cancel=cancel, **options))
 
 
-def rows(project: Project) -> list[inspected.ResultRow]:
-    return inspected.results(project, inspected.result_ids(project))
+def rows(project: Project) -> list[ResultRow]:
+    return list_results(project, result_ids(project))
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def test_an_elongated_image_is_scored_in_its_proportions(
     cv2.imwrite(str(path), pixels[:80, :, ::-1])
     assert end(start(taught, engine, run, path, class_name="washer")).status is JobStatus.DONE
     (row,) = rows(taught)
-    detector = engine.detector(taught, queries.detector(taught))
+    detector = engine.detector(taught, find_detector(taught))
     (alone,) = detector.score([read.read(path, least_side(engine.backbone()))], ["washer"])
     assert row.image_score == pytest.approx(alone.image_score, rel=1e-3)
     assert engine.backbone().prepare_one(pixels[:80], detector.proportions).shape[:2] == (176, 320)
@@ -66,7 +70,7 @@ def test_every_file_becomes_a_result_with_map_copy_and_verdict(
     )
     items = {event.result_id: event.name for event in events if isinstance(event, JobItem)}
     assert items == {row.id: row.name for row in found}
-    detector = engine.detector(taught, queries.detector(taught))
+    detector = engine.detector(taught, find_detector(taught))
     for row in found:
         assert row.path is not None
         assert row.map_path is not None
@@ -76,7 +80,7 @@ def test_every_file_becomes_a_result_with_map_copy_and_verdict(
         (alone,) = detector.score([read.read(batch / row.name, least_side(engine.backbone()))], ["washer"])
         assert row.image_score == pytest.approx(alone.image_score, rel=1e-3)
         assert np.allclose(np.load(row.map_path), alone.values, rtol=2e-3, atol=1e-3)
-        thresholds = inspected.result(taught, row.id).thresholds
+        thresholds = find_result(taught, row.id).thresholds
         assert thresholds is not None
         assert row.image_score is not None
         assert (row.verdict is Decision.NG) == (row.image_score >= thresholds.ng)
@@ -105,7 +109,7 @@ def test_the_class_is_found_when_it_is_not_given(
 def test_a_renamed_class_is_still_known_to_its_detector(
     taught: Project, engine: Engine, run: Run, batch: Path
 ) -> None:
-    write.rename_class(taught, queries.find_class(taught, "washer").id, "M8 washer")
+    rename_class(taught, find_class(taught, "washer").id, "M8 washer")
     events = start(taught, engine, run, batch / "good", class_name="m8washer")
     assert end(events).status is JobStatus.DONE
     start(taught, engine, run, batch / "good")
@@ -137,7 +141,7 @@ def test_a_batch_of_bad_files_alone_ends_well(
     (tmp_path / "empty.png").write_bytes(b"")
     events = start(taught, engine, run, tmp_path / "empty.png")
     assert end(events).status is JobStatus.DONE
-    assert inspected.counts(taught) == inspected.Counts(failed=1)
+    assert count_results(taught) == Counts(failed=1)
 
 
 def test_files_that_vanish_while_the_run_goes_on_become_failed_items(
@@ -189,26 +193,26 @@ def test_cancelling_keeps_what_was_finished(taught: Project, engine: Engine, run
     announced = {event.result_id for event in events if isinstance(event, JobItem)}
     assert announced == {row.id for row in rows(taught)}
     assert 1 <= len(announced) < len(read.find([batch]))
-    assert end(events).result["run_id"] == inspected.runs(taught)[0].id
+    assert end(events).result["run_id"] == list_runs(taught)[0].id
 
 
 def test_what_can_not_be_inspected_fails_with_a_sentence(
     project: Project, taught: Project, engine: Engine, run: Run, batch: Path, tmp_path: Path
 ) -> None:
     assert "Nothing was taught" in end(start(project, engine, run, batch)).message
-    nut = write.add_class(taught, "Nut")
+    nut = add_class(taught, "Nut")
     assert (
         "No detector knows the class “Nut”"
         in end(start(taught, engine, run, batch, class_name="Nut")).message
     )
-    chosen = queries.detector(taught).id
+    chosen = find_detector(taught).id
     both = end(start(taught, engine, run, batch, detector_id=chosen, class_name="Nut"))
     assert both.status is JobStatus.FAILED
     assert "“Nut”" in both.message
-    write.remove_class(taught, nut)
+    remove_class(taught, nut)
     (tmp_path / "nothing").mkdir()
     assert "no images" in end(start(taught, engine, run, tmp_path / "nothing")).message
-    tensors = queries.detector(taught).folder / "detector.safetensors"
+    tensors = find_detector(taught).folder / "detector.safetensors"
     data = bytearray(tensors.read_bytes())
     data[-1] ^= 255
     tensors.write_bytes(bytes(data))
@@ -247,19 +251,20 @@ def test_the_disk_filling_up_fails_the_run_and_keeps_what_was_stored(
 def test_thresholds_moved_during_a_run_judge_its_later_results(
     taught: Project, engine: Engine, run: Run, batch: Path
 ) -> None:
-    washer = queries.find_class(taught, "washer")
-    detector_id = queries.detector(taught).id
+    washer = find_class(taught, "washer")
+    detector_id = find_detector(taught).id
 
     def work(emit: Callable[[JobEvent], None]) -> None:
+        moved_before = False
+
         def watch(event: JobEvent) -> None:
+            nonlocal moved_before
             emit(event)
-            if (
-                isinstance(event, JobItem)
-                and len(queries.threshold_history(taught, detector_id, washer.id)) == 1
-            ):
-                found = queries.thresholds(taught, detector_id)[washer.id].thresholds
+            if isinstance(event, JobItem) and not moved_before:
+                moved_before = True
+                found = list_thresholds(taught, detector_id)[washer.id].thresholds
                 moved = type(found)(-2.0, -1.0, found.pixel)
-                write.set_thresholds(taught, detector_id, washer.id, moved, who="Ada")
+                set_thresholds(taught, detector_id, washer.id, moved, who="Ada")
 
         inspect(taught, engine, [batch], class_name="washer", batch_size=1, emit=watch, cancel=CancelToken())
 

@@ -12,9 +12,12 @@ from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
 from inspector.methods import detector as detectors
 from inspector.methods.prompts.description import template
-from inspector.records import queries, write
+from inspector.records.classes import ClassState, add_class, describe_class, find_class, list_classes
+from inspector.records.detectors import find_detector, list_detectors
+from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
-from inspector.records.queries import ClassState
+from inspector.records.shots import add_shots, list_shots, remove_shots
+from inspector.records.thresholds import list_thresholds
 
 Run = Callable[[Callable[..., None]], list[JobEvent]]
 
@@ -48,16 +51,16 @@ def test_teaching_stores_a_detector_with_its_shots_thresholds_and_held_out_score
 ) -> None:
     events = start(project, engine, run, false_alarm_rate=0.1)
     assert end(events).status is JobStatus.DONE
-    (row,) = queries.detectors(project)
+    (row,) = list_detectors(project)
     assert end(events).result["detector_id"] == row.id
     assert (row.method, row.shots, row.false_alarm_rate, row.problem) == ("patchcore", 6, 0.1, "")
     assert set(row.classes.values()) == {"washer", "cloth"}
     assert row.backbone["key"] == engine.backbone().identity.key
     assert {name: len(row.held_out[key]) for key, name in row.classes.items()} == {"washer": 3, "cloth": 3}
-    assert set(queries.thresholds(project, row.id)) == set(row.classes)
-    assert all(item.thresholds.provenance for item in queries.thresholds(project, row.id).values())
-    assert {item.state for item in queries.classes(project)} == {ClassState.TAUGHT}
-    (job,) = queries.jobs(project)
+    assert set(list_thresholds(project, row.id)) == set(row.classes)
+    assert all(item.thresholds.provenance for item in list_thresholds(project, row.id).values())
+    assert {item.state for item in list_classes(project)} == {ClassState.TAUGHT}
+    (job,) = list_jobs(project)
     assert (job.kind, job.status) == (JobKind.TEACH, JobStatus.DONE)
 
 
@@ -68,41 +71,41 @@ def test_progress_only_ever_grows_to_a_hundred(project: Project, engine: Engine,
 
 
 def test_classes_without_shots_are_left_out_with_a_note(project: Project, engine: Engine, run: Run) -> None:
-    write.add_class(project, "Nut")
+    add_class(project, "Nut")
     events = start(project, engine, run)
     assert end(events).status is JobStatus.DONE
     assert any("“Nut” is left out" in event.message for event in events if isinstance(event, JobLog))
-    assert set(queries.detectors(project)[0].classes.values()) == {"washer", "cloth"}
+    assert set(list_detectors(project)[0].classes.values()) == {"washer", "cloth"}
 
 
 def test_one_shot_is_enough(project: Project, engine: Engine, run: Run) -> None:
-    write.remove_shots(project, [row.id for row in queries.shots(project)[1:]])
+    remove_shots(project, [row.id for row in list_shots(project)[1:]])
     events = start(project, engine, run)
     assert end(events).status is JobStatus.DONE, end(events)
-    (row,) = queries.detectors(project)
+    (row,) = list_detectors(project)
     assert row.shots == 1
     assert all(len(scores) > 1 for scores in row.held_out.values())
 
 
 def test_only_the_chosen_classes_are_taught(project: Project, engine: Engine, run: Run) -> None:
-    washer = queries.find_class(project, "washer")
+    washer = find_class(project, "washer")
     start(project, engine, run, class_ids=[washer.id])
-    assert list(queries.detectors(project)[0].classes) == [washer.id]
+    assert list(list_detectors(project)[0].classes) == [washer.id]
 
 
 def test_a_missing_and_a_changed_shot_are_reported_and_the_others_teach(
     project: Project, engine: Engine, run: Run
 ) -> None:
-    first, second = queries.shots(project)[:2]
+    first, second = list_shots(project)[:2]
     first.path.unlink()
-    second.path.write_bytes(queries.shots(project)[3].path.read_bytes())
+    second.path.write_bytes(list_shots(project)[3].path.read_bytes())
     events = start(project, engine, run)
     assert end(events).status is JobStatus.DONE
     errors = [event.error for event in events if isinstance(event, JobItem)]
     assert len(errors) == 2
     assert "missing" in errors[0]
     assert "changed" in errors[1]
-    assert queries.detectors(project)[0].shots == 4
+    assert list_detectors(project)[0].shots == 4
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_what_can_not_be_taught_fails_with_a_sentence_and_leaves_nothing(
     assert ended.status is JobStatus.FAILED
     assert words in ended.message
     assert ended.hint
-    assert queries.detectors(project) == []
+    assert list_detectors(project) == []
     assert leftovers(project) == []
 
 
@@ -138,9 +141,9 @@ def test_a_cancelled_teaching_leaves_no_half_detector(project: Project, engine: 
 
     events = run(work)
     assert end(events).status is JobStatus.CANCELLED
-    assert queries.detectors(project) == []
+    assert list_detectors(project) == []
     assert leftovers(project) == []
-    assert queries.jobs(project)[0].status is JobStatus.CANCELLED
+    assert list_jobs(project)[0].status is JobStatus.CANCELLED
 
 
 def test_an_unexpected_error_ends_the_job_with_a_short_message(
@@ -153,7 +156,7 @@ def test_an_unexpected_error_ends_the_job_with_a_short_message(
     def burst(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("boom\nsecond line")
 
-    monkeypatch.setattr(write, "add_detector", burst)
+    monkeypatch.setattr("inspector.jobs.teach.add_detector", burst)
     ended = end(start(project, engine, run))
     assert (ended.status, ended.message) == (JobStatus.FAILED, "Teach failed unexpectedly: boom")
     assert "ZeroDivisionError" in caplog.text
@@ -163,30 +166,30 @@ def test_an_unexpected_error_ends_the_job_with_a_short_message(
 def test_teaching_again_makes_a_second_detector_and_keeps_the_first(
     taught: Project, engine: Engine, run: Run, demo: Path
 ) -> None:
-    washer = queries.find_class(taught, "washer")
+    washer = find_class(taught, "washer")
     extra = sorted((demo / "washer" / "test" / "good").iterdir())[:1]
-    write.add_shots(taught, washer.id, extra)
-    assert queries.find_class(taught, "washer").state is ClassState.OUT_OF_DATE
+    add_shots(taught, washer.id, extra)
+    assert find_class(taught, "washer").state is ClassState.OUT_OF_DATE
     start(taught, engine, run)
-    assert [row.shots for row in queries.detectors(taught)] == [7, 6]
-    assert queries.find_class(taught, "washer").state is ClassState.TAUGHT
+    assert [row.shots for row in list_detectors(taught)] == [7, 6]
+    assert find_class(taught, "washer").state is ClassState.TAUGHT
 
 
 def test_the_description_of_a_class_reaches_the_method_that_reads_it(
     project: Project, engine: Engine, run: Run
 ) -> None:
-    washer, cloth = queries.find_class(project, "washer"), queries.find_class(project, "cloth")
+    washer, cloth = find_class(project, "washer"), find_class(project, "cloth")
     record = replace(template("washer"), background="black belt")
-    write.describe_class(project, washer.id, record)
+    describe_class(project, washer.id, record)
     start(project, engine, run, method="finegrained", settings={"epochs": 1, "ahps": 1, "alps": 1})
-    row = queries.detector(project)
+    row = find_detector(project)
     assert row.settings["mfsc"] == {"washer": record.as_json()}
     made = detectors.load(row.folder, engine.backbone())
     known = getattr(made, "records")  # noqa: B009
     assert known == {"washer": record, "cloth": template("cloth")}
     assert washer.state is ClassState.READY
-    assert queries.find_class(project, "washer").state is ClassState.TAUGHT
-    write.describe_class(project, cloth.id, replace(template("cloth"), background="table"))
-    assert queries.find_class(project, "cloth").state is ClassState.OUT_OF_DATE
+    assert find_class(project, "washer").state is ClassState.TAUGHT
+    describe_class(project, cloth.id, replace(template("cloth"), background="table"))
+    assert find_class(project, "cloth").state is ClassState.OUT_OF_DATE
     start(project, engine, run, method="patchcore")
-    assert "mfsc" not in queries.detector(project).settings
+    assert "mfsc" not in find_detector(project).settings

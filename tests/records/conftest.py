@@ -9,9 +9,14 @@ import pytest
 from PIL import Image
 
 from inspector.domain import Thresholds
-from inspector.records import inspecting, queries, write
 from inspector.records import project as projects
+from inspector.records.classes import add_class
+from inspector.records.detectors import add_detector, detector_staging
+from inspector.records.files import ImageFacts
 from inspector.records.project import Project
+from inspector.records.results import NewResult, record_results
+from inspector.records.runs import start_run
+from inspector.records.shots import add_shots, list_shots
 
 
 def _png(seed: int = 0, size: tuple[int, int] = (32, 24)) -> bytes:
@@ -43,20 +48,20 @@ class Taught:
 @pytest.fixture
 def taught(project: Project) -> Taught:
     """A class with two shots, a detector of it, and a run without results."""
-    class_id = write.add_class(project, "Cookie")
-    write.add_shots(project, class_id, [("a.png", _png(1)), ("b.png", _png(2))])
+    class_id = add_class(project, "Cookie")
+    add_shots(project, class_id, [("a.png", _png(1)), ("b.png", _png(2))])
     detector_id = _add_detector(project, class_id)
-    return Taught(class_id, detector_id, inspecting.start_run(project, detector_id, "Monday"))
+    return Taught(class_id, detector_id, start_run(project, detector_id, "Monday"))
 
 
-@pytest.fixture
-def add_detector() -> Callable[..., int]:
+@pytest.fixture(name="add_detector")
+def add_detector_fixture() -> Callable[..., int]:
     """`add_detector(project, class_id, **changes)`: a detector of the class's shots of now."""
     return _add_detector
 
 
 def _add_detector(project: Project, class_id: int, **changes: Any) -> int:
-    folder = write.staging(project)
+    folder = detector_staging(project)
     for name in ("detector.json", "detector.safetensors"):
         (folder / name).write_bytes(b"{}")
     values: dict[str, Any] = {
@@ -65,11 +70,11 @@ def _add_detector(project: Project, class_id: int, **changes: Any) -> int:
         "backbone": {"key": "k", "weights": "inspector-tiny"},
         "settings": {"ratio": 0.1},
         "false_alarm_rate": 0.05,
-        "shot_ids": [row.id for row in queries.shots(project, class_id)],
+        "shot_ids": [row.id for row in list_shots(project, class_id)],
         "held_out": {class_id: [0.2, 0.3]},
         "thresholds": {class_id: Thresholds(0.5, 0.7, 0.4, {"method": "leave-one-out"})},
     }
-    return write.add_detector(project, folder, **(values | changes))
+    return add_detector(project, folder, **(values | changes))
 
 
 Record = Callable[..., list[int]]
@@ -81,9 +86,9 @@ def record(project: Project, taught: Taught) -> Record:
 
     def store(*scores: float, run_id: int | None = None, **values: object) -> list[int]:
         items = [
-            inspecting.NewResult(
+            NewResult(
                 f"part {score:.2f}.png",
-                write.ImageFacts(f"{int(score * 1e6):064x}", ".png", (640, 480), "RGB 8 bit"),
+                ImageFacts(f"{int(score * 1e6):064x}", ".png", (640, 480), "RGB 8 bit"),
                 class_id=taught.class_id,
                 class_confidence=1.0,
                 image_score=score,
@@ -91,6 +96,6 @@ def record(project: Project, taught: Taught) -> Record:
             )
             for score in scores
         ]
-        return inspecting.record_results(project, run_id or taught.run_id, items)
+        return record_results(project, run_id or taught.run_id, items)
 
     return store

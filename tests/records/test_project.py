@@ -20,31 +20,44 @@ from sqlalchemy import create_engine
 from inspector.domain import JobKind, JobStatus
 from inspector.errors import ProjectError
 from inspector.methods.prompts.description import template
-from inspector.records import inspected, queries, schema, write
 from inspector.records import project as projects
+from inspector.records import schema
+from inspector.records.classes import (
+    add_class,
+    describe_class,
+    find_class,
+    list_classes,
+    list_descriptions,
+    rename_class,
+)
+from inspector.records.detectors import detector_staging, list_detectors
+from inspector.records.jobs import end_job, list_jobs, start_job
 from inspector.records.project import Project
+from inspector.records.results import list_results, result_ids
+from inspector.records.reviews import list_reviews
+from inspector.records.shots import add_shots, list_shots
 
 Png = Callable[..., bytes]
 V1 = Path(__file__).parent.parent / "data" / "projects" / "v1"
 
 
 def test_a_moved_and_a_copied_project_show_the_same(project: Project, tmp_path: Path, png: Png) -> None:
-    class_id = write.add_class(project, "Cookie")
-    write.add_shots(project, class_id, [("a.png", png())])
+    class_id = add_class(project, "Cookie")
+    add_shots(project, class_id, [("a.png", png())])
     project.close()
     shutil.copytree(project.folder, tmp_path / "copy")
     (tmp_path / "elsewhere").mkdir()
     shutil.move(project.folder, tmp_path / "elsewhere" / "moved 100% ü")
     for folder in (tmp_path / "copy", tmp_path / "elsewhere" / "moved 100% ü"):
         with projects.open(folder) as opened:
-            (shot,) = queries.shots(opened)
+            (shot,) = list_shots(opened)
             assert opened.name == "Line 4"
             assert shot.path.read_bytes() == png()
             assert shot.path.is_relative_to(folder)
 
 
 def test_a_closed_project_is_one_database_file_without_side_files(project: Project) -> None:
-    write.add_class(project, "Cookie")
+    add_class(project, "Cookie")
     project.close()
     assert {path.name for path in project.folder.iterdir() if path.is_file()} <= {
         "project.sqlite",
@@ -87,16 +100,16 @@ def test_another_process_can_neither_write_nor_disturb(project: Project) -> None
         check=True,
     )
     assert "already open" in done.stdout
-    write.add_class(project, "Cookie")
+    add_class(project, "Cookie")
 
 
 def test_a_project_that_is_open_elsewhere_can_be_viewed(project: Project) -> None:
-    write.add_class(project, "Cookie")
+    add_class(project, "Cookie")
     with projects.open(project.folder, read_only=True) as viewed:
-        assert [row.name for row in queries.classes(viewed)] == ["Cookie"]
+        assert [row.name for row in list_classes(viewed)] == ["Cookie"]
         with pytest.raises(ProjectError, match="viewing only"):
-            write.add_class(viewed, "Nut")
-    write.add_class(project, "Bolt")
+            add_class(viewed, "Nut")
+    add_class(project, "Bolt")
 
 
 @pytest.fixture
@@ -105,7 +118,7 @@ def protected(png: Png) -> Iterator[Path]:
     top = Path(tempfile.mkdtemp())
     top.chmod(0o755)
     with projects.create(top / "project", "Sealed") as opened:
-        write.add_shots(opened, write.add_class(opened, "Cookie"), [("a.png", png())])
+        add_shots(opened, add_class(opened, "Cookie"), [("a.png", png())])
     for path in (top / "project").rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)
     (top / "project").chmod(0o555)
@@ -124,9 +137,9 @@ def test_a_read_only_folder_opens_for_viewing_with_a_note(protected: Path) -> No
     with projects.open(protected) as opened:
         assert opened.read_only
         assert "viewing only" in opened.note
-        assert [row.shots for row in queries.classes(opened)] == [1]
+        assert [row.shots for row in list_classes(opened)] == [1]
         with pytest.raises(ProjectError, match="viewing only"):
-            write.add_class(opened, "Nut")
+            add_class(opened, "Nut")
 
 
 def test_what_is_no_project_is_said_in_a_sentence(tmp_path: Path) -> None:
@@ -168,7 +181,7 @@ def test_the_newest_revision_is_the_one_the_schema_names() -> None:
 
 
 def test_an_older_project_is_copied_then_migrated(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    write.add_class(project, "Cookie")
+    add_class(project, "Cookie")
     project.close()
     database = project.folder / "project.sqlite"
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -181,7 +194,7 @@ def test_an_older_project_is_copied_then_migrated(project: Project, monkeypatch:
 
     monkeypatch.setattr(projects, "_migrate", to_newest)
     with projects.open(project.folder) as opened:
-        assert [row.name for row in queries.classes(opened)] == ["Cookie"]
+        assert [row.name for row in list_classes(opened)] == ["Cookie"]
         (backup,) = (project.folder / "backups").iterdir()
         assert backup.name in opened.note
     with closing(sqlite3.connect(backup)) as connection:
@@ -191,7 +204,7 @@ def test_an_older_project_is_copied_then_migrated(project: Project, monkeypatch:
 def test_a_migration_that_fails_leaves_the_project_as_it_was(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write.add_class(project, "Cookie")
+    add_class(project, "Cookie")
     project.close()
     database = project.folder / "project.sqlite"
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -211,35 +224,35 @@ def test_a_migration_that_fails_leaves_the_project_as_it_was(
 
 
 def test_jobs_left_running_by_a_crash_are_aborted_at_the_next_opening(project: Project) -> None:
-    running = write.start_job(project, JobKind.INSPECT, "Inspect", 10)
-    done = write.start_job(project, JobKind.TEACH, "Teach")
-    write.end_job(project, done, JobStatus.DONE, "Taught.")
-    half = write.staging(project)
+    running = start_job(project, JobKind.INSPECT, "Inspect", 10)
+    done = start_job(project, JobKind.TEACH, "Teach")
+    end_job(project, done, JobStatus.DONE, "Taught.")
+    half = detector_staging(project)
     (project.folder / "detectors" / "77").mkdir()
     project.close()
     with projects.open(project.folder) as opened:
-        states = {row.id: row.status for row in queries.jobs(opened)}
+        states = {row.id: row.status for row in list_jobs(opened)}
         assert states == {running: JobStatus.ABORTED, done: JobStatus.DONE}
-        assert queries.jobs(opened)[1].ended is not None
+        assert list_jobs(opened)[1].ended is not None
     assert not half.exists()
     assert not (project.folder / "detectors" / "77").exists()
 
 
 def test_a_full_disk_is_a_sentence_and_changes_nothing(project: Project) -> None:
-    class_id = write.add_class(project, "Cookie")
+    class_id = add_class(project, "Cookie")
     with project._engine.connect() as connection:  # SQLite's own answer to a full disk
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
     def fill() -> None:
         for number in range(5000):
-            write.rename_class(project, class_id, "n" * 90 + str(number))
-            write.add_class(project, "m" * 90 + str(number))
+            rename_class(project, class_id, "n" * 90 + str(number))
+            add_class(project, "m" * 90 + str(number))
 
     with pytest.raises(ProjectError, match="full") as caught:
         fill()
     assert "Free some space" in caught.value.hint
-    names = {row.name for row in queries.classes(project)}
+    names = {row.name for row in list_classes(project)}
     assert len(names) >= 1
     with closing(sqlite3.connect(project.folder / "project.sqlite")) as connection:
         assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
@@ -248,15 +261,15 @@ def test_a_full_disk_is_a_sentence_and_changes_nothing(project: Project) -> None
 def test_an_image_that_no_longer_fits_on_the_disk_leaves_no_shot(
     project: Project, png: Png, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class_id = write.add_class(project, "Cookie")
+    class_id = add_class(project, "Cookie")
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ProjectError, match="full"):
-        write.add_shots(project, class_id, [("a.png", png())])
-    assert queries.shots(project) == []
+        add_shots(project, class_id, [("a.png", png())])
+    assert list_shots(project) == []
     assert [path for path in (project.folder / "images").rglob("*") if path.is_file()] == []
 
 
@@ -271,20 +284,20 @@ def test_a_real_project_of_the_first_revision_opens(tmp_path: Path) -> None:
     expected = json.loads((V1 / "expected.json").read_text("utf-8"))
     with projects.open(tmp_path / "v1") as opened:
         assert opened.name == expected["name"]
-        assert {row.name: row.state for row in queries.classes(opened)} == expected["classes"]
-        assert not any(row.missing for row in queries.shots(opened))
-        (detector,) = queries.detectors(opened)
+        assert {row.name: row.state for row in list_classes(opened)} == expected["classes"]
+        assert not any(row.missing for row in list_shots(opened))
+        (detector,) = list_detectors(opened)
         assert detector.problem == ""
-        rows = inspected.results(opened, inspected.result_ids(opened))
+        rows = list_results(opened, result_ids(opened))
         assert {row.name: row.verdict for row in rows} == expected["verdicts"]
         assert any(row.error for row in rows)
-        reviews = [review for row in rows for review in inspected.reviews(opened, row.id)]
+        reviews = [review for row in rows for review in list_reviews(opened, row.id)]
         assert [review.who for review in reviews] == expected["reviewers"]
-        assert queries.descriptions(opened) == {}
+        assert list_descriptions(opened) == {}
         assert detector.added_shots == {}
-        washer = queries.find_class(opened, "washer")
-        write.describe_class(opened, washer.id, template("washer"))
-        assert queries.descriptions(opened) == {washer.id: template("washer")}
+        washer = find_class(opened, "washer")
+        describe_class(opened, washer.id, template("washer"))
+        assert list_descriptions(opened) == {washer.id: template("washer")}
     (backup,) = (tmp_path / "v1" / "backups").iterdir()
     with closing(sqlite3.connect(backup)) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
@@ -294,6 +307,6 @@ def test_an_older_project_that_can_not_be_written_is_viewed_as_it_would_be_now(t
     shutil.copytree(V1, tmp_path / "v1")
     before = (tmp_path / "v1" / "project.sqlite").read_bytes()
     with projects.open(tmp_path / "v1", read_only=True) as opened:
-        assert queries.descriptions(opened) == {}
-        assert len(queries.classes(opened)) == 3
+        assert list_descriptions(opened) == {}
+        assert len(list_classes(opened)) == 3
     assert (tmp_path / "v1" / "project.sqlite").read_bytes() == before

@@ -16,9 +16,15 @@ import pytest
 
 from inspector.domain import Region, Thresholds
 from inspector.images import read
-from inspector.records import inspected, inspecting, queries, write
 from inspector.records import project as projects
+from inspector.records.classes import add_class
+from inspector.records.detectors import add_detector, detector_staging
+from inspector.records.files import ImageFacts
 from inspector.records.project import Project
+from inspector.records.results import NewResult, record_results
+from inspector.records.runs import list_runs, start_run
+from inspector.records.shots import add_shots, list_shots
+from inspector.records.thresholds import list_thresholds
 from inspector.settings import Settings
 
 with contextlib.suppress(ImportError):  # without Qt, every module of this folder is skipped (../conftest.py)
@@ -128,12 +134,12 @@ def stock(stocked: tuple[Path, Stock], tmp_path: Path) -> Iterator[Stock]:
 
 
 def _fill(project: Project) -> Stock:
-    class_id = write.add_class(project, "washer")
-    write.add_shots(project, class_id, [(f"shot {n}.png", _png(100 + n)) for n in range(3)])
-    folder = write.staging(project)
+    class_id = add_class(project, "washer")
+    add_shots(project, class_id, [(f"shot {n}.png", _png(100 + n)) for n in range(3)])
+    folder = detector_staging(project)
     for name in ("detector.json", "detector.safetensors"):
         (folder / name).write_bytes(b"{}")
-    detector_id = write.add_detector(
+    detector_id = add_detector(
         project,
         folder,
         title="PatchCore, washer",
@@ -141,17 +147,17 @@ def _fill(project: Project) -> Stock:
         backbone={"key": "k", "weights": "inspector-tiny"},
         settings={},
         false_alarm_rate=0.05,
-        shot_ids=[row.id for row in queries.shots(project, class_id)],
+        shot_ids=[row.id for row in list_shots(project, class_id)],
         held_out={class_id: [0.15, 0.2, 0.3]},
         thresholds={class_id: THRESHOLDS},
     )
-    run_id = inspecting.start_run(project, detector_id, "Monday", class_id=class_id)
+    run_id = start_run(project, detector_id, "Monday", class_id=class_id)
     ids = [
         _add_result(project, run_id, class_id, f"part {number}.png", score, number)
         for number, score in enumerate((0.2, 0.5, 0.8))
     ]
-    failed = inspecting.NewResult("broken.png", error="“broken.png” is truncated.", hint="Copy it again.")
-    ids += inspecting.record_results(project, run_id, [failed])
+    failed = NewResult("broken.png", error="“broken.png” is truncated.", hint="Copy it again.")
+    ids += record_results(project, run_id, [failed])
     return Stock(project, class_id, detector_id, run_id, tuple(ids))
 
 
@@ -168,16 +174,16 @@ def _add_result(project: Project, run_id: int, class_id: int, name: str, score: 
     values = np.full((16, 24), 0.1, np.float32)
     values[4:8, 6:12] = score
     regions = [Region((24, 16, 24, 16), 384, score)] if score >= THRESHOLDS.pixel else []
-    detector_id = next(row.detector_id for row in inspected.runs(project) if row.id == run_id)
-    item = inspecting.NewResult(
+    detector_id = next(row.detector_id for row in list_runs(project) if row.id == run_id)
+    item = NewResult(
         name,
-        write.ImageFacts.of(read.decode(data, name), data),
+        ImageFacts.of(read.decode(data, name), data),
         data,
         class_id,
         0.9,
         score,
         values,
         regions,
-        queries.thresholds(project, detector_id)[class_id].id,
+        list_thresholds(project, detector_id)[class_id].id,
     )
-    return inspecting.record_results(project, run_id, [item])[0]
+    return record_results(project, run_id, [item])[0]

@@ -38,12 +38,13 @@ class Standing:
 
 def read(project: Project, detector_id: int, class_id: int) -> Standing:
     """Some milliseconds of queries: for a worker."""
-    from inspector.records import inspected, queries
+    from inspector.records.results import list_scores
+    from inspector.records.thresholds import list_calibrated, list_thresholds
 
-    current = queries.thresholds(project, detector_id)
-    first = queries.calibrated(project, detector_id)
+    current = list_thresholds(project, detector_id)
+    first = list_calibrated(project, detector_id)
     low, high = heat_maths.scale(list(first.values()))
-    stored, normal = inspected.scores(project, detector_id, class_id)
+    stored, normal = list_scores(project, detector_id, class_id)
     row = current.get(class_id)
     return Standing(
         detector_id,

@@ -28,8 +28,9 @@ from inspector.views.viewer.viewer_panel import ViewerPanel
 if TYPE_CHECKING:
     from inspector.domain import CancelToken, Emit
     from inspector.jobs.engine import Engine
-    from inspector.records.inspected import Counts, RunRow
-    from inspector.records.queries import DetectorRow
+    from inspector.records.detectors import DetectorRow
+    from inspector.records.results import Counts
+    from inspector.records.runs import RunRow
     from inspector.views.inspect.class_scores import Standing
     from inspector.views.shared.context import WindowContext
     from inspector.views.viewer.nearest_shot import GoodShot
@@ -225,11 +226,12 @@ class InspectPage(QWidget):
         project = self.context.project
 
         def look() -> tuple[list[RunRow], int | None]:
-            from inspector.records import inspected
+            from inspector.records.results import list_results
+            from inspector.records.runs import list_runs
 
             assert project is not None
-            found = inspected.results(project, [result_id])
-            return inspected.runs(project), found[0].run_id if found else None
+            found = list_results(project, [result_id])
+            return list_runs(project), found[0].run_id if found else None
 
         def done(found: tuple[list[RunRow], int | None]) -> None:
             self.queue.show_runs(found[0], choose=found[1])
@@ -279,10 +281,10 @@ class InspectPage(QWidget):
         project = self.context.project
 
         def look() -> list[DetectorRow]:
-            from inspector.records import queries
+            from inspector.records.detectors import list_detectors
 
             assert project is not None
-            return queries.detectors(project)
+            return list_detectors(project)
 
         if project is not None:
             self.context.runner.read(
@@ -319,10 +321,10 @@ class InspectPage(QWidget):
         project = self.context.project
 
         def look() -> list[RunRow]:
-            from inspector.records import inspected
+            from inspector.records.runs import list_runs
 
             assert project is not None
-            return inspected.runs(project)
+            return list_runs(project)
 
         def done(rows: list[RunRow]) -> None:
             first = self.queue.run.count() <= 1 and rows
@@ -335,7 +337,7 @@ class InspectPage(QWidget):
             self.context.runner.read(self, look, done, self.context.show_error, latest="runs")
 
     def _ask(self) -> None:
-        from inspector.records.inspected import ResultFilter, ResultSort
+        from inspector.records.result_filter import ResultFilter, ResultSort
 
         _, sort, descending = ORDERS[self.queue.order.currentIndex()]
         self.model.ask(ResultFilter(run_id=self.queue.run_id), ResultSort(sort), descending)
@@ -345,10 +347,11 @@ class InspectPage(QWidget):
         project, run_id = self.context.project, self.queue.run_id
 
         def look() -> Counts:
-            from inspector.records import inspected
+            from inspector.records.result_filter import ResultFilter
+            from inspector.records.results import count_results
 
             assert project is not None
-            return inspected.counts(project, inspected.ResultFilter(run_id=run_id))
+            return count_results(project, ResultFilter(run_id=run_id))
 
         if project is not None:
             self.context.runner.read(
@@ -458,9 +461,9 @@ class InspectPage(QWidget):
             return
 
         def look() -> list[str]:
-            from inspector.records import inspected
+            from inspector.records.results import list_defect_types
 
-            return inspected.defect_types(project)
+            return list_defect_types(project)
 
         def done(types: list[str]) -> None:
             from inspector.domain import Decision

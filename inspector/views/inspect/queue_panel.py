@@ -26,8 +26,9 @@ from inspector.views.review.result_model import ResultModel
 from inspector.views.viewer.viewer_panel import tool
 
 if TYPE_CHECKING:
-    from inspector.records.inspected import Counts, RunRow
-    from inspector.records.queries import DetectorRow
+    from inspector.records.detectors import DetectorRow
+    from inspector.records.results import Counts
+    from inspector.records.runs import RunRow
     from inspector.views.shared.context import WindowContext
 
 ORDERS = (  # words, sort, descending

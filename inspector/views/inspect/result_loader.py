@@ -16,7 +16,7 @@ from inspector.views.viewer import picture as pictures
 from inspector.views.viewer.picture import Picture
 
 if TYPE_CHECKING:
-    from inspector.records.inspected import ResultDetail, ResultRow
+    from inspector.records.results import ResultDetail, ResultRow
     from inspector.views.shared.context import WindowContext
 
 UNAVAILABLE = "heatmap unavailable"
@@ -122,11 +122,11 @@ class Shelf(QObject):
         state, epoch, kept = self._state, self._epoch, self._pixels.get(result_id)
 
         def look() -> tuple[ResultDetail, Pixels] | None:
-            from inspector.records import inspected
+            from inspector.records.results import find_result
 
             if result_id not in self._near:
                 return None
-            detail = inspected.result(project, result_id)
+            detail = find_result(project, result_id)
             return detail, kept or read_pixels(detail.row)
 
         def done(found: tuple[ResultDetail, Pixels] | None) -> None:

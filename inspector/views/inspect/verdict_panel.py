@@ -15,7 +15,7 @@ from inspector.views.look import icons, theme
 from inspector.views.look.verdict_chip import VerdictChip
 
 if TYPE_CHECKING:
-    from inspector.records.inspected import ResultDetail
+    from inspector.records.results import ResultDetail
 
 
 class VerdictPanel(QScrollArea):

@@ -27,7 +27,7 @@ from inspector.views.viewer.viewer_panel import Elided, tool
 if TYPE_CHECKING:
     from inspector.domain import CancelToken, Emit
     from inspector.jobs.engine import Engine
-    from inspector.records.inspected import ResultFilter
+    from inspector.records.result_filter import ResultFilter
     from inspector.views.shared.context import WindowContext
 
 _FIRST_CHOICE = ("csv", "report")

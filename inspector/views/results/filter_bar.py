@@ -14,8 +14,9 @@ from inspector.views.inspect.queue_panel import narrow_combo
 from inspector.views.look import icons, theme
 
 if TYPE_CHECKING:
-    from inspector.records.inspected import ResultFilter, RunRow
-    from inspector.records.queries import ClassRow
+    from inspector.records.classes import ClassRow
+    from inspector.records.result_filter import ResultFilter
+    from inspector.records.runs import RunRow
 
 
 class FilterBar(QWidget):
@@ -75,7 +76,7 @@ class FilterBar(QWidget):
         return not self.text.text().strip() and all(combo.currentIndex() <= 0 for combo in combos)
 
     def filter(self) -> ResultFilter:
-        from inspector.records.inspected import ResultFilter
+        from inspector.records.result_filter import ResultFilter
 
         verdict: Any = self.verdict.currentData()
         failed = verdict == "failed"

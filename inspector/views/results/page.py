@@ -33,8 +33,9 @@ from inspector.views.review.review_popup import ReviewPopup
 from inspector.views.review.verdict_edits import Changes
 
 if TYPE_CHECKING:
-    from inspector.records.inspected import Counts, RunRow
-    from inspector.records.queries import ClassRow
+    from inspector.records.classes import ClassRow
+    from inspector.records.results import Counts
+    from inspector.records.runs import RunRow
     from inspector.views.shared.context import WindowContext
 
 _WIDTHS = (260, 100, 72, 150, 130, 110, 72, 140, 150)
@@ -230,10 +231,11 @@ class ResultsPage(QWidget):
         project = self.context.project
 
         def look() -> tuple[list[RunRow], list[ClassRow]]:
-            from inspector.records import inspected, queries
+            from inspector.records.classes import list_classes
+            from inspector.records.runs import list_runs
 
             assert project is not None
-            return inspected.runs(project), queries.classes(project)
+            return list_runs(project), list_classes(project)
 
         def done(found: tuple[list[RunRow], list[ClassRow]]) -> None:
             self.filters.show_choices(*found)
@@ -245,7 +247,7 @@ class ResultsPage(QWidget):
     def _ask(self) -> None:
         if self.context.project is None:
             return
-        from inspector.records.inspected import ResultSort
+        from inspector.records.result_filter import ResultSort
 
         header = self.table.horizontalHeader()
         sort = SORTS[header.sortIndicatorSection()] or "time"
@@ -263,10 +265,10 @@ class ResultsPage(QWidget):
         project, where = self.context.project, self.filters.filter()
 
         def look() -> Counts:
-            from inspector.records import inspected
+            from inspector.records.results import count_results
 
             assert project is not None
-            return inspected.counts(project, where)
+            return count_results(project, where)
 
         if project is not None:
             self.context.runner.read(self, look, self._show_counts, self.context.show_error, latest="counts")
@@ -363,13 +365,13 @@ class ResultsPage(QWidget):
             return
 
         def look() -> tuple[dict[Decision, list[int]], list[str]]:
-            from inspector.records import inspected
+            from inspector.records.results import list_defect_types, list_results
 
             found: dict[Decision, list[int]] = {}
-            for row in inspected.results(project, ids):
+            for row in list_results(project, ids):
                 if row.verdict is not None:
                     found.setdefault(row.verdict, []).append(row.id)
-            return found, inspected.defect_types(project)
+            return found, list_defect_types(project)
 
         self.context.runner.read(self, look, lambda found: act(*found), self.context.show_error)
 

@@ -31,7 +31,7 @@ from inspector.views.review.result_model import ROW, VERDICT, ResultModel, score
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inspector.records.inspected import ResultRow
+    from inspector.records.results import ResultRow
     from inspector.views.shared.context import WindowContext
 
 _THUMB = 40

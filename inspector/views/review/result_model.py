@@ -24,8 +24,9 @@ from inspector.verdicts.judge import decide
 from inspector.views.look import theme, verdict_chip
 
 if TYPE_CHECKING:
-    from inspector.records.inspected import ResultFilter, ResultRow, ResultSort
     from inspector.records.project import Project
+    from inspector.records.result_filter import ResultFilter, ResultSort
+    from inspector.records.results import ResultRow
     from inspector.views.shared.context import WindowContext
 
 Index = QModelIndex | QPersistentModelIndex
@@ -110,9 +111,9 @@ class ResultModel(QAbstractTableModel):
         began = time.perf_counter()
 
         def look() -> tuple[NDArray[np.int64], dict[int, int]]:
-            from inspector.records import inspected
+            from inspector.records.results import result_ids
 
-            ids = inspected.result_ids(project, where, sort=sort, descending=descending)
+            ids = result_ids(project, where, sort=sort, descending=descending)
             return ids, dict(zip(ids.tolist(), range(len(ids)), strict=True))
 
         def done(found: tuple[NDArray[np.int64], dict[int, int]]) -> None:
@@ -274,9 +275,9 @@ class ResultModel(QAbstractTableModel):
         state = self._state
 
         def look() -> list[ResultRow]:
-            from inspector.records import inspected
+            from inspector.records.results import list_results
 
-            return inspected.results(project, ids)
+            return list_results(project, ids)
 
         def done(rows: list[ResultRow]) -> None:
             if state == self._state:

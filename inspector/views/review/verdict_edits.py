@@ -53,16 +53,14 @@ class Changes(QObject):
         reviews: list[int] = []  # the rows that count now
 
         def add() -> None:
-            from inspector.records import inspecting
+            from inspector.records.reviews import add_review
 
-            reviews[:] = inspecting.add_review(
-                project, ids, decision, who=name, reason=reason, defect_type=defect_type
-            )
+            reviews[:] = add_review(project, ids, decision, who=name, reason=reason, defect_type=defect_type)
 
         def withdraw() -> None:
-            from inspector.records import inspecting
+            from inspector.records.reviews import withdraw_review
 
-            inspecting.withdraw_review(project, reviews, who=name)
+            withdraw_review(project, reviews, who=name)
 
         many = f"{len(ids):,} results" if len(ids) > 1 else "a result"
         self._do(
@@ -120,6 +118,6 @@ class Changes(QObject):
 
 
 def _set(project: Project, detector_id: int, class_id: int, thresholds: Thresholds, name: str) -> None:
-    from inspector.records import write
+    from inspector.records.thresholds import set_thresholds
 
-    write.set_thresholds(project, detector_id, class_id, thresholds, who=name)
+    set_thresholds(project, detector_id, class_id, thresholds, who=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice
 from PySide6.QtGui import QGuiApplication, QImage
@@ -16,7 +16,7 @@ from inspector.views.teach.class_list import shots_text
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
-    from inspector.records.write import AddedShot
+    from inspector.records.shots import AddedShot
     from inspector.views.teach.page import TeachPage
 
 Source = Path | tuple[str, bytes]
@@ -35,6 +35,8 @@ class Adding:
         self._project = context.project
 
     def next(self) -> None:
+        from inspector.records.shots import add_shots
+
         project = self._project
         if project is None or project is not self._context.project:
             return
@@ -46,7 +48,7 @@ class Adding:
             self._page.header.count.setText(f"adding {len(self._done) + 1} of {self._total}…")
         self._context.runner.write(
             self._page,
-            lambda: writer().add_shots(project, self._class_id, [source]),
+            lambda: add_shots(project, self._class_id, [source]),
             self._added,
             self._failed,
         )
@@ -64,14 +66,16 @@ class Adding:
         self.next()
 
     def _finish(self, project: Project) -> None:
+        from inspector.records.shots import remove_shots, restore_shots
+
         added = [one.shot_id for one in self._done if one.status == "added" and one.shot_id is not None]
         undo = None
         if added:
             what = f"{len(added)} shot{'s' if len(added) != 1 else ''}"
             self._page.steps.done(
                 f"add {what}",
-                lambda: writer().restore_shots(project, added),
-                lambda: writer().remove_shots(project, added),
+                lambda: restore_shots(project, added),
+                lambda: remove_shots(project, added),
             )
             undo = self._page.undo_stack.undo
         failed = [one for one in self._done if one.status == "failed"]
@@ -139,10 +143,3 @@ def png(picture: QImage) -> bytes:
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     picture.save(buffer, "PNG")  # type: ignore[call-overload]
     return bytes(data.data())
-
-
-def writer() -> Any:
-    """`records.write`, imported on the thread that writes: SQLAlchemy stays out of the window's start."""
-    from inspector.records import write
-
-    return write

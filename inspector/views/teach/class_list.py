@@ -21,7 +21,7 @@ from inspector.views.look import icons, theme
 from inspector.views.look.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
-    from inspector.records.queries import ClassRow
+    from inspector.records.classes import ClassRow
 
 ROW = Qt.ItemDataRole.UserRole
 _HEIGHT, _PICTURE = 64, 48

@@ -13,7 +13,7 @@ from inspector.views.shared.job_runner import Job
 
 if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
-    from inspector.records.queries import DetectorRow
+    from inspector.records.detectors import DetectorRow
 
 _What = tuple[int, frozenset[int]]  # a detector and the shots that are news to it
 

@@ -27,7 +27,7 @@ from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
 from inspector.views.shared.undo import Steps
-from inspector.views.teach.adding_shots import Adding, Source, ask_files, find, from_clipboard, png, writer
+from inspector.views.teach.adding_shots import Adding, Source, ask_files, find, from_clipboard, png
 from inspector.views.teach.class_column import ClassColumn
 from inspector.views.teach.class_list import ROW, ClassModel
 from inspector.views.teach.description_form import DescriptionForm
@@ -40,8 +40,10 @@ from inspector.views.teach.teach_reads import Found, read_all, read_shots
 if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
     from inspector.methods.prompts.description import MFSC
+    from inspector.records.classes import ClassRow
+    from inspector.records.detectors import DetectorRow
     from inspector.records.project import Project
-    from inspector.records.queries import ClassRow, DetectorRow, ShotRow
+    from inspector.records.shots import ShotRow
 
 
 class TeachPage(QWidget):
@@ -285,6 +287,8 @@ class TeachPage(QWidget):
             self.column.ask()
 
     def add_class(self, name: str, then: Callable[[int], None] | None = None) -> None:
+        from inspector.records.classes import add_class, remove_class, restore_class
+
         project = self._writable()
         if project is None:
             return
@@ -294,8 +298,8 @@ class TeachPage(QWidget):
             self._wanted_class = class_id
             self.steps.done(
                 f"add class “{name}”",
-                lambda: writer().restore_class(project, class_id),
-                lambda: writer().remove_class(project, class_id),
+                lambda: restore_class(project, class_id),
+                lambda: remove_class(project, class_id),
             )
             self._context.classes_changed.emit()
             if then is not None:
@@ -305,9 +309,11 @@ class TeachPage(QWidget):
             if not (isinstance(error, InspectorError) and self.column.refuse(str(error))):
                 self._context.show_error(error)
 
-        self._context.runner.write(self, lambda: writer().add_class(project, name), done, failed)
+        self._context.runner.write(self, lambda: add_class(project, name), done, failed)
 
     def rename_class(self, class_id: int, name: str) -> None:
+        from inspector.records.classes import rename_class
+
         project = self._writable()
         index = self.classes.find(class_id)
         if project is None or not index.isValid():
@@ -315,19 +321,21 @@ class TeachPage(QWidget):
         before = index.data(ROW).name
         self.steps.do(
             f"rename “{before}”",
-            lambda: writer().rename_class(project, class_id, name),
-            lambda: writer().rename_class(project, class_id, before),
+            lambda: rename_class(project, class_id, name),
+            lambda: rename_class(project, class_id, before),
         )
 
     def remove_class(self) -> None:
+        from inspector.records.classes import remove_class, restore_class
+
         project, row = self._writable(), self.chosen_class
         if project is None or row is None:
             return
         self._shown_class = None
         self.steps.do(
             f"remove “{row.name}”",
-            lambda: writer().remove_class(project, row.id),
-            lambda: writer().restore_class(project, row.id),
+            lambda: remove_class(project, row.id),
+            lambda: restore_class(project, row.id),
             f"Removed the class “{row.name}”; its results stay.",
         )
 
@@ -394,6 +402,8 @@ class TeachPage(QWidget):
         )
 
     def remove_shots(self) -> None:
+        from inspector.records.shots import remove_shots, restore_shots
+
         project, rows = self._writable(), self.grid.chosen()
         if project is None or not rows:
             return
@@ -401,8 +411,8 @@ class TeachPage(QWidget):
         what = f"“{rows[0].name}”" if len(rows) == 1 else f"{len(rows)} shots"
         self.steps.do(
             f"remove {what}",
-            lambda: writer().remove_shots(project, ids),
-            lambda: writer().restore_shots(project, ids),
+            lambda: remove_shots(project, ids),
+            lambda: restore_shots(project, ids),
             f"Removed {what} from {rows[0].class_name}.",
         )
 
@@ -416,6 +426,8 @@ class TeachPage(QWidget):
         self._show_state()
 
     def _described(self, class_id: int, record: MFSC | None) -> None:
+        from inspector.records.classes import describe_class
+
         project, index = self._context.project, self.classes.find(class_id)
         if project is None or project.read_only or not index.isValid():
             return
@@ -427,8 +439,8 @@ class TeachPage(QWidget):
         self._refreshes += 1  # an answer on its way knows nothing of this
         self.steps.do(
             f"describe “{index.data(ROW).name}”",
-            lambda: writer().describe_class(project, class_id, record),
-            lambda: writer().describe_class(project, class_id, before),
+            lambda: describe_class(project, class_id, record),
+            lambda: describe_class(project, class_id, before),
         )
 
     # undo

@@ -20,7 +20,7 @@ from inspector.views.look import icons, theme
 from inspector.views.look.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
-    from inspector.records.queries import ShotRow
+    from inspector.records.shots import ShotRow
 
 ROW = Qt.ItemDataRole.UserRole
 PICTURE = 160  # px, longer side

@@ -11,7 +11,7 @@ from inspector.views.look import icons, theme
 from inspector.views.teach.class_list import shots_text
 
 if TYPE_CHECKING:
-    from inspector.records.queries import ClassRow
+    from inspector.records.classes import ClassRow
 
 
 class ShotsHeader(QWidget):

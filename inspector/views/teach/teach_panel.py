@@ -27,7 +27,8 @@ from inspector.views.teach.class_list import shots_text
 from inspector.views.teach.teach_progress import TeachProgress
 
 if TYPE_CHECKING:
-    from inspector.records.queries import ClassRow, DetectorRow
+    from inspector.records.classes import ClassRow
+    from inspector.records.detectors import DetectorRow
 
 
 def shots_wanted(rate: float) -> int:

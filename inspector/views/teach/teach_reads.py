@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inspector.methods.prompts.description import MFSC
+    from inspector.records.classes import ClassRow
+    from inspector.records.detectors import DetectorRow
     from inspector.records.project import Project
-    from inspector.records.queries import ClassRow, DetectorRow, ShotRow
+    from inspector.records.shots import ShotRow
 
 
 @dataclass(frozen=True)
@@ -23,19 +25,20 @@ class Found:
 
 def read_all(project: Project) -> Found:
     from inspector.jobs import update
-    from inspector.records import queries
+    from inspector.records.classes import list_classes, list_descriptions
+    from inspector.records.detectors import list_detectors
 
-    detector = next(iter(queries.detectors(project)), None)
+    detector = next(iter(list_detectors(project)), None)
     news = update.news(project, detector) if detector is not None else {}
     return Found(
-        queries.classes(project),
+        list_classes(project),
         detector,
-        queries.descriptions(project),
+        list_descriptions(project),
         {class_id: [shot.id for shot in shots] for class_id, shots in news.items()},
     )
 
 
 def read_shots(project: Project, class_id: int) -> list[ShotRow]:
-    from inspector.records import queries
+    from inspector.records.shots import list_shots
 
-    return queries.shots(project, class_id)
+    return list_shots(project, class_id)

@@ -34,11 +34,11 @@ def nearest(project: Project, class_id: int, picture: Picture) -> GoodShot | Non
     """
     from inspector.images.read import read
     from inspector.images.thumbnail import thumbnail
-    from inspector.records import queries
+    from inspector.records.shots import list_shots
 
     wanted = _pattern(picture.small[:, :, 2::-1])
     likeness: list[tuple[float, int]] = []
-    shots = queries.shots(project, class_id)
+    shots = list_shots(project, class_id)
     for number, shot in enumerate(shots):
         try:
             small = thumbnail(shot.path, 128, paths.cache_dir() / "thumbnails", shot.sha256)

@@ -425,16 +425,16 @@ def _same_folder(a: Path, b: Path) -> bool:
 
 
 def _has_detector(project: Project) -> bool:
-    from inspector.records import queries
+    from inspector.records.detectors import list_detectors
 
-    return any(not row.problem for row in queries.detectors(project))
+    return any(not row.problem for row in list_detectors(project))
 
 
 def _newest_detector(project: Project) -> str:
     from inspector.methods.catalogue import METHODS
-    from inspector.records import queries
+    from inspector.records.detectors import list_detectors
 
-    rows = queries.detectors(project)
+    rows = list_detectors(project)
     if not rows:
         return "nothing taught yet"
     row = rows[0]

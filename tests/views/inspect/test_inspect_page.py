@@ -8,7 +8,11 @@ from PySide6.QtCore import QPoint, Qt
 from inspector.domain import Decision, JobItem
 from inspector.errors import InspectorError
 from inspector.exports.heat import Mode
-from inspector.records import inspected, inspecting, queries
+from inspector.records.detectors import find_detector
+from inspector.records.results import find_result, list_results
+from inspector.records.reviews import list_reviews
+from inspector.records.runs import start_run
+from inspector.records.thresholds import list_thresholds
 from inspector.views.inspect.page import InspectPage
 from inspector.views.review.result_model import VERDICT
 
@@ -150,16 +154,16 @@ def test_a_moving_threshold_judges_the_list_the_chip_and_the_mask_at_once(page, 
     page.panel.scores.move_to(0.55, 0.7)
     assert page.viewer.view.heat.threshold > threshold
     assert page.panel.chip.words == "✓ OK"
-    assert inspected.result(stock.project, stock.ids[1]).row.decision is Decision.REVIEW  # not stored yet
+    assert find_result(stock.project, stock.ids[1]).row.decision is Decision.REVIEW  # not stored yet
 
 
 def test_a_released_threshold_is_stored_and_undo_brings_the_old_one_back(page, stock, qtbot):
     def decision():
-        return inspected.result(stock.project, stock.ids[1]).row.decision
+        return find_result(stock.project, stock.ids[1]).row.decision
 
     drag(qtbot, page, 0.6, 0.45)()
     qtbot.waitUntil(lambda: decision() is Decision.NG)
-    stored = queries.thresholds(stock.project, stock.detector_id)[stock.class_id]
+    stored = list_thresholds(stock.project, stock.detector_id)[stock.class_id]
     assert stored.who == "Ada"
     assert stored.thresholds.ng == pytest.approx(0.45, abs=0.02)
     qtbot.waitUntil(lambda: page.undo_stack.canUndo() and page.panel.scores.reset.isEnabled())
@@ -192,8 +196,8 @@ def test_the_nearest_good_shot_moves_with_the_image(page, qtbot):
 
 def test_accepting_signs_the_verdict_and_goes_on(page, stock, qtbot):
     qtbot.keyClick(page, Qt.Key.Key_A)
-    qtbot.waitUntil(lambda: len(inspected.reviews(stock.project, stock.ids[0])) == 1)
-    review = inspected.reviews(stock.project, stock.ids[0])[0]
+    qtbot.waitUntil(lambda: len(list_reviews(stock.project, stock.ids[0])) == 1)
+    review = list_reviews(stock.project, stock.ids[0])[0]
     assert (review.decision, review.who) == (Decision.OK, "Ada")
     shows(qtbot, page, stock.ids[1])
 
@@ -208,12 +212,12 @@ def test_an_override_keeps_reason_and_type_and_can_be_undone(page, stock, qtbot)
     qtbot.waitUntil(lambda: page.panel.chip.words == "✕ NG")
     assert "NG instead of OK by Ada" in page.panel.remark.text()
     assert "hair crack" in page.panel.remark.text()
-    row = inspected.result(stock.project, stock.ids[0]).row
+    row = find_result(stock.project, stock.ids[0]).row
     assert (row.override, row.defect_type) == (Decision.NG, "crack")
     qtbot.waitUntil(page.undo_stack.canUndo)
     qtbot.keyClick(page, Qt.Key.Key_U)
     qtbot.waitUntil(lambda: page.panel.chip.words == "✓ OK")
-    history = inspected.reviews(stock.project, stock.ids[0])
+    history = list_reviews(stock.project, stock.ids[0])
     assert [review.withdrawn for review in history] == [True, False]  # nothing was deleted
 
 
@@ -227,7 +231,7 @@ def test_a_file_that_failed_shows_why(page, stock, qtbot):
 
 
 def test_a_lost_map_is_called_unavailable_and_the_image_still_shown(page, stock, qtbot):
-    row = inspected.results(stock.project, [stock.ids[2]])[0]
+    row = list_results(stock.project, [stock.ids[2]])[0]
     row.map_path.write_bytes(b"not a map")
     page.shelf.clear()
     page.queue.list.choose(stock.ids[2])
@@ -237,7 +241,7 @@ def test_a_lost_map_is_called_unavailable_and_the_image_still_shown(page, stock,
 
 
 def test_an_image_missing_from_the_project_gives_a_sentence(page, stock, qtbot):
-    inspected.results(stock.project, [stock.ids[2]])[0].path.unlink()
+    list_results(stock.project, [stock.ids[2]])[0].path.unlink()
     page.shelf.clear()
     page.queue.list.choose(stock.ids[2])
     shows(qtbot, page, stock.ids[2])
@@ -256,7 +260,7 @@ def test_results_stream_in_while_a_job_runs(page, stock, context, qtbot):
 
 
 def test_a_result_of_another_run_is_found_and_shown(page, stock, context, qtbot):
-    inspecting.start_run(stock.project, stock.detector_id, "Tuesday")
+    start_run(stock.project, stock.detector_id, "Tuesday")
     context.results_changed.emit()
     page._read_runs()
     qtbot.waitUntil(lambda: page.queue.run.count() == 3)
@@ -270,7 +274,7 @@ def test_a_result_of_another_run_is_found_and_shown(page, stock, context, qtbot)
 
 
 def test_a_detector_that_lost_its_files_is_not_offered(empty_page, context, stock, qtbot):
-    queries.detector(stock.project).folder.joinpath("detector.json").unlink()
+    find_detector(stock.project).folder.joinpath("detector.json").unlink()
     context.set_project(stock.project)
     shows(qtbot, empty_page, stock.ids[0])  # old results can still be looked at
     qtbot.waitUntil(lambda: not empty_page.queue.add_button.isEnabled())
@@ -283,7 +287,7 @@ def test_an_unwritable_review_is_told_and_changes_nothing(page, stock, context, 
         page.accept()
     assert isinstance(told.args[0], InspectorError)
     stock.project.read_only = False
-    assert inspected.reviews(stock.project, stock.ids[0]) == []
+    assert list_reviews(stock.project, stock.ids[0]) == []
     assert not page.undo_stack.canUndo()
 
 

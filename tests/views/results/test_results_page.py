@@ -6,7 +6,8 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 
 from inspector.domain import Decision, JobEnded, JobStatus
-from inspector.records import inspected, inspecting
+from inspector.records.results import NewResult, count_results, list_results, record_results
+from inspector.records.reviews import list_reviews
 from inspector.views.results.page import ResultsPage
 from inspector.views.review.result_model import HEADINGS
 
@@ -91,7 +92,7 @@ def test_a_double_click_opens_the_result_in_inspect(page, context, stock, qtbot)
 
 def test_several_verdicts_are_overridden_in_one_step_and_undone_in_one(page, stock, qtbot):
     def overrides():
-        return [row.override for row in inspected.results(stock.project, stock.ids)]
+        return [row.override for row in list_results(stock.project, stock.ids)]
 
     select(page, *stock.ids[:2])
     page.override_button.click()
@@ -101,7 +102,7 @@ def test_several_verdicts_are_overridden_in_one_step_and_undone_in_one(page, sto
     page.popup.reason.setText("wrong batch")
     page.popup.save()
     qtbot.waitUntil(lambda: overrides() == [Decision.NG, Decision.NG, None, None])
-    assert inspected.reviews(stock.project, stock.ids[0])[0].reason == "wrong batch"
+    assert list_reviews(stock.project, stock.ids[0])[0].reason == "wrong batch"
     qtbot.waitUntil(lambda: column(qtbot, page, "Verdict")[-1] == "✕ NG (override)")
     assert sorted(page.selected()) == sorted(stock.ids[:2])
     qtbot.waitUntil(page.undo_stack.canUndo)
@@ -112,8 +113,8 @@ def test_several_verdicts_are_overridden_in_one_step_and_undone_in_one(page, sto
 def test_accepting_signs_each_verdict_as_it_is_and_passes_over_failed_files(page, stock, qtbot):
     select(page, *stock.ids)
     page.accept()
-    qtbot.waitUntil(lambda: inspected.counts(stock.project).reviewed == 3)
-    rows = inspected.results(stock.project, stock.ids)
+    qtbot.waitUntil(lambda: count_results(stock.project).reviewed == 3)
+    rows = list_results(stock.project, stock.ids)
     assert [row.override for row in rows] == [Decision.OK, Decision.REVIEW, Decision.NG, None]
 
 
@@ -170,9 +171,7 @@ def test_an_export_that_fails_says_why_and_can_be_tried_again(page, qtbot, tmp_p
 
 def test_new_results_appear_without_losing_the_selection(page, context, stock, qtbot):
     select(page, stock.ids[1])
-    new = inspecting.record_results(
-        stock.project, stock.run_id, [inspecting.NewResult("late.png", error="Late.")]
-    )
+    new = record_results(stock.project, stock.run_id, [NewResult("late.png", error="Late.")])
     context.results_changed.emit()
     qtbot.waitUntil(lambda: page.model.rowCount() == 5)
     assert page.model.place(new[0]) == 0

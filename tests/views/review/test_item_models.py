@@ -10,8 +10,8 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QTableView
 
 from inspector.domain import Decision
-from inspector.records import inspecting
-from inspector.records.inspected import EVERYTHING, ResultFilter, ResultSort
+from inspector.records.result_filter import EVERYTHING, ResultFilter, ResultSort
+from inspector.records.reviews import add_review
 from inspector.views.review.result_list import ResultList
 from inspector.views.review.result_model import HEADINGS, ROW, VERDICT, ResultModel
 
@@ -80,7 +80,7 @@ def test_the_selection_follows_its_result_into_another_order(model, stock, conte
 
 
 def test_thresholds_that_move_judge_every_row_anew_but_a_persons_word_stays(model, stock, qtbot):
-    inspecting.add_review(stock.project, [stock.ids[2]], Decision.NG, who="Ada")
+    add_review(stock.project, [stock.ids[2]], Decision.NG, who="Ada")
     ask(qtbot, model)
     read(qtbot, model, range(4))
     first = model.row(0)
@@ -101,7 +101,7 @@ def test_a_filter_narrows_the_rows(model, stock, qtbot):
 def test_what_was_reviewed_elsewhere_is_read_again(model, stock, qtbot):
     ask(qtbot, model)
     read(qtbot, model, range(4))
-    inspecting.add_review(stock.project, [stock.ids[0]], Decision.NG, who="Ada", defect_type="scratch")
+    add_review(stock.project, [stock.ids[0]], Decision.NG, who="Ada", defect_type="scratch")
     model.refresh(rows_too=True)
     qtbot.waitUntil(lambda: (row := model.row(0)) is not None and row.override is Decision.NG)
     assert model.data(model.index(0, HEADINGS.index("Verdict"))) == "✕ NG (override)"

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from inspector.methods.prompts.description import MAX_ENTITIES, MFSC, template
 from inspector.records import project as projects
-from inspector.records import queries, write
+from inspector.records.classes import add_class, describe_class, list_descriptions
 from inspector.views.teach.description_form import DescriptionForm
 from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow
@@ -40,7 +40,7 @@ def stored(page: TeachPage) -> MFSC | None:
     project, row = page._context.project, page.chosen_class
     assert project is not None
     assert row is not None
-    return queries.descriptions(project).get(row.id)
+    return list_descriptions(project).get(row.id)
 
 
 def fill(qtbot: QtBot, form: DescriptionForm, name: str, text: str) -> None:
@@ -254,8 +254,8 @@ def test_in_a_project_open_for_viewing_the_words_are_shown_but_not_changed(
     qtbot: QtBot, window: MainWindow, idle: Idle, tmp_path: Path
 ) -> None:
     with projects.create(tmp_path / "Shared", "Shared") as owner:
-        class_id = write.add_class(owner, "nut")
-        write.describe_class(owner, class_id, template("bolt"))
+        class_id = add_class(owner, "nut")
+        describe_class(owner, class_id, template("bolt"))
         window.open_project(tmp_path / "Shared", "teach", read_only=True)
         qtbot.waitUntil(lambda: window.context.project is not None)
         idle()

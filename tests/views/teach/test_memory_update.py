@@ -14,8 +14,11 @@ from inspector.domain import CancelToken
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
 from inspector.records import project as projects
-from inspector.records import queries, write
+from inspector.records.classes import add_class, find_class
+from inspector.records.detectors import list_detectors
+from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
+from inspector.records.shots import add_shots
 from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow
 
@@ -28,10 +31,10 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a class of two shots, taught with PatchCore."""
     folder = tmp_path_factory.mktemp("taught") / "Line 3"
     with projects.create(folder, "Line 3") as made:
-        class_id = write.add_class(made, "washer")
-        write.add_shots(made, class_id, [(f"{number}.png", noise(number)) for number in range(2)])
+        class_id = add_class(made, "washer")
+        add_shots(made, class_id, [(f"{number}.png", noise(number)) for number in range(2)])
         teach(made, Engine(), method="patchcore", emit=lambda event: None, cancel=CancelToken())
-        assert queries.detectors(made)
+        assert list_detectors(made)
     return folder
 
 
@@ -77,10 +80,10 @@ def test_a_new_shot_is_remembered_after_a_pause(
     assert (row.shots, str(row.state)) == (4, "taught")
     assert window.toast.label.text() == "The memory knows 2 new shots of washer."
     assert not page.panel.progress.isVisible()
-    assert [one.shots for one in queries.detectors(project(page))] == [4, 2]
+    assert [one.shots for one in list_detectors(project(page))] == [4, 2]
     assert page.panel.taught.text().startswith("Updated ")
     settle(qtbot, page, idle)
-    assert len(queries.detectors(project(page))) == 2  # once
+    assert len(list_detectors(project(page))) == 2  # once
 
 
 def test_a_shot_that_is_taken_back_in_time_updates_nothing(
@@ -99,7 +102,7 @@ def test_a_shot_that_is_taken_back_in_time_updates_nothing(
     page.memory._timer.setInterval(50)
     page.memory._timer.start()
     settle(qtbot, page, idle)
-    assert len(queries.detectors(project(page))) == 2
+    assert len(list_detectors(project(page))) == 2
 
 
 def test_undo_after_an_update_asks_for_teaching(
@@ -110,13 +113,13 @@ def test_undo_after_an_update_asks_for_teaching(
     page.undo_stack.undo()
     settle(qtbot, page, idle)
     assert [str(row.state) for row in page.classes.rows] == ["out of date"]
-    assert len(queries.detectors(project(page))) == 2
+    assert len(list_detectors(project(page))) == 2
 
 
 def test_a_damaged_detector_is_not_updated_over_and_over(
     qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, picture: Picture
 ) -> None:
-    (row,) = queries.detectors(project(page))
+    (row,) = list_detectors(project(page))
     (row.folder / "detector.safetensors").write_bytes(b"garbage")
     page.accept_paths([picture("new.png", 9)])
     settle(qtbot, page, idle)
@@ -126,12 +129,12 @@ def test_a_damaged_detector_is_not_updated_over_and_over(
     page.refresh()
     settle(qtbot, page, idle)
     assert not window.banner.isVisible()
-    assert [job.status for job in queries.jobs(project(page))].count("failed") == 1
+    assert [job.status for job in list_jobs(project(page))].count("failed") == 1
     (row.folder / "detector.safetensors").unlink()
     page.accept_paths([picture("newer.png", 10)])
     settle(qtbot, page, idle)
     assert "missing from the project folder; teach again" in page.panel.taught.text()
-    assert len(queries.jobs(project(page))) == 2  # taught, and one update that failed
+    assert len(list_jobs(project(page))) == 2  # taught, and one update that failed
     assert page.panel.button.isEnabled()
 
 
@@ -145,7 +148,7 @@ def test_teaching_goes_before_an_update(qtbot: QtBot, page: TeachPage, idle: Idl
     assert page.panel.button.isEnabled()
     page.panel.button.click()
     settle(qtbot, page, idle)
-    assert [one.added_shots for one in queries.detectors(project(page))] == [{}, {}]
+    assert [one.added_shots for one in list_detectors(project(page))] == [{}, {}]
     assert [str(row.state) for row in page.classes.rows] == ["taught"]
 
 
@@ -154,7 +157,7 @@ def test_what_was_new_when_the_project_was_opened_waits_for_the_user(
 ) -> None:
     folder = shutil.copytree(taught, tmp_path / "Line 3")
     with projects.open(folder) as opened:
-        write.add_shots(opened, queries.find_class(opened, "washer").id, [("later.png", noise(7))])
+        add_shots(opened, find_class(opened, "washer").id, [("later.png", noise(7))])
     window.open_project(folder, "teach")
     qtbot.waitUntil(lambda: window.context.project is not None)
     page = window.pages["teach"]
@@ -162,7 +165,7 @@ def test_what_was_new_when_the_project_was_opened_waits_for_the_user(
     page.memory._timer.setInterval(50)
     settle(qtbot, page, idle)
     assert [str(row.state) for row in page.classes.rows] == ["out of date"]
-    assert len(queries.jobs(project(page))) == 1
+    assert len(list_jobs(project(page))) == 1
     page.accept_paths([picture("new.png", 9)])
     settle(qtbot, page, idle)
     assert window.toast.label.text() == "The memory knows 2 new shots of washer."

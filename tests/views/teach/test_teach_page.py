@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from inspector.records import project as projects
-from inspector.records import queries
+from inspector.records.detectors import list_detectors
 from inspector.views.teach.class_list import ROW
 from inspector.views.teach.page import TeachPage
 from inspector.views.teach.shot_grid import complaint
@@ -298,9 +298,10 @@ def test_a_project_open_for_viewing_offers_no_changes(
     qtbot: QtBot, window: MainWindow, idle: Idle, picture: Picture, tmp_path: Path
 ) -> None:
     with projects.create(tmp_path / "Shared", "Shared") as owner:
-        from inspector.records import write
+        from inspector.records.classes import add_class
+        from inspector.records.shots import add_shots
 
-        write.add_shots(owner, write.add_class(owner, "washer"), [picture("a.png", 1)])
+        add_shots(owner, add_class(owner, "washer"), [picture("a.png", 1)])
         window.open_project(tmp_path / "Shared", "teach", read_only=True)
         qtbot.waitUntil(lambda: window.context.project is not None)
         idle()
@@ -419,7 +420,7 @@ def test_teaching_runs_in_the_background_and_a_new_shot_makes_it_out_of_date(
     assert "PatchCore on 2 shots of washer" in page.panel.taught.text()
     assert "PatchCore, 1 class" in project_window.job_bar.about.text()
     assert project_window.context.project is not None
-    assert len(queries.detectors(project_window.context.project)) == 1
+    assert len(list_detectors(project_window.context.project)) == 1
     page.accept_paths([picture("new.png", 9)])
     idle()
     assert _classes(page) == {"washer": (3, "out of date")}
@@ -442,4 +443,4 @@ def test_cancelled_teaching_leaves_nothing_behind(
     assert _classes(page) == {"washer": (2, "ready to teach")}
     assert page.panel.button.isVisible()
     assert project_window.context.project is not None
-    assert queries.detectors(project_window.context.project) == []
+    assert list_detectors(project_window.context.project) == []

@@ -1,0 +1,211 @@
+"""Classes: products that are inspected, what state each is in, and what people said they look like."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import String, cast, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from inspector.errors import DetectorError, ProjectError
+from inspector.methods.catalogue import METHODS
+from inspector.methods.prompts.description import MFSC
+from inspector.records import schema as t
+from inspector.records.files import image_name, pairs
+from inspector.records.project import Project
+
+_log = logging.getLogger("inspector.records")
+
+
+class ClassState(StrEnum):
+    NEEDS_SHOTS = "needs shots"
+    READY = "ready to teach"
+    TAUGHT = "taught"
+    OUT_OF_DATE = "out of date"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """`thumbnail`: file of the first shot. `detector_id`: the newest detector that knows the class. `note`: why it is out
+    of date, in a sentence, or ""."""
+
+    id: int
+    name: str
+    shots: int
+    state: ClassState
+    thumbnail: Path | None
+    detector_id: int | None
+    created: datetime
+    note: str = ""
+
+
+def list_classes(project: Project) -> list[ClassRow]:
+    """Every class not removed, by name."""
+    with project.reading() as session:
+        rows = session.scalars(select(t.Class).where(t.Class.removed.is_(None))).all()
+        shots: dict[int, dict[int, str]] = {}
+        for class_id, shot_id, sha256, suffix in session.execute(
+            select(t.Shot.class_id, t.Shot.id, t.StoredImage.sha256, t.StoredImage.suffix)
+            .join(t.StoredImage)
+            .where(t.Shot.removed.is_(None))
+            .order_by(t.Shot.id)
+        ):
+            shots.setdefault(class_id, {})[shot_id] = image_name(sha256, suffix)
+        newest = _newest_detectors(session)
+        taught: dict[tuple[int, int], set[int]] = {}
+        for key, class_id, shot_id in session.execute(
+            select(t.DetectorShot.detector_id, t.DetectorShot.class_id, t.DetectorShot.shot_id).where(
+                t.DetectorShot.detector_id.in_(newest.values())
+            )
+        ):
+            taught.setdefault((key, class_id), set()).add(shot_id)
+        known = {
+            row.id: row
+            for row in session.scalars(select(t.Detector).where(t.Detector.id.in_(newest.values())))
+        }
+        described = any(row.method == "finegrained" for row in known.values())
+        descriptions = _descriptions(session) if described else {}
+    result = []
+    for row in rows:
+        own = shots.get(row.id, {})
+        detector_id = newest.get(row.id)
+        note = ""
+        if not own:
+            state = ClassState.NEEDS_SHOTS
+        elif detector_id is None:
+            state = ClassState.READY
+        else:
+            same = taught[detector_id, row.id] == own.keys()
+            note = _out_of_date(known[detector_id], row.id, same, descriptions.get(row.id))
+            state = ClassState.OUT_OF_DATE if note else ClassState.TAUGHT
+        thumbnail = project.path(next(iter(own.values()))) if own else None
+        result.append(ClassRow(row.id, row.name, len(own), state, thumbnail, detector_id, row.created, note))
+    return sorted(result, key=lambda row: row.name.casefold())
+
+
+def find_class(project: Project, name: str) -> ClassRow:
+    """By name, whatever its case and spaces. Raises `ProjectError` when there is none."""
+    rows = list_classes(project)
+    for row in rows:
+        if class_key(row.name) == class_key(name):
+            return row
+    names = ", ".join(row.name for row in rows) or "none yet"
+    raise ProjectError(f"There is no class “{name}” in this project.", f"The classes are: {names}.")
+
+
+def list_descriptions(project: Project) -> dict[int, MFSC]:
+    """Class id → what people said it looks like. A damaged description is left out, with a line in the log."""
+    with project.reading() as session:
+        return _descriptions(session)
+
+
+def class_key(name: str) -> str:
+    """What makes two class names the same: neither case nor spaces matter."""
+    return "".join(name.split()).casefold()
+
+
+def add_class(project: Project, name: str) -> int:
+    """A new class; its id. Another class of that name, whatever its case and spaces, is refused."""
+    name = _class_name(name)
+    try:
+        with project.writing() as session:
+            row = t.Class(name=name, key=class_key(name))
+            session.add(row)
+            session.flush()
+            return row.id
+    except IntegrityError:
+        raise _same_name(project, name) from None
+
+
+def rename_class(project: Project, class_id: int, name: str) -> None:
+    name = _class_name(name)
+    _change_class(project, class_id, name, {"name": name, "key": class_key(name)})
+
+
+def remove_class(project: Project, class_id: int) -> None:
+    """Hide a class with its shots. Results and detectors keep it; `restore_class` brings it back."""
+    _change_class(project, class_id, "", {"removed": t.now()})
+
+
+def restore_class(project: Project, class_id: int) -> None:
+    with project.reading() as session:
+        name = session.scalar(select(t.Class.name).where(t.Class.id == class_id)) or ""
+    _change_class(project, class_id, name, {"removed": None})
+
+
+def describe_class(project: Project, class_id: int, description: MFSC | None) -> None:
+    """Keep what the product looks like; None goes back to the suggestion that follows from its name."""
+    value = None if description is None else description.as_json()
+    with project.writing() as session:
+        session.execute(update(t.Class).where(t.Class.id == class_id).values(description=value))
+
+
+def _newest_detectors(session: Session) -> dict[int, int]:
+    """Class id → its newest detector."""
+    return pairs(
+        session.execute(
+            select(t.DetectorShot.class_id, func.max(t.DetectorShot.detector_id))
+            .join(t.Detector, t.DetectorShot.detector_id == t.Detector.id)
+            .where(t.Detector.removed.is_(None))
+            .group_by(t.DetectorShot.class_id)
+        ).all()
+    )
+
+
+def _descriptions(session: Session) -> dict[int, MFSC]:
+    text = cast(t.Class.description, String)  # as it is stored, for it may be no JSON
+    found = {}
+    for class_id, name, value in session.execute(
+        select(t.Class.id, t.Class.name, text).where(t.Class.description.is_not(None))
+    ):
+        try:
+            found[class_id] = MFSC.loads(value)
+        except DetectorError as error:
+            _log.warning("the description of “%s” is not used: %s", name, error.message)
+    return found
+
+
+def _out_of_date(row: t.Detector, class_id: int, same: bool, description: MFSC | None) -> str:
+    """Why a class should be taught again, in a sentence, or ""."""
+    if not same:
+        return "Its shots were changed after it was taught."
+    info = METHODS.get(row.method)
+    if info is not None and info.learns and (row.added_shots or {}).get(str(class_id)):
+        return "The memory knows all shots; the prompts were learned without the newest."
+    if row.method == "finegrained":
+        taught_with = row.settings.get("mfsc", {}).get(row.taught_names.get(str(class_id)))
+        if taught_with != (description.as_json() if description is not None else None):
+            return "Its description was changed after it was taught."
+    return ""
+
+
+def _class_name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name:
+        raise ProjectError("A class needs a name.", "Type the name of the product.")
+    if len(name) > 100:
+        raise ProjectError("A class name has at most 100 characters.", "Type a shorter name.")
+    return name
+
+
+def _same_name(project: Project, name: str) -> ProjectError:
+    with project.reading() as session:
+        other = session.scalar(
+            select(t.Class.name).where(t.Class.key == class_key(name), t.Class.removed.is_(None))
+        )
+    return ProjectError(
+        f"There is a class “{other}” already.", "Choose another name, or add shots to that class."
+    )
+
+
+def _change_class(project: Project, class_id: int, name: str, values: Mapping[str, Any]) -> None:
+    try:
+        with project.writing() as session:
+            session.execute(update(t.Class).where(t.Class.id == class_id).values(values))
+    except IntegrityError:
+        raise _same_name(project, name) from None

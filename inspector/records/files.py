@@ -1,0 +1,93 @@
+"""Files of a project: kept images and maps, by content hash."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from inspector import paths
+from inspector.domain import Image
+from inspector.records import schema as t
+from inspector.records.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is stored of an image. `size`: (width, height)."""
+
+    sha256: str
+    suffix: str
+    size: tuple[int, int]
+    mode: str
+
+    @classmethod
+    def of(cls, image: Image, data: bytes) -> "ImageFacts":
+        """`data`: the file's bytes; they decide the suffix, so that one content has one place."""
+        return cls(image.sha256, _suffix(data), image.size, image.mode)
+
+
+def image_name(sha256: str, suffix: str) -> str:
+    """Where an image lies in the project folder."""
+    return f"images/{sha256[:2]}/{sha256}{suffix}"
+
+
+def pairs(rows: Iterable[Any]) -> dict[Any, Any]:
+    """Rows of two columns as a dict."""
+    return {key: value for key, value in rows}  # noqa: C416  (rows are no plain tuples to a type checker)
+
+
+def plain_text(name: str) -> str:
+    """A file name that SQLite can keep: bytes that are no UTF-8 are replaced."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def keep_image(project: Project, facts: ImageFacts, data: bytes) -> None:
+    """Copy an image into the project, unless it is there (whole) already. Any thread may call."""
+    target = project.path(image_name(facts.sha256, facts.suffix))
+    if not target.is_file() or target.stat().st_size != len(data):
+        write_file(project, target, data)
+
+
+def write_file(project: Project, target: Path, data: bytes) -> None:
+    with project.plain_errors():
+        paths.write_atomic(target, data)
+
+
+def image_ids(session: Session, wanted: Sequence[ImageFacts]) -> dict[str, int]:
+    """sha256 → row id; new images get a row."""
+    facts = {item.sha256: item for item in wanted}
+    known: dict[str, int] = pairs(
+        session.execute(
+            select(t.StoredImage.sha256, t.StoredImage.id).where(t.StoredImage.sha256.in_(facts))
+        ).all()
+    )
+    fresh = [
+        t.StoredImage(sha256=key, suffix=item.suffix, width=item.size[0], height=item.size[1], mode=item.mode)
+        for key, item in facts.items()
+        if key not in known
+    ]
+    session.add_all(fresh)
+    session.flush()
+    return known | {row.sha256: row.id for row in fresh}
+
+
+def _suffix(data: bytes) -> str:
+    for start, suffix in ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"), (b"BM", ".bmp"), (b"RIFF", ".webp")):
+        if data.startswith(start):
+            return suffix
+    return ".tiff"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in it last through a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,70 @@
+"""Jobs: what was begun in the background, and how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from inspector.domain import JobKind, JobStatus
+from inspector.records import schema as t
+from inspector.records.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    id: int
+    kind: JobKind
+    status: JobStatus
+    title: str
+    total: int
+    message: str
+    hint: str
+    result: Mapping[str, Any]
+    started: datetime
+    ended: datetime | None
+
+
+def list_jobs(project: Project, limit: int = 100) -> list[JobRow]:
+    """Newest first."""
+    with project.reading() as session:
+        return [
+            JobRow(
+                id=row.id,
+                kind=JobKind(row.kind),
+                status=JobStatus(row.status),
+                title=row.title,
+                total=row.total,
+                message=row.message,
+                hint=row.hint,
+                result=row.result,
+                started=row.started,
+                ended=row.ended,
+            )
+            for row in session.scalars(select(t.Job).order_by(t.Job.id.desc()).limit(limit))
+        ]
+
+
+def start_job(project: Project, kind: JobKind, title: str, total: int = 0) -> int:
+    with project.writing() as session:
+        row = t.Job(kind=kind, status=JobStatus.RUNNING, title=title, total=total)
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def end_job(
+    project: Project,
+    job_id: int,
+    status: JobStatus,
+    message: str = "",
+    hint: str = "",
+    result: Mapping[str, Any] | None = None,
+) -> None:
+    with project.writing() as session:
+        session.execute(
+            update(t.Job)
+            .where(t.Job.id == job_id)
+            .values(status=status, message=message, hint=hint, result=dict(result or {}), ended=t.now())
+        )

@@ -1,0 +1,106 @@
+"""Which results are wanted and in what order, as parts of a query."""
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from inspector.domain import Decision
+from inspector.records import schema as t
+
+SEVERITY = {Decision.OK: 0, Decision.REVIEW: 1, Decision.NG: 2}
+
+
+FAILED_SEVERITY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFilter:
+    """Which results; every field that is set must hold. `text` is looked for in name, defect type, reason of failure
+    and class name. `score_from` <= score < `score_to`. `ids`: only these."""
+
+    run_id: int | None = None
+    detector_id: int | None = None
+    class_id: int | None = None
+    verdict: Decision | None = None
+    failed: bool | None = None
+    reviewed: bool | None = None
+    defect_type: str | None = None
+    text: str = ""
+    score_from: float | None = None
+    score_to: float | None = None
+    ids: tuple[int, ...] | None = field(default=None)
+
+
+class ResultSort(StrEnum):
+    TIME = "time"
+    NAME = "name"
+    CLASS = "class"
+    SCORE = "score"
+    VERDICT = "verdict"
+    REVIEWED = "reviewed"
+    DEFECT_TYPE = "defect type"
+    RUN = "run"
+
+
+EVERYTHING = ResultFilter()
+
+
+def run_not_removed(session: Session) -> ColumnElement[bool]:
+    """No condition at all in the usual case, so that SQLite can answer from an index alone."""
+    removed = session.scalars(select(t.Run.id).where(t.Run.removed.is_not(None))).all()
+    return t.Result.run_id.not_in(removed) if removed else true()
+
+
+def filtered(session: Session, query: Any, where: ResultFilter) -> Any:
+    query = query.where(run_not_removed(session))
+    exact = {
+        t.Result.run_id: where.run_id,
+        t.Result.detector_id: where.detector_id,
+        t.Result.class_id: where.class_id,
+        t.Result.defect_type: where.defect_type,
+        t.Result.severity: None if where.verdict is None else SEVERITY[where.verdict],
+    }
+    for column, value in exact.items():
+        if value is not None:
+            query = query.where(column == value)
+    if where.failed is not None:
+        query = query.where((t.Result.severity == FAILED_SEVERITY) == where.failed)
+    if where.reviewed is not None:
+        query = query.where(t.Result.reviewed.is_not(None) == where.reviewed)
+    if where.score_from is not None:
+        query = query.where(t.Result.image_score >= where.score_from)
+    if where.score_to is not None:
+        query = query.where(t.Result.image_score < where.score_to)
+    if where.ids is not None:
+        query = query.where(
+            t.Result.id.in_(select(func.json_each(json.dumps(where.ids)).table_valued("value").c.value))
+        )
+    if text := where.text.strip():
+        columns = (t.Result.name, t.Result.defect_type, t.Result.error)
+        named = select(t.Class.id).where(t.Class.name.icontains(text, autoescape=True))
+        query = query.where(
+            or_(
+                *(column.icontains(text, autoescape=True) for column in columns), t.Result.class_id.in_(named)
+            )
+        )
+    return query
+
+
+def sort_column(session: Session, sort: ResultSort) -> Any:
+    if sort is ResultSort.CLASS:  # by name, without a join over all results
+        ids = session.scalars(select(t.Class.id).order_by(func.lower(t.Class.name), t.Class.id)).all()
+        places = {class_id: place for place, class_id in enumerate(ids)}
+        return case(places, value=t.Result.class_id, else_=len(places)) if places else t.Result.id
+    return {
+        ResultSort.TIME: t.Result.id,
+        ResultSort.NAME: t.Result.name,
+        ResultSort.SCORE: t.Result.image_score,
+        ResultSort.VERDICT: t.Result.severity,
+        ResultSort.REVIEWED: t.Result.reviewed,
+        ResultSort.DEFECT_TYPE: t.Result.defect_type,
+        ResultSort.RUN: t.Result.run_id,
+    }[sort]

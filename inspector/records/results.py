@@ -1,0 +1,370 @@
+"""Results of runs: one image, its score, its map and its verdict."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from inspector.domain import Decision, Region, Thresholds
+from inspector.errors import ProjectError
+from inspector.records import schema as t
+from inspector.records.files import (
+    ImageFacts,
+    image_ids,
+    image_name,
+    keep_image,
+    pairs,
+    plain_text,
+    write_file,
+)
+from inspector.records.project import Project
+from inspector.records.result_filter import (
+    EVERYTHING,
+    FAILED_SEVERITY,
+    SEVERITY,
+    ResultFilter,
+    ResultSort,
+    filtered,
+    sort_column,
+)
+from inspector.records.reviews import ReviewRow, reviews_of
+from inspector.records.thresholds import current_thresholds, newest_thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    ok: int = 0
+    review: int = 0
+    ng: int = 0
+    failed: int = 0
+    reviewed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All items, failed ones too (`reviewed` counts some of them again)."""
+        return self.ok + self.review + self.ng + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """`decision`: by the newest thresholds. `override`: a person's word, or None. `verdict`: what counts (None when the
+    item failed; then `error` and `hint` say why). `is_shot`: this image also taught the detector.
+    `path`: the project's own copy of the image (None when it could not be read). `map_path`: float16 NPY or None.
+    `regions`: how many are stored. `size`: (width, height) in pixels, (0, 0) when unknown."""
+
+    id: int
+    run_id: int
+    detector_id: int
+    class_id: int | None
+    class_name: str
+    class_confidence: float | None
+    name: str
+    sha256: str
+    path: Path | None
+    size: tuple[int, int]
+    missing: bool
+    image_score: float | None
+    decision: Decision | None
+    override: Decision | None
+    verdict: Decision | None
+    reviewed: datetime | None
+    defect_type: str
+    map_path: Path | None
+    regions: int
+    is_shot: bool
+    error: str
+    hint: str
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ResultDetail:
+    """`thresholds`: the newest of its detector and class. `regions_current`: the stored regions were cut with them;
+    if not, cut the map again."""
+
+    row: ResultRow
+    regions: tuple[Region, ...]
+    regions_current: bool
+    thresholds: Thresholds | None
+    reviews: tuple[ReviewRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewResult:
+    """One inspected item. `image` with `data`, its file's bytes, for a kept copy; None when it could not be read
+    (then `error`). `values`: the anomaly map (h, w), stored as float16. `regions` were cut with threshold row
+    `threshold_id`; `decision` is taken from the newest thresholds when it is stored."""
+
+    name: str
+    image: ImageFacts | None = None
+    data: bytes | None = None
+    class_id: int | None = None
+    class_confidence: float | None = None
+    image_score: float | None = None
+    values: NDArray[np.float32] | None = None
+    regions: Sequence[Region] = ()
+    threshold_id: int | None = None
+    error: str = ""
+    hint: str = ""
+
+
+def result_ids(
+    project: Project,
+    where: ResultFilter = EVERYTHING,
+    *,
+    sort: ResultSort = ResultSort.TIME,
+    descending: bool = False,
+    limit: int | None = None,
+    offset: int = 0,
+) -> NDArray[np.int64]:
+    """Ids of the results that match, in order (equal ones by time)."""
+    with project.reading() as session:
+        column = sort_column(session, sort)
+        query = filtered(session, select(t.Result.id), where)
+        order = (t.Result.id,) if column is t.Result.id else (column, t.Result.id)
+        query = query.order_by(*(part.desc() if descending else part for part in order))
+        if limit is not None or offset:
+            query = query.limit(-1 if limit is None else limit).offset(offset)
+        return np.fromiter(session.scalars(query), np.int64)
+
+
+def list_results(project: Project, ids: Iterable[int]) -> list[ResultRow]:
+    """Rows of these results, in this order; ids that are unknown are left out."""
+    wanted = [int(value) for value in ids]
+    found: dict[int, ResultRow] = {}
+    with project.reading() as session:
+        for start in range(0, len(wanted), 500):
+            for row in session.execute(_result_rows().where(t.Result.id.in_(wanted[start : start + 500]))):
+                found[row[0].id] = _result(project, *row)
+    return [found[value] for value in wanted if value in found]
+
+
+def find_result(project: Project, result_id: int) -> ResultDetail:
+    """One result with all that belongs to it. Raises `ProjectError` when there is none."""
+    found = list_details(project, [result_id])
+    if not found:
+        raise ProjectError("This result is no longer in the project.", "Refresh the list.")
+    return found[0]
+
+
+def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
+    """Results with all that belongs to them, in this order; ids that are unknown are left out."""
+    rows = list_results(project, ids)
+    found: list[ResultDetail] = []
+    with project.reading() as session:
+        current = {
+            (item.detector_id, item.class_id): item
+            for detector_id in {row.detector_id for row in rows}
+            for item in current_thresholds(session, detector_id)
+        }
+        for start in range(0, len(rows), 500):
+            part = rows[start : start + 500]
+            wanted = [row.id for row in part]
+            cut_with = pairs(
+                session.execute(
+                    select(t.Result.id, t.Result.regions_threshold_id).where(t.Result.id.in_(wanted))
+                )
+            )
+            regions: dict[int, list[Region]] = {}
+            for r in session.scalars(
+                select(t.Region).where(t.Region.result_id.in_(wanted)).order_by(t.Region.id)
+            ):
+                box = (r.x, r.y, r.width, r.height)
+                regions.setdefault(r.result_id, []).append(Region(box, r.area, r.peak))
+            reviewed = reviews_of(session, wanted)
+            for row in part:
+                newest = current.get((row.detector_id, row.class_id or 0))
+                found.append(
+                    ResultDetail(
+                        row=row,
+                        regions=tuple(regions.get(row.id, ())),
+                        regions_current=newest is None or cut_with[row.id] == newest.id,
+                        thresholds=newest.thresholds if newest else None,
+                        reviews=tuple(reviewed.get(row.id, ())),
+                    )
+                )
+    return found
+
+
+def count_results(project: Project, where: ResultFilter = EVERYTHING) -> Counts:
+    """How many results match, by verdict."""
+    with project.reading() as session:
+        by_severity: Counter[int] = Counter()
+        reviewed = 0
+        for severity, count, done in session.execute(
+            filtered(
+                session, select(t.Result.severity, func.count(), func.count(t.Result.reviewed)), where
+            ).group_by(t.Result.severity)
+        ):
+            by_severity[severity] = count
+            reviewed += done
+    return count_severities(by_severity, reviewed)
+
+
+def list_defect_types(project: Project) -> list[str]:
+    """Every defect type in use, most frequent first."""
+    with project.reading() as session:
+        return list(
+            session.scalars(
+                select(t.Result.defect_type)
+                .where(t.Result.defect_type != "")
+                .group_by(t.Result.defect_type)
+                .order_by(func.count().desc(), t.Result.defect_type)
+            )
+        )
+
+
+def list_scores(
+    project: Project, detector_id: int, class_id: int, *, run_id: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Every stored score of a class (of one run), ascending, and the held-out scores of its normal shots."""
+    where = ResultFilter(run_id=run_id, detector_id=detector_id, class_id=class_id, failed=False)
+    with project.reading() as session:
+        stored = session.scalars(
+            filtered(session, select(t.Result.image_score), where)
+            .where(t.Result.image_score.is_not(None))
+            .order_by(t.Result.image_score)
+        )
+        return np.fromiter(stored, np.float64), _held_out(session, detector_id, class_id)
+
+
+def record_results(project: Project, run_id: int, items: Sequence[NewResult]) -> list[int]:
+    """Store finished items of a run, in one transaction; their result ids in the same order.
+
+    Images and maps are written first, each atomically, so that a row never names a file that is not there.
+    """
+    project.require_writable()
+    maps: list[str | None] = []
+    for item in items:
+        if item.image is not None and item.data is not None:
+            keep_image(project, item.image, item.data)
+        maps.append(_keep_map(project, run_id, item))
+    with project.writing() as session:
+        detector_id = session.scalars(select(t.Run.detector_id).where(t.Run.id == run_id)).one()
+        newest = newest_thresholds(session, detector_id)
+        taught = set(
+            session.scalars(
+                select(t.Shot.image_id)
+                .join(t.DetectorShot, t.DetectorShot.shot_id == t.Shot.id)
+                .where(t.DetectorShot.detector_id == detector_id)
+            )
+        )
+        ids = image_ids(session, [item.image for item in items if item.image is not None])
+        rows = []
+        for item, name in zip(items, maps, strict=True):
+            image_id = ids[item.image.sha256] if item.image is not None else None
+            score = item.image_score if not item.error else None
+            if score is not None and not math.isfinite(score):
+                raise ProjectError(
+                    f"The score of “{item.name}” is not a number.", "Teach the detector again."
+                )
+            rows.append(
+                t.Result(
+                    run_id=run_id,
+                    detector_id=detector_id,
+                    image_id=image_id,
+                    class_id=item.class_id,
+                    name=plain_text(item.name),
+                    image_score=score,
+                    class_confidence=item.class_confidence,
+                    decision=_decide(score, newest.get(item.class_id)),
+                    map=name,
+                    regions_threshold_id=item.threshold_id,
+                    is_shot=image_id in taught,
+                    error=item.error,
+                    hint=item.hint,
+                )
+            )
+        session.add_all(rows)
+        session.flush()
+        regions = [
+            {"result_id": row.id, "area": region.area, "peak": region.peak}
+            | dict(zip(("x", "y", "width", "height"), region.box, strict=True))
+            for row, item in zip(rows, items, strict=True)
+            for region in item.regions
+        ]
+        if regions:
+            session.execute(insert(t.Region), regions)
+        return [row.id for row in rows]
+
+
+def _held_out(session: Session, detector_id: int, class_id: int) -> NDArray[np.float64]:
+    by_class = session.scalar(select(t.Detector.held_out).where(t.Detector.id == detector_id)) or {}
+    return np.array(by_class.get(str(class_id), ()), np.float64)
+
+
+def count_severities(by_severity: Mapping[int, int], reviewed: int) -> Counts:
+    ok, review, ng, failed = (by_severity.get(n, 0) for n in (*SEVERITY.values(), FAILED_SEVERITY))
+    return Counts(ok, review, ng, failed, reviewed)
+
+
+def _result_rows() -> Any:
+    regions = (
+        select(func.count()).where(t.Region.result_id == t.Result.id).correlate(t.Result).scalar_subquery()
+    )
+    return (
+        select(t.Result, t.Class.name, t.StoredImage, regions)
+        .outerjoin(t.Class, t.Result.class_id == t.Class.id)
+        .outerjoin(t.StoredImage, t.Result.image_id == t.StoredImage.id)
+    )
+
+
+def _result(
+    project: Project, row: t.Result, class_name: str | None, image: t.StoredImage | None, regions: int
+) -> ResultRow:
+    path = project.path(image_name(image.sha256, image.suffix)) if image else None
+    decision = Decision(row.decision) if row.decision else None
+    override = Decision(row.override) if row.override else None
+    return ResultRow(
+        id=row.id,
+        run_id=row.run_id,
+        detector_id=row.detector_id,
+        class_id=row.class_id,
+        class_name=class_name or "",
+        class_confidence=row.class_confidence,
+        name=row.name,
+        sha256=image.sha256 if image else "",
+        path=path,
+        size=(image.width, image.height) if image else (0, 0),
+        missing=path is not None and not path.is_file(),
+        image_score=row.image_score,
+        decision=decision,
+        override=override,
+        verdict=override or decision,
+        reviewed=row.reviewed,
+        defect_type=row.defect_type,
+        map_path=project.path(row.map) if row.map else None,
+        regions=regions,
+        is_shot=row.is_shot,
+        error=row.error,
+        hint=row.hint,
+        created=row.created,
+    )
+
+
+def _keep_map(project: Project, run_id: int, item: NewResult) -> str | None:
+    if item.values is None or item.image is None:
+        return None
+    from io import BytesIO
+
+    name = f"maps/{run_id}/{item.image.sha256}.npy"
+    buffer = BytesIO()
+    np.save(buffer, np.clip(item.values, -65504, 65504).astype(np.float16), allow_pickle=False)
+    write_file(project, project.path(name), buffer.getvalue())
+    return name
+
+
+def _decide(score: float | None, thresholds: t.Threshold | None) -> Decision | None:
+    if score is None or thresholds is None:
+        return None
+    if score >= thresholds.ng:
+        return Decision.NG
+    return Decision.REVIEW if score >= thresholds.review else Decision.OK

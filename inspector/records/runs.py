@@ -1,0 +1,88 @@
+"""Runs: one inspection of many images by one detector."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+
+from inspector.domain import JobStatus
+from inspector.records import schema as t
+from inspector.records.files import pairs
+from inspector.records.project import Project
+from inspector.records.results import Counts, count_severities
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """`class_name`: the class that was given, or "" when it was found per image. `status`: of its job."""
+
+    id: int
+    title: str
+    detector_id: int
+    detector_title: str
+    class_name: str
+    status: JobStatus | None
+    counts: Counts
+    created: datetime
+
+
+def list_runs(project: Project) -> list[RunRow]:
+    """Newest first."""
+    with project.reading() as session:
+        counts: dict[int, Counter[int]] = {}
+        for run_id, severity, count in session.execute(
+            select(t.Result.run_id, t.Result.severity, func.count()).group_by(
+                t.Result.run_id, t.Result.severity
+            )
+        ):
+            counts.setdefault(run_id, Counter())[severity] = count
+        reviewed = pairs(
+            session.execute(
+                select(t.Result.run_id, func.count())
+                .where(t.Result.reviewed.is_not(None))
+                .group_by(t.Result.run_id)
+            ).all()
+        )
+        rows = session.execute(
+            select(t.Run, t.Detector.title, t.Class.name, t.Job.status)
+            .join(t.Detector, t.Run.detector_id == t.Detector.id)
+            .outerjoin(t.Class, t.Run.class_id == t.Class.id)
+            .outerjoin(t.Job, t.Run.job_id == t.Job.id)
+            .where(t.Run.removed.is_(None))
+            .order_by(t.Run.id.desc())
+        ).all()
+    return [
+        RunRow(
+            id=run.id,
+            title=run.title,
+            detector_id=run.detector_id,
+            detector_title=title,
+            class_name=class_name or "",
+            status=JobStatus(status) if status else None,
+            counts=count_severities(counts.get(run.id, Counter()), reviewed.get(run.id, 0)),
+            created=run.created,
+        )
+        for run, title, class_name, status in rows
+    ]
+
+
+def start_run(
+    project: Project, detector_id: int, title: str, *, class_id: int | None = None, job_id: int | None = None
+) -> int:
+    with project.writing() as session:
+        row = t.Run(detector_id=detector_id, title=title, class_id=class_id, job_id=job_id)
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def remove_run(project: Project, run_id: int) -> None:
+    """Hide a run with its results; `restore_run` brings it back."""
+    with project.writing() as session:
+        session.execute(update(t.Run).where(t.Run.id == run_id).values(removed=t.now()))
+
+
+def restore_run(project: Project, run_id: int) -> None:
+    with project.writing() as session:
+        session.execute(update(t.Run).where(t.Run.id == run_id).values(removed=None))

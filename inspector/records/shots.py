@@ -1,0 +1,152 @@
+"""Normal shots of classes, in the order in which they were added."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import select, update
+
+from inspector.errors import InspectorError
+from inspector.images import read as images
+from inspector.records import schema as t
+from inspector.records.files import ImageFacts, image_ids, image_name, keep_image, plain_text
+from inspector.records.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class ShotRow:
+    """`duplicate_of`: name of another class that has the same image, or "". `odd_size`: its size differs from that of
+    most shots of its class. `missing`: the file is gone from the project folder. `size`: (width, height)."""
+
+    id: int
+    class_id: int
+    class_name: str
+    name: str
+    sha256: str
+    path: Path
+    size: tuple[int, int]
+    mode: str
+    missing: bool
+    duplicate_of: str
+    odd_size: bool
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AddedShot:
+    """What became of one file: `added` (`shot_id`), `duplicate` of a shot that the class has (`shot_id` is that one),
+    or `failed`. `message` and `hint` tell people; `message` is also set when another class has the same image."""
+
+    name: str
+    status: Literal["added", "duplicate", "failed"]
+    shot_id: int | None = None
+    message: str = ""
+    hint: str = ""
+
+
+def list_shots(project: Project, class_id: int | None = None) -> list[ShotRow]:
+    """The shots (of one class) that were not removed, oldest first."""
+    with project.reading() as session:
+        rows = session.execute(
+            select(t.Shot, t.StoredImage, t.Class.name)
+            .join(t.StoredImage, t.Shot.image_id == t.StoredImage.id)
+            .join(t.Class, t.Shot.class_id == t.Class.id)
+            .where(t.Shot.removed.is_(None), t.Class.removed.is_(None))
+            .order_by(t.Shot.id)
+        ).all()
+    owners: dict[int, list[tuple[int, str]]] = {}
+    sizes: dict[int, Counter[tuple[int, int]]] = {}
+    for shot, image, name in rows:
+        owners.setdefault(image.id, []).append((shot.class_id, name))
+        sizes.setdefault(shot.class_id, Counter())[image.width, image.height] += 1
+    result = []
+    for shot, image, name in rows:
+        if class_id is not None and shot.class_id != class_id:
+            continue
+        path = project.path(image_name(image.sha256, image.suffix))
+        size = (image.width, image.height)
+        result.append(
+            ShotRow(
+                id=shot.id,
+                class_id=shot.class_id,
+                class_name=name,
+                name=shot.name,
+                sha256=image.sha256,
+                path=path,
+                size=size,
+                mode=image.mode,
+                missing=not path.is_file(),
+                duplicate_of=next((other for own, other in owners[image.id] if own != shot.class_id), ""),
+                odd_size=size != sizes[shot.class_id].most_common(1)[0][0],
+                created=shot.created,
+            )
+        )
+    return result
+
+
+def add_shots(
+    project: Project, class_id: int, sources: Iterable[Path | tuple[str, bytes]]
+) -> list[AddedShot]:
+    """Copy files, or (name, bytes) pairs from the clipboard, into the project as shots of a class.
+
+    A file that can't be read is reported and the others go on. A shot that was removed before comes back as itself.
+    """
+    project.require_writable()
+    return [_add_shot(project, class_id, source) for source in sources]
+
+
+def remove_shots(project: Project, shot_ids: Iterable[int]) -> None:
+    """Detectors that were taught on them keep them; `restore_shots` brings them back."""
+    with project.writing() as session:
+        session.execute(
+            update(t.Shot)
+            .where(t.Shot.id.in_([int(shot_id) for shot_id in shot_ids]))
+            .values(removed=t.now())
+        )
+
+
+def restore_shots(project: Project, shot_ids: Iterable[int]) -> None:
+    with project.writing() as session:
+        session.execute(
+            update(t.Shot).where(t.Shot.id.in_([int(shot_id) for shot_id in shot_ids])).values(removed=None)
+        )
+
+
+def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes]) -> AddedShot:
+    name = plain_text(source.name if isinstance(source, Path) else source[0])
+    try:
+        if isinstance(source, Path):
+            data = images.read_bytes(source)
+            image = images.decode(data, name, source)
+        else:
+            data = source[1]
+            image = images.decode(data, name)
+    except InspectorError as error:
+        return AddedShot(name, "failed", None, error.message, error.hint)
+    facts = ImageFacts.of(image, data)
+    keep_image(project, facts, data)
+    with project.writing() as session:
+        image_id = image_ids(session, [facts])[facts.sha256]
+        own = session.scalar(select(t.Shot).where(t.Shot.class_id == class_id, t.Shot.image_id == image_id))
+        if own is not None and own.removed is None:
+            return AddedShot(name, "duplicate", own.id, f"“{name}” is the same image as “{own.name}”.")
+        other = session.scalar(
+            select(t.Class.name)
+            .join(t.Shot, t.Shot.class_id == t.Class.id)
+            .where(
+                t.Shot.image_id == image_id,
+                t.Shot.removed.is_(None),
+                t.Class.removed.is_(None),
+                t.Class.id != class_id,
+            )
+        )
+        if own is None:
+            own = t.Shot(class_id=class_id, image_id=image_id, name=name)
+            session.add(own)
+        own.removed = None
+        session.flush()
+        message = f"“{name}” is also a shot of “{other}”." if other else ""
+        return AddedShot(name, "added", own.id, message)
