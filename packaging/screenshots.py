@@ -69,7 +69,7 @@ class Stage:
     def new_project(self) -> Any:
         folder = self.work / f"new-{time.monotonic_ns()}" / "Gearbox line 3"
         before = self.window.context.project
-        self.window.create_project(folder, "Gearbox line 3")
+        self.window.projects.create(folder, "Gearbox line 3")
         self.wait(lambda: self.window.context.project is not before)
         self.settle()
         return self.window.page
@@ -187,7 +187,7 @@ def after_teach_updated(stage: Stage) -> None:
 
     page = stage.window.page
     remove_detector(stage.window.context.project, page._detector.id)
-    page.undo_stack.undo()
+    page.context.undo.undo()
     stage.settle()
 
 

@@ -65,7 +65,7 @@ def run(project: Path | None = None, page: str | None = None) -> int:
             startup.record()
             window.close()
         elif project is not None:
-            window.open_project(project, page)
+            window.open_project(project, page or "")
 
     window.painted.connect(lambda: QTimer.singleShot(0, painted))
     window.show()

@@ -244,7 +244,7 @@ def test_a_project_that_is_only_for_viewing_is_said_when_images_are_dropped(
     window: MainWindow, drop: Callable[..., None], idle: Idle, taught: Path, washers: Path, qtbot: QtBot
 ) -> None:
     with projects.open(taught):  # somebody else has it
-        window.open_project(taught, "inspect", read_only=True)
+        window.projects.open(taught, "inspect", read_only=True)
         qtbot.waitUntil(lambda: window.context.project is not None)
         idle()
         assert "viewing only" in window.windowTitle()
@@ -284,7 +284,7 @@ def test_a_folder_that_can_not_hold_a_project_is_said_and_the_start_stays(
     window: MainWindow, idle: Idle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a file").write_text("in the way")
-    window.create_project(tmp_path / "a file" / "project", "Line 9")
+    window.projects.create(tmp_path / "a file" / "project", "Line 9")
     idle()
     assert window.context.project is None
     assert window.page_name == "start"

@@ -52,7 +52,7 @@ def window(qtbot: QtBot, home: Path) -> Iterator[MainWindow]:
 @pytest.fixture
 def project_window(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> MainWindow:
     """The window with a new, empty project, at its Teach page."""
-    window.create_project(tmp_path / "Line 3", "Line 3")
+    window.projects.create(tmp_path / "Line 3", "Line 3")
     qtbot.waitUntil(lambda: window.context.project is not None)
     return window
 

@@ -36,6 +36,7 @@ from inspector.views.evaluate.setup import EvaluationSetup, Plan, folder_of
 from inspector.views.evaluate.stored import Evaluation, Listed
 from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
+from inspector.views.shared.page import Page
 from inspector.views.viewer.viewer_panel import tool
 
 if TYPE_CHECKING:
@@ -74,20 +75,19 @@ class _Entries(QStyledItemDelegate):
             painter.setPen(theme.colour("quiet"))
 
 
-class EvaluatePage(QWidget):
+class EvaluatePage(Page):
     drop_text = "Drop a folder of labelled images to measure methods on it"
-    shortcuts = [  # noqa: RUF012
+    shortcuts = (
         ("N", "New evaluation"),
         ("Ctrl+Return", "Run it"),
         ("Ctrl+click", "Compare evaluations"),
         ("Ctrl+C", "Copy the table"),
         ("Ctrl+E", "Open the folder of the results"),
         ("Esc", "From the images back to the figures"),
-    ]
+    )
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__()
-        self.context = context
+        super().__init__(context)
         self._job: Job | None = None
         self._asked = 0
         self._extra: dict[Path, Listed] = {}  # opened from elsewhere
@@ -164,9 +164,9 @@ class EvaluatePage(QWidget):
     def activated(self) -> None:
         self._read_list()
 
-    def accept_paths(self, dropped: Sequence[Path]) -> None:
+    def accept_paths(self, paths: Sequence[Path]) -> bool:
         """A folder of labelled images is set up, one of an evaluation opened."""
-        folder = folder_of(dropped)
+        folder = folder_of(paths)
         if folder is None:
             self.context.show_error(
                 InspectorError(
@@ -186,11 +186,13 @@ class EvaluatePage(QWidget):
         else:
             self.new()
             self.setup.take_folder(folder)
+        return True
 
-    def export(self) -> None:
+    def export(self) -> bool:
         """Markdown, CSV and JSON lie ready in the evaluation's folder."""
         if self.stack.currentWidget() is self.report:
             self.report.open_folder()
+        return True
 
     # earlier evaluations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from inspector.views.look.empty import EmptyState
 from inspector.views.review.result_model import ResultModel
 from inspector.views.review.review_popup import ReviewPopup
 from inspector.views.review.verdict_edits import Changes
+from inspector.views.shared.page import Page
 from inspector.views.viewer import nearest_shot
 from inspector.views.viewer.viewer_panel import ViewerPanel
 
@@ -39,9 +40,9 @@ _LEFT, _RIGHT = 188, 236
 _UNTAUGHT = "Nothing was taught yet. Teach a class from a few good parts first."
 
 
-class InspectPage(QWidget):
+class InspectPage(Page):
     drop_text = "Drop images to inspect them"
-    shortcuts = [  # noqa: RUF012
+    shortcuts = (
         ("← →", "Previous, next image"),
         ("Space", "Heat on or off"),
         ("1 2 3", "Heat, contour, mask"),
@@ -54,15 +55,13 @@ class InspectPage(QWidget):
         ("X", "Override the verdict"),
         ("D", "Defect type"),
         ("U", "Undo"),
-    ]
+    )
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__()
-        self.context = context
+        super().__init__(context)
         self.model = ResultModel(context, self)
         self.shelf = Shelf(context, self)
         self.changes = Changes(context, self)
-        self.undo_stack = self.changes.stack
         self.shown: Shown | None = None
         self._follow_job = 0  # the inspect job whose run is to be shown
         self._wanted: int | None = None  # the result to be chosen once the list is here
@@ -162,8 +161,12 @@ class InspectPage(QWidget):
 
     # images in
 
-    def accept_paths(self, paths: list[Path]) -> None:
+    def accept_paths(self, paths: Sequence[Path]) -> bool:
         """Inspect these files and folders with the chosen detector."""
+        self._inspect(paths)
+        return True
+
+    def _inspect(self, paths: Sequence[Path]) -> None:
         project, detector_id = self.context.project, self.queue.detector_id
         if project is None or not paths:
             return

@@ -31,6 +31,7 @@ from inspector.views.results.filter_bar import FilterBar
 from inspector.views.review.result_model import HEADINGS, SORTS, VERDICT, ResultModel
 from inspector.views.review.review_popup import ReviewPopup
 from inspector.views.review.verdict_edits import Changes
+from inspector.views.shared.page import Page
 
 if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
@@ -64,9 +65,9 @@ class _ChipDelegate(QStyledItemDelegate):
             painter.drawText(rest, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "by hand")
 
 
-class ResultsPage(QWidget):
+class ResultsPage(Page):
     drop_text = "Drop images to inspect them"
-    shortcuts = [  # noqa: RUF012
+    shortcuts = (
         ("Enter", "Open in Inspect"),
         ("A", "Accept the selected verdicts"),
         ("X", "Override the selected verdicts"),
@@ -74,14 +75,12 @@ class ResultsPage(QWidget):
         ("U", "Undo"),
         ("Ctrl+F", "Search"),
         ("Ctrl+E", "Export"),
-    ]
+    )
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__()
-        self.context = context
+        super().__init__(context)
         self.model = ResultModel(context, self)
         self.changes = Changes(context, self)
-        self.undo_stack = self.changes.stack
         self._selected_ids: list[int] = []
         self._asked_ids: list[int] = []
         self.filters = FilterBar()
@@ -207,10 +206,11 @@ class ResultsPage(QWidget):
         self.model.refresh()
         self.table.setFocus()
 
-    def export(self) -> None:
+    def export(self) -> bool:
         """Open the export panel."""
         self.export_button.setChecked(True)
         self.exporter.folder.setFocus()
+        return True
 
     def _project_changed(self) -> None:
         self.model.clear()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QUndoStack
 
 from inspector.domain import Decision, Thresholds
 from inspector.views.look import theme
-from inspector.views.shared.undo import Step
+from inspector.views.shared.undo import Steps, Work
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
@@ -30,13 +28,13 @@ def who(context: WindowContext) -> str:
 
 
 class Changes(QObject):
-    """`review` and `set_thresholds` write and then put a step on `stack`; `undo` takes the last one back."""
+    """`review` and `set_thresholds` write and then put a step on the project's undo stack."""
 
     def __init__(self, context: WindowContext, parent: QObject) -> None:
         super().__init__(parent)
         self.context = context
-        self.stack = QUndoStack(context.undo_group)
-        context.project_changed.connect(self.stack.clear)
+        self._reviews = Steps(context, context.results_changed.emit, self)
+        self._thresholds = Steps(context, self._thresholds_changed, self)
 
     def review(
         self,
@@ -47,77 +45,51 @@ class Changes(QObject):
         text: str = "",
     ) -> None:
         """A person's word on results. `text`: what the toast says."""
-        project, name, ids = self.context.project, who(self.context), tuple(result_ids)
-        if project is None or not ids:
+        name, ids = who(self.context), tuple(result_ids)
+        if not ids:
             return
         reviews: list[int] = []  # the rows that count now
 
-        def add() -> None:
+        def add(project: Project) -> None:
             from inspector.records.reviews import add_review
 
             reviews[:] = add_review(project, ids, decision, who=name, reason=reason, defect_type=defect_type)
 
-        def withdraw() -> None:
+        def withdraw(project: Project) -> None:
             from inspector.records.reviews import withdraw_review
 
             withdraw_review(project, reviews, who=name)
 
         many = f"{len(ids):,} results" if len(ids) > 1 else "a result"
-        self._do(
+        self._reviews.do(
             f"Review of {many} as {theme.WORDS[decision]}",
             add,
             withdraw,
-            self.context.results_changed.emit,
             text or f"{many.capitalize()} reviewed as {theme.WORDS[decision]}.",
         )
 
     def set_thresholds(self, detector_id: int, class_id: int, before: Thresholds, after: Thresholds) -> None:
-        project, name = self.context.project, who(self.context)
-        if project is None or before == after:
+        if before == after:
             return
+        name = who(self.context)
 
-        def told() -> None:
-            self.context.detectors_changed.emit()
-            self.context.results_changed.emit()
+        def put(thresholds: Thresholds) -> Work:
+            def write(project: Project) -> None:
+                from inspector.records.thresholds import set_thresholds
 
-        self._do(
-            "Move of the thresholds",
-            partial(_set, project, detector_id, class_id, after, name),
-            partial(_set, project, detector_id, class_id, before, name),
-            told,
-        )
+                set_thresholds(project, detector_id, class_id, thresholds, who=name)
+
+            return write
+
+        self._thresholds.do("Move of the thresholds", put(after), put(before))
 
     def undo(self) -> None:
-        if self.stack.canUndo():
-            text = self.stack.undoText()
-            self.stack.undo()
+        stack = self.context.undo
+        if stack.canUndo():
+            text = stack.undoText()
+            stack.undo()
             self.context.toast(f"Undone: {text[0].lower()}{text[1:]}.")
 
-    def _do(
-        self,
-        words: str,
-        redo: Callable[[], None],
-        undo: Callable[[], None],
-        changed: Callable[[], None],
-        toast: str = "",
-    ) -> None:
-        project = self.context.project
-
-        def done(_none: None) -> None:
-            if project is self.context.project:
-                self.stack.push(Step(words, self.context, self, redo, undo, changed))
-                if toast:
-                    self.context.toast(toast, self.undo)
-                changed()
-
-        def failed(error: BaseException) -> None:
-            self.context.show_error(error)
-            changed()  # what is on screen goes back to what is stored
-
-        self.context.runner.write(self, redo, done, failed)
-
-
-def _set(project: Project, detector_id: int, class_id: int, thresholds: Thresholds, name: str) -> None:
-    from inspector.records.thresholds import set_thresholds
-
-    set_thresholds(project, detector_id, class_id, thresholds, who=name)
+    def _thresholds_changed(self) -> None:
+        self.context.detectors_changed.emit()
+        self.context.results_changed.emit()

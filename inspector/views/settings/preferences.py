@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from inspector.views.look import theme
 from inspector.views.shared.context import WindowContext
+from inspector.views.shared.page import Page
 
 THEMES = (("system", "Follow the system"), ("dark", "Dark"), ("light", "Light"))
 DEVICES = (
@@ -30,9 +31,9 @@ DEVICES = (
 )
 
 
-class PreferencesPage(QWidget):
+class PreferencesPage(Page):
     def __init__(self, context: WindowContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._context = context
         title = QLabel("Preferences")
         theme.set_role(title, "title")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from inspector.domain import (
 from inspector.views.look import icons, theme
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job, Work
+from inspector.views.shared.page import Page
 
 if TYPE_CHECKING:
     from inspector.features.weights import Weights
@@ -48,11 +49,11 @@ def size_text(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"
 
 
-class WeightsPage(QWidget):
+class WeightsPage(Page):
     drop_text = "Drop a weights file to add it"
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._context = context
         self.jobs: dict[Job, str] = {}  # what is being downloaded or added
         self.rows: dict[str, WeightsRow] = {}
@@ -192,8 +193,9 @@ class WeightsPage(QWidget):
 
         self._context.runner.read(self, work, done, self._context.show_error)
 
-    def accept_paths(self, dropped: list[Path]) -> None:
-        self.add_file(dropped[0])
+    def accept_paths(self, paths: Sequence[Path]) -> bool:
+        self.add_file(paths[0])
+        return True
 
     def _choose(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Add weights", "", f"{FILES};;All files (*)")

@@ -1,28 +1,29 @@
-"""What every page of the window shares: the open project, the runner, the settings, and what changed."""
+"""What every page of the window shares: the open project, the runner, the settings, undo, and what changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoGroup
+from PySide6.QtGui import QUndoStack
 
 from inspector import settings as stored_settings
+from inspector.errors import ProjectError
 from inspector.settings import Settings
 from inspector.views.shared.job_runner import JobRunner
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
 
+T = TypeVar("T")
+
 
 class WindowContext(QObject):
-    """One per window. Signals carry no rows: who needs them reads them through `runner.read`.
+    """One per window. Signals carry no rows: who needs them asks for them with `query`.
 
-    A page is a QWidget made with the context alone, for instance `InspectPage(context)`. It may have
-    `accept_paths(paths: list[Path]) -> None` (files dropped anywhere on the window or chosen by Import),
-    `activated() -> None` (it came to the front), `drop_text: str` (what a drop will do), `shortcuts: list[tuple[str,
-    str]]` (keys and words for Help), `export() -> None` (Ctrl+E) and a QUndoStack made with `context.undo_group`.
+    `undo`: what was done in the open project, whatever the page, and can be taken back one step after the other.
     """
 
     project_changed = Signal()  # another project, or None, is open
@@ -41,8 +42,8 @@ class WindowContext(QObject):
         super().__init__(parent)
         self.runner = runner
         self.settings = settings if settings is not None else stored_settings.load()
-        self.undo_group = QUndoGroup(self)
-        self.wanted_result: int | None = None  # to be shown by the Inspect page when it comes to the front
+        self.undo = QUndoStack(self)
+        self.wanted_result: int | None = None  # to be shown by the page that comes to the front
         self._project: Project | None = None
         runner.job_event.connect(self.job_event)
 
@@ -53,7 +54,73 @@ class WindowContext(QObject):
     def set_project(self, project: Project | None) -> None:
         if project is not self._project:
             self._project = project
+            self.undo.clear()
             self.project_changed.emit()
+
+    def query(
+        self,
+        owner: QObject,
+        read: Callable[[Project], T],
+        done: Callable[[T], None],
+        *,
+        failed: Callable[[BaseException], None] | None = None,
+        latest: str = "",
+        priority: int = 0,
+    ) -> bool:
+        """Read from the open project off the GUI thread, then `done(value)` on it; False where none is open.
+
+        An answer is dropped when another project is open by then, when `owner` is gone, or, with `latest`, when a newer
+        answer of that name came first (see `JobRunner.read`). An error is shown unless `failed` takes it.
+        """
+        project = self._project
+        if project is None:
+            return False
+        self.runner.read(
+            owner,
+            partial(read, project),
+            partial(self._answered, project, done),
+            partial(self._answered, project, failed or self.show_error),
+            priority,
+            latest,
+        )
+        return True
+
+    def change(
+        self,
+        owner: QObject,
+        write: Callable[[Project], T],
+        done: Callable[[T], None] | None = None,
+        failed: Callable[[BaseException], None] | None = None,
+    ) -> bool:
+        """Write to the open project, after all that was asked for before; False, with a sentence to the user, where
+        nothing can be written. `done`, `failed`: as in `query`."""
+        project = self.writable()
+        if project is None:
+            return False
+        self.runner.write(
+            owner,
+            partial(write, project),
+            partial(self._answered, project, done or (lambda _value: None)),
+            partial(self._answered, project, failed or self.show_error),
+        )
+        return True
+
+    def writable(self) -> Project | None:
+        """The open project, or None after saying why nothing can be changed."""
+        project = self._project
+        if project is not None and project.read_only:
+            self.show_error(
+                ProjectError(
+                    f"The project “{project.name}” is open for viewing only: nothing was changed.",
+                    project.note,
+                )
+            )
+            return None
+        return project
+
+    def _answered(self, project: Project, done: Callable[[T], None], value: T) -> None:
+        if project is self._project:
+            done(value)
 
     def save_settings(self) -> None:
         """Keep the settings and tell everybody. A folder that can't be written becomes a toast, not an error."""
@@ -66,10 +133,10 @@ class WindowContext(QObject):
     def go(self, page: str) -> None:
         self.page_requested.emit(page)
 
-    def show_result(self, result_id: int) -> None:
-        """Open one result on the Inspect page."""
+    def show_result(self, result_id: int, page: str = "inspect") -> None:
+        """Bring one result in sight on the Inspect page or, with `page`, on Results."""
         self.wanted_result = result_id
-        self.go("inspect")
+        self.go(page)
 
     def toast(self, text: str, undo: Callable[[], None] | None = None) -> None:
         """One line at the foot of the window for a few seconds, with an Undo button where `undo` is given."""

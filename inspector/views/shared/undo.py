@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QUndoCommand, QUndoStack
+from PySide6.QtGui import QUndoCommand
 
 from inspector.views.shared.context import WindowContext
+
+if TYPE_CHECKING:
+    from inspector.records.project import Project
+
+Work = Callable[["Project"], Any]
+
+
+def _nothing() -> None:
+    pass
 
 
 class Step(QUndoCommand):
     """Push it after the step was done: the first redo, which the stack asks for at once, does nothing.
 
-    `redo_work` and `undo_work` run as `runner.write`, `changed` afterwards on the GUI thread. If one fails, the error
-    is shown and the step can't be repeated.
+    `redo_work` and `undo_work` run as `context.change`, `changed` afterwards on the GUI thread, and `place` brings what
+    was changed in sight. If one fails, the error is shown.
     """
 
     def __init__(
         self,
         text: str,
-        context: WindowContext,
-        owner: QObject,
-        redo_work: Callable[[], Any],
-        undo_work: Callable[[], Any],
-        changed: Callable[[], None],
+        steps: Steps,
+        redo_work: Work,
+        undo_work: Work,
+        place: Callable[[], None],
     ) -> None:
         super().__init__(text)
-        self._context, self._owner = context, owner
-        self._redo, self._undo, self._changed = redo_work, undo_work, changed
+        self._steps, self._redo, self._undo, self._place = steps, redo_work, undo_work, place
         self._fresh = True
 
     def redo(self) -> None:
@@ -41,33 +48,41 @@ class Step(QUndoCommand):
     def undo(self) -> None:
         self._run(self._undo)
 
-    def _run(self, work: Callable[[], Any]) -> None:
-        self._context.runner.write(self._owner, work, lambda _value: self._changed(), self._failed)
+    def _run(self, work: Work) -> None:
+        def done(_value: object) -> None:
+            self._steps.changed()
+            self._place()
 
-    def _failed(self, error: BaseException) -> None:
-        self._context.show_error(error)
-        self._changed()
+        self._steps.write(work, done)
 
 
-class Steps:
-    """The steps of one page: all of them change the same things."""
+class Steps(QObject):
+    """Steps of one kind, which all change the same things: they tell about it with `changed`."""
 
-    def __init__(
-        self, context: WindowContext, owner: QObject, stack: QUndoStack, changed: Callable[[], None]
+    def __init__(self, context: WindowContext, changed: Callable[[], None], parent: QObject) -> None:
+        super().__init__(parent)
+        self.context, self.changed = context, changed
+
+    def done(self, text: str, redo: Work, undo: Work, place: Callable[[], None] = _nothing) -> None:
+        """Something that was done already and can be undone. `place`: brings it in sight after undo or redo."""
+        self.context.undo.push(Step(text, self, redo, undo, place))
+
+    def do(
+        self, text: str, redo: Work, undo: Work, toast: str = "", place: Callable[[], None] = _nothing
     ) -> None:
-        self._context, self._owner, self._stack, self._changed = context, owner, stack, changed
-
-    def done(self, text: str, redo: Callable[[], Any], undo: Callable[[], Any]) -> None:
-        """Something that was done already and can be undone."""
-        self._stack.push(Step(text, self._context, self._owner, redo, undo, self._changed))
-
-    def do(self, text: str, redo: Callable[[], Any], undo: Callable[[], Any], toast: str = "") -> None:
         """Do it now, with Undo in the menu, and in the toast if there is something to say."""
 
         def written(_value: object) -> None:
-            self.done(text, redo, undo)
-            self._changed()
+            self.done(text, redo, undo, place)
+            self.changed()
             if toast:
-                self._context.toast(toast, self._stack.undo)
+                self.context.toast(toast, self.context.undo.undo)
 
-        self._context.runner.write(self._owner, redo, written, self._context.show_error)
+        self.write(redo, written)
+
+    def write(self, work: Work, done: Callable[[object], None]) -> None:
+        def failed(error: BaseException) -> None:
+            self.context.show_error(error)
+            self.changed()  # what is on screen goes back to what is stored
+
+        self.context.change(self, work, done, failed)

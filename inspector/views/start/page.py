@@ -31,6 +31,7 @@ from inspector.views.look import icons, theme
 from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
+from inspector.views.shared.page import Page
 
 if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
@@ -39,13 +40,13 @@ _PREVIEW = 56  # px
 _PREVIEWS = 3
 
 
-class StartPage(QWidget):
+class StartPage(Page):
     open_requested = Signal(object)  # Path of a project folder
     create_requested = Signal(object, str)  # folder, name
     choose_requested = Signal()
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._context = context
         self._demo: Job | None = None
         self._thumbnails = Thumbnails(context.runner, _PREVIEW * 2, self)

@@ -74,10 +74,10 @@ class Adding:
             what = f"{len(added)} shot{'s' if len(added) != 1 else ''}"
             self._page.steps.done(
                 f"add {what}",
-                lambda: restore_shots(project, added),
-                lambda: remove_shots(project, added),
+                lambda project: restore_shots(project, added),
+                lambda project: remove_shots(project, added),
             )
-            undo = self._page.undo_stack.undo
+            undo = self._context.undo.undo
         failed = [one for one in self._done if one.status == "failed"]
         if failed:
             more = f" {len(failed) - 1} more could not be read either." if len(failed) > 1 else ""

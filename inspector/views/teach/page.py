@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QKeySequence, QUndoStack
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QSplitter,
@@ -26,6 +26,7 @@ from inspector.views.look.labels import wrapped
 from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
+from inspector.views.shared.page import Page
 from inspector.views.shared.undo import Steps
 from inspector.views.teach.adding_shots import Adding, Source, ask_files, find, from_clipboard, png
 from inspector.views.teach.class_column import ClassColumn
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from inspector.records.shots import ShotRow
 
 
-class TeachPage(QWidget):
+class TeachPage(Page):
     drop_text = "Drop good shots to add them"
     shortcuts = (
         ("Ctrl+Return", "Teach"),
@@ -57,10 +58,8 @@ class TeachPage(QWidget):
     )
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__()
-        self._context = context
-        self.undo_stack = QUndoStack(context.undo_group)
-        self.steps = Steps(context, self, self.undo_stack, context.classes_changed.emit)
+        super().__init__(context)
+        self.steps = Steps(context, context.classes_changed.emit, self)
         self._thumbnails = Thumbnails(context.runner, PICTURE * 2, self)
         self._wanted_class: int | None = None
         self._job: Job | None = None
@@ -90,7 +89,7 @@ class TeachPage(QWidget):
         )
         self.header.remove_class_button.clicked.connect(self.remove_class)
         self.header.remove_button.clicked.connect(self.remove_shots)
-        self.header.paste_button.clicked.connect(self.paste)
+        self.header.paste_button.clicked.connect(lambda: self.paste())
         self.header.add_button.clicked.connect(self.choose_files)
 
         self.panel = TeachPanel(context)
@@ -166,7 +165,6 @@ class TeachPage(QWidget):
     # what is shown
 
     def _project_changed(self) -> None:
-        self.undo_stack.clear()
         self._thumbnails.clear()
         self._wanted_class = self._shown_class = None
         self.classes.set_rows([])
@@ -181,12 +179,12 @@ class TeachPage(QWidget):
         return row
 
     def refresh(self) -> None:
-        project = self._context.project
+        project = self.context.project
         if project is None:
             self._show_state()
             return
         self._refreshes += 1
-        self._context.runner.read(
+        self.context.runner.read(
             self,
             partial(read_all, project),
             partial(self._classes_read, project, self._refreshes),
@@ -195,7 +193,7 @@ class TeachPage(QWidget):
         )
 
     def _classes_read(self, project: Project, number: int, found: Found) -> None:
-        if project is not self._context.project:
+        if project is not self.context.project:
             return
         self._detector = found.detector
         self.classes.set_rows(found.classes)
@@ -227,9 +225,9 @@ class TeachPage(QWidget):
         self._show_state()
 
     def _read_shots(self) -> None:
-        project, row = self._context.project, self.chosen_class
+        project, row = self.context.project, self.chosen_class
         if project is not None and row is not None:
-            self._context.runner.read(
+            self.context.runner.read(
                 self,
                 partial(read_shots, project, row.id),
                 partial(self._shots_read, row.id),
@@ -249,7 +247,7 @@ class TeachPage(QWidget):
 
     @property
     def _read_only(self) -> bool:
-        project = self._context.project
+        project = self.context.project
         return project is None or project.read_only
 
     def _show_state(self) -> None:
@@ -275,7 +273,7 @@ class TeachPage(QWidget):
             widget.setEnabled(not self._read_only)
         self.header.set_read_only(self._read_only)
         self._selection_changed()
-        busy = self._context.runner.busy and not self.memory.running
+        busy = self.context.runner.busy and not self.memory.running
         self.panel.show_classes(rows, row, self._read_only, busy)
         self.panel.show_description(row, row is not None and row.id in self._descriptions, self._describing)
         self.panel.show_detector(self._detector)
@@ -289,7 +287,7 @@ class TeachPage(QWidget):
     def add_class(self, name: str, then: Callable[[int], None] | None = None) -> None:
         from inspector.records.classes import add_class, remove_class, restore_class
 
-        project = self._writable()
+        project = self.context.writable()
         if project is None:
             return
 
@@ -298,44 +296,44 @@ class TeachPage(QWidget):
             self._wanted_class = class_id
             self.steps.done(
                 f"add class “{name}”",
-                lambda: restore_class(project, class_id),
-                lambda: remove_class(project, class_id),
+                lambda project: restore_class(project, class_id),
+                lambda project: remove_class(project, class_id),
             )
-            self._context.classes_changed.emit()
+            self.context.classes_changed.emit()
             if then is not None:
                 then(class_id)
 
         def failed(error: BaseException) -> None:
             if not (isinstance(error, InspectorError) and self.column.refuse(str(error))):
-                self._context.show_error(error)
+                self.context.show_error(error)
 
-        self._context.runner.write(self, lambda: add_class(project, name), done, failed)
+        self.context.change(self, lambda project: add_class(project, name), done, failed)
 
     def rename_class(self, class_id: int, name: str) -> None:
         from inspector.records.classes import rename_class
 
-        project = self._writable()
+        project = self.context.writable()
         index = self.classes.find(class_id)
         if project is None or not index.isValid():
             return
         before = index.data(ROW).name
         self.steps.do(
             f"rename “{before}”",
-            lambda: rename_class(project, class_id, name),
-            lambda: rename_class(project, class_id, before),
+            lambda project: rename_class(project, class_id, name),
+            lambda project: rename_class(project, class_id, before),
         )
 
     def remove_class(self) -> None:
         from inspector.records.classes import remove_class, restore_class
 
-        project, row = self._writable(), self.chosen_class
+        project, row = self.context.writable(), self.chosen_class
         if project is None or row is None:
             return
         self._shown_class = None
         self.steps.do(
             f"remove “{row.name}”",
-            lambda: remove_class(project, row.id),
-            lambda: restore_class(project, row.id),
+            lambda project: remove_class(project, row.id),
+            lambda project: restore_class(project, row.id),
             f"Removed the class “{row.name}”; its results stay.",
         )
 
@@ -345,12 +343,15 @@ class TeachPage(QWidget):
         if names := ask_files(self):
             self.accept_paths(names)
 
-    def accept_paths(self, dropped: list[Path]) -> None:
+    def accept_paths(self, paths: Sequence[Path]) -> bool:
         """Files go to the chosen class. Several folders, or one where there is no class, become classes."""
-        if self._writable() is None:
-            return
-        folders = [path for path in dropped if path.is_dir()]
-        files = [path for path in dropped if path not in folders]
+        if self.context.writable() is not None:
+            self._sort_in(paths)
+        return True
+
+    def _sort_in(self, paths: Sequence[Path]) -> None:
+        folders = [path for path in paths if path.is_dir()]
+        files = [path for path in paths if path not in folders]
         row = self.chosen_class
         if len(folders) > 1 or (folders and row is None):
             for folder in folders:
@@ -370,49 +371,52 @@ class TeachPage(QWidget):
         else:
             self.add_class(" ".join(name.split())[:80], lambda class_id: self._add(class_id, found))
 
-    def paste(self) -> None:
+    def paste(self) -> bool:
         """Add a picture or copied files from the clipboard."""
-        if self._writable() is None:
-            return
+        if self.context.writable() is not None:
+            self._paste()
+        return True
+
+    def _paste(self) -> None:
         files, picture = from_clipboard()
         if files:
             self.accept_paths(files)
             return
         if picture.isNull():
-            self._context.toast("The clipboard holds neither a picture nor image files.")
+            self.context.toast("The clipboard holds neither a picture nor image files.")
             return
         row = self.chosen_class
         if row is None:
-            self._context.toast("Add a class first, then paste its shots.")
+            self.context.toast("Add a class first, then paste its shots.")
             self.ask_class()
             return
         name = f"Pasted {datetime.now().strftime('%Y-%m-%d %H.%M.%S')}.png"
-        self._context.runner.read(self, partial(png, picture), lambda data: self._add(row.id, [(name, data)]))
+        self.context.runner.read(self, partial(png, picture), lambda data: self._add(row.id, [(name, data)]))
 
     def _add(self, class_id: int, sources: Sequence[Source]) -> None:
         """Find the images among `sources`, then store them one by one, showing each as it arrives."""
         self._wanted_class = class_id
         self._choose_again()
-        self._context.runner.read(
+        self.context.runner.read(
             self,
             partial(find, list(sources)),
-            lambda found: Adding(self, self._context, class_id, found).next(),
-            self._context.show_error,
+            lambda found: Adding(self, self.context, class_id, found).next(),
+            self.context.show_error,
             priority=10**6,
         )
 
     def remove_shots(self) -> None:
         from inspector.records.shots import remove_shots, restore_shots
 
-        project, rows = self._writable(), self.grid.chosen()
+        project, rows = self.context.writable(), self.grid.chosen()
         if project is None or not rows:
             return
         ids = [row.id for row in rows]
         what = f"“{rows[0].name}”" if len(rows) == 1 else f"{len(rows)} shots"
         self.steps.do(
             f"remove {what}",
-            lambda: remove_shots(project, ids),
-            lambda: restore_shots(project, ids),
+            lambda project: remove_shots(project, ids),
+            lambda project: restore_shots(project, ids),
             f"Removed {what} from {rows[0].class_name}.",
         )
 
@@ -428,7 +432,7 @@ class TeachPage(QWidget):
     def _described(self, class_id: int, record: MFSC | None) -> None:
         from inspector.records.classes import describe_class
 
-        project, index = self._context.project, self.classes.find(class_id)
+        project, index = self.context.project, self.classes.find(class_id)
         if project is None or project.read_only or not index.isValid():
             return
         before = self._descriptions.get(class_id)
@@ -439,34 +443,19 @@ class TeachPage(QWidget):
         self._refreshes += 1  # an answer on its way knows nothing of this
         self.steps.do(
             f"describe “{index.data(ROW).name}”",
-            lambda: describe_class(project, class_id, record),
-            lambda: describe_class(project, class_id, before),
+            lambda project: describe_class(project, class_id, record),
+            lambda project: describe_class(project, class_id, before),
         )
-
-    # undo
-
-    def _writable(self) -> Project | None:
-        """The project, or None after saying why nothing can be changed."""
-        project = self._context.project
-        if project is not None and project.read_only:
-            self._context.show_error(
-                InspectorError(
-                    f"The project “{project.name}” is open for viewing only.",
-                    "Copy its folder to a place you may write to, and open the copy.",
-                )
-            )
-            return None
-        return project
 
     # teaching
 
     def teach(self) -> None:
-        project = self._writable()
+        project = self.context.writable()
         ready = [row for row in self.classes.rows if row.shots]
         if project is None or not ready or self._job is not None:
             return
         self.form.keep()
-        settings = self._context.settings
+        settings = self.context.settings
         method, rate = self.panel.method.currentData(), settings.false_alarm_rate
 
         def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
@@ -476,17 +465,17 @@ class TeachPage(QWidget):
 
         title = f"Teach {len(ready)} class{'es' if len(ready) != 1 else ''}"
         self.memory.cancel()
-        self._job = self._context.runner.start(JobKind.TEACH, title, work)
+        self._job = self.context.runner.start(JobKind.TEACH, title, work)
         self.panel.begin()
         self._show_state()
 
     def _job_event(self, event: JobEvent) -> None:
-        if self._job is not None and self._job is self._context.runner.current:
+        if self._job is not None and self._job is self.context.runner.current:
             self.panel.progress.take(event)
 
     def _cancel(self) -> None:
         if self._job is not None:
-            self._context.runner.cancel(self._job)
+            self.context.runner.cancel(self._job)
 
     def _job_ended(self, job: Job, event: JobEnded) -> None:
         if job is self._job:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from PySide6.QtGui import (
     QDropEvent,
     QGuiApplication,
     QPaintEvent,
-    QUndoStack,
 )
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -30,18 +28,18 @@ from inspector.domain import JobEnded, JobEvent, JobKind, JobStatus
 from inspector.errors import InspectorError
 from inspector.views.look import theme
 from inspector.views.shared.context import WindowContext
+from inspector.views.shared.page import Page
 from inspector.views.start.page import StartPage
 from inspector.views.window import menus, pages
 from inspector.views.window.drop_sign import DropSign
 from inspector.views.window.errors_dialog import ErrorDialog, ErrorDoor
 from inspector.views.window.job_bar import JobBar
+from inspector.views.window.projects import DATABASE, Projects
 from inspector.views.window.tab_row import TabRow
 from inspector.views.window.toast import Banner, Toast
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
-
-DATABASE = "project.sqlite"
 
 
 class MainWindow(QMainWindow):
@@ -54,9 +52,7 @@ class MainWindow(QMainWindow):
         self.context = context
         self._painted = False
         self._closing = False
-        self._opening = False
-        self._no_undo = QUndoStack(context.undo_group)  # for pages where nothing can be undone
-        self.pages: dict[str, QWidget] = {}
+        self.pages: dict[str, Page] = {}
         self._page_name = "start"
         self.setAcceptDrops(True)
         self.setMinimumSize(960, 600)
@@ -76,20 +72,27 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.job_bar)
         self.toast = Toast(self)
         self.drop_sign = DropSign(self)
-        self.menus = menus.Menus(self)
+        self.menus = menus.Menus(self, self)
         self.tab_row.page_requested.connect(self.show_page)
-        self.tab_row.theme_requested.connect(self._other_theme)
+        self.tab_row.theme_requested.connect(self.other_theme)
         self.tab_row.keys_requested.connect(self.menus.show_keys)
 
+        self.projects = Projects(context, self)
+        self.projects.opening_changed.connect(self._opening_changed)
+        self.projects.opened.connect(self._opened)
+        self.projects.viewing_offered.connect(
+            lambda error, view: self.banner.say(error, "Open for viewing only", view)
+        )
         start = StartPage(context)
         start.open_requested.connect(lambda folder: self.open_project(folder))
-        start.create_requested.connect(self.create_project)
+        start.create_requested.connect(self.projects.create)
         start.choose_requested.connect(self.choose_project)
         self.start = start
         self._keep("start", start)
 
         context.page_requested.connect(self.show_page)
         context.toast_requested.connect(self.toast.say)
+        context.undo.indexChanged.connect(lambda _index: self.toast.forget())
         context.error_raised.connect(self.show_error)
         context.project_changed.connect(self._project_changed)
         context.detectors_changed.connect(self._describe)
@@ -106,7 +109,7 @@ class MainWindow(QMainWindow):
     # pages
 
     @property
-    def page(self) -> QWidget:
+    def page(self) -> Page:
         return self.pages[self._page_name]
 
     @property
@@ -125,14 +128,10 @@ class MainWindow(QMainWindow):
         self._page_name = name
         self.stack.setCurrentWidget(page)
         self.tab_row.show_page(name)
-        stack: QUndoStack = getattr(page, "undo_stack", self._no_undo)
-        self.context.undo_group.setActiveStack(stack)
         self.menus.refresh()
-        activated = getattr(page, "activated", None)
-        if activated is not None:
-            activated()
+        page.activated()
 
-    def _keep(self, name: str, page: QWidget) -> None:
+    def _keep(self, name: str, page: Page) -> None:
         self.pages[name] = page
         self.stack.addWidget(page)
 
@@ -143,94 +142,31 @@ class MainWindow(QMainWindow):
         if folder:
             self.open_project(Path(folder))
 
-    def open_project(self, folder: Path, page: str | None = None, *, read_only: bool = False) -> None:
-        """Open `folder` off the GUI thread; the project that is open stays until the new one is."""
-
-        def work() -> Project:
-            from inspector.records import project
-
-            return project.open(folder, read_only=read_only)
-
-        def failed(error: BaseException) -> None:
-            self._set_opening(False)
-            if (folder / "lock-owner.json").exists() and isinstance(error, InspectorError):
-                self.banner.say(
-                    error,
-                    "Open for viewing only",
-                    lambda: self.open_project(folder, page, read_only=True),
-                )
-            else:
-                self.show_error(error)
-
-        current = self.context.project
-        if current is not None and _same_folder(current.folder, folder):
+    def open_project(self, folder: Path, page: str = "") -> None:
+        if self.projects.is_open(folder):
             self.show_page(page or "teach")
-            return
-        if self._may_switch():
-            self._set_opening(True)
-            self.context.runner.read(self, work, lambda opened: self._opened(opened, page), failed)
-
-    def create_project(self, folder: Path, name: str) -> None:
-        def work() -> Project:
-            from inspector.records import project
-
-            return project.create(folder, name)
-
-        def failed(error: BaseException) -> None:
-            self._set_opening(False)
-            self.show_error(error)
-
-        if self._may_switch():
-            self._set_opening(True)
-            self.context.runner.read(self, work, lambda made: self._opened(made, "teach"), failed)
+        else:
+            self.projects.open(folder, page)
 
     def close_project(self) -> None:
-        if self.context.project is None or not self._may_switch():
-            return
-        self._set_project(None)
-        self.show_page("start")
+        if self.projects.close():
+            self.show_page("start")
 
-    def _set_opening(self, opening: bool) -> None:
-        self._opening = opening
+    def _opening_changed(self, opening: bool) -> None:
         if opening:
             self.tab_row.project.setText("Opening…")
         else:
             self._name_project()
 
-    def _may_switch(self) -> bool:
-        if self._opening:
-            return False
-        if self.context.runner.busy:
-            self.show_error(
-                InspectorError(
-                    "A job is running in this project.",
-                    "Wait until it is done, or press Cancel at the foot of the window.",
-                )
-            )
-            return False
-        return True
-
-    def _opened(self, project: Project, page: str | None) -> None:
-        self._opening = False
+    def _opened(self, project: Project, page: str) -> None:
         self.banner.hide()
-        self._set_project(project)
-        self.context.settings.remember(str(project.folder))
-        self.context.save_settings()
-        if project.note:
-            self.context.toast(project.note)
         self.show_page(page or "teach")
-        if page is None:
-            self.context.runner.read(self, lambda: _has_detector(project), self._first_page)
+        if not page:
+            self.context.query(self, _has_detector, self._first_page)
 
     def _first_page(self, taught: bool) -> None:
         if taught and self.page_name == "teach":
             self.show_page("inspect")
-
-    def _set_project(self, project: Project | None) -> None:
-        old = self.context.project
-        self.context.set_project(project)
-        if old is not None:
-            self.context.runner.read(self, old.close, lambda _none: None)
 
     def _name_project(self) -> None:
         project = self.context.project
@@ -261,7 +197,6 @@ class MainWindow(QMainWindow):
 
     def _describe(self) -> None:
         """Device · backbone · method, at the foot of the window."""
-        project = self.context.project
 
         def said(method: str) -> None:
             settings = self.context.settings
@@ -271,8 +206,7 @@ class MainWindow(QMainWindow):
             self.job_bar.about.setText(" · ".join(part for part in parts if part))
 
         said("")
-        if project is not None:
-            self.context.runner.read(self, lambda: _newest_detector(project), said, latest="detector")
+        self.context.query(self, _newest_detector, said, latest="detector")
 
     # words to the user
 
@@ -316,9 +250,7 @@ class MainWindow(QMainWindow):
             if (folder / DATABASE).is_file():
                 self.open_project(folder)
                 return
-        accept: Callable[[list[Path]], None] | None = getattr(self.page, "accept_paths", None)
-        if accept is not None and not pages.info(self.page_name).needs_project:
-            accept(dropped)
+        if self.page.accept_paths(dropped):
             return
         if self.context.project is None:
             self.show_error(
@@ -327,11 +259,8 @@ class MainWindow(QMainWindow):
                 )
             )
             return
-        if accept is None:
-            self.show_page("inspect")
-            accept = getattr(self.page, "accept_paths", None)
-        if accept is not None:
-            accept(dropped)
+        self.show_page("inspect")
+        self.page.accept_paths(dropped)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():
@@ -339,7 +268,7 @@ class MainWindow(QMainWindow):
             usual = (
                 "Drop images to inspect them" if self.context.project else "Drop a project folder to open it"
             )
-            self.drop_sign.say(getattr(self.page, "drop_text", "") or usual)
+            self.drop_sign.say(self.page.drop_text or usual)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         self.drop_sign.hide()
@@ -353,7 +282,7 @@ class MainWindow(QMainWindow):
 
     # looks
 
-    def _other_theme(self) -> None:
+    def other_theme(self) -> None:
         self.context.settings.theme = "light" if theme.tokens().dark else "dark"
         self.context.save_settings()
 
@@ -415,13 +344,6 @@ class MainWindow(QMainWindow):
         geometry = self._store().value("geometry")
         if not isinstance(geometry, QByteArray) or not self.restoreGeometry(geometry):
             self.resize(1280, 800)
-
-
-def _same_folder(a: Path, b: Path) -> bool:
-    try:
-        return a.samefile(b if b.name != DATABASE else b.parent)
-    except OSError:
-        return False
 
 
 def _has_detector(project: Project) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QGridLayout,
     QLabel,
+    QMainWindow,
     QMenu,
     QScrollArea,
     QVBoxLayout,
@@ -21,48 +22,68 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.views.look import icons, theme
+from inspector.views.shared.context import WindowContext
+from inspector.views.shared.page import Page
+from inspector.views.start.page import StartPage
 from inspector.views.window.about import AboutDialog
 from inspector.views.window.errors_dialog import show_log
+from inspector.views.window.tab_row import TabRow
 
-if TYPE_CHECKING:
-    from inspector.views.window.main_window import MainWindow
+
+class Commands(Protocol):
+    """What the menus ask of the window."""
+
+    context: WindowContext
+    pages: dict[str, Page]
+    start: StartPage
+    tab_row: TabRow
+
+    @property
+    def page(self) -> Page: ...
+    def show_page(self, name: str) -> None: ...
+    def choose_project(self) -> None: ...
+    def open_project(self, folder: Path) -> None: ...
+    def close_project(self) -> None: ...
+    def import_files(self) -> None: ...
+    def import_folder(self) -> None: ...
+    def other_theme(self) -> None: ...
 
 
 class Menus(QObject):
-    def __init__(self, window: MainWindow) -> None:
+    def __init__(self, commands: Commands, window: QMainWindow) -> None:
         super().__init__(window)
-        self.window = window
-        bar = window.tab_row.menu_bar
+        self.commands, self.window = commands, window
+        bar = commands.tab_row.menu_bar
 
         file = bar.addMenu("&File")
         self.new = self._add(file, "New project…", "new", "Ctrl+N", self._new)
-        self.open = self._add(file, "Open project…", "open", "Ctrl+O", window.choose_project)
+        self.open = self._add(file, "Open project…", "open", "Ctrl+O", commands.choose_project)
         self.recent = file.addMenu(icons.icon("recent"), "Open recent")
         self.recent.aboutToShow.connect(self._fill_recent)
-        self.demo = self._add(file, "Open the demo", "demo", "", lambda: window.start.open_demo())
-        self.close = self._add(file, "Close project", "close", "Ctrl+W", window.close_project)
+        self.demo = self._add(file, "Open the demo", "demo", "", lambda: commands.start.open_demo())
+        self.close = self._add(file, "Close project", "close", "Ctrl+W", commands.close_project)
         file.addSeparator()
-        self.import_files = self._add(file, "Import images…", "import", "Ctrl+I", window.import_files)
+        self.import_files = self._add(file, "Import images…", "import", "Ctrl+I", commands.import_files)
         self.import_folder = self._add(
-            file, "Import a folder…", "folder", "Ctrl+Shift+I", window.import_folder
+            file, "Import a folder…", "folder", "Ctrl+Shift+I", commands.import_folder
         )
         self.export = self._add(file, "Export results…", "export", "Ctrl+E", self._export)
         file.addSeparator()
         self.preferences = self._add(
-            file, "Preferences", "settings", "Ctrl+,", lambda: window.show_page("preferences")
+            file, "Preferences", "settings", "Ctrl+,", lambda: commands.show_page("preferences")
         )
         self.preferences.setMenuRole(QAction.MenuRole.PreferencesRole)
         self.weights = self._add(
-            file, "Weights", "weights", "Ctrl+Shift+W", lambda: window.show_page("weights")
+            file, "Weights", "weights", "Ctrl+Shift+W", lambda: commands.show_page("weights")
         )
         self.quit = self._add(file, "Quit", "", "Ctrl+Q", window.close)
         self.quit.setMenuRole(QAction.MenuRole.QuitRole)
 
         edit = bar.addMenu("&Edit")
-        self.undo = window.context.undo_group.createUndoAction(self, "Undo")
+        self.undo = commands.context.undo.createUndoAction(self, "Undo")
         self.undo.setShortcut(QKeySequence("Ctrl+Z"))
         self.undo.setIcon(icons.icon("undo"))
-        self.redo = window.context.undo_group.createRedoAction(self, "Redo")
+        self.redo = commands.context.undo.createRedoAction(self, "Redo")
         self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         self.redo.setIcon(icons.icon("redo"))
         edit.addActions([self.undo, self.redo])
@@ -71,13 +92,13 @@ class Menus(QObject):
 
         view = bar.addMenu("&View")
         self.go: dict[str, QAction] = {}
-        for number, (name, button) in enumerate(window.tab_row.tabs.items(), 1):
+        for number, (name, button) in enumerate(commands.tab_row.tabs.items(), 1):
             self.go[name] = self._add(
-                view, button.text(), name, f"Ctrl+{number}", partial(window.show_page, name)
+                view, button.text(), name, f"Ctrl+{number}", partial(commands.show_page, name)
             )
         self.go["start"].setIcon(icons.icon("home"))
         view.addSeparator()
-        self.theme = self._add(view, "Dark or light", "moon", "Ctrl+Shift+D", window._other_theme)
+        self.theme = self._add(view, "Dark or light", "moon", "Ctrl+Shift+D", commands.other_theme)
         self.full = self._add(view, "Full screen", "fit", "F11", self._full_screen)
 
         help_menu = bar.addMenu("&Help")
@@ -100,38 +121,34 @@ class Menus(QObject):
         """Grey out what can't be done now."""
         if not hasattr(self, "about"):
             return
-        has_project = self.window.context.project is not None
+        has_project = self.commands.context.project is not None
         for action in (self.close, self.import_files, self.import_folder, self.export, self.paste):
             action.setEnabled(has_project)
         for name, action in self.go.items():
             action.setEnabled(has_project or name in ("start", "evaluate"))
 
     def _new(self) -> None:
-        self.window.show_page("start")
-        self.window.start.show_new()
+        self.commands.show_page("start")
+        self.commands.start.show_new()
 
     def _export(self) -> None:
-        if not hasattr(self.window.page, "export"):
-            self.window.show_page("results")
-        export = getattr(self.window.page, "export", None)
-        if export is not None:
-            export()
+        if not self.commands.page.export():
+            self.commands.show_page("results")
+            self.commands.page.export()
 
     def _paste(self) -> None:
-        paste = getattr(self.window.page, "paste", None)
-        if paste is None:
-            self.window.show_page("teach")
-            paste = getattr(self.window.page, "paste", None)
-        if paste is not None:
-            paste()
+        if not self.commands.page.paste():
+            self.commands.context.toast(
+                "Paste images on Teach, to add shots, or on Inspect, to inspect them."
+            )
 
     def _fill_recent(self) -> None:
         self.recent.clear()
-        for name in self.window.context.settings.recent_projects:
+        for name in self.commands.context.settings.recent_projects:
             folder = Path(name)
             action = self.recent.addAction(folder.name)
             action.setToolTip(name)
-            action.triggered.connect(lambda _=False, folder=folder: self.window.open_project(folder))
+            action.triggered.connect(lambda _=False, folder=folder: self.commands.open_project(folder))
         if self.recent.isEmpty():
             self.recent.addAction("No projects yet").setEnabled(False)
 
@@ -159,10 +176,9 @@ class Menus(QObject):
             )
         ]
         groups = [("Everywhere", actions)]
-        for name, page in self.window.pages.items():
-            own: list[tuple[str, str]] = getattr(page, "shortcuts", [])
-            if own:
-                groups.append((name.capitalize(), own))
+        for name, page in self.commands.pages.items():
+            if page.shortcuts:
+                groups.append((name.capitalize(), list(page.shortcuts)))
         return groups
 
 

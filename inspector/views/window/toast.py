@@ -75,6 +75,12 @@ class Toast(QFrame):
         self.raise_()
         self._timer.start(int(self.SECONDS * 1000))
 
+    def forget(self) -> None:
+        """Something else was done or undone since: Undo here would now take back that."""
+        if self._undo is not None:
+            self.hide()
+            self._undo = None
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and self.isVisible():
             self._place()

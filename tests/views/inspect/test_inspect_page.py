@@ -166,8 +166,8 @@ def test_a_released_threshold_is_stored_and_undo_brings_the_old_one_back(page, s
     stored = list_thresholds(stock.project, stock.detector_id)[stock.class_id]
     assert stored.who == "Ada"
     assert stored.thresholds.ng == pytest.approx(0.45, abs=0.02)
-    qtbot.waitUntil(lambda: page.undo_stack.canUndo() and page.panel.scores.reset.isEnabled())
-    page.undo_stack.undo()
+    qtbot.waitUntil(lambda: page.context.undo.canUndo() and page.panel.scores.reset.isEnabled())
+    page.context.undo.undo()
     qtbot.waitUntil(lambda: decision() is Decision.REVIEW)
     qtbot.waitUntil(lambda: page.panel.scores.thresholds.ng == stock.thresholds.ng)
 
@@ -214,7 +214,7 @@ def test_an_override_keeps_reason_and_type_and_can_be_undone(page, stock, qtbot)
     assert "hair crack" in page.panel.remark.text()
     row = find_result(stock.project, stock.ids[0]).row
     assert (row.override, row.defect_type) == (Decision.NG, "crack")
-    qtbot.waitUntil(page.undo_stack.canUndo)
+    qtbot.waitUntil(page.context.undo.canUndo)
     qtbot.keyClick(page, Qt.Key.Key_U)
     qtbot.waitUntil(lambda: page.panel.chip.words == "✓ OK")
     history = list_reviews(stock.project, stock.ids[0])
@@ -288,7 +288,7 @@ def test_an_unwritable_review_is_told_and_changes_nothing(page, stock, context, 
     assert isinstance(told.args[0], InspectorError)
     stock.project.read_only = False
     assert list_reviews(stock.project, stock.ids[0]) == []
-    assert not page.undo_stack.canUndo()
+    assert not page.context.undo.canUndo()
 
 
 def test_the_image_has_most_of_a_small_window(page):

@@ -105,8 +105,8 @@ def test_several_verdicts_are_overridden_in_one_step_and_undone_in_one(page, sto
     assert list_reviews(stock.project, stock.ids[0])[0].reason == "wrong batch"
     qtbot.waitUntil(lambda: column(qtbot, page, "Verdict")[-1] == "✕ NG (override)")
     assert sorted(page.selected()) == sorted(stock.ids[:2])
-    qtbot.waitUntil(page.undo_stack.canUndo)
-    page.undo_stack.undo()
+    qtbot.waitUntil(page.context.undo.canUndo)
+    page.context.undo.undo()
     qtbot.waitUntil(lambda: overrides() == [None] * 4)
 
 

@@ -37,7 +37,7 @@ def form(page: TeachPage) -> DescriptionForm:
 
 
 def stored(page: TeachPage) -> MFSC | None:
-    project, row = page._context.project, page.chosen_class
+    project, row = page.context.project, page.chosen_class
     assert project is not None
     assert row is not None
     return list_descriptions(project).get(row.id)
@@ -256,7 +256,7 @@ def test_in_a_project_open_for_viewing_the_words_are_shown_but_not_changed(
     with projects.create(tmp_path / "Shared", "Shared") as owner:
         class_id = add_class(owner, "nut")
         describe_class(owner, class_id, template("bolt"))
-        window.open_project(tmp_path / "Shared", "teach", read_only=True)
+        window.projects.open(tmp_path / "Shared", "teach", read_only=True)
         qtbot.waitUntil(lambda: window.context.project is not None)
         idle()
         page = window.pages["teach"]

@@ -58,7 +58,7 @@ def page(qtbot: QtBot, window: MainWindow, idle: Idle, taught: Path, tmp_path: P
 
 
 def project(page: TeachPage) -> Project:
-    opened = page._context.project
+    opened = page.context.project
     assert opened is not None
     return opened
 
@@ -67,7 +67,7 @@ def settle(qtbot: QtBot, page: TeachPage, idle: Idle) -> None:
     """Until whatever the page begins by itself is done."""
     idle()
     qtbot.wait(300)
-    qtbot.waitUntil(lambda: not page._context.runner.busy, timeout=60000)
+    qtbot.waitUntil(lambda: not page.context.runner.busy, timeout=60000)
     idle()
 
 
@@ -93,11 +93,11 @@ def test_a_shot_that_is_taken_back_in_time_updates_nothing(
     page.accept_paths([picture("new.png", 9)])
     idle()
     assert page.memory._timer.isActive()
-    page.undo_stack.undo()
+    page.context.undo.undo()
     idle()
     assert not page.memory._timer.isActive()
     assert [str(row.state) for row in page.classes.rows] == ["taught"]
-    page.undo_stack.redo()
+    page.context.undo.redo()
     idle()
     page.memory._timer.setInterval(50)
     page.memory._timer.start()
@@ -110,7 +110,7 @@ def test_undo_after_an_update_asks_for_teaching(
 ) -> None:
     page.accept_paths([picture("new.png", 9)])
     settle(qtbot, page, idle)
-    page.undo_stack.undo()
+    page.context.undo.undo()
     settle(qtbot, page, idle)
     assert [str(row.state) for row in page.classes.rows] == ["out of date"]
     assert len(list_detectors(project(page))) == 2

@@ -302,7 +302,7 @@ def test_a_project_open_for_viewing_offers_no_changes(
         from inspector.records.shots import add_shots
 
         add_shots(owner, add_class(owner, "washer"), [picture("a.png", 1)])
-        window.open_project(tmp_path / "Shared", "teach", read_only=True)
+        window.projects.open(tmp_path / "Shared", "teach", read_only=True)
         qtbot.waitUntil(lambda: window.context.project is not None)
         idle()
         page = window.pages["teach"]
@@ -339,7 +339,7 @@ def test_another_project_starts_without_the_first_ones_undo(
 ) -> None:
     page.add_class("washer")
     idle()
-    project_window.create_project(tmp_path / "Other", "Other")
+    project_window.projects.create(tmp_path / "Other", "Other")
     qtbot.waitUntil(lambda: project_window.windowTitle() == "Inspector — Other")
     idle()
     assert _classes(page) == {}
@@ -381,8 +381,8 @@ def test_as_many_shots_are_asked_for_as_the_rate_needs_and_no_more(rate: float) 
 def test_anople_is_chosen_until_somebody_chooses_another_method(page: TeachPage) -> None:
     from inspector.settings import Settings
 
-    page._context.settings = Settings()
-    page._context.settings_changed.emit()
+    page.context.settings = Settings()
+    page.context.settings_changed.emit()
     assert page.panel.method.currentData() == "anople"
 
 
