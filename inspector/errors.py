@@ -16,6 +16,10 @@ class InspectorError(Exception):
         return f"{self.message} {self.hint}".strip()
 
 
+class SettingsError(InspectorError):
+    """A setting is out of its range, or the settings can't be kept."""
+
+
 class ImageError(InspectorError):
     """A file can't be read as an image."""
 

@@ -53,7 +53,8 @@ class ExportRow:
 
 def load_pixels(row: ExportRow, at_least: int | None = None) -> NDArray[np.uint8]:
     """uint8 RGB (h, w, 3); see `images.read`. Raises `ImageError`."""
-    from inspector.images.read import printable, read
+    from inspector.images.read import read
+    from inspector.text import printable
 
     if row.path is None:
         raise ImageError(f"“{printable(row.name)}” was not kept in the project.", row.error)
@@ -62,7 +63,7 @@ def load_pixels(row: ExportRow, at_least: int | None = None) -> NDArray[np.uint8
 
 def load_map(row: ExportRow) -> NDArray[np.float32]:
     """The anomaly map as float32 (map_h, map_w). Raises `ExportError` when it is missing or damaged."""
-    from inspector.images.read import printable
+    from inspector.text import printable
 
     try:
         if row.map_path is None:

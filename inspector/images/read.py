@@ -12,6 +12,7 @@ from pathlib import Path
 
 from inspector.domain import Image
 from inspector.errors import ImageError
+from inspector.text import printable, storable
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 MAX_PIXELS = 2**27
@@ -127,7 +128,7 @@ def decode(data: bytes, name: str, path: Path | None = None, *, at_least: int | 
     return Image(
         pixels=pixels,
         sha256=hashlib.sha256(data).hexdigest(),
-        name=_storable(name),
+        name=storable(name),
         path=path,
         mode=mode,
         original_size=header.size,
@@ -147,17 +148,6 @@ def find(paths: Iterable[Path | str]) -> list[Path]:
         else:
             found[path] = None
     return sorted(found, key=_natural)
-
-
-def printable(name: str) -> str:
-    """`name` on one line and short enough for a message."""
-    name = "".join(c if c.isprintable() else "␣" for c in _storable(name))
-    return name if len(name) <= 80 else f"{name[:50]}…{name[-25:]}"
-
-
-def _storable(name: str) -> str:
-    """Names that are not valid UTF-8 on disk, with their odd bytes replaced."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _walk(folder: Path) -> Iterator[Path]:

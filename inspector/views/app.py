@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from inspector import log
-from inspector.errors import InspectorError
+from inspector import settings as stored_settings
+from inspector.errors import InspectorError, SettingsError
 from inspector.settings import Settings
 from inspector.views import display, startup
 from inspector.views.look import icons, theme
@@ -19,6 +21,8 @@ from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import JobRunner
 from inspector.views.window.errors_dialog import ErrorDoor
 from inspector.views.window.main_window import MainWindow
+
+_log = logging.getLogger("inspector.window")
 
 
 def application() -> QApplication:
@@ -35,10 +39,18 @@ def application() -> QApplication:
 
 def build(settings: Settings | None = None) -> MainWindow:
     """A window with everything wired, not shown yet. Needs an application."""
+    problems = list[str]()
+    if settings is None:
+        settings, problems = stored_settings.read()
     context = WindowContext(JobRunner(), settings)
     theme.apply(context.settings.theme)
     window = MainWindow(context)
     window.setWindowIcon(icons.plain("inspector"))
+    for problem in problems:
+        _log.warning(problem)
+    if problems:
+        more = f" {len(problems) - 1} more in the log." if len(problems) > 1 else ""
+        context.show_error(SettingsError(problems[0] + more, "Choose anew in Preferences."))
     return window
 
 

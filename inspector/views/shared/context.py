@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
 from inspector import settings as stored_settings
-from inspector.errors import ProjectError
+from inspector.errors import ProjectError, SettingsError
 from inspector.settings import Settings
 from inspector.views.shared.job_runner import JobRunner
 
@@ -123,11 +123,11 @@ class WindowContext(QObject):
             done(value)
 
     def save_settings(self) -> None:
-        """Keep the settings and tell everybody. A folder that can't be written becomes a toast, not an error."""
+        """Keep the settings and tell everybody. What can't be written becomes a toast: it holds until the window closes."""
         try:
             stored_settings.save(self.settings)
-        except OSError as error:
-            self.toast(f"Preferences could not be saved: {error.strerror}.")
+        except SettingsError as error:
+            self.toast(str(error))
         self.settings_changed.emit()
 
     def go(self, page: str) -> None:
