@@ -7,6 +7,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
@@ -40,16 +41,26 @@ def choose(wanted: str = "auto") -> tuple[torch.device, str]:
     return fallback, f"{fallback.type.upper()}, because {wanted} can't be used: {why}"
 
 
-def describe_devices() -> list[tuple[str, str]]:
-    """(name, a sentence) of every device that computes here, and why a GPU that is present does not."""
-    found = [("cpu", f"{torch.get_num_threads()} threads")]
-    for name in ("cuda", "mps"):
+@dataclass(frozen=True, slots=True)
+class Device:
+    """`name`: as `choose` takes it ("cpu", "cuda", "cuda:1", "mps"). `found`: what it is, or why it can't be used."""
+
+    name: str
+    found: str
+    usable: bool = True
+
+
+def devices() -> list[Device]:
+    """Every device of this computer: the CPU, and each GPU, also one that is here and doesn't compute."""
+    here = [Device("cpu", f"{torch.get_num_threads()} threads")]
+    for number in range(torch.cuda.device_count()):
+        name = f"cuda:{number}" if number else "cuda"
         usable, why = _usable(name)
-        if usable:
-            found.append((name, torch.cuda.get_device_name() if name == "cuda" else "Apple GPU"))
-        elif name == "cuda" and torch.cuda.device_count():
-            found.append((name, f"can't be used: {why}"))
-    return found
+        here.append(Device(name, torch.cuda.get_device_name(number) if usable else why, usable))
+    if torch.backends.mps.is_available():
+        usable, why = _usable("mps")
+        here.append(Device("mps", "Apple GPU" if usable else why, usable))
+    return here
 
 
 def thread_count() -> int:

@@ -26,12 +26,17 @@ _PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`ok`: nothing to do. `hint`: the next step when not ok."""
+    """`ok`: it is here and in order. `hint`: the next step when not ok. `needed`: Inspector can't do without it."""
 
     what: str
     ok: bool
     found: str
     hint: str = ""
+    needed: bool = True
+
+    def __str__(self) -> str:
+        mark = "✓" if self.ok else "✗" if self.needed else "–"
+        return f"{mark} {self.what}: {self.found}" + (f" → {self.hint}" if self.hint and not self.ok else "")
 
 
 def _folder(what: str, folder: Path) -> Check:
@@ -57,23 +62,25 @@ def _folder(what: str, folder: Path) -> Check:
 
 
 def _devices() -> Iterator[Check]:
-    from inspector.features.device import describe_devices
+    from inspector.features.device import devices
 
-    for device, detail in describe_devices():
-        yield Check(f"device {device}", True, detail)
+    for device in devices():
+        hint = "Update its driver; until then another device is used."
+        found = device.found if device.usable else f"can't be used: {device.found}"
+        yield Check(f"device {device.name}", device.usable, found, hint, needed=False)
 
 
 def _weights() -> Iterator[Check]:
     from inspector.features import weights
 
     for entry in weights.catalogue():
+        here = entry.here
         try:
-            here = weights.verify(entry.name)
+            found = str(weights.verify(entry.name)) if here else weights.state(entry.name)
         except InspectorError as error:
-            embedded = entry.name == "inspector-tiny"
-            yield Check(f"weights {entry.name}", not embedded, error.message, error.hint)
+            yield Check(f"weights {entry.name}", False, error.message, error.hint)
         else:
-            yield Check(f"weights {entry.name}", True, str(here))
+            yield Check(f"weights {entry.name}", here, found, needed=False)
 
 
 def examine() -> Iterator[Check]:

@@ -23,10 +23,21 @@ def test_a_device_that_cannot_be_used_is_replaced_and_the_reason_named(
     assert "no device has this name" in device.choose("abacus")[1]
 
 
-def test_every_described_device_has_a_sentence() -> None:
-    described = dict(device.describe_devices())
-    assert "threads" in described["cpu"]
-    assert all(described.values())
+def test_only_devices_that_are_here_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    (cpu,) = device.devices()
+    assert (cpu.name, cpu.usable) == ("cpu", True)
+    assert "threads" in cpu.found
+
+
+def test_a_gpu_that_does_not_compute_is_listed_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    gpus = [one for one in device.devices() if one.name.startswith("cuda")]
+    assert [gpu.name for gpu in gpus] == ["cuda", "cuda:1"]
+    assert not any(gpu.usable for gpu in gpus)
+    assert all("driver" in gpu.found for gpu in gpus)
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,7 @@ from inspector.views.shared.context import WindowContext
 from inspector.views.shared.page import Page
 
 THEMES = (("system", "Follow the system"), ("dark", "Dark"), ("light", "Light"))
-DEVICES = (
-    ("auto", "Automatic: the fastest there is"),
-    ("cpu", "CPU"),
-    ("cuda", "NVIDIA GPU (CUDA)"),
-    ("mps", "Apple GPU (MPS)"),
-)
+DEVICES = (("auto", "Automatic: the fastest there is"), ("cpu", "CPU"))
 
 
 class PreferencesPage(Page):
@@ -67,7 +62,7 @@ class PreferencesPage(Page):
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._row(form, "Theme", self.theme, "")
-        self._row(form, "Device", self.device, "Where there is no such device, the CPU is used, and said so.")
+        self._row(form, "Device", self.device, "Those of this computer that compute.")
         self._row(form, "Weights", self.weights, "The pretrained network for the next teaching.")
         self._row(form, "Colour map", self.colour_map, "For the heat over images and in exports.")
         self._row(form, "False alarms allowed", self.rate, "The share of good parts that may be called NG.")
@@ -127,13 +122,32 @@ class PreferencesPage(Page):
         for name in heat.COLOUR_MAPS:
             self.colour_map.addItem(_strip(name), name.capitalize(), name)
 
+    def activated(self) -> None:
+        self._context.runner.read(self, _gpus, self._offer)
+
+    def _offer(self, found: list[tuple[str, str]]) -> None:
+        """Offer the GPUs that are here, and keep the one that was chosen in sight when it is not."""
+        chosen = self._context.settings.device
+        known = dict([*DEVICES, *found])
+        if chosen not in known:
+            found = [*found, (chosen, f"{chosen.upper()}: not on this computer, the CPU is used")]
+        self.device.blockSignals(True)
+        while self.device.count() > len(DEVICES):
+            self.device.removeItem(len(DEVICES))
+        for value, title in found:
+            self.device.addItem(title, value)
+        self.device.setCurrentIndex(self.device.findData(chosen))
+        self.device.blockSignals(False)
+
     def _show(self) -> None:
         settings = self._context.settings
         fields = (self.theme, self.device, self.colour_map, self.rate, self.batch, self.reviewer)
         for field in fields:
             field.blockSignals(True)
         self.theme.setCurrentIndex(max(0, self.theme.findData(settings.theme)))
-        self.device.setCurrentIndex(max(0, self.device.findData(settings.device)))
+        if self.device.findData(settings.device) < 0:
+            self.device.addItem(settings.device.upper(), settings.device)
+        self.device.setCurrentIndex(self.device.findData(settings.device))
         self.colour_map.setCurrentIndex(max(0, self.colour_map.findData(settings.colour_map)))
         self.rate.setValue(settings.false_alarm_rate * 100)
         self.batch.setValue(settings.batch_size)
@@ -150,8 +164,15 @@ class PreferencesPage(Page):
         settings.colour_map = self.colour_map.currentData()
         settings.false_alarm_rate = round(self.rate.value() / 100, 4)
         settings.batch_size = self.batch.value()
-        settings.reviewer = " ".join(self.reviewer.text().split())
+        settings.reviewer = "".join(c for c in " ".join(self.reviewer.text().split()) if c.isprintable())
         self._context.save_settings()
+
+
+def _gpus() -> list[tuple[str, str]]:
+    """(value, title) of every GPU of this computer that computes."""
+    from inspector.features.device import devices
+
+    return [(gpu.name, f"GPU: {gpu.found}") for gpu in devices() if gpu.usable and gpu.name != "cpu"]
 
 
 def _choice(items: tuple[tuple[str, str], ...], name: str) -> QComboBox:

@@ -9,6 +9,8 @@ from pytestqt.qtbot import QtBot
 
 from inspector import settings
 from inspector.features import weights
+from inspector.features.device import devices
+from inspector.views import app
 from inspector.views.look import theme
 from inspector.views.settings.preferences import PreferencesPage
 from inspector.views.settings.weights_page import WeightsPage, size_text
@@ -134,6 +136,48 @@ def test_preferences_are_kept_as_soon_as_they_are_chosen(qtbot: QtBot, window: M
     window.context.settings.theme = "dark"
     window.context.save_settings()
     assert page.theme.currentData() == "dark"
+
+
+def test_only_devices_of_this_computer_are_offered(window: MainWindow, idle: Idle) -> None:
+    window.show_page("preferences")
+    idle()
+    page = window.page
+    assert isinstance(page, PreferencesPage)
+    offered = [page.device.itemData(row) for row in range(page.device.count())]
+    assert offered == ["auto", *(one.name for one in devices() if one.usable)]
+
+
+def test_a_chosen_device_that_is_gone_stays_in_sight_and_says_so(window: MainWindow, idle: Idle) -> None:
+    window.context.settings.device = "cuda:99"
+    window.show_page("preferences")
+    idle()
+    page = window.page
+    assert isinstance(page, PreferencesPage)
+    assert page.device.currentData() == "cuda:99"
+    assert "not on this computer" in page.device.currentText()
+
+
+def test_a_setting_that_cannot_be_taken_is_said_in_the_window(qtbot: QtBot, home: Path) -> None:
+    target = home / "config" / "settings.toml"
+    target.parent.mkdir(parents=True)
+    target.write_text('theme = "dark"\nbatch_size = 0\n')
+    app.application()
+    window = app.build()
+    qtbot.addWidget(window)
+    assert "batch_size can't be “0”" in window.banner.message.text()
+    assert window.context.settings.batch_size == 8
+    window.shut_down()
+
+
+def test_preferences_that_cannot_be_saved_say_why_and_hold_until_the_window_closes(
+    window: MainWindow, home: Path
+) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "config").write_text("a file where the folder should be")
+    window.context.settings.batch_size = 16
+    window.context.save_settings()
+    assert "can't be saved" in window.toast.label.text()
+    assert window.context.settings.batch_size == 16
 
 
 def test_the_weights_are_reached_from_the_preferences(window: MainWindow) -> None:
