@@ -11,9 +11,12 @@ from inspector import paths
 
 
 def start(verbose: bool = False) -> Path | None:
-    """Log to `log_dir()/inspector.log` (1 MB, 5 old files). Returns the file, or None where it can't be written."""
-    root = logging.getLogger("inspector")
-    root.setLevel(logging.DEBUG if verbose else logging.INFO)
+    """Log to `log_dir()/inspector.log` (1 MB, 5 old files). Returns the file, or None where it can't be written.
+
+    Libraries' warnings go there too: without a handler at the root they would print over a progress bar.
+    """
+    logging.getLogger("inspector").setLevel(logging.DEBUG if verbose else logging.INFO)
+    root = logging.getLogger()
     if root.handlers:
         return None
     target = paths.log_dir() / "inspector.log"

@@ -1,12 +1,11 @@
 """`inspector bench`: measure this machine."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from inspector.cli.output import figures, table
+from inspector.cli.output import figures, say, table
 
 app = typer.Typer(help="Measure this machine; every figure in the README comes from these commands.")
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.", dir_okay=False)]
@@ -113,7 +112,7 @@ def bench_methods(
         dtype=dtype,
         rounds=rounds,
         names=catalogue.expand(method),
-        progress=lambda line: print(line, file=sys.stderr),
+        progress=lambda line: say(line, error=True),
     )
     rows = [
         [
@@ -134,6 +133,6 @@ def bench_methods(
         rows,
     )
     for name, sentence in found["left_out"].items():
-        print(f"{name} is left out: {sentence}")
+        say(f"{name} is left out: {sentence}")
     if target is not None:
         figures(found, target)

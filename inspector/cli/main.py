@@ -11,7 +11,7 @@ import typer
 from inspector import log, settings
 from inspector.cli import bench as cli_bench
 from inspector.cli import weights as cli_weights
-from inspector.cli.output import console, table
+from inspector.cli.output import console, say, table, take_any_character
 from inspector.domain import CancelToken, JobEnded, JobEvent
 from inspector.errors import InspectorError
 
@@ -29,6 +29,7 @@ app.add_typer(cli_bench.app, name="bench")
 
 def main() -> None:
     """Run the command line; errors a user can act on are two plain lines, not a traceback."""
+    take_any_character()
     log.start()
     log.catch_unexpected()
     if len(sys.argv) == 1:  # the window, without the cost of building the command tree
@@ -40,12 +41,12 @@ def _guarded(action: Callable[[], int | None]) -> int:
     try:
         return action() or 0
     except InspectorError as error:
-        print(f"✗ {error.message}", file=sys.stderr)
+        say(f"✗ {error.message}", error=True)
         if error.hint:
-            print(f"  {error.hint}", file=sys.stderr)
+            say(f"  {error.hint}", error=True)
         return 1
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        say("Stopped.", error=True)
         return 130
 
 
@@ -66,7 +67,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(f"Inspector {version('inspector')}")
+        say(f"Inspector {version('inspector')}")
         raise typer.Exit
 
 
@@ -80,6 +81,10 @@ def window(
     """Open the window (without a command)."""
     if context.invoked_subcommand is None:
         raise typer.Exit(_window(None))
+    for problem in (
+        settings.read()[1] if context.invoked_subcommand != "open" else ()
+    ):  # the window says it itself
+        say(problem, error=True)
 
 
 @app.command("open")
@@ -115,10 +120,10 @@ def demo(
         demo_job.write_report(project, project / "report", emit=emit, cancel=CancelToken())
     head, rows = demo_job.summary(project)
     table("What was found", head, rows)
-    print(f"✓ {project / 'report' / 'report.html'}")
-    print(f"✓ {project / 'report' / 'results.csv'}")
+    say(f"✓ {project / 'report' / 'report.html'}")
+    say(f"✓ {project / 'report' / 'results.csv'}")
     if not headless:
-        print("There is no display, so the report was written instead of opening the window.")
+        say("There is no display, so the report was written instead of opening the window.")
 
 
 @app.command()
@@ -151,7 +156,7 @@ def teach(
             class_id = known.get(class_key(folder.name)) or add_class(opened, folder.name)
             for added in add_shots(opened, class_id, read.find([folder])):
                 if added.message:
-                    print(f"{added.name}: {added.message}", file=sys.stderr)
+                    say(f"{added.name}: {added.message}", error=True)
         engine = Engine(weights=weights or chosen.weights, device=chosen.device)
         with console("Teach") as emit:
             job.teach(
@@ -173,7 +178,11 @@ def inspect(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, max=256)] = None,
 ) -> None:
-    """Inspect images with the newest detector and store the results. Exit code 2 when anything is NG."""
+    """Inspect images with the newest detector and store the results.
+
+    Exit codes: 0 no image is NG; 2 an image is NG; 3 an image could not be inspected, whatever the others are; 1 nothing
+    was inspected, for the reason given.
+    """
     from inspector.jobs import inspect as job
     from inspector.jobs.engine import Engine
     from inspector.records import project as projects
@@ -205,7 +214,7 @@ def inspect(
         ["OK", "review", "NG", "failed"],
         [[str(n) for n in (counts.ok, counts.review, counts.ng, counts.failed)]],
     )
-    raise typer.Exit(2 if counts.ng else 0)
+    raise typer.Exit(3 if counts.failed else 2 if counts.ng else 0)
 
 
 class Format(StrEnum):
@@ -314,7 +323,7 @@ def evaluate(
             emit=emit,
             cancel=CancelToken(),
         )
-    print((output / "results.md").read_text("utf-8"))
+    say((output / "results.md").read_text("utf-8"))
 
 
 @app.command()
@@ -325,13 +334,10 @@ def doctor() -> None:
 
     good = True
     for check in examine():
-        good &= check.ok
-        print(
-            f"{'✓' if check.ok else '✗'} {check.what}: {check.found}"
-            + (f" → {check.hint}" if check.hint else "")
-        )
+        good &= check.ok or not check.needed
+        say(check)
     reason = display.problem()
-    print(
+    say(
         f"✗ display: {reason} → Use the commands that need no window."
         if reason
         else "✓ display: a window can be opened"

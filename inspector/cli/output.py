@@ -1,6 +1,12 @@
-"""How the command line shows jobs, tables and figures."""
+"""How the command line shows sentences, jobs, tables and figures.
 
+Nothing here fails for a character that the terminal, or the file that it is redirected to, can't hold.
+"""
+
+import codecs
+import io
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +14,42 @@ from typing import Any
 
 from inspector.domain import Emit, JobEnded, JobEvent, JobItem, JobLog, JobProgress, JobStarted, JobStatus
 from inspector.errors import InspectorError
+from inspector.text import printable
+
+_PLAIN = {
+    "✓": "OK",
+    "✗": "!!",
+    "→": "->",
+    "·": "-",
+    "“": '"',
+    "”": '"',
+    "’": "'",
+    "…": "...",
+    "–": "-",
+    "×": "x",
+}
+_PLAIN |= {"±": "+/-", "␣": "_", "≥": ">=", "≤": "<="}
+
+
+def take_any_character() -> None:
+    """Let standard output and error write plain signs for what their encoding lacks (Windows code pages, ASCII)."""
+
+    def plain(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        signs = error.object[error.start : error.end]
+        return "".join(_PLAIN.get(sign, "?") for sign in signs), error.end
+
+    codecs.register_error("inspector.plain", plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="inspector.plain")
+
+
+def say(text: object, error: bool = False) -> None:
+    """Print `text`, line by line, with nothing in it that a terminal would obey."""
+    for line in str(text).split("\n"):
+        print(printable(line, longest=0), file=sys.stderr if error else sys.stdout)
 
 
 @contextmanager
@@ -17,27 +59,31 @@ def console(title: str) -> Iterator[Emit]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
+
+    def show(text: str, style: str | None = None) -> None:
+        console.print(printable(text, longest=0), style=style, highlight=False, markup=False)
+
     ended: list[JobEnded] = []
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[left]}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task(title, total=None, left="")
+        bar = progress.add_task(printable(title), total=None, left="")
 
         def emit(event: JobEvent) -> None:
             if isinstance(event, JobStarted):
-                progress.update(bar, description=event.title, total=event.total or None)
+                progress.update(bar, description=printable(event.title), total=event.total or None)
             elif isinstance(event, JobProgress):
                 left = "" if event.seconds_left is None else f"{event.seconds_left:.0f} s left"
                 progress.update(bar, completed=event.done, total=event.total, left=left)
             elif isinstance(event, JobLog):
-                progress.console.print(event.message, style="dim", highlight=False, markup=False)
+                show(event.message, style="dim")
             elif isinstance(event, JobItem) and event.error:
-                progress.console.print(f"✗ {event.name}: {event.error}", highlight=False, markup=False)
+                show(f"✗ {event.name}: {event.error}")
             elif isinstance(event, JobEnded):
                 ended.append(event)
 
@@ -45,7 +91,7 @@ def console(title: str) -> Iterator[Emit]:
     if ended and ended[-1].status is not JobStatus.DONE:
         raise InspectorError(ended[-1].message, ended[-1].hint)
     if ended and ended[-1].message:
-        console.print(f"✓ {ended[-1].message}", highlight=False, markup=False)
+        show(f"✓ {ended[-1].message}")
 
 
 def table(title: str, head: list[str], rows: list[list[str]]) -> None:
@@ -57,7 +103,7 @@ def table(title: str, head: list[str], rows: list[list[str]]) -> None:
     for index, name in enumerate(head):
         made.add_column(name, justify="left" if index == 0 else "right")
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
+        made.add_row(*(Text(printable(cell, longest=0)) for cell in row))
     Console().print(made)
 
 
@@ -67,7 +113,7 @@ def figures(values: Mapping[str, Any], target: Path | None) -> None:
 
     text = json.dumps(values, indent=2)
     if target is None:
-        print(text)
+        say(text)
     else:
         paths.write_atomic(target, text.encode())
-        print(f"✓ {target}")
+        say(f"✓ {target}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from inspector.cli.output import console, table
+from inspector.cli.output import console, say, table
 from inspector.domain import CancelToken, JobProgress
 from inspector.errors import InspectorError
 
@@ -42,7 +42,7 @@ def weights_fetch(name: str) -> None:
             progress=lambda _, message, values: emit(_download_progress(message, values)),
             cancel=CancelToken(),
         )
-    print(f"✓ {target}")
+    say(f"✓ {target}")
 
 
 def _download_progress(message: str, values: Mapping[str, float]) -> JobProgress:
@@ -58,7 +58,7 @@ def weights_add(
     """Take a copied weights file instead of downloading it."""
     from inspector.features import weights
 
-    print(f"✓ {weights.add(file, name)}")
+    say(f"✓ {weights.add(file, name)}")
 
 
 @app.command("verify")
@@ -72,8 +72,8 @@ def weights_verify(
     for entry in weights.catalogue():
         if name in (None, entry.name):
             try:
-                print(f"✓ {entry.name}: {weights.verify(entry.name)}")
+                say(f"✓ {entry.name}: {weights.verify(entry.name)}")
             except InspectorError as error:
                 good &= name is None and weights.state(entry.name) == "not here"
-                print(f"✗ {entry.name}: {error}")
+                say(f"✗ {entry.name}: {error}")
     raise typer.Exit(0 if good else 1)

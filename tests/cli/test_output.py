@@ -1,0 +1,122 @@
+"""The real command, its output redirected into whatever encoding and from whatever names."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from typer.testing import CliRunner
+
+from inspector.cli.main import app
+from inspector.images import demo_parts
+
+
+def run(*arguments: str | Path, encoding: str = "utf-8") -> tuple[int, str]:
+    """Exit code, and standard output and error together as one who redirected them reads them."""
+    done = subprocess.run(
+        [sys.executable, "-m", "inspector", *map(str, arguments)],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "QT_QPA_PLATFORM": "offscreen", "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=170,
+    )
+    text = done.stdout.decode(encoding)
+    assert "Traceback" not in text, text
+    return done.returncode, text
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The demo project, made by the command with its output in a Windows code page, and what it said."""
+    folder = tmp_path_factory.mktemp("demo") / "project"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INSPECTOR_HOME", str(folder.parent / "home"))
+        code, said = run("demo", "--headless", "--output", folder, encoding="cp1252")
+    assert code == 0, said
+    return folder, said
+
+
+def test_the_demo_speaks_a_windows_code_page(demo: tuple[Path, str]) -> None:
+    folder, said = demo
+    assert "OK 3 products taught" in said
+    assert f"OK {folder / 'report' / 'report.html'}" in said
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_doctor_and_weights_speak_every_encoding(encoding: str) -> None:
+    absent = "–" if encoding == "cp1252" else "-"
+    _, said = run("doctor", encoding=encoding)
+    assert "OK weights inspector-tiny" in said
+    assert f"{absent} weights ViT-B-16-quickgelu: not here" in said
+    assert "-> Install" not in said
+    code, said = run("weights", "list", encoding=encoding)
+    assert code == 0
+    assert "MobileCLIP2-S0" in said
+
+
+def test_evaluate_speaks_ascii(tmp_path: Path) -> None:
+    data = tmp_path / "data" / "washer"
+    for folder, defect, seeds in (
+        ("train/good", None, (1, 2)),
+        ("test/good", None, (3,)),
+        ("test/bad", demo_parts.DEFECTS["washer"][0], (4,)),
+    ):
+        (data / folder).mkdir(parents=True)
+        for seed in seeds:
+            pixels, _ = demo_parts.draw("washer", seed, defect)
+            PIL.Image.fromarray(pixels).resize((96, 96)).save(data / folder / f"{seed}.png")
+    code, said = run(
+        "evaluate",
+        data.parent,
+        "--shots",
+        "1",
+        "--seeds",
+        "1",
+        "--output",
+        tmp_path / "out",
+        encoding="ascii",
+    )
+    assert code == 0, said
+    assert "washer" in said
+
+
+def test_names_reach_the_terminal_without_what_it_would_obey(demo: tuple[Path, str], tmp_path: Path) -> None:
+    hostile = tmp_path / "a\x1b[31m‮gnp.exe.png"
+    hostile.write_bytes(b"no image")
+    code, said = run("inspect", demo[0], hostile)
+    assert code == 3
+    assert "a␣[31m␣gnp.exe.png" in said
+    assert "\x1b" not in said
+    assert "‮" not in said
+
+
+def test_inspect_says_by_its_exit_code_whether_parts_are_good_bad_or_unseen(
+    demo: tuple[Path, str], tmp_path: Path
+) -> None:
+    good, bad, broken = (tmp_path / f"{name}.png" for name in ("good", "bad", "broken"))
+    PIL.Image.fromarray(demo_parts.draw("washer", 5001)[0]).save(good)
+    PIL.Image.fromarray(255 - demo_parts.draw("washer", 5001)[0]).save(bad)
+    broken.write_bytes(b"")
+
+    def code(*words: Path | str) -> int:
+        return CliRunner().invoke(app, ["inspect", str(demo[0]), *map(str, words)]).exit_code
+
+    assert code(good, "--class", "washer") == 0
+    assert code(good, bad, "--class", "washer") == 2
+    assert code(bad, broken, "--class", "washer") == 3
+    assert code(good, broken) == 3
+    assert code(broken) == 3
+
+
+def test_a_bad_setting_is_said_once_and_the_default_used(demo: tuple[Path, str], tmp_path: Path) -> None:
+    config = Path(os.environ["INSPECTOR_HOME"]) / "config"
+    config.mkdir(parents=True)
+    (config / "settings.toml").write_text("batch_size = -5\n")
+    good = tmp_path / "good.png"
+    PIL.Image.fromarray(demo_parts.draw("washer", 5001)[0]).save(good)
+    code, said = run("inspect", demo[0], good, "--class", "washer")
+    assert code == 0
+    assert said.count("batch_size can't be “-5”") == 1
+    assert "8 is used" in said
