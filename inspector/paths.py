@@ -1,8 +1,13 @@
 """Where Inspector keeps things: bundled resources, settings, caches, logs, downloaded weights."""
 
+import errno
 import os
+import re
 import secrets
-from pathlib import Path
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 
 import platformdirs
 
@@ -49,24 +54,126 @@ def documents_dir() -> Path:
     return home / "projects" if home else Path(platformdirs.user_documents_dir()) / "Inspector projects"
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+_UNFINISHED = re.compile(r"\.(new|old|staging)-[0-9a-f]{12}(-.*)?", re.DOTALL)
+
+
+def inside(folder: Path, relative: str, *, links: bool = True) -> Path | None:
+    """`folder` / `relative`, or None for a name that could leave the folder on any system: absolute, with a drive,
+    "..", backslashes or NUL; without `links` also one that is, or goes through, a symbolic link below the folder."""
+    pure = PurePosixPath(relative)
+    odd = any(part == ".." or part[1:2] == ":" for part in pure.parts)
+    if not pure.parts or pure.is_absolute() or odd or "\\" in relative or "\0" in relative:
+        return None
+    path = folder / pure
+    if not links and any(step.is_symlink() for step in (path, *list(path.parents)[: len(pure.parts) - 1])):
+        return None
+    return path
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file or folder of this name is what a killed `new_file`, `new_folder` or `write_atomic` left behind."""
+    return _UNFINISHED.fullmatch(name) is not None
+
+
+def beside(target: Path, what: str = "new") -> Path:
+    """A free hidden name in the same folder and with the same ending, which `is_unfinished` knows. `what`: "new", "old"
+    or "staging"."""
+    return target.with_name(f".{what}-{secrets.token_hex(6)}-{target.name[-40:]}")
+
+
+def write_atomic(path: Path, data: bytes, *, parents: bool = True) -> None:
     """Write `data` so that a crash leaves either the old file or the new one, never half of it."""
-    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
+    with new_file(path, parents=parents) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def new_file(target: Path, *, parents: bool = True) -> Iterator[Path]:
+    """An empty file beside `target`, to be written in the body; it takes `target`'s place when the body ends well.
+
+    Until then, and after a crash or power cut, the old file is there. `parents`: make missing folders.
+    Raises OSError as the system does.
+    """
+    temporary = beside(target)
     try:
-        handle = _create(temporary)
+        _create(temporary)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = _create(temporary)
+        if not parents:
+            raise
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _create(temporary)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        temporary.replace(path)
+        yield temporary
+        sync(temporary)
+        temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    sync(target.parent)
 
 
-def _create(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """An empty folder beside `target`, to be filled in the body; it takes `target`'s place when the body ends well.
+
+    Whatever is at `target` is replaced as a whole, so ask first whether it may be. A crash between the two renames
+    leaves the old folder as `.old-…`, which the next call puts back first. Raises OSError as the system does.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    restore_folder(target)
+    temporary = beside(target)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if not file.is_symlink():
+                sync(file)
+        sync(temporary)
+        move_folder(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Put the folder `source` in the place of `target`, which comes back if that fails. Both on one drive."""
+    old = None
+    if target.exists():
+        old = beside(target, "old")
+        target.rename(old)
+    try:
+        source.rename(target)
+    except BaseException:
+        if old is not None:
+            old.rename(target)
+        raise
+    sync(target.parent)
+    if old is not None:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def restore_folder(target: Path) -> None:
+    """Put back what a `move_folder` that was killed between its two renames had set aside."""
+    if target.exists():
+        return
+    for old in sorted(target.parent.glob(".old-*")):
+        if is_unfinished(old.name) and old.name[18:] == target.name[-40:]:
+            old.rename(target)
+            return
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or the names in a folder (where the system can), last through a power cut."""
+    if os.name != "posix" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as error:  # some network drives can't do it for folders
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
+
+
+def _create(path: Path) -> None:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))

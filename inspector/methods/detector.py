@@ -3,9 +3,6 @@
 import errno
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -102,16 +99,9 @@ def save(detector: Detector, folder: Path) -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:40]}."))
-        try:
-            paths.write_atomic(fresh / TENSORS_FILE, data)
-            paths.write_atomic(
-                fresh / MANIFEST_FILE, json.dumps(manifest, indent=1, ensure_ascii=False).encode()
-            )
-            _swap(fresh, folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+        with paths.new_folder(folder) as fresh:
+            (fresh / TENSORS_FILE).write_bytes(data)
+            (fresh / MANIFEST_FILE).write_bytes(json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise DetectorError(
@@ -181,21 +171,6 @@ def need_shots(shots: Mapping[str, Sequence[Image]]) -> None:
             raise DetectorError(
                 f"The class “{name}” has no normal shots.", "Add at least one image of a good part."
             )
-
-
-def _swap(fresh: Path, folder: Path) -> None:
-    """Put `fresh` in the place of `folder`; the old one comes back if that fails."""
-    if not folder.exists():
-        os.replace(fresh, folder)  # noqa: PTH105 (a folder, not a file)
-        return
-    old = fresh.with_name(fresh.name + ".old")
-    folder.rename(old)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _identity(backbone: Backbone) -> dict[str, Any]:

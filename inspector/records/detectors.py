@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
+from inspector import paths
 from inspector.domain import Thresholds
 from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.classes import class_key
-from inspector.records.files import _sync_folder, pairs
+from inspector.records.files import pairs
 from inspector.records.project import Project
 from inspector.records.thresholds import new_threshold
 
@@ -185,7 +186,7 @@ def add_detector(
                 moved.parent.stat().st_mode
             )  # staging folders may be private; colleagues share projects
             folder.replace(moved)
-            _sync_folder(moved.parent)
+            paths.sync(moved.parent)
             detector_id = row.id
         return detector_id
     except BaseException:

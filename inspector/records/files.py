@@ -1,6 +1,5 @@
 """Files of a project: kept images and maps, by content hash."""
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,14 +79,3 @@ def _suffix(data: bytes) -> str:
         if data.startswith(start):
             return suffix
     return ".tiff"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in it last through a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

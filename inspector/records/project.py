@@ -19,7 +19,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -65,13 +65,13 @@ class Project:
 
     def path(self, relative: str) -> Path:
         """Where a file named in the database lies. Raises `ProjectError` for a name that leaves the folder."""
-        pure = PurePosixPath(relative)
-        if pure.is_absolute() or ".." in pure.parts or "\\" in relative or ":" in relative:
+        path = paths.inside(self.folder, relative)
+        if path is None:
             raise ProjectError(
                 f"The project names a file outside its folder ({relative!r}).",
                 "Open a backup of the project.",
             )
-        return self.folder / pure
+        return path
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -50,7 +50,7 @@ def test_a_save_that_fails_leaves_the_old_detector(folder, made, tiny_clip, monk
         raise OSError(28, "No space left on device")
 
     before = (folder / "detector.safetensors").read_bytes()
-    monkeypatch.setattr(detector, "_swap", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DetectorError, match="the disk is full"):
         detector.save(made, folder)
     assert (folder / "detector.safetensors").read_bytes() == before

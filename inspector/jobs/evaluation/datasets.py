@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -229,12 +229,12 @@ def _real_iad(folder: Path) -> Found | None:
 
 def _inside(folder: Path, relative: str) -> Path:
     """A path that a file of the set names, if it stays within the set."""
-    parts = PurePosixPath(relative.replace("\\", "/"))
-    if parts.is_absolute() or ".." in parts.parts or not parts.parts or ":" in parts.parts[0]:
+    path = paths.inside(folder, relative.replace("\\", "/"))
+    if path is None:
         raise InspectorError(
             f"The image set lists “{relative}”, which lies outside its folder.", "Correct the list."
         )
-    return folder.joinpath(*parts.parts)
+    return path
 
 
 def _key(folder: Path, path: Path) -> str:

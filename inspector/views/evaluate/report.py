@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.jobs.evaluation.stored import TITLES
+from inspector.paths import inside
 from inspector.verdicts.metrics import FIGURES
 from inspector.views.evaluate.confusion import CELLS, ConfusionView
 from inspector.views.evaluate.curves import KINDS, CurvesView, Line
@@ -36,7 +37,6 @@ from inspector.views.evaluate.stored import (
     Row,
     cell,
     class_words,
-    inside,
     mean_curve,
     method_title,
     pool,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -271,14 +271,6 @@ def mean_curve(readings: Iterable[Reading], kind: str) -> tuple[Floats, Floats] 
         before[np.searchsorted(grid, own)] = y[first]
         heights += np.column_stack([before, after]) / len(curves)
     return np.repeat(grid, 2), heights.ravel()
-
-
-def inside(folder: Path, key: str) -> Path | None:
-    """The file that a key names, if it stays within the folder."""
-    parts = PurePosixPath(key)
-    if not key or parts.is_absolute() or ".." in parts.parts or "\\" in key or ":" in parts.parts[0]:
-        return None
-    return folder.joinpath(*parts.parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
