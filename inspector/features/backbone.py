@@ -135,8 +135,11 @@ class Backbone:
     def text(self) -> TextTower | None:
         """The text tower, loaded when first asked for; None where open_clip doesn't own it (Hugging Face towers)."""
         if self._text is None:
-            tower = self._load_text()
-            self._text = None if tower is None else tower.to(self.device, self.dtype)
+            with torch.inference_mode(
+                False
+            ):  # also when an inspection asks first, a teaching may learn through it
+                tower = self._load_text()
+                self._text = None if tower is None else tower.to(self.device, self.dtype)
         return self._text
 
     @property

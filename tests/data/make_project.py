@@ -1,91 +1,131 @@
-"""Make `projects/v<revision>`: one small real project for each schema revision, which every later version must open.
+"""Make `projects/v<revision>.zip`: one small real project for each schema revision, which every later version must open.
 
-Run once for a new revision, never again for an old one: `python tests/data/make_project.py`.
+It holds a detector of every method, taught on the embedded model. Run once for a new revision, never again for an old
+one: `python tests/data/make_project.py`.
 """
 
+import hashlib
 import json
 import sqlite3
 import sys
 import tempfile
+import zipfile
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from inspector.domain import CancelToken, Decision, JobEvent
+import numpy as np
+import safetensors.numpy
+
+from inspector.domain import CancelToken, Decision, JobEnded, JobEvent
 from inspector.images import demo_parts
+from inspector.jobs.engine import Engine
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
+from inspector.methods import catalogue
+from inspector.methods.prompts.description import template
 from inspector.records import project as projects
 from inspector.records import schema
-from inspector.records.classes import add_class, list_classes
+from inspector.records.classes import add_class, describe_class, list_classes
+from inspector.records.detectors import list_detectors
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import list_results, result_ids
 from inspector.records.reviews import add_review, list_reviews, withdraw_review
 from inspector.records.shots import add_shots
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "jobs"))
-
-import stem_engine
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "anople": {"depth": 2, "length": 1, "epochs": 1, "variants": 1},
+    "iipad": {"contexts": 4, "objects": 2, "epochs": 1},
+    "finegrained": {"alps": 1, "ahps": 1, "epochs": 1},
+    "mpama": {"levels": [1], "length": 2, "deep": 2, "bottlenecks": 2, "epochs": 1, "adaptation_epochs": 1},
+    "winclip": {},
+    "promptad": {"prompts": [1, 1], "epochs": 1},
+    "patchcore": {"taps": ["stem16"]},
+    "subspace": {"taps": ["stem16"]},
+}
+"""Settings that keep each method's learned values few."""
 
 
 def main() -> None:
-    target = Path(__file__).parent / "projects" / f"v{int(schema.REVISION)}"
+    target = Path(__file__).parent / "projects" / f"v{int(schema.REVISION)}.zip"
     if target.exists():
         sys.exit(f"{target.name} is there already and must stay as it was made.")
-    engine = stem_engine.make()
     with tempfile.TemporaryDirectory() as top:
-        demo = demo_parts.write_demo(
-            Path(top), shots=1, good=1, defective=1, kinds=("washer", "cloth"), size=64
-        )
-        with projects.create(target, "First revision") as project:
-            ids = {product: add_class(project, product) for product in ("washer", "cloth")}
-            for product, class_id in ids.items():
-                add_shots(project, class_id, sorted((demo / product / "train" / "good").iterdir()))
-            nothing = CancelToken()
+        folder = Path(top) / "project"
+        _make(folder, Path(top))
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_LZMA) as archive:
+            for path in sorted(folder.rglob("*")):
+                if path.is_file() and path.name != "project.lock":
+                    archive.write(path, path.relative_to(folder))
+
+
+def _make(folder: Path, top: Path) -> None:
+    engine, nothing = Engine("inspector-tiny", "cpu"), CancelToken()
+    demo = demo_parts.write_demo(
+        top / "demo", shots=1, good=1, defective=1, kinds=("washer", "cloth"), size=64
+    )
+    with projects.create(folder, f"Revision {int(schema.REVISION)}") as project:
+        ids = {product: add_class(project, product) for product in ("washer", "cloth", "screw")}
+        for product in ("washer", "cloth"):
+            add_shots(project, ids[product], sorted((demo / product / "train" / "good").iterdir()))
+        describe_class(project, ids["washer"], template("washer"))
+        for method in catalogue.METHODS:
             teach(
                 project,
                 engine,
-                method="patchcore",
+                method=method,
                 class_ids=[ids["washer"]],
-                settings={"taps": ["stem16"]},
-                emit=_ignore,
+                settings=SMALL[method],
+                emit=_complain,
                 cancel=nothing,
             )
-            add_class(project, "screw")
-            broken = Path(top) / "washer" / "test" / "broken.png"
-            broken.write_bytes(b"")
-            inspect(
-                project, engine, [demo / "washer" / "test"], class_name="washer", emit=_ignore, cancel=nothing
-            )
-            scored = result_ids(project, ResultFilter(failed=False))
-            row = list_results(project, scored)[0]
-            (review,) = add_review(
-                project, [row.id], Decision.NG, who="Ada", reason="burr", defect_type="burr"
-            )
-            withdraw_review(project, [review], who="Ada")
-            add_review(project, [row.id], Decision.OK, who="Bo", reason="dust only")
-            rows = list_results(project, result_ids(project))
-            expected = {
-                "name": project.name,
-                "classes": {item.name: item.state for item in list_classes(project)},
-                "verdicts": {item.name: item.verdict for item in rows},
-                "reviewers": [item.who for one in rows for item in list_reviews(project, one.id)],
-            }
-        _shrink(target)
-        (target / "expected.json").write_text(json.dumps(expected, indent=1), "utf-8")
-
-
-def _ignore(event: JobEvent) -> None:
-    if getattr(event, "error", ""):
-        print(event)
-
-
-def _shrink(target: Path) -> None:
-    """Small pages, as the repository keeps this for good."""
-    (target / "project.lock").unlink(missing_ok=True)
-    with closing(sqlite3.connect(target / projects.DATABASE)) as connection:
+            _round(list_detectors(project)[0].folder)
+            engine.forget()
+            parts = [demo / "washer" / "test"]
+            inspect(project, engine, parts, class_name="washer", emit=_complain, cancel=nothing)
+        broken = top / "broken.png"
+        broken.write_bytes(b"")
+        inspect(project, engine, [broken], class_name="washer", emit=lambda event: None, cancel=nothing)
+        row = list_results(project, result_ids(project, ResultFilter(failed=False)))[0]
+        (review,) = add_review(project, [row.id], Decision.NG, who="Ada", reason="burr", defect_type="burr")
+        withdraw_review(project, [review], who="Ada")
+        add_review(project, [row.id], Decision.OK, who="Bo", reason="dust only")
+        rows = list_results(project, result_ids(project))
+        methods = {item.id: item.method for item in list_detectors(project)}
+        expected = {
+            "name": project.name,
+            "classes": {item.name: item.state for item in list_classes(project)},
+            "results": [
+                [methods[item.detector_id], item.name, item.verdict, item.image_score] for item in rows
+            ],
+            "reviewers": [item.who for one in rows for item in list_reviews(project, one.id)],
+        }
+    with closing(sqlite3.connect(folder / projects.DATABASE)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
-        connection.execute("PRAGMA page_size=1024")
+        connection.execute("PRAGMA page_size=1024")  # the repository keeps this for good
         connection.execute("VACUUM")
+    (folder / "expected.json").write_text(json.dumps(expected, indent=1), "utf-8")
+
+
+def _round(folder: Path) -> None:
+    """Learned values with 7 bits of mantissa, which an archive holds in a third of the room."""
+    file, manifest = folder / "detector.safetensors", folder / "detector.json"
+    tensors = {
+        name: (value.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+        if value.dtype == np.float32
+        else value
+        for name, value in safetensors.numpy.load_file(file).items()
+    }
+    data = safetensors.numpy.save(tensors)
+    file.write_bytes(data)
+    values = json.loads(manifest.read_text("utf-8"))
+    manifest.write_text(json.dumps(values | {"sha256": hashlib.sha256(data).hexdigest()}, indent=1), "utf-8")
+
+
+def _complain(event: JobEvent) -> None:
+    if getattr(event, "error", "") or (isinstance(event, JobEnded) and event.status != "done"):
+        sys.exit(str(event))
 
 
 if __name__ == "__main__":

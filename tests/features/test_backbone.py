@@ -404,3 +404,14 @@ def test_a_backbone_without_text_is_the_same_one_that_was_never_asked_for_it() -
     assert not fresh.text_loaded
     assert fresh.identity.key == whole.identity.key
     assert fresh.text is not None
+
+
+def test_prompts_can_be_taught_through_a_text_tower_that_an_inspection_asked_for_first() -> None:
+    backbone = backbones.load(device="cpu", dtype=torch.float32)
+    with torch.inference_mode():
+        tower = backbone.text
+    assert tower is not None
+    words = tower.tokens(["a flawless washer"])
+    prompt = torch.zeros(1, 1, tower.width, requires_grad=True)
+    tower.encode(tower.embed(words) + prompt, tower.eot(words)).sum().backward()
+    assert prompt.grad is not None
