@@ -145,7 +145,8 @@ def teach(
     from inspector.jobs import teach as job
     from inspector.jobs.engine import Engine
     from inspector.records import project as projects
-    from inspector.records.classes import add_class, class_key, list_classes
+    from inspector.records.classes import add_class, list_classes
+    from inspector.records.names import class_key
     from inspector.records.shots import add_shots
 
     chosen = settings.load()

@@ -23,9 +23,9 @@ from inspector.errors import Cancelled, ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
-from inspector.records.classes import class_key
 from inspector.records.detectors import DetectorRow, find_detector
 from inspector.records.files import ImageFacts, keep_image
+from inspector.records.names import class_key
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import NewResult, count_results, record_results

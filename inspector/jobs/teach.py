@@ -10,8 +10,9 @@ from inspector.errors import ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
+from inspector.jobs.proposal import doubted, find_flips, said, set_thresholds_from, standing_out, told
 from inspector.records.classes import ClassRow, list_classes, list_descriptions
-from inspector.records.detectors import add_detector, detector_staging
+from inspector.records.detectors import NewDetector, Proposal, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.shots import ShotRow, list_shots
 
@@ -27,6 +28,7 @@ def teach(
     class_ids: Iterable[int] | None = None,
     false_alarm_rate: float | None = None,
     settings: Mapping[str, Any] | None = None,
+    propose: bool = False,
     emit: Emit,
     cancel: CancelToken,
 ) -> None:
@@ -34,13 +36,13 @@ def teach(
 
     `method`, `false_alarm_rate`: the user's settings when None. `settings`: options of the method. FineGrainedAD gets
     the project's descriptions of the classes; those without one get its suggestion.
-    Classes without a readable shot are left out, with a line in the log. `JobEnded.result`: `detector_id`,
-    `classes`, `shots`. A teaching that fails or is stopped leaves nothing behind.
+    Classes without a readable shot are left out, with a line in the log. With `propose`, a detector of a class that is
+    taught already, or with shots that stand out and that nobody called good, is only proposed. `JobEnded.result`:
+    `detector_id`, `classes`, `shots`, and as `update` says. A teaching that fails or is stopped leaves nothing behind.
     """
     with job(project, JobKind.TEACH, emit) as report:
         from inspector.features.cached_backbone import Remembering
         from inspector.methods import catalogue, detector
-        from inspector.verdicts import calibrate
 
         project.require_writable()
         chosen = user_settings.load()
@@ -74,10 +76,20 @@ def teach(
         held_out = made.held_out(shots)
         cancel.check()
         report.progress(_HELD_OUT, "Setting thresholds")
+        outliers = {key: standing_out(rows[key], held_out[name]) for key, name in names.items()}
         thresholds = {
-            class_id: calibrate.thresholds(held_out[name], rate, len(shots[name]))
+            class_id: set_thresholds_from(
+                held_out[name], rate, rows[class_id], outliers[class_id], info.independent
+            )
             for class_id, name in names.items()
         }
+        doubtful = doubted(rows, outliers)
+        taught = [key for key in names if classes[key].detector_id is not None]
+        proposal = None
+        if propose and (taught or doubtful):
+            known = {key: names[key] for key in taught}
+            compared, flips = find_flips(project, made, known, thresholds, report, cancel)
+            proposal = Proposal(compared, tuple(flips), doubtful)
 
         staging = detector_staging(project)
         try:
@@ -86,20 +98,23 @@ def teach(
             cancel.check()
             detector_id = add_detector(
                 project,
-                staging,
-                title=f"{info.title}, {', '.join(names.values()) if len(names) < 4 else f'{len(names)} classes'}",
-                method=info.name,
-                backbone=engine.identity(),
-                settings=options,
-                false_alarm_rate=rate,
-                shot_ids=[row.id for own in rows.values() for row in own],
-                held_out={
-                    class_id: [score_map.image_score for score_map in held_out[name]]
-                    for class_id, name in names.items()
-                },
-                thresholds=thresholds,
-                taught_names=names,
-                job_id=report.job_id,
+                NewDetector(
+                    folder=staging,
+                    title=f"{info.title}, {', '.join(names.values()) if len(names) < 4 else f'{len(names)} classes'}",
+                    method=info.name,
+                    backbone=engine.identity(),
+                    settings=options,
+                    false_alarm_rate=rate,
+                    shot_ids=[row.id for own in rows.values() for row in own],
+                    held_out={
+                        class_id: [score_map.image_score for score_map in held_out[name]]
+                        for class_id, name in names.items()
+                    },
+                    thresholds=thresholds,
+                    taught_names=names,
+                    proposal=proposal,
+                    job_id=report.job_id,
+                ),
             )
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -107,8 +122,10 @@ def teach(
         total = sum(map(len, rows.values()))
         report.message = (
             f"{info.title} taught on {total} {'shot' if total == 1 else 'shots'} of {_listed(names)}."
+            f"{said(proposal, doubtful)}"
         )
         report.result = {"detector_id": detector_id, "classes": list(names.values()), "shots": total}
+        report.result |= told(proposal, doubtful)
 
 
 def _described(

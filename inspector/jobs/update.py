@@ -4,13 +4,16 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from inspector.domain import CancelToken, Emit, Image, JobKind
+from inspector.domain import CancelToken, Emit, Image, JobKind, Thresholds
 from inspector.errors import Cancelled, DetectorError, InspectorError, ProjectError
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
+from inspector.jobs.proposal import doubted, find_flips, said, set_thresholds_from, standing_out, told
 from inspector.jobs.teach import read_shot
 from inspector.records.detectors import (
     DetectorRow,
+    NewDetector,
+    Proposal,
     add_detector,
     detector_staging,
     find_detector,
@@ -18,7 +21,7 @@ from inspector.records.detectors import (
 )
 from inspector.records.project import Project
 from inspector.records.shots import ShotRow, list_shots
-from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
+from inspector.records.thresholds import ThresholdRow, list_calibrated, list_thresholds
 
 _READ, _ADDED, _HELD_OUT = 30.0, 60.0, 95.0
 """Per cent of the bar after reading the shots, remembering the new ones and scoring all without themselves."""
@@ -43,19 +46,24 @@ def news(project: Project, row: DetectorRow) -> dict[int, list[ShotRow]]:
     }
 
 
-def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken) -> None:
-    """Add the `news` of the newest detector to its memory and store it as a new detector.
+def update(
+    project: Project, engine: Engine, *, propose: bool = False, emit: Emit, cancel: CancelToken
+) -> None:
+    """Add the `news` of the detector in charge to its memory and store it as a new detector, which takes charge, or, with
+    `propose`, waits to be accepted (see `records.detectors`).
 
     Held-out scores and thresholds of the changed classes are made anew; everything else stays. Thresholds that people
     moved stay moved, those of a changed class by the same factor. Learned prompts stay as they are: their classes are
     then out of date. Shots that can't be read are left out, and so are classes of which a known shot can't be read.
-    `JobEnded.result`: `detector_id`, `classes`, `shots`. An update that fails or is stopped leaves nothing behind.
+    `JobEnded.result`: `detector_id`, `classes`, `shots`; `outliers`: shot id (as text) → score without itself of those
+    that stand out and that nobody called good, which holds back the promise; `proposed`; `compared`: how many stored
+    results were scored anew, and `flips`: [result id, decision before, decision after, score] of those that would
+    change. An update that fails or is stopped leaves nothing behind.
     """
     with job(project, JobKind.TEACH, emit) as report:
         from inspector.features.cached_backbone import Remembering
         from inspector.methods import catalogue, detector
         from inspector.methods.memory.patchcore import batches
-        from inspector.verdicts import calibrate
 
         project.require_writable()
         row = find_detector(project)
@@ -68,32 +76,43 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
         backbone = engine.backbone(row.backbone.get("weights"))
         made = detector.load(row.folder, Remembering(backbone))
         remember: Callable[[str, Sequence[Image]], None] | None = getattr(made, "add_shots", None)
+        info = catalogue.find(row.method)
         if remember is None:
             raise DetectorError(f"{row.title} has no memory for single shots.", "Teach again.")
 
         known = list_memory(project, row.id)
-        old, new = _read(project, known, fresh, least_side(backbone), report, cancel)
+        rows, images = _read(project, known, fresh, least_side(backbone), report, cancel)
         report.progress(_READ, "Adding the new shots")
-        names = {class_id: row.taught_names[class_id] for class_id in new}
+        names = {class_id: row.taught_names[class_id] for class_id in rows}
+        new = {
+            class_id: [shot.id for shot in own if shot.id not in known[class_id]]
+            for class_id, own in rows.items()
+        }
         for class_id, name in names.items():
-            for batch in batches(list(new[class_id].values())):
+            for batch in batches(images[class_id][len(known[class_id]) :]):
                 cancel.check()
                 remember(name, batch)
         cancel.check()
         report.progress(_ADDED, "Scoring each shot without itself")
-        shots = {name: [*old[class_id], *new[class_id].values()] for class_id, name in names.items()}
-        held_out = made.held_out(shots)
+        held_out = made.held_out({name: images[class_id] for class_id, name in names.items()})
         cancel.check()
         report.progress(_HELD_OUT, "Setting thresholds")
+        outliers = {key: standing_out(rows[key], held_out[name]) for key, name in names.items()}
         thresholds = {
-            class_id: calibrate.thresholds(held_out[name], row.false_alarm_rate, len(shots[name]))
-            for class_id, name in names.items()
+            key: set_thresholds_from(
+                held_out[name], row.false_alarm_rate, rows[key], outliers[key], info.independent
+            )
+            for key, name in names.items()
         }
-        added = {class_id: (*row.added_shots.get(class_id, ()), *new[class_id]) for class_id in names}
-        scores = {
-            class_id: [score_map.image_score for score_map in held_out[name]]
-            for class_id, name in names.items()
-        }
+        found = list_calibrated(project, row.id)
+        current = list_thresholds(project, row.id)
+        kept = _carried(current, found, {**found, **thresholds})
+        doubtful = doubted(rows, outliers)
+        proposal = None
+        if propose:
+            now = {**thresholds, **{key: chosen for key, (chosen, _) in kept.items()}}
+            compared, flips = find_flips(project, made, names, now, report, cancel)
+            proposal = Proposal(compared, tuple(flips), doubtful)
 
         staging = detector_staging(project)
         try:
@@ -101,37 +120,52 @@ def update(project: Project, engine: Engine, *, emit: Emit, cancel: CancelToken)
                 detector.save(made, staging)
             cancel.check()
             present = {shot.id for shot in list_shots(project)}
-            if not all(present.issuperset(images) for images in new.values()):
+            if not present.issuperset(_flat(new.values())):
                 report.message = "The new shots were removed again, so the detector stays as it was."
                 raise Cancelled
+            added = {class_id: [*row.added_shots.get(class_id, ()), *own] for class_id, own in new.items()}
+            scores = {key: [one.image_score for one in held_out[name]] for key, name in names.items()}
             detector_id = add_detector(
                 project,
-                staging,
-                title=row.title,
-                method=row.method,
-                backbone=row.backbone,
-                settings=row.settings,
-                false_alarm_rate=row.false_alarm_rate,
-                shot_ids=[*_flat(known.values()), *_flat(new.values())],
-                held_out={**row.held_out, **scores},
-                thresholds={**list_calibrated(project, row.id), **thresholds},
-                taught_names=row.taught_names,
-                added_shots={**row.added_shots, **added},
-                job_id=report.job_id,
+                NewDetector(
+                    folder=staging,
+                    title=row.title,
+                    method=row.method,
+                    backbone=row.backbone,
+                    settings=row.settings,
+                    false_alarm_rate=row.false_alarm_rate,
+                    shot_ids=[*_flat(known.values()), *_flat(new.values())],
+                    held_out={**row.held_out, **scores},
+                    thresholds={**found, **thresholds},
+                    chosen=kept,
+                    taught_names=row.taught_names,
+                    added_shots={**row.added_shots, **added},
+                    updated_from=row.id,
+                    proposal=proposal,
+                    job_id=report.job_id,
+                ),
             )
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        along = _keep_chosen(project, row, detector_id)
-        for line in along.values():
-            report.log(line)
+        along = []
+        for class_id, (chosen, _) in kept.items():
+            before = current[class_id].thresholds
+            if (chosen.review, chosen.ng, chosen.pixel) != (before.review, before.ng, before.pixel):
+                along.append(row.classes[class_id])
+                report.log(
+                    f"“{along[-1]}” is NG from {chosen.ng:.3f} instead of {before.ng:.3f} on: its scores changed with "
+                    "the memory, and the threshold that was moved went along."
+                )
         count = sum(map(len, new.values()))
         of = next(iter(names.values())) if len(names) == 1 else f"{len(names)} classes"
-        info = catalogue.METHODS.get(row.method)
-        renew = "; teach again to renew the prompts" if info is not None and info.learns else ""
+        renew = "; teach again to renew the prompts" if info.learns else ""
         report.progress(100, "Updated")
         moved = f"; thresholds moved by hand went along: {', '.join(along)}" if along else ""
-        report.message = f"The memory knows {_shots(count, 'new ')} of {of}{renew}{moved}."
+        report.message = (
+            f"The memory knows {_shots(count, 'new ')} of {of}{renew}{moved}.{said(proposal, doubtful)}"
+        )
         report.result = {"detector_id": detector_id, "classes": list(names.values()), "shots": count}
+        report.result |= told(proposal, doubtful)
 
 
 def _shots(count: int, kind: str = "new ") -> str:
@@ -149,49 +183,42 @@ def _read(
     at_least: int,
     report: Reporter,
     cancel: CancelToken,
-) -> tuple[dict[int, list[Image]], dict[int, dict[int, Image]]]:
-    """Class id → images of the known shots, in the memory's order; class id → shot id → image of the new ones."""
-    old: dict[int, list[Image]] = {}
-    new: dict[int, dict[int, Image]] = {}
+) -> tuple[dict[int, list[ShotRow]], dict[int, list[Image]]]:
+    """Rows and images of the shots of the classes that can be updated, by class id: those that the memory knows, in its
+    order, then the new ones."""
+    rows: dict[int, list[ShotRow]] = {}
+    images: dict[int, list[Image]] = {}
     for class_id, added in fresh.items():
-        rows = {shot.id: shot for shot in list_shots(project, class_id)}
-        images: dict[int, Image] = {}
+        present = {shot.id: shot for shot in list_shots(project, class_id)}
+        found: dict[int, Image] = {}
         for shot_id in (*known[class_id], *(shot.id for shot in added)):
             cancel.check()
             try:
-                images[shot_id] = read_shot(rows[shot_id], at_least)
+                found[shot_id] = read_shot(present[shot_id], at_least)
             except InspectorError as error:
-                report.item(rows[shot_id].name, error=str(error))
-        if any(shot_id not in images for shot_id in known[class_id]):
+                report.item(present[shot_id].name, error=str(error))
+        if any(shot_id not in found for shot_id in known[class_id]):
             report.log(f"“{added[0].class_name}” is left out: a shot that it was taught on can't be read.")
-            continue
-        readable = {shot.id: images[shot.id] for shot in added if shot.id in images}
-        if readable:
-            old[class_id] = [images[shot_id] for shot_id in known[class_id]]
-            new[class_id] = readable
-    if not new:
+        elif len(found) > len(known[class_id]):
+            rows[class_id] = [present[shot_id] for shot_id in found]
+            images[class_id] = list(found.values())
+    if not rows:
         raise ProjectError(
             "The new shots can't be added to the memory, because shots can't be read.",
             "See which are marked in the Teach page; put them back or remove them, then teach again.",
         )
-    return old, new
+    return rows, images
 
 
-def _keep_chosen(project: Project, before: DetectorRow, after: int) -> dict[str, str]:
-    """Put what people moved into the new detector; class → a sentence where the numbers had to change."""
+def _carried(
+    current: Mapping[int, ThresholdRow], found: Mapping[int, Thresholds], again: Mapping[int, Thresholds]
+) -> dict[int, tuple[Thresholds, str]]:
+    """By class id, what people moved, carried over from the thresholds that were `found` to those found `again`."""
     from inspector.verdicts import calibrate
 
-    found, again = list_calibrated(project, before.id), list_calibrated(project, after)
-    along: dict[str, str] = {}
-    for class_id, chosen in list_thresholds(project, before.id).items():
-        if chosen.thresholds == found[class_id]:
-            continue
-        kept = calibrate.carried(chosen.thresholds, found[class_id], again[class_id])
-        set_thresholds(project, after, class_id, kept, who=chosen.who)
-        if kept != chosen.thresholds:
-            name = before.classes[class_id]
-            along[name] = (
-                f"“{name}” is NG from {kept.ng:.3f} instead of {chosen.thresholds.ng:.3f} on: its scores "
-                "changed with the memory, and the threshold that was moved went along."
-            )
-    return along
+    kept = {}
+    for class_id, row in current.items():
+        chosen, before = row.thresholds, found[class_id]
+        if (chosen.review, chosen.ng, chosen.pixel) != (before.review, before.ng, before.pixel):
+            kept[class_id] = calibrate.carried(chosen, before, again[class_id], row.who), row.who
+    return kept

@@ -36,6 +36,11 @@ class MethodInfo:
     min_shots: int = 1
 
     @property
+    def independent(self) -> bool:
+        """Whether a shot that `Detector.held_out` scores taught nothing that scores it; learned prompts saw them all."""
+        return not self.learns
+
+    @property
     def available(self) -> bool:
         """Whether this installation holds the method's code."""
         return importlib.util.find_spec(self.factory.partition(":")[0]) is not None

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import String, cast, func, select, update
+from sqlalchemy import String, cast, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,9 @@ from inspector.errors import DetectorError, ProjectError
 from inspector.methods.catalogue import METHODS
 from inspector.methods.prompts.description import MFSC
 from inspector.records import schema as t
-from inspector.records.files import image_name, pairs
+from inspector.records.detectors import in_charge
+from inspector.records.files import image_name
+from inspector.records.names import checked, class_key
 from inspector.records.project import Project
 
 _log = logging.getLogger("inspector.records")
@@ -31,7 +33,7 @@ class ClassState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """`thumbnail`: file of the first shot. `detector_id`: the newest detector that knows the class. `note`: why it is out
+    """`thumbnail`: file of the first shot. `detector_id`: the detector in charge of the class. `note`: why it is out
     of date, in a sentence, or ""."""
 
     id: int
@@ -56,7 +58,7 @@ def list_classes(project: Project) -> list[ClassRow]:
             .order_by(t.Shot.id)
         ):
             shots.setdefault(class_id, {})[shot_id] = image_name(sha256, suffix)
-        newest = _newest_detectors(session)
+        newest = in_charge(session)
         taught: dict[tuple[int, int], set[int]] = {}
         for key, class_id, shot_id in session.execute(
             select(t.DetectorShot.detector_id, t.DetectorShot.class_id, t.DetectorShot.shot_id).where(
@@ -80,7 +82,7 @@ def list_classes(project: Project) -> list[ClassRow]:
         elif detector_id is None:
             state = ClassState.READY
         else:
-            same = taught[detector_id, row.id] == own.keys()
+            same = taught.get((detector_id, row.id)) == own.keys()
             note = _out_of_date(known[detector_id], row.id, same, descriptions.get(row.id))
             state = ClassState.OUT_OF_DATE if note else ClassState.TAUGHT
         thumbnail = project.path(next(iter(own.values()))) if own else None
@@ -104,14 +106,9 @@ def list_descriptions(project: Project) -> dict[int, MFSC]:
         return _descriptions(session)
 
 
-def class_key(name: str) -> str:
-    """What makes two class names the same: neither case nor spaces matter."""
-    return "".join(name.split()).casefold()
-
-
 def add_class(project: Project, name: str) -> int:
     """A new class; its id. Another class of that name, whatever its case and spaces, is refused."""
-    name = _class_name(name)
+    name = checked(name, "class")
     try:
         with project.writing() as session:
             row = t.Class(name=name, key=class_key(name))
@@ -123,7 +120,7 @@ def add_class(project: Project, name: str) -> int:
 
 
 def rename_class(project: Project, class_id: int, name: str) -> None:
-    name = _class_name(name)
+    name = checked(name, "class")
     _change_class(project, class_id, name, {"name": name, "key": class_key(name)})
 
 
@@ -143,18 +140,6 @@ def describe_class(project: Project, class_id: int, description: MFSC | None) ->
     value = None if description is None else description.as_json()
     with project.writing() as session:
         session.execute(update(t.Class).where(t.Class.id == class_id).values(description=value))
-
-
-def _newest_detectors(session: Session) -> dict[int, int]:
-    """Class id → its newest detector."""
-    return pairs(
-        session.execute(
-            select(t.DetectorShot.class_id, func.max(t.DetectorShot.detector_id))
-            .join(t.Detector, t.DetectorShot.detector_id == t.Detector.id)
-            .where(t.Detector.removed.is_(None))
-            .group_by(t.DetectorShot.class_id)
-        ).all()
-    )
 
 
 def _descriptions(session: Session) -> dict[int, MFSC]:
@@ -182,15 +167,6 @@ def _out_of_date(row: t.Detector, class_id: int, same: bool, description: MFSC |
         if taught_with != (description.as_json() if description is not None else None):
             return "Its description was changed after it was taught."
     return ""
-
-
-def _class_name(name: str) -> str:
-    name = " ".join(name.split())
-    if not name:
-        raise ProjectError("A class needs a name.", "Type the name of the product.")
-    if len(name) > 100:
-        raise ProjectError("A class name has at most 100 characters.", "Type a shorter name.")
-    return name
 
 
 def _same_name(project: Project, name: str) -> ProjectError:

@@ -1,34 +1,98 @@
-"""Detectors: what teaching made, tied for ever to the shots that it was taught on."""
+"""Detectors: what teaching made, tied for ever to the shots that it was taught on, and which of them is in charge."""
 
-import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from inspector import paths
-from inspector.domain import Thresholds
+from inspector.domain import Decision, Thresholds
 from inspector.errors import ProjectError
+from inspector.methods.catalogue import METHODS
 from inspector.records import schema as t
-from inspector.records.classes import class_key
 from inspector.records.files import pairs
+from inspector.records.names import class_key, moment
 from inspector.records.project import Project
 from inspector.records.thresholds import new_threshold
 
 
 @dataclass(frozen=True, slots=True)
+class Flip:
+    """A stored result whose decision a proposed detector would change: from `before` to `after`, at `score`."""
+
+    result_id: int
+    before: Decision
+    after: Decision
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Why a detector is only proposed: of `compared` stored results it would flip these, and these shots (id → score
+    without itself) stood out from the others of their class when it was made."""
+
+    compared: int = 0
+    flips: tuple[Flip, ...] = ()
+    outliers: Mapping[int, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "compared": self.compared,
+            "flips": [[one.result_id, one.before, one.after, one.score] for one in self.flips],
+            "outliers": {str(key): score for key, score in self.outliers.items()},
+        }
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Proposal":
+        flips = (Flip(key, Decision(a), Decision(b), score) for key, a, b, score in values["flips"])
+        outliers = {int(key): score for key, score in values["outliers"].items()}
+        return cls(values["compared"], tuple(flips), outliers)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDetector:
+    """A finished detector as teaching hands it over. `folder`: its staging folder.
+
+    By class id: `held_out`; `thresholds`, as teaching found them; `chosen`, what a person puts in their place, and who;
+    `taught_names`, what the detector calls its classes (as they are called now when None); `added_shots`, those of
+    `shot_ids` that only its memory knows, in that order. `updated_from`: the
+    detector whose memory got new shots. `proposal`: it is only proposed, and this is what it would change.
+    """
+
+    folder: Path
+    title: str
+    method: str
+    backbone: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    false_alarm_rate: float
+    shot_ids: Iterable[int]
+    held_out: Mapping[int, Sequence[float]]
+    thresholds: Mapping[int, Thresholds]
+    chosen: Mapping[int, tuple[Thresholds, str]] = field(default_factory=dict)
+    taught_names: Mapping[int, str] | None = None
+    added_shots: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    updated_from: int | None = None
+    proposal: Proposal | None = None
+    job_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DetectorRow:
-    """`problem`: why it can't be used, or "" (files are looked at, not read). `held_out`: class id → scores of its
-    normal shots, each scored without itself. `classes`: id → name, as the classes are called now; `taught_names`: as
-    the detector itself calls them. `added_shots`: class id → shots that only its memory knows, as they were added after
-    the teaching."""
+    """`label`: number, method, classes and date, which no other detector has. `problem`: why it can't be used, or ""
+    (files are looked at, not read). `in_charge`: ids of the classes that it judges when nobody chooses. `proposed`:
+    waits to be put in charge; `proposal`: what it would change, kept afterwards too. `held_out`: class id → scores of its normal shots, each scored without itself.
+    `classes`: id → name, as the classes are called now; `taught_names`: as the detector itself calls them.
+    `added_shots`: class id → shots that only its memory knows, as they were added after the teaching. `gone_shots`:
+    shots that it knows and that were removed since."""
 
     id: int
+    label: str
     title: str
     method: str
     backbone: Mapping[str, Any]
@@ -38,63 +102,48 @@ class DetectorRow:
     classes: Mapping[int, str]
     taught_names: Mapping[int, str]
     added_shots: Mapping[int, tuple[int, ...]]
+    gone_shots: tuple[int, ...]
     shots: int
     folder: Path
     problem: str
+    in_charge: frozenset[int]
+    proposed: bool
+    proposal: Proposal | None
     created: datetime
 
 
 def list_detectors(project: Project) -> list[DetectorRow]:
-    """Newest first."""
-    with project.reading() as session:
-        rows = session.scalars(
-            select(t.Detector).where(t.Detector.removed.is_(None)).order_by(t.Detector.id.desc())
-        ).all()
-        taught: dict[int, dict[int, str]] = {}
-        counts: Counter[int] = Counter()
-        for detector_id, class_id, name, count in session.execute(
-            select(t.DetectorShot.detector_id, t.Class.id, t.Class.name, func.count())
-            .join(t.Class, t.DetectorShot.class_id == t.Class.id)
-            .group_by(t.DetectorShot.detector_id, t.Class.id)
-            .order_by(t.Class.name)
-        ):
-            taught.setdefault(detector_id, {})[class_id] = name
-            counts[detector_id] += count
-    result = []
-    for row in rows:
-        folder = project.path(f"detectors/{row.id}")
-        lost = [name for name in ("detector.json", "detector.safetensors") if not (folder / name).is_file()]
-        result.append(
-            DetectorRow(
-                id=row.id,
-                title=row.title,
-                method=row.method,
-                backbone=row.backbone,
-                settings=row.settings,
-                false_alarm_rate=row.false_alarm_rate,
-                held_out={int(key): tuple(scores) for key, scores in row.held_out.items()},
-                classes=taught.get(row.id, {}),
-                taught_names={int(key): name for key, name in row.taught_names.items()},
-                added_shots={int(key): tuple(ids) for key, ids in (row.added_shots or {}).items()},
-                shots=counts[row.id],
-                folder=folder,
-                problem=f"{' and '.join(lost)} missing from the project folder; teach again." if lost else "",
-                created=row.created,
-            )
-        )
-    return result
+    """Those that are in charge of a class first, else newest first. Proposed ones are left out."""
+    return [row for row in _rows(project) if not row.proposed]
+
+
+def list_proposed(project: Project) -> list[DetectorRow]:
+    """Detectors that wait to be put in charge, newest first; not those that a newer one in charge or a removed shot has
+    made pointless."""
+    rows = _rows(project)
+    charged = {class_id: row.id for row in rows for class_id in row.in_charge}
+    return [
+        row
+        for row in rows
+        if row.proposed and not row.gone_shots and any(charged.get(key, 0) < row.id for key in row.classes)
+    ]
 
 
 def find_detector(
     project: Project, detector_id: int | None = None, class_name: str | None = None
 ) -> DetectorRow:
-    """One detector, or the newest (that knows `class_name`). Raises `ProjectError` when there is none."""
+    """One detector (a proposed one too), or the one in charge (of `class_name`). Raises `ProjectError` when there is
+    none."""
+    if detector_id is not None:
+        found = next((row for row in _rows(project) if row.id == detector_id), None)
+        if found is None:
+            raise ProjectError(f"There is no detector {detector_id} in this project.", "Choose another one.")
+        return found
     for row in list_detectors(project):
-        if detector_id is not None and row.id != detector_id:
-            continue
-        if class_name is not None and class_key(class_name) not in map(class_key, row.classes.values()):
-            continue
-        return row
+        if class_name is None or class_key(class_name) in [
+            class_key(row.classes[key]) for key in row.in_charge
+        ]:
+            return row
     if class_name is not None:
         raise ProjectError(f"No detector knows the class “{class_name}” yet.", "Teach it first.")
     raise ProjectError(
@@ -123,69 +172,49 @@ def list_memory(project: Project, detector_id: int) -> dict[int, list[int]]:
 def detector_staging(project: Project) -> Path:
     """An empty folder inside the project where a detector is made; swept away at the next opening if left behind."""
     project.require_writable()
-    folder = project.folder / "detectors" / f".staging-{secrets.token_hex(6)}"
+    folder = paths.beside(project.path("detectors/new"), "staging")
     folder.mkdir(parents=True)
     return folder
 
 
-def add_detector(
-    project: Project,
-    folder: Path,
-    *,
-    title: str,
-    method: str,
-    backbone: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    false_alarm_rate: float,
-    shot_ids: Iterable[int],
-    held_out: Mapping[int, Sequence[float]],
-    thresholds: Mapping[int, Thresholds],
-    taught_names: Mapping[int, str] | None = None,
-    added_shots: Mapping[int, Sequence[int]] | None = None,
-    job_id: int | None = None,
-) -> int:
-    """Take a finished detector out of its staging `folder` into the project; its id.
-
-    `held_out`, `thresholds`, `taught_names` (what the detector calls its classes; as they are called now when left
-    out) and `added_shots` (those of `shot_ids` that only its memory knows, in that order) by class id. Files and rows
-    appear together or not at all.
-    """
+def add_detector(project: Project, new: NewDetector) -> int:
+    """Take a finished detector out of its staging folder into the project; its id. It is in charge from now on, unless
+    it is only proposed. Files and rows appear together or not at all."""
     moved: Path | None = None
     try:
         with project.writing() as session:
-            names = taught_names or pairs(session.execute(select(t.Class.id, t.Class.name)))
+            names = new.taught_names or pairs(session.execute(select(t.Class.id, t.Class.name)))
             row = t.Detector(
-                title=title,
-                method=method,
-                backbone=dict(backbone),
-                settings=dict(settings),
-                false_alarm_rate=false_alarm_rate,
-                taught_names={str(key): name for key, name in names.items() if key in thresholds},
-                held_out={str(key): [float(score) for score in scores] for key, scores in held_out.items()},
-                added_shots={str(key): list(ids) for key, ids in added_shots.items()}
-                if added_shots
-                else None,
-                job_id=job_id,
+                title=new.title,
+                method=new.method,
+                backbone=dict(new.backbone),
+                settings=dict(new.settings),
+                false_alarm_rate=new.false_alarm_rate,
+                taught_names={str(key): name for key, name in names.items() if key in new.thresholds},
+                held_out={str(key): [float(score) for score in own] for key, own in new.held_out.items()},
+                added_shots={str(key): list(ids) for key, ids in new.added_shots.items()} or None,
+                updated_from=new.updated_from,
+                charge=None if new.proposal is not None else _next_charge(session),
+                proposal=None if new.proposal is None else new.proposal.as_json(),
+                job_id=new.job_id,
             )
             session.add(row)
             session.flush()
             chosen = session.execute(
-                select(t.Shot.id, t.Shot.class_id).where(
-                    t.Shot.id.in_([int(shot_id) for shot_id in shot_ids])
-                )
+                select(t.Shot.id, t.Shot.class_id).where(t.Shot.id.in_([int(key) for key in new.shot_ids]))
             )
             session.add_all(
                 t.DetectorShot(detector_id=row.id, shot_id=shot_id, class_id=class_id)
                 for shot_id, class_id in chosen
             )
-            for class_id, values in thresholds.items():
+            for class_id, values in new.thresholds.items():
                 session.add(new_threshold(row.id, class_id, values, ""))
             session.flush()
+            for class_id, (values, who) in new.chosen.items():
+                session.add(new_threshold(row.id, class_id, values, who))
+            session.flush()
             moved = project.path(f"detectors/{row.id}")
-            folder.chmod(
-                moved.parent.stat().st_mode
-            )  # staging folders may be private; colleagues share projects
-            folder.replace(moved)
+            new.folder.replace(moved)
             paths.sync(moved.parent)
             detector_id = row.id
         return detector_id
@@ -193,6 +222,20 @@ def add_detector(
         if moved is not None and moved.exists():
             shutil.rmtree(moved, ignore_errors=True)
         raise
+
+
+def accept_detector(project: Project, detector_id: int) -> None:
+    """Put a proposed detector, or an earlier one, in charge of its classes."""
+    with project.writing() as session:
+        session.execute(
+            update(t.Detector).where(t.Detector.id == detector_id).values(charge=_next_charge(session))
+        )
+
+
+def propose_detector(project: Project, detector_id: int) -> None:
+    """Undo `accept_detector`: it is only proposed again, and the one before it in charge."""
+    with project.writing() as session:
+        session.execute(update(t.Detector).where(t.Detector.id == detector_id).values(charge=None))
 
 
 def remove_detector(project: Project, detector_id: int) -> None:
@@ -204,3 +247,111 @@ def remove_detector(project: Project, detector_id: int) -> None:
 def restore_detector(project: Project, detector_id: int) -> None:
     with project.writing() as session:
         session.execute(update(t.Detector).where(t.Detector.id == detector_id).values(removed=None))
+
+
+def in_charge(session: Session) -> dict[int, int]:
+    """Class id → the detector that judges it: the one that was put in charge last.
+
+    A detector whose memory got shots that were removed again gives way to the one that it was updated from, so undoing
+    the addition of shots is undone to the end; it comes back with the shots.
+    """
+    known = {
+        row.id: row
+        for row in session.execute(
+            select(t.Detector.id, t.Detector.updated_from, t.Detector.added_shots)
+            .where(t.Detector.removed.is_(None), t.Detector.charge.is_not(None))
+            .order_by(t.Detector.charge)
+        )
+    }
+    gone = set(session.scalars(select(t.Shot.id).where(t.Shot.removed.is_not(None))))
+
+    def stands_for(detector_id: int) -> int:
+        while (before := known[detector_id].updated_from) in known:
+            fresh = _added(known[detector_id].added_shots) - _added(known[before].added_shots)
+            if not fresh & gone:
+                break
+            detector_id = before
+        return detector_id
+
+    classes: dict[int, list[int]] = {}
+    for detector_id, class_id in session.execute(
+        select(t.DetectorShot.detector_id, t.DetectorShot.class_id)
+        .where(t.DetectorShot.detector_id.in_(known))
+        .distinct()
+    ):
+        classes.setdefault(detector_id, []).append(class_id)
+    return {class_id: stands_for(key) for key in known for class_id in classes.get(key, ())}
+
+
+def labels(session: Session) -> dict[int, str]:
+    """Detector id, of removed ones too → number, method, classes and date."""
+    names: dict[int, list[str]] = {}
+    for detector_id, name in session.execute(
+        select(t.DetectorShot.detector_id, t.Class.name)
+        .join(t.Class, t.DetectorShot.class_id == t.Class.id)
+        .distinct()
+        .order_by(t.Class.name)
+    ):
+        names.setdefault(detector_id, []).append(name)
+    found = {}
+    for key, method, created in session.execute(select(t.Detector.id, t.Detector.method, t.Detector.created)):
+        own = names.get(key, [])
+        title = METHODS[method].title if method in METHODS else method
+        of = ", ".join(own) if len(own) < 4 else f"{len(own)} classes"
+        found[key] = f"#{key} {title} · {of} · {moment(created)}"
+    return found
+
+
+def _added(added_shots: Mapping[str, Sequence[int]] | None) -> set[int]:
+    return {shot_id for ids in (added_shots or {}).values() for shot_id in ids}
+
+
+def _next_charge(session: Session) -> int:
+    return 1 + (session.scalar(select(func.max(t.Detector.charge))) or 0)
+
+
+def _rows(project: Project) -> list[DetectorRow]:
+    """Every detector not removed: those in charge first, the last that was put there first, then newest first."""
+    with project.reading() as session:
+        rows = session.scalars(select(t.Detector).where(t.Detector.removed.is_(None))).all()
+        charged, named = in_charge(session), labels(session)
+        taught: dict[int, dict[int, str]] = {}
+        counts: Counter[int] = Counter()
+        gone: dict[int, list[int]] = {}
+        for detector_id, class_id, name, shot_id, removed in session.execute(
+            select(t.DetectorShot.detector_id, t.Class.id, t.Class.name, t.Shot.id, t.Shot.removed)
+            .join(t.Class, t.DetectorShot.class_id == t.Class.id)
+            .join(t.Shot, t.DetectorShot.shot_id == t.Shot.id)
+            .order_by(t.Class.name, t.Shot.id)
+        ):
+            taught.setdefault(detector_id, {})[class_id] = name
+            counts[detector_id] += 1
+            if removed is not None:
+                gone.setdefault(detector_id, []).append(shot_id)
+    found = []
+    for row in rows:
+        folder = project.path(f"detectors/{row.id}")
+        lost = [name for name in ("detector.json", "detector.safetensors") if not (folder / name).is_file()]
+        made = DetectorRow(
+            id=row.id,
+            label=named[row.id],
+            title=row.title,
+            method=row.method,
+            backbone=row.backbone,
+            settings=row.settings,
+            false_alarm_rate=row.false_alarm_rate,
+            held_out={int(key): tuple(scores) for key, scores in row.held_out.items()},
+            classes=taught.get(row.id, {}),
+            taught_names={int(key): name for key, name in row.taught_names.items()},
+            added_shots={int(key): tuple(ids) for key, ids in (row.added_shots or {}).items()},
+            gone_shots=tuple(gone.get(row.id, ())),
+            shots=counts[row.id],
+            folder=folder,
+            problem=f"{' and '.join(lost)} missing from the project folder; teach again." if lost else "",
+            in_charge=frozenset(key for key, detector_id in charged.items() if detector_id == row.id),
+            proposed=row.charge is None,
+            proposal=Proposal.of(row.proposal) if row.proposal else None,
+            created=row.created,
+        )
+        found.append((bool(made.in_charge), row.charge or 0 if made.in_charge else row.id, made))
+    return [made for *_, made in sorted(found, key=lambda one: one[:2], reverse=True)]

@@ -39,11 +39,6 @@ def pairs(rows: Iterable[Any]) -> dict[Any, Any]:
     return {key: value for key, value in rows}  # noqa: C416  (rows are no plain tuples to a type checker)
 
 
-def plain_text(name: str) -> str:
-    """A file name that SQLite can keep: bytes that are no UTF-8 are replaced."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
 def keep_image(project: Project, facts: ImageFacts, data: bytes) -> None:
     """Copy an image into the project, unless it is there (whole) already. Any thread may call."""
     target = project.path(image_name(facts.sha256, facts.suffix))

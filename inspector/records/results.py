@@ -1,6 +1,5 @@
 """Results of runs: one image, its score, its map and its verdict."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from inspector.domain import Decision, Region, Thresholds
-from inspector.errors import ProjectError
+from inspector.errors import InspectorError, ProjectError
 from inspector.records import schema as t
 from inspector.records.files import (
     ImageFacts,
@@ -22,9 +21,9 @@ from inspector.records.files import (
     image_name,
     keep_image,
     pairs,
-    plain_text,
     write_file,
 )
+from inspector.records.names import cleaned
 from inspector.records.project import Project
 from inspector.records.result_filter import (
     EVERYTHING,
@@ -36,7 +35,8 @@ from inspector.records.result_filter import (
     sort_column,
 )
 from inspector.records.reviews import ReviewRow, reviews_of
-from inspector.records.thresholds import current_thresholds, newest_thresholds
+from inspector.records.thresholds import ThresholdRow, newest_thresholds
+from inspector.verdicts.judge import decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
         current = {
             (item.detector_id, item.class_id): item
             for detector_id in {row.detector_id for row in rows}
-            for item in current_thresholds(session, detector_id)
+            for item in newest_thresholds(session, detector_id).values()
         }
         for start in range(0, len(rows), 500):
             part = rows[start : start + 500]
@@ -261,26 +261,22 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
         rows = []
         for item, name in zip(items, maps, strict=True):
             image_id = ids[item.image.sha256] if item.image is not None else None
-            score = item.image_score if not item.error else None
-            if score is not None and not math.isfinite(score):
-                raise ProjectError(
-                    f"The score of “{item.name}” is not a number.", "Teach the detector again."
-                )
+            score, decision, error, hint = _judged(item, newest)
             rows.append(
                 t.Result(
                     run_id=run_id,
                     detector_id=detector_id,
                     image_id=image_id,
                     class_id=item.class_id,
-                    name=plain_text(item.name),
+                    name=cleaned(item.name),
                     image_score=score,
                     class_confidence=item.class_confidence,
-                    decision=_decide(score, newest.get(item.class_id)),
+                    decision=decision,
                     map=name,
                     regions_threshold_id=item.threshold_id,
                     is_shot=image_id in taught,
-                    error=item.error,
-                    hint=item.hint,
+                    error=error,
+                    hint=hint,
                 )
             )
         session.add_all(rows)
@@ -362,9 +358,14 @@ def _keep_map(project: Project, run_id: int, item: NewResult) -> str | None:
     return name
 
 
-def _decide(score: float | None, thresholds: t.Threshold | None) -> Decision | None:
-    if score is None or thresholds is None:
-        return None
-    if score >= thresholds.ng:
-        return Decision.NG
-    return Decision.REVIEW if score >= thresholds.review else Decision.OK
+def _judged(
+    item: NewResult, newest: Mapping[int, ThresholdRow]
+) -> tuple[float | None, Decision | None, str, str]:
+    """(score, decision, error, hint) as they are stored; a score that says nothing makes a failed item."""
+    if item.error or item.image_score is None:
+        return None, None, item.error, item.hint
+    row = newest.get(item.class_id or 0)
+    try:
+        return item.image_score, decide(item.image_score, row.thresholds) if row else None, "", ""
+    except InspectorError as error:
+        return None, None, error.message, error.hint

@@ -8,22 +8,28 @@ from sqlalchemy import func, select, update
 
 from inspector.domain import JobStatus
 from inspector.records import schema as t
+from inspector.records.detectors import labels
 from inspector.records.files import pairs
+from inspector.records.names import moment
 from inspector.records.project import Project
 from inspector.records.results import Counts, count_severities
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """`class_name`: the class that was given, or "" when it was found per image. `status`: of its job."""
+    """`label`: number, title and date, which no other run has; `detector_label` likewise. `class_name`: the class that
+    was given, or "" when it was found per image. `status`: of its job. `total`: how many images were asked for; more
+    than `counts.total` when it was interrupted."""
 
     id: int
+    label: str
     title: str
     detector_id: int
-    detector_title: str
+    detector_label: str
     class_name: str
     status: JobStatus | None
     counts: Counts
+    total: int
     created: datetime
 
 
@@ -45,25 +51,27 @@ def list_runs(project: Project) -> list[RunRow]:
             ).all()
         )
         rows = session.execute(
-            select(t.Run, t.Detector.title, t.Class.name, t.Job.status)
-            .join(t.Detector, t.Run.detector_id == t.Detector.id)
+            select(t.Run, t.Class.name, t.Job.status, t.Job.total)
             .outerjoin(t.Class, t.Run.class_id == t.Class.id)
             .outerjoin(t.Job, t.Run.job_id == t.Job.id)
             .where(t.Run.removed.is_(None))
             .order_by(t.Run.id.desc())
         ).all()
+        named = labels(session)
     return [
         RunRow(
             id=run.id,
+            label=f"#{run.id} {run.title} · {moment(run.created)}",
             title=run.title,
             detector_id=run.detector_id,
-            detector_title=title,
+            detector_label=named[run.detector_id],
             class_name=class_name or "",
             status=JobStatus(status) if status else None,
             counts=count_severities(counts.get(run.id, Counter()), reviewed.get(run.id, 0)),
+            total=total or 0,
             created=run.created,
         )
-        for run, title, class_name, status in rows
+        for run, class_name, status, total in rows
     ]
 
 

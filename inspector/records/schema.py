@@ -7,10 +7,10 @@ from sqlalchemy import JSON, CheckConstraint, Computed, DateTime, Dialect, Forei
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest revision that this version of Inspector writes."""
 
-KNOWN_REVISIONS = ("0001", "0002")
+KNOWN_REVISIONS = ("0001", "0002", "0003")
 """Every revision that can be opened, oldest first; any other was written by a newer Inspector."""
 
 
@@ -81,6 +81,8 @@ class StoredImage(Base):
 
 
 class Shot(Base):
+    """`confirmed_good`: when a person said that it is good though it stands out from the others."""
+
     __tablename__ = "shots"
     __table_args__ = (
         Index("uq_shots_class_image", "class_id", "image_id", unique=True),
@@ -92,6 +94,7 @@ class Shot(Base):
     name: Mapped[str]
     created: Mapped[datetime] = mapped_column(default=now)
     removed: Mapped[datetime | None]
+    confirmed_good: Mapped[datetime | None]
 
 
 class Job(Base):
@@ -111,7 +114,8 @@ class Job(Base):
 class Detector(Base):
     """By class id (as text): `taught_names`, what the detector itself calls each class, and `held_out`, the scores of
     its normal shots, each scored without itself. `added_shots`: shots that its memory got after the teaching, in that
-    order (NULL: none)."""
+    order (NULL: none). `updated_from`: the detector whose memory got them. `charge`: who was put in charge last has the
+    highest number; NULL: only proposed. `proposal`: what it would change, see `detectors.Proposal`."""
 
     __tablename__ = "detectors"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -124,6 +128,9 @@ class Detector(Base):
     held_out: Mapped[dict[str, Any]]
     added_shots: Mapped[dict[str, Any] | None]
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="RESTRICT"))
+    updated_from: Mapped[int | None]
+    charge: Mapped[int | None]
+    proposal: Mapped[dict[str, Any] | None]
     created: Mapped[datetime] = mapped_column(default=now)
     removed: Mapped[datetime | None]
 

@@ -12,14 +12,17 @@ from sqlalchemy import select, update
 from inspector.errors import InspectorError
 from inspector.images import read as images
 from inspector.records import schema as t
-from inspector.records.files import ImageFacts, image_ids, image_name, keep_image, plain_text
+from inspector.records.files import ImageFacts, image_ids, image_name, keep_image
+from inspector.records.names import cleaned
 from inspector.records.project import Project
+from inspector.records.thresholds import confirm_thresholds
 
 
 @dataclass(frozen=True, slots=True)
 class ShotRow:
     """`duplicate_of`: name of another class that has the same image, or "". `odd_size`: its size differs from that of
-    most shots of its class. `missing`: the file is gone from the project folder. `size`: (width, height)."""
+    most shots of its class. `missing`: the file is gone from the project folder. `size`: (width, height).
+    `confirmed_good`: a person said so though it stands out from the others."""
 
     id: int
     class_id: int
@@ -32,6 +35,7 @@ class ShotRow:
     missing: bool
     duplicate_of: str
     odd_size: bool
+    confirmed_good: bool
     created: datetime
 
 
@@ -81,6 +85,7 @@ def list_shots(project: Project, class_id: int | None = None) -> list[ShotRow]:
                 missing=not path.is_file(),
                 duplicate_of=next((other for own, other in owners[image.id] if own != shot.class_id), ""),
                 odd_size=size != sizes[shot.class_id].most_common(1)[0][0],
+                confirmed_good=shot.confirmed_good is not None,
                 created=shot.created,
             )
         )
@@ -115,8 +120,20 @@ def restore_shots(project: Project, shot_ids: Iterable[int]) -> None:
         )
 
 
+def confirm_shots(project: Project, shot_ids: Iterable[int], good: bool = True) -> None:
+    """A person says that shots which stand out from the others are good (or, `good` False, takes that back). What the
+    thresholds of detectors promise follows."""
+    ids = [int(shot_id) for shot_id in shot_ids]
+    with project.writing() as session:
+        session.execute(
+            update(t.Shot).where(t.Shot.id.in_(ids)).values(confirmed_good=t.now() if good else None)
+        )
+        classes = session.scalars(select(t.Shot.class_id).where(t.Shot.id.in_(ids))).all()
+        confirm_thresholds(session, classes)
+
+
 def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes]) -> AddedShot:
-    name = plain_text(source.name if isinstance(source, Path) else source[0])
+    name = cleaned(source.name if isinstance(source, Path) else source[0]) or "unnamed"
     try:
         if isinstance(source, Path):
             data = images.read_bytes(source)

@@ -1,6 +1,7 @@
 """Thresholds of a detector and class: each a row of its own, the newest counts."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,8 @@ from inspector.domain import Decision, Thresholds
 from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.project import Project
+from inspector.verdicts.calibrate import confirmed, moved_by_hand
+from inspector.verdicts.judge import bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class ThresholdRow:
 def list_thresholds(project: Project, detector_id: int) -> dict[int, ThresholdRow]:
     """The newest thresholds of a detector: class id → row."""
     with project.reading() as session:
-        return {row.class_id: row for row in current_thresholds(session, detector_id)}
+        return newest_thresholds(session, detector_id)
 
 
 def list_calibrated(project: Project, detector_id: int) -> dict[int, Thresholds]:
@@ -38,22 +41,14 @@ def list_calibrated(project: Project, detector_id: int) -> dict[int, Thresholds]
         return {row.class_id: _row(row).thresholds for row in rows}
 
 
-def current_thresholds(session: Session, detector_id: int) -> list[ThresholdRow]:
-    newest = (
-        select(func.max(t.Threshold.id))
-        .where(t.Threshold.detector_id == detector_id)
-        .group_by(t.Threshold.class_id)
-    )
-    return [_row(row) for row in session.scalars(select(t.Threshold).where(t.Threshold.id.in_(newest)))]
-
-
 def set_thresholds(
     project: Project, detector_id: int, class_id: int, thresholds: Thresholds, *, who: str = ""
 ) -> int:
     """Add to the history and judge every stored result of this detector and class anew; how many verdicts changed.
 
     Only rows whose decision flips are written, found by index, so 100,000 results take milliseconds. A person's
-    override stays. To undo, set the earlier thresholds again.
+    override stays. To undo, set the earlier thresholds again. Numbers that no earlier row has were moved by hand, and
+    lose the words and the promise of those that teaching found.
     """
     numbers = (thresholds.review, thresholds.ng, thresholds.pixel)
     if not all(map(math.isfinite, numbers)) or thresholds.review > thresholds.ng:
@@ -61,20 +56,26 @@ def set_thresholds(
             "Thresholds must be finite numbers, and the review threshold may not lie above the NG threshold.",
             "Choose other thresholds.",
         )
-    decision = case(
-        (t.Result.image_score >= thresholds.ng, Decision.NG),
-        (t.Result.image_score >= thresholds.review, Decision.REVIEW),
-        else_=Decision.OK,
-    )
+    steps = [(t.Result.image_score >= lowest, decision) for lowest, decision in bounds(thresholds)]
+    decision = case(*steps, else_=Decision.OK)
     with project.writing() as session:
-        old = newest_thresholds(session, detector_id).get(class_id)
-        session.add(new_threshold(detector_id, class_id, thresholds, who))
+        history = [
+            _row(row).thresholds
+            for row in session.scalars(
+                select(t.Threshold)
+                .where(t.Threshold.detector_id == detector_id, t.Threshold.class_id == class_id)
+                .order_by(t.Threshold.id)
+            )
+        ]
+        same = (one for one in reversed(history) if (one.review, one.ng, one.pixel) == numbers)
+        told = next(same, None) or moved_by_hand(thresholds, history[0] if history else None, who)
+        told = confirmed(told, _good_shots(session))
+        session.add(new_threshold(detector_id, class_id, told, who))
         moved: ColumnElement[bool] = true()
-        if (
-            old is not None
-        ):  # only scores between the old and the new numbers can flip: a short stretch of the index
-            moves = ((old.review, thresholds.review), (old.ng, thresholds.ng))
-            moved = or_(*(t.Result.image_score.between(min(pair), max(pair)) for pair in moves))
+        if history:  # only scores between the old and the new numbers can flip: a short stretch of the index
+            pairs = zip(bounds(history[-1]), bounds(thresholds), strict=True)
+            moves = ((min(a, b), max(a, b)) for (a, _), (b, _) in pairs)
+            moved = or_(*(t.Result.image_score.between(low, high) for low, high in moves))
         flipped = session.execute(
             update(t.Result)
             .where(t.Result.detector_id == detector_id, t.Result.class_id == class_id, moved)
@@ -85,16 +86,28 @@ def set_thresholds(
         return int(flipped.rowcount)  # type: ignore[attr-defined]
 
 
-def newest_thresholds(session: Session, detector_id: int) -> dict[int | None, t.Threshold]:
-    rows = session.scalars(
-        select(t.Threshold).where(t.Threshold.detector_id == detector_id).order_by(t.Threshold.id)
+def newest_thresholds(session: Session, detector_id: int) -> dict[int, ThresholdRow]:
+    """Class id → the thresholds of a detector that count."""
+    newest = (
+        select(func.max(t.Threshold.id))
+        .where(t.Threshold.detector_id == detector_id)
+        .group_by(t.Threshold.class_id)
     )
-    return {row.class_id: row for row in rows}
+    rows = session.scalars(select(t.Threshold).where(t.Threshold.id.in_(newest)))
+    return {row.class_id: _row(row) for row in rows}
 
 
-def _row(row: t.Threshold) -> ThresholdRow:
-    values = Thresholds(row.review, row.ng, row.pixel, row.provenance)
-    return ThresholdRow(row.id, row.detector_id, row.class_id, values, row.who, row.created)
+def confirm_thresholds(session: Session, class_ids: Iterable[int]) -> None:
+    """Let what the newest thresholds of these classes promise follow what people called good."""
+    good = _good_shots(session)
+    newest = select(func.max(t.Threshold.id)).group_by(t.Threshold.detector_id, t.Threshold.class_id)
+    for row in session.scalars(
+        select(t.Threshold).where(t.Threshold.id.in_(newest), t.Threshold.class_id.in_(set(class_ids)))
+    ).all():
+        before = _row(row).thresholds
+        after = confirmed(before, good)
+        if after.provenance != before.provenance:
+            session.add(new_threshold(row.detector_id, row.class_id, after, row.who))
 
 
 def new_threshold(detector_id: int, class_id: int, values: Thresholds, who: str) -> t.Threshold:
@@ -107,3 +120,12 @@ def new_threshold(detector_id: int, class_id: int, values: Thresholds, who: str)
         provenance=dict(values.provenance),
         who=who,
     )
+
+
+def _good_shots(session: Session) -> set[int]:
+    return set(session.scalars(select(t.Shot.id).where(t.Shot.confirmed_good.is_not(None))))
+
+
+def _row(row: t.Threshold) -> ThresholdRow:
+    values = Thresholds(row.review, row.ng, row.pixel, row.provenance)
+    return ThresholdRow(row.id, row.detector_id, row.class_id, values, row.who, row.created)

@@ -9,7 +9,8 @@ with enough parts, keeps the promise for any distribution.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -19,6 +20,8 @@ from numpy.typing import ArrayLike
 from inspector.domain import ScoreMap, Thresholds
 from inspector.errors import InspectorError
 
+BY_HAND = "moved by hand"
+"""How provenance says that a person chose the numbers."""
 USUAL_SPREAD = 0.25
 """Standard deviation of the logarithm of good parts' contrast, from the good parts of seven drawn and real products."""
 USUAL_WEIGHT = 4.0
@@ -28,16 +31,27 @@ HEAD_START = 0.5
 the same products)."""
 LEAST_CONTRAST = 0.05
 """Where scores don't lie above the map, this share of them stands for the contrast."""
+OUTLIER_RATE = 0.04
+"""A shot stands out when a good part would score as high with at most this probability, shared by all shots."""
 REVIEW_FACTOR = 4.0
 REVIEW_MOST = 0.25
 """An image goes to review from the bound at REVIEW_FACTOR times the wanted rate on, at most REVIEW_MOST."""
 
 
-def thresholds(held_out: Sequence[ScoreMap], false_alarm_rate: float, shots: int) -> Thresholds:
+def thresholds(
+    held_out: Sequence[ScoreMap],
+    false_alarm_rate: float,
+    shots: int,
+    *,
+    independent: bool = True,
+    outliers: Sequence[int] = (),
+) -> Thresholds:
     """Thresholds of one class at a wanted rate of good parts called NG (0–1, both ends excluded).
 
     `held_out`: shots scored without themselves, or, when `shots` is 1, altered views of the only one. The pixel
     threshold is the review bound of the held-out maps' maxima, so what is called out has a region to show.
+    Nothing is promised when the shots taught what scores them (not `independent`), nor while some stand out
+    (`outliers`: their ids, see `stand_out`) that nobody has confirmed.
     Raises InspectorError without any held-out score, for a score that isn't finite, or a rate outside (0, 1).
     """
     if not 0 < false_alarm_rate < 1:
@@ -51,7 +65,7 @@ def thresholds(held_out: Sequence[ScoreMap], false_alarm_rate: float, shots: int
         )
     scores = np.array([item.image_score for item in held_out], np.float64)
     peaks = np.array([float(item.values.max()) for item in held_out], np.float64)
-    usual = float(np.mean([np.median(item.values) for item in held_out]))
+    usual = _usual(held_out)
     if not np.isfinite([*scores, *peaks, usual]).all():
         raise InspectorError("A normal shot has no finite score.", "Look at the shots for damaged images.")
 
@@ -75,13 +89,87 @@ def thresholds(held_out: Sequence[ScoreMap], false_alarm_rate: float, shots: int
             "good_parts": parts,
             "wanted_rate": false_alarm_rate,
             "attainable_rate": 1 / (parts + 1),
-            "promised": parts >= needed,
+            "independent": independent,
+            "outliers": list(outliers),
+            "confirmed": [],
+            "promised": parts >= needed and independent and not outliers,
             "more_shots": max(0, needed - parts),
             "review_rate": gentle,
             "usual_spread": USUAL_SPREAD,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "date": _now(),
             "who": "Inspector",
         },
+    )
+
+
+def stand_out(held_out: Sequence[ScoreMap]) -> list[int]:
+    """Which of a class's shots, each scored without itself, don't look like the others: their indices.
+
+    The lower half is taken to be good; going up from there, the first score that a good part would hardly reach, and
+    all above, stand out. Two shots can only say that they differ widely.
+    """
+    scores = np.array([item.image_score for item in held_out], np.float64)
+    order, count = np.argsort(scores, kind="stable"), len(scores)
+    rate = OUTLIER_RATE / max(count, 4)
+    for place in range(max(1, count // 2 + 1 if count > 2 else 1), count):
+        below = scores[order[:place]]
+        if scores[order[place]] >= upper_bound(below, _usual(held_out), rate):
+            return sorted(int(index) for index in order[place:])
+    return []
+
+
+def confirmed(chosen: Thresholds, good: Collection[int]) -> Thresholds:
+    """The same numbers once a person has said which shots are good: with all that stood out, the promise holds."""
+    told = chosen.provenance
+    if "outliers" not in told:
+        return chosen
+    said = sorted(set(told["outliers"]) & set(good))
+    enough = not told.get("more_shots", 0) and told.get("independent", True)
+    promised = bool(enough and len(said) == len(told["outliers"]))
+    return replace(chosen, provenance={**told, "confirmed": said, "promised": promised})
+
+
+def moved_by_hand(chosen: Thresholds, found: Thresholds | None, who: str) -> Thresholds:
+    """Numbers that a person `chosen`, with words that say so: no promise goes along. `found`: what teaching set."""
+    before = {"review": found.review, "ng": found.ng, "pixel": found.pixel} if found else None
+    told = {"method": BY_HAND, "who": who, "date": _now(), "promised": False, "found": before}
+    return replace(chosen, provenance=told)
+
+
+def words(chosen: Thresholds) -> str:
+    """Where thresholds come from and what they promise, in plain sentences; "" when nothing is known."""
+    told = chosen.provenance
+    if told.get("method") == BY_HAND:
+        who = f" by {told['who']}" if told.get("who") else ""
+        found = told.get("found")
+        before = f" Teaching had found review {found['review']:.3f}, NG {found['ng']:.3f}." if found else ""
+        return f"Moved by hand{who}; nothing is promised.{before}"
+    parts, wanted = told.get("good_parts"), told.get("wanted_rate")
+    if parts is None or wanted is None:
+        return ""
+    shots = f"{parts} normal shot{'s' if parts != 1 else ''}"
+    if str(told.get("source", "")).startswith("altered"):
+        source = "From altered views of one normal shot."
+    elif told.get("independent", True):
+        source = f"From {shots}, each left out once."
+    else:
+        source = f"From {shots}, each left out of the memory, though the prompts had seen it."
+    if told.get("promised"):
+        return f"{source} At most {_percent(wanted)} of good parts are called NG."
+    source = f"{source} Wanted: {_percent(wanted)} of good parts called NG."
+    doubtful = len(told.get("outliers", ())) - len(told.get("confirmed", ()))
+    if doubtful:
+        one = doubtful == 1
+        return (
+            f"{source} {doubtful} shot{'' if one else 's'} stand{'s' if one else ''} out from the others; nothing is "
+            f"promised until somebody has said that {'it is' if one else 'they are'} good."
+        )
+    if not told.get("independent", True):
+        return f"{source} How often is not promised: only parts that taught nothing could tell."
+    more = told.get("more_shots", 0)
+    return (
+        f"{source} {_percent(told.get('attainable_rate', 1.0))} is the best that can be promised; {more} more "
+        f"shot{'s' if more != 1 else ''} let you promise {_percent(wanted)}."
     )
 
 
@@ -109,14 +197,7 @@ def upper_bound(scores: ArrayLike, usual: float, rate: float, ease: float = 1.0)
     return float(np.nextafter(max(bound, values[passed - 1]), np.inf))
 
 
-@lru_cache(maxsize=256)
-def _t_quantile(share: float, freedom: float) -> float:
-    from scipy.stats import t
-
-    return float(t.ppf(share, freedom))
-
-
-def carried(chosen: Thresholds, found: Thresholds, again: Thresholds) -> Thresholds:
+def carried(chosen: Thresholds, found: Thresholds, again: Thresholds, who: str = "") -> Thresholds:
     """What a person `chosen` in place of the `found` thresholds, after these were found `again` on another memory.
 
     Scores change with the memory, so each number keeps its factor to what was found; the same when nothing changed.
@@ -128,4 +209,25 @@ def carried(chosen: Thresholds, found: Thresholds, again: Thresholds) -> Thresho
     review = moved(chosen.review, found.review, again.review)
     ng = moved(chosen.ng, found.ng, again.ng)
     pixel = moved(chosen.pixel, found.pixel, again.pixel)
-    return Thresholds(min(review, ng), ng, pixel, chosen.provenance if found == again else again.provenance)
+    if (review, ng, pixel) == (chosen.review, chosen.ng, chosen.pixel):
+        return chosen
+    return moved_by_hand(Thresholds(min(review, ng), ng, pixel), again, who)
+
+
+def _usual(held_out: Sequence[ScoreMap]) -> float:
+    return float(np.mean([np.median(item.values) for item in held_out]))
+
+
+def _percent(rate: float) -> str:
+    return f"{rate * 100:.2g} %"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@lru_cache(maxsize=256)
+def _t_quantile(share: float, freedom: float) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(share, freedom))

@@ -23,11 +23,7 @@ from inspector.records.reviews import list_reviews
 from inspector.records.shots import list_shots
 
 STORED = Path(__file__).parent.parent / "data" / "projects"
-REVISIONS = [
-    int(revision)
-    for revision in schema.KNOWN_REVISIONS
-    if (STORED / f"v{int(revision)}").exists() or (STORED / f"v{int(revision)}.zip").exists()
-]
+REVISIONS = [int(revision) for revision in schema.KNOWN_REVISIONS if revision != schema.REVISION]
 
 
 def _unpack(revision: int, target: Path) -> dict[str, object]:

@@ -11,7 +11,7 @@ from PIL import Image
 from inspector.domain import Thresholds
 from inspector.records import project as projects
 from inspector.records.classes import add_class
-from inspector.records.detectors import add_detector, detector_staging
+from inspector.records.detectors import NewDetector, add_detector, detector_staging
 from inspector.records.files import ImageFacts
 from inspector.records.project import Project
 from inspector.records.results import NewResult, record_results
@@ -65,6 +65,7 @@ def _add_detector(project: Project, class_id: int, **changes: Any) -> int:
     for name in ("detector.json", "detector.safetensors"):
         (folder / name).write_bytes(b"{}")
     values: dict[str, Any] = {
+        "folder": folder,
         "title": "PatchCore, Cookie",
         "method": "patchcore",
         "backbone": {"key": "k", "weights": "inspector-tiny"},
@@ -74,7 +75,7 @@ def _add_detector(project: Project, class_id: int, **changes: Any) -> int:
         "held_out": {class_id: [0.2, 0.3]},
         "thresholds": {class_id: Thresholds(0.5, 0.7, 0.4, {"method": "leave-one-out"})},
     }
-    return add_detector(project, folder, **(values | changes))
+    return add_detector(project, NewDetector(**(values | changes)))
 
 
 Record = Callable[..., list[int]]

@@ -26,6 +26,7 @@ from inspector.records.classes import (
     restore_class,
 )
 from inspector.records.detectors import (
+    NewDetector,
     add_detector,
     detector_staging,
     find_detector,
@@ -131,7 +132,7 @@ def test_bad_files_are_reported_and_the_good_ones_become_shots(
     assert [item.status for item in added] == ["failed", "added", "failed", "failed", "failed"]
     assert all(item.message for item in added if item.status == "failed")
     (shot,) = list_shots(project, class_id)
-    assert (shot.name, shot.size) == (good.name, (32, 24))
+    assert (shot.name, shot.size) == ("gut ü 1.png", (32, 24))
     good.unlink()  # the project has its own copy
     assert shot.path.read_bytes() == png(1)
 
@@ -199,15 +200,17 @@ def test_a_detector_that_could_not_be_stored_leaves_neither_rows_nor_files(
     with pytest.raises(IntegrityError):
         add_detector(
             project,
-            folder,
-            title="x",
-            method="patchcore",
-            backbone={},
-            settings={},
-            false_alarm_rate=0.05,
-            shot_ids=[],
-            held_out={},
-            thresholds={999: Thresholds(0, 1, 0)},
+            NewDetector(
+                folder=folder,
+                title="x",
+                method="patchcore",
+                backbone={},
+                settings={},
+                false_alarm_rate=0.05,
+                shot_ids=[],
+                held_out={},
+                thresholds={999: Thresholds(0, 1, 0)},
+            ),
         )
     assert [row.id for row in list_detectors(project)] == [taught.detector_id]
     assert [path.name for path in (project.folder / "detectors").iterdir() if path != folder] == [
@@ -324,11 +327,23 @@ def test_an_inspected_image_that_is_also_a_shot_is_marked(project: Project, taug
 def test_a_batch_that_fails_is_not_stored_in_part(project: Project, taught: Any, record: Record) -> None:
     record(0.1)
     good = NewResult("good.png", class_id=taught.class_id, image_score=0.2)
-    for score in (float("nan"), float("inf")):
-        bad = NewResult("bad.png", class_id=taught.class_id, image_score=score)
-        with pytest.raises(ProjectError, match="not a number"):
-            record_results(project, taught.run_id, [good, bad])
+    with pytest.raises(IntegrityError):
+        record_results(project, taught.run_id, [good, NewResult("bad.png", class_id=999, image_score=0.2)])
     assert count_results(project).total == 1
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
+def test_a_score_that_is_no_number_is_a_failed_item_and_the_rest_goes_on(
+    project: Project, taught: Any, score: float
+) -> None:
+    items = [
+        NewResult(f"{value}.png", class_id=taught.class_id, image_score=value) for value in (0.9, score, 0.1)
+    ]
+    rows = list_results(project, record_results(project, taught.run_id, items))
+    assert [row.verdict for row in rows] == [Decision.NG, None, Decision.OK]
+    assert "no number" in rows[1].error
+    assert rows[1].hint
+    assert rows[1].image_score is None
 
 
 def test_results_are_filtered_by_every_field(project: Project, taught: Any, record: Record) -> None:

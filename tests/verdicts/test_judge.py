@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.domain import Decision, ScoreMap, Thresholds
+from inspector.errors import InspectorError
 from inspector.verdicts.judge import decide, decide_all, judge
 from inspector.verdicts.regions import MOST, regions
 
@@ -25,9 +26,16 @@ def test_scores_on_a_threshold_belong_to_the_stricter_side():
     assert decide(0.6, BAND) is Decision.NG
 
 
-def test_a_score_that_is_not_a_number_is_never_ok():
-    assert decide(float("nan"), BAND) is Decision.REVIEW
-    assert decide_all([float("nan")], BAND).tolist() == [1]
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_score_or_map_that_is_no_number_is_refused_everywhere(value):
+    with pytest.raises(InspectorError, match="no number") as caught:
+        decide(value, BAND)
+    assert caught.value.hint
+    assert decide_all([value, 0.0], BAND).tolist() == [3, 0]
+    values = map_with()
+    values[3, 3] = value
+    with pytest.raises(InspectorError, match="no number"):
+        judge(ScoreMap(values, 0.0, "part"), BAND, (64, 64))
 
 
 @given(st.lists(st.floats(-1, 2), max_size=30), st.floats(0, 1), st.floats(0, 1))

@@ -18,7 +18,7 @@ from inspector.domain import Region, Thresholds
 from inspector.images import read
 from inspector.records import project as projects
 from inspector.records.classes import add_class
-from inspector.records.detectors import add_detector, detector_staging
+from inspector.records.detectors import NewDetector, add_detector, detector_staging
 from inspector.records.files import ImageFacts
 from inspector.records.project import Project
 from inspector.records.results import NewResult, record_results
@@ -141,15 +141,17 @@ def _fill(project: Project) -> Stock:
         (folder / name).write_bytes(b"{}")
     detector_id = add_detector(
         project,
-        folder,
-        title="PatchCore, washer",
-        method="patchcore",
-        backbone={"key": "k", "weights": "inspector-tiny"},
-        settings={},
-        false_alarm_rate=0.05,
-        shot_ids=[row.id for row in list_shots(project, class_id)],
-        held_out={class_id: [0.15, 0.2, 0.3]},
-        thresholds={class_id: THRESHOLDS},
+        NewDetector(
+            folder=folder,
+            title="PatchCore, washer",
+            method="patchcore",
+            backbone={"key": "k", "weights": "inspector-tiny"},
+            settings={},
+            false_alarm_rate=0.05,
+            shot_ids=[row.id for row in list_shots(project, class_id)],
+            held_out={class_id: [0.15, 0.2, 0.3]},
+            thresholds={class_id: THRESHOLDS},
+        ),
     )
     run_id = start_run(project, detector_id, "Monday", class_id=class_id)
     ids = [

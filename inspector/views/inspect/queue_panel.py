@@ -118,16 +118,17 @@ class QueuePanel(QWidget):
     def show_detectors(self, rows: Sequence[DetectorRow]) -> None:
         """Newest first; a damaged one can't be chosen. The choice stays where it can."""
         chosen = self.detector_id
-        newest = max(self._detectors, default=0)
-        self._detectors = {row.id: row for row in rows}
+        before = next(iter(self._detectors), None)
+        self._detectors = {row.id: row for row in rows if not row.problem}
         was = self.detector.blockSignals(True)
         self.detector.clear()
-        usable = [row for row in rows if not row.problem]
-        for row in usable:
-            self.detector.addItem(row.title, row.id)
+        for row in self._detectors.values():
+            self.detector.addItem(row.label, row.id)
             self.detector.setItemData(self.detector.count() - 1, ", ".join(row.classes.values()), 3)
         self.detector.blockSignals(was)
-        if usable and usable[0].id <= newest and chosen is not None:  # a newly taught one is taken at once
+        if (
+            before == next(iter(self._detectors), None) and chosen is not None
+        ):  # one newly in charge is taken at once
             self.detector.setCurrentIndex(max(0, self.detector.findData(chosen)))
         self._fill_classes()
 
@@ -138,10 +139,8 @@ class QueuePanel(QWidget):
         self.run.clear()
         self.run.addItem("All results", None)
         for row in rows:
-            self.run.addItem(f"{row.title} ({row.counts.total:,})", row.id)
-            self.run.setItemData(
-                self.run.count() - 1, f"{row.detector_title}, {row.created.astimezone():%Y-%m-%d %H:%M}", 3
-            )
+            self.run.addItem(f"{row.label} ({row.counts.total:,})", row.id)
+            self.run.setItemData(self.run.count() - 1, row.detector_label, 3)
         self.run.setCurrentIndex(max(0, self.run.findData(chosen)) if chosen is not None else 0)
         self.run.blockSignals(was)
 

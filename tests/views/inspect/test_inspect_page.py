@@ -71,7 +71,8 @@ def test_without_results_the_middle_asks_for_images(empty_page, context, stock, 
 
 
 def test_opening_a_project_shows_its_newest_run_and_the_first_result(page, stock):
-    assert page.queue.run.currentText() == "Monday (4)"
+    assert page.queue.run.currentText().startswith("#1 Monday · ")
+    assert page.queue.run.currentText().endswith(" (4)")
     assert page.model.ids.tolist() == list(stock.ids)
     assert page.viewer.name.whole() == "part 0.png"
     assert (page.viewer.view.picture.width, page.viewer.view.picture.height) == (96, 64)
@@ -260,11 +261,11 @@ def test_results_stream_in_while_a_job_runs(page, stock, context, qtbot):
 
 
 def test_a_result_of_another_run_is_found_and_shown(page, stock, context, qtbot):
-    start_run(stock.project, stock.detector_id, "Tuesday")
+    empty = start_run(stock.project, stock.detector_id, "Tuesday")
     context.results_changed.emit()
     page._read_runs()
     qtbot.waitUntil(lambda: page.queue.run.count() == 3)
-    page.queue.run.setCurrentIndex(page.queue.run.findText("Tuesday (0)"))
+    page.queue.run.setCurrentIndex(page.queue.run.findData(empty))
     page.queue.question_changed.emit()
     qtbot.waitUntil(lambda: page.model.rowCount() == 0)
     context.wanted_result = stock.ids[2]

@@ -105,15 +105,17 @@ def test_a_shot_that_is_taken_back_in_time_updates_nothing(
     assert len(list_detectors(project(page))) == 2
 
 
-def test_undo_after_an_update_asks_for_teaching(
+def test_undo_after_an_update_puts_the_earlier_detector_in_charge_again(
     qtbot: QtBot, page: TeachPage, idle: Idle, picture: Picture
 ) -> None:
     page.accept_paths([picture("new.png", 9)])
     settle(qtbot, page, idle)
+    newer, earlier = list_detectors(project(page))
     page.context.undo.undo()
     settle(qtbot, page, idle)
-    assert [str(row.state) for row in page.classes.rows] == ["out of date"]
-    assert len(list_detectors(project(page))) == 2
+    assert [str(row.state) for row in page.classes.rows] == ["taught"]
+    assert [row.id for row in list_detectors(project(page)) if row.in_charge] == [earlier.id]
+    assert newer.in_charge
 
 
 def test_a_damaged_detector_is_not_updated_over_and_over(

@@ -1,0 +1,136 @@
+"""What a detector that was just made would change: stored results that it would judge otherwise, shots that stand out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from inspector.domain import CancelToken, Decision, Image, ScoreMap, Thresholds
+from inspector.errors import InspectorError
+from inspector.images import read
+from inspector.jobs.engine import least_side
+from inspector.jobs.events import Reporter
+from inspector.records.detectors import Flip, Proposal
+from inspector.records.project import Project
+from inspector.records.result_filter import ResultFilter
+from inspector.records.results import ResultRow, list_results, result_ids
+from inspector.records.shots import ShotRow
+
+if TYPE_CHECKING:
+    from inspector.methods.detector import Detector
+
+_COMPARING = 96.0
+"""Per cent of the bar where it begins; one result hardly moves it."""
+MOST = 50
+"""How many results of each decision and class are looked at again, the newest first."""
+
+
+def standing_out(shots: Sequence[ShotRow], held_out: Sequence[ScoreMap]) -> dict[int, float]:
+    """Shot id → score of those of a class that don't look like the others, also when a person called them good."""
+    from inspector.verdicts.calibrate import stand_out
+
+    if len(shots) != len(held_out):  # altered views of a single shot
+        return {}
+    return {shots[index].id: float(held_out[index].image_score) for index in stand_out(held_out)}
+
+
+def set_thresholds_from(
+    held_out: Sequence[ScoreMap],
+    rate: float,
+    shots: Sequence[ShotRow],
+    outliers: Mapping[int, float],
+    independent: bool,
+) -> Thresholds:
+    """Thresholds of a class, whose promise waits for every outlier to be called good."""
+    from inspector.verdicts import calibrate
+
+    found = calibrate.thresholds(held_out, rate, len(shots), independent=independent, outliers=list(outliers))
+    return calibrate.confirmed(found, [shot.id for shot in shots if shot.confirmed_good])
+
+
+def doubted(
+    shots: Mapping[int, Sequence[ShotRow]], outliers: Mapping[int, Mapping[int, float]]
+) -> dict[int, float]:
+    """Of the outliers of all classes (by class id), those that nobody called good: shot id → score."""
+    good = {shot.id for own in shots.values() for shot in own if shot.confirmed_good}
+    return {key: score for own in outliers.values() for key, score in own.items() if key not in good}
+
+
+def told(proposal: Proposal | None, doubtful: Mapping[int, float]) -> dict[str, Any]:
+    """What `JobEnded.result` says of it, in plain values."""
+    flips = proposal.flips if proposal else ()
+    return {
+        "proposed": proposal is not None,
+        "compared": proposal.compared if proposal else 0,
+        "flips": [[one.result_id, str(one.before), str(one.after), one.score] for one in flips],
+        "outliers": {str(key): score for key, score in doubtful.items()},
+    }
+
+
+def said(proposal: Proposal | None, doubtful: Mapping[int, float]) -> str:
+    """The same for people, to follow a sentence; "" when there is nothing to say."""
+    parts = []
+    if doubtful:
+        one = len(doubtful) == 1
+        parts.append(
+            f" {len(doubtful)} shot{'' if one else 's'} stand{'s' if one else ''} out from the others; nothing is "
+            f"promised until somebody has said that {'it is' if one else 'they are'} good."
+        )
+    if proposal is not None:
+        passed = sum(one.after is Decision.OK for one in proposal.flips)
+        parts.append(
+            f" It is only proposed: of {proposal.compared} stored results it would change {len(proposal.flips)}, "
+            f"{passed} of them to OK."
+        )
+    return "".join(parts)
+
+
+def find_flips(
+    project: Project,
+    detector: "Detector",
+    names: Mapping[int, str],
+    thresholds: Mapping[int, Thresholds],
+    report: Reporter,
+    cancel: CancelToken,
+) -> tuple[int, list[Flip]]:
+    """Score the newest stored results anew: (how many were compared, those whose decision would be another one).
+
+    `names`: class id → what the detector calls it. Results whose image is gone or can't be read are passed over.
+    """
+    from inspector.verdicts.judge import judge
+
+    compared, flips = 0, []
+    for class_id, name in names.items():
+        rows = _newest(project, class_id)
+        for place, row in enumerate(rows):
+            cancel.check()
+            report.progress(_COMPARING + place / len(rows), f"Comparing with stored results of “{name}”")
+            try:
+                (score_map,) = detector.score([_prepared(row, detector)], [name])
+                after = judge(score_map, thresholds[class_id], row.size).decision
+            except InspectorError as error:
+                report.log(f"“{row.name}” is not compared: {error.message}")
+                continue
+            compared += 1
+            if row.decision is not None and after is not row.decision:
+                flips.append(Flip(row.id, row.decision, after, float(score_map.image_score)))
+    return compared, flips
+
+
+def _newest(project: Project, class_id: int) -> list[ResultRow]:
+    """The newest results of each verdict, every image once."""
+    found: dict[str, ResultRow] = {}
+    for verdict in Decision:
+        where = ResultFilter(class_id=class_id, verdict=verdict)
+        for row in list_results(project, result_ids(project, where, descending=True, limit=MOST)):
+            if row.path is not None and not row.is_shot:
+                found.setdefault(row.sha256, row)
+    return list(found.values())
+
+
+def _prepared(row: ResultRow, detector: "Detector") -> Image:
+    """A stored image as `inspect` hands it to the detector. Raises `ImageError`."""
+    assert row.path is not None
+    backbone = detector.backbone
+    image = read.read(row.path, least_side(backbone))
+    pixels = backbone.prepare_one(image.pixels, proportions=detector.proportions)
+    return replace(image, pixels=pixels, original_size=image.size)

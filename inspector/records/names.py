@@ -1,0 +1,52 @@
+"""Names that people give: cleaned on entry, compared without case and spaces, and moments as they read them."""
+
+import unicodedata
+from datetime import datetime
+
+from inspector.errors import ProjectError
+
+
+def class_key(name: str) -> str:
+    """What makes two class names the same: neither case, spaces nor the way letters are composed matter."""
+    return unicodedata.normalize("NFC", "".join(name.split()).casefold())
+
+
+def checked(name: str, what: str) -> str:
+    """A name as it is kept: spaces tidied, letters composed, invisible control characters gone. `what`: "class", …
+
+    Raises `ProjectError` for one that is empty, longer than 100 characters, or "." or "..".
+    """
+    name = cleaned(name)
+    if not name:
+        raise ProjectError(f"A {what} needs a name.", "Type a name.")
+    if len(name) > 100:
+        raise ProjectError(f"A {what} name has at most 100 characters.", "Type a shorter name.")
+    if not name.strip("."):
+        raise ProjectError(f"A {what} can't be called “{name}”.", "Type a name with letters or digits.")
+    return name
+
+
+def cleaned(text: str) -> str:
+    """One line without control, bidirectional and other invisible characters, composed, in UTF-8."""
+    text = unicodedata.normalize("NFC", plain(text))
+    return " ".join("".join(c for c in " ".join(text.split()) if not _hidden(c)).split())
+
+
+def plain(text: str) -> str:
+    """Text that SQLite can keep: bytes of a file name that are no UTF-8 are replaced."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def moment(when: datetime) -> str:
+    """Local time as people read it: "26 Nov 14:42", with the year where it is another one."""
+    local = when.astimezone()
+    this_year = local.year == datetime.now().astimezone().year
+    return f"{local:%d %b %H:%M}" if this_year else f"{local:%d %b %Y %H:%M}"
+
+
+def _hidden(character: str) -> bool:
+    # The joiners stay: several scripts need them to be read.
+    return (
+        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+        and character not in "\u200c\u200d"
+    )
