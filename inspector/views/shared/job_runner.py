@@ -1,4 +1,5 @@
-"""Work off the GUI thread: one thread owns the engine and runs jobs in turn, a small pool does short reads."""
+"""Work off the GUI thread: one thread owns the engine and runs its jobs in turn, a second one downloads, so that nothing
+waits for the network, and a small pool does short reads."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def _make_engine() -> Engine:
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A job that was handed in: `work(engine, emit, cancel)` runs on the engine's thread."""
+    """A job that was handed in: `work(engine, emit, cancel)` runs on its lane's thread. Downloads get an engine of their
+    own that stays empty."""
 
     kind: JobKind
     title: str
@@ -40,16 +42,19 @@ class Job:
     token: CancelToken = field(default_factory=CancelToken)
 
 
-class _Worker(QThread):
-    """Owns the engine. Takes jobs in the order they came; leaves when told to, between two jobs."""
+class _Lane(QThread):
+    """Runs jobs in the order they came; leaves when told to, between two jobs. `current` and `pending` are the GUI
+    thread's."""
 
     emitted = Signal(object, object)  # job, event
-    turn = Signal(object)  # the job that begins, None when idle again
+    turn = Signal(object, object)  # this lane, and the job that begins, None when idle again
     device = Signal(str)  # what the backbone runs on, once it is loaded
 
-    def __init__(self, make_engine: Callable[[], Engine], parent: QObject) -> None:
+    def __init__(self, name: str, make_engine: Callable[[], Engine], parent: QObject) -> None:
         super().__init__(parent)
-        self.setObjectName("engine")
+        self.setObjectName(name)
+        self.current: Job | None = None
+        self.pending: list[Job] = []
         self._make_engine = make_engine
         self._engine: Engine | None = None
         self._jobs: deque[Job] = deque()
@@ -61,15 +66,17 @@ class _Worker(QThread):
             self._jobs.append(job)
             self._wake.notify()
 
-    def waiting(self) -> list[Job]:
-        with self._wake:
-            return list(self._jobs)
+    @property
+    def busy(self) -> bool:
+        return self.current is not None or bool(self.pending)
 
     def leave(self) -> None:
+        """Cancel everything and end."""
+        for job in (self.current, *self.pending):  # pending: also one that begins just now
+            if job is not None:
+                job.token.cancel()
         with self._wake:
             self._leave = True
-            for job in self._jobs:
-                job.token.cancel()
             self._wake.notify()
 
     def run(self) -> None:
@@ -79,11 +86,11 @@ class _Worker(QThread):
                 if not self._jobs:
                     break
                 job = self._jobs.popleft()
-            self.turn.emit(job)
+            self.turn.emit(self, job)
             self._do(job)
             if self._engine is not None and self._engine.loaded is not None:
                 self.device.emit(self._engine.loaded.device_note)
-            self.turn.emit(None)
+            self.turn.emit(self, None)
         self._engine = None  # freed on the thread that made it
 
     def _do(self, job: Job) -> None:
@@ -207,40 +214,54 @@ class JobRunner(QObject):
     The engine (and with it torch) is made on its own thread when the first job begins.
     """
 
-    job_event = Signal(object)  # inspector.domain.JobEvent; each job ends with exactly one JobEnded
+    job_event = Signal(
+        object
+    )  # inspector.domain.JobEvent of the engine's jobs; each ends with exactly one JobEnded
+    said = Signal(object, object)  # any Job, downloads too, and its JobEvent
     ended = Signal(object, object)  # the Job that `start` returned, its JobEnded
     busy_changed = Signal(bool)
+    current_changed = Signal(object)  # another Job is `current`, or None
     cancelling = Signal(object)  # a Job that was asked to stop and has not ended yet
     device_changed = Signal(str)  # where the backbone runs, as people read it
-    stopped = Signal()  # the engine's thread has left after `stop`
+    stopped = Signal()  # every thread has left after `stop`
 
     def __init__(
         self, make_engine: Callable[[], Engine] = _make_engine, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._current: Job | None = None
-        self._pending: list[Job] = []
         self._reads = _Reads(self)
-        self._worker = _Worker(make_engine, self)
-        self._worker.emitted.connect(self._forward, Qt.ConnectionType.QueuedConnection)
-        self._worker.turn.connect(self._turned, Qt.ConnectionType.QueuedConnection)
-        self._worker.device.connect(self._device, Qt.ConnectionType.QueuedConnection)
-        self._worker.finished.connect(self.stopped)
+        self._engine = _Lane("engine", make_engine, self)
+        self._downloads = _Lane("downloads", make_engine, self)
+        self._lanes = (self._engine, self._downloads)
+        for lane in self._lanes:
+            lane.emitted.connect(self._forward, Qt.ConnectionType.QueuedConnection)
+            lane.turn.connect(self._turned, Qt.ConnectionType.QueuedConnection)
+            lane.finished.connect(self._left)
+        self._engine.device.connect(self._device, Qt.ConnectionType.QueuedConnection)
+        self._told: Job | None = None
         self.device_note = ""
 
     @property
     def busy(self) -> bool:
-        return self._current is not None or bool(self._pending)
+        """Whether a job holds the engine or waits for it."""
+        return self._engine.busy
+
+    @property
+    def active(self) -> bool:
+        """Whether anything runs or waits, downloads too."""
+        return any(lane.busy for lane in self._lanes)
 
     @property
     def current(self) -> Job | None:
-        """The job that runs now, or the first that waits."""
-        return self._current or (self._pending[0] if self._pending else None)
+        """The engine's job that runs now, or the first that waits; else the download."""
+        jobs = [job for lane in self._lanes for job in (lane.current, *lane.pending) if job is not None]
+        return jobs[0] if jobs else None
 
     @property
     def waiting(self) -> int:
-        """How many jobs wait behind the current one."""
-        return len(self._pending) if self._current else max(0, len(self._pending) - 1)
+        """How many jobs wait for the engine behind the current one."""
+        lane = self._engine
+        return len(lane.pending) if lane.current else max(0, len(lane.pending) - 1)
 
     @property
     def reading(self) -> bool:
@@ -250,12 +271,14 @@ class JobRunner(QObject):
     def start(self, kind: JobKind, title: str, work: Work) -> Job:
         """Queue `work(engine, emit, cancel)`. `title` is for people ("Teach 3 classes"). Returns at once."""
         job = Job(kind, title, work)
-        was_busy = self.busy
-        self._pending.append(job)
-        self._worker.put(job)
-        if not self._worker.isRunning():
-            self._worker.start()
-        if not was_busy:
+        lane = self._downloads if kind is JobKind.DOWNLOAD else self._engine
+        was_busy = lane.busy
+        lane.pending.append(job)
+        lane.put(job)
+        if not lane.isRunning():
+            lane.start()
+        self._tell_current()
+        if not was_busy and lane is self._engine:
             self.busy_changed.emit(True)
         return job
 
@@ -295,25 +318,22 @@ class JobRunner(QObject):
         self._reads.ask(owner, work, done, failed, 0, in_line=True)
 
     def stop(self) -> None:
-        """Cancel everything; `stopped` follows when the thread has left. Safe to call twice."""
-        for job in (self._current, *self._pending):
-            if job is not None:
-                job.token.cancel()
-        if self._worker.isRunning():
-            self._worker.leave()
-        else:
-            self.stopped.emit()
+        """Cancel everything; `stopped` follows when the threads have left. Safe to call twice."""
+        for lane in self._lanes:
+            lane.leave()
+        self._left()
 
     def close(self, seconds: float = 60.0) -> bool:
         """Stop and wait. Returns False if a job did not come to its next check within `seconds`."""
         self._reads.forget()
-        for job in (self._current, *self._pending):
-            if job is not None:
-                job.token.cancel()
-        if not self._worker.isRunning():
-            return True
-        self._worker.leave()
-        return self._worker.wait(int(seconds * 1000))
+        for lane in self._lanes:
+            lane.leave()
+        left = [lane.wait(int(seconds * 1000)) for lane in self._lanes]
+        return all(left)
+
+    def _left(self) -> None:
+        if not any(lane.isRunning() for lane in self._lanes):
+            self.stopped.emit()
 
     def _device(self, note: str) -> None:
         if note != self.device_note:
@@ -321,16 +341,22 @@ class JobRunner(QObject):
             self.device_changed.emit(note)
 
     def _forward(self, job: Job, event: JobEvent) -> None:
-        self.job_event.emit(event)
+        self.said.emit(job, event)
+        if job.kind is not JobKind.DOWNLOAD:
+            self.job_event.emit(event)
         if isinstance(event, JobEnded):
             self.ended.emit(job, event)
 
-    def _turned(self, job: Job | None) -> None:
+    def _turned(self, lane: _Lane, job: Job | None) -> None:
+        lane.current = job
         if job is not None:
-            self._current = job
             with contextlib.suppress(ValueError):
-                self._pending.remove(job)
-            return
-        self._current = None
-        if not self._pending:
+                lane.pending.remove(job)
+        self._tell_current()
+        if not lane.busy and lane is self._engine:
             self.busy_changed.emit(False)
+
+    def _tell_current(self) -> None:
+        if self.current is not self._told:
+            self._told = self.current
+            self.current_changed.emit(self._told)

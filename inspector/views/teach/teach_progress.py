@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout
 
-from inspector.domain import JobEvent, JobLog, JobProgress, JobStarted
+from inspector.domain import JobEvent, JobKind, JobLog, JobProgress, JobStarted
 from inspector.views.look import icons, theme
 from inspector.views.look.labels import wrapped
 from inspector.views.shared.context import WindowContext
+from inspector.views.shared.job_runner import Job
 from inspector.views.teach.loss_curve import LossCurve
 from inspector.views.window.job_bar import time_left
 
@@ -104,6 +105,8 @@ class TeachProgress(QFrame):
         self.terms.setToolTip("The terms that the loss is the sum of")
         self.terms.setVisible(len(terms) > 1)
 
-    def _stopping(self, _job: object) -> None:
+    def _stopping(self, job: Job) -> None:
+        if job.kind is not JobKind.TEACH:
+            return
         self.cancel.setText("Stopping…")
         self.cancel.setEnabled(False)

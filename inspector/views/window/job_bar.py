@@ -7,7 +7,7 @@ import time
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
 
-from inspector.domain import JobEnded, JobEvent, JobKind, JobProgress, JobStarted
+from inspector.domain import JobEvent, JobKind, JobProgress, JobStarted
 from inspector.views.look import icons, theme
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
@@ -60,8 +60,8 @@ class JobBar(QStatusBar):
             row.addWidget(widget)
         self.addPermanentWidget(self.job)
         self.job.hide()
-        context.job_event.connect(self._take)
-        context.runner.busy_changed.connect(self._busy)
+        context.runner.said.connect(self._take)
+        context.runner.current_changed.connect(self._show)
         context.runner.cancelling.connect(self._cancelling)
 
     def stop(self) -> None:
@@ -75,12 +75,12 @@ class JobBar(QStatusBar):
         self.cancel.setText("Stopping…")
         self.cancel.setEnabled(False)
 
-    def _busy(self, busy: bool) -> None:
-        if busy:
-            current = self._context.runner.current
-            self._begin(current.title if current else "")
-        else:
-            self.job.hide()
+    def _show(self, job: Job | None) -> None:
+        """The engine's job, else a download; none, nothing."""
+        self.job.setVisible(job is not None)
+        if job is not None:
+            self._counts = job.kind in (JobKind.INSPECT, JobKind.EXPORT, JobKind.EVALUATE)
+            self._begin(job.title)
 
     def _begin(self, title: str) -> None:
         self._begun = time.monotonic()
@@ -89,16 +89,14 @@ class JobBar(QStatusBar):
         self.figures.setText("Starting…")
         self.cancel.setText("Cancel")
         self.cancel.setEnabled(True)
-        self.job.show()
 
-    def _take(self, event: JobEvent) -> None:
+    def _take(self, job: Job, event: JobEvent) -> None:
+        if job is not self._context.runner.current:
+            return
         if isinstance(event, JobStarted):
             self._begin(event.title)
-            self._counts = event.kind in (JobKind.INSPECT, JobKind.EXPORT, JobKind.EVALUATE)
         elif isinstance(event, JobProgress):
             self._progress(event)
-        elif isinstance(event, JobEnded) and self._context.runner.waiting:
-            self.figures.setText("Next job…")
 
     def _progress(self, event: JobProgress) -> None:
         share = event.done / event.total if event.total > 0 else 0.0

@@ -28,6 +28,7 @@ from inspector.domain import JobEnded, JobEvent, JobKind, JobStatus
 from inspector.errors import InspectorError
 from inspector.views.look import theme
 from inspector.views.shared.context import WindowContext
+from inspector.views.shared.job_runner import Job
 from inspector.views.shared.page import Page
 from inspector.views.start.page import StartPage
 from inspector.views.window import menus, pages
@@ -97,7 +98,7 @@ class MainWindow(QMainWindow):
         context.project_changed.connect(self._project_changed)
         context.detectors_changed.connect(self._describe)
         context.settings_changed.connect(self._settings_changed)
-        context.job_event.connect(self._job_event)
+        context.runner.said.connect(self._job_said)
         context.runner.device_changed.connect(lambda _note: self._describe())
         context.runner.stopped.connect(self._stopped)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme_changed)
@@ -182,7 +183,7 @@ class MainWindow(QMainWindow):
 
     # jobs and what they change
 
-    def _job_event(self, event: JobEvent) -> None:
+    def _job_said(self, _job: Job, event: JobEvent) -> None:
         if not isinstance(event, JobEnded) or self._closing:
             return
         if event.kind == JobKind.TEACH:
@@ -309,11 +310,11 @@ class MainWindow(QMainWindow):
         if not self._closing:
             self._closing = True
             self._remember()
-            if self.context.runner.busy:
+            if self.context.runner.active:
                 self.job_bar.stopping()
                 self.toast.say("Stopping the job, then closing. What is finished is saved.")
                 self.context.runner.stop()
-        if self.context.runner.busy:
+        if self.context.runner.active:
             event.ignore()
             return
         self.shut_down()

@@ -19,7 +19,7 @@ from inspector.domain import (
 )
 from inspector.errors import Cancelled, InspectorError
 from inspector.jobs.engine import Engine
-from inspector.views.shared.job_runner import JobRunner
+from inspector.views.shared.job_runner import Job, JobRunner
 
 
 @pytest.fixture
@@ -171,13 +171,55 @@ def test_a_job_cancelled_while_it_waits_never_begins(
     assert [end.status for end in _ends(events)] == [JobStatus.CANCELLED] * 2
 
 
+def test_a_download_keeps_nobody_waiting(qtbot: QtBot, runner: JobRunner, events: list[JobEvent]) -> None:
+    started = threading.Event()
+    said: list[Job] = []
+    runner.said.connect(lambda job, _event: said.append(job))
+    download = runner.start(JobKind.DOWNLOAD, "Download", _until_cancelled(started))
+    second = runner.start(JobKind.DOWNLOAD, "Second", lambda *_: None)
+    qtbot.waitUntil(started.is_set)
+    assert not runner.busy
+    assert runner.active
+    assert runner.current is download
+    inspection = runner.start(JobKind.INSPECT, "Inspect", _counting(1))
+    assert runner.current is inspection
+    qtbot.waitUntil(lambda: len(events) == 3)
+    qtbot.waitUntil(lambda: runner.current is download)
+    assert set(said) == {inspection}
+    runner.cancel()
+    qtbot.waitUntil(lambda: not runner.active)
+    assert said[-2:] == [download, second]
+    assert len(events) == 3
+
+
+def test_closing_stops_a_download_and_a_job(qtbot: QtBot) -> None:
+    runner = JobRunner()
+    started = threading.Event(), threading.Event()
+    runner.start(JobKind.DOWNLOAD, "Endless", _until_cancelled(started[0]))
+    runner.start(JobKind.TEACH, "Endless", _until_cancelled(started[1]))
+    qtbot.waitUntil(lambda: all(one.is_set() for one in started))
+    with qtbot.waitSignal(runner.stopped):
+        runner.stop()
+    assert runner.close(10)
+    runner.deleteLater()
+
+
+def test_closing_stops_a_job_whose_begin_was_not_heard_of_yet(qtbot: QtBot) -> None:
+    runner = JobRunner()
+    started = threading.Event()
+    runner.start(JobKind.TEACH, "Endless", _until_cancelled(started))
+    assert started.wait(60)  # and no event was delivered meanwhile
+    assert runner.close(10)
+    runner.deleteLater()
+
+
 def test_closing_stops_a_running_job_and_its_thread(qtbot: QtBot) -> None:
     runner = JobRunner()
     started = threading.Event()
     runner.start(JobKind.TEACH, "Endless", _until_cancelled(started))
     qtbot.waitUntil(started.is_set)
     assert runner.close(10)
-    assert not runner._worker.isRunning()
+    assert not any(lane.isRunning() for lane in runner._lanes)
     runner.deleteLater()
 
 

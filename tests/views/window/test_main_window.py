@@ -195,7 +195,7 @@ def test_closing_the_window_during_a_job_stops_the_job_first(qtbot: QtBot, home:
     assert window.isVisible()
     assert window.job_bar.cancel.text() == "Stopping…"
     qtbot.waitUntil(lambda: not window.isVisible())
-    assert not window.context.runner._worker.isRunning()
+    assert not any(lane.isRunning() for lane in window.context.runner._lanes)
     window.deleteLater()
 
 
@@ -248,7 +248,7 @@ def test_settings_that_cannot_be_saved_are_said_and_still_hold(window: MainWindo
     home.mkdir(exist_ok=True)
     (home / "config").write_text("in the way")
     window.menus.theme.trigger()
-    assert "could not be saved" in window.toast.label.text()
+    assert "can't be saved" in window.toast.label.text()
     assert theme.tokens() is theme.LIGHT
 
 
