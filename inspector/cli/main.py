@@ -11,7 +11,7 @@ import typer
 from inspector import log, settings
 from inspector.cli import bench as cli_bench
 from inspector.cli import weights as cli_weights
-from inspector.cli.output import console, say, table, take_any_character
+from inspector.cli.output import console, explain, say, table, take_any_character
 from inspector.domain import CancelToken, JobEnded, JobEvent
 from inspector.errors import InspectorError
 
@@ -41,9 +41,7 @@ def _guarded(action: Callable[[], int | None]) -> int:
     try:
         return action() or 0
     except InspectorError as error:
-        say(f"✗ {error.message}", error=True)
-        if error.hint:
-            say(f"  {error.hint}", error=True)
+        explain(error)
         return 1
     except KeyboardInterrupt:
         say("Stopped.", error=True)

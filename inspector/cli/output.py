@@ -52,6 +52,15 @@ def say(text: object, error: bool = False) -> None:
         print(printable(line, longest=0), file=sys.stderr if error else sys.stdout)
 
 
+def explain(error: InspectorError) -> None:
+    """What happened and what to do next, in lines of their own."""
+    say(f"✗ {error.message}", error=True)
+    if error.hint:
+        say(f"  {error.hint}", error=True)
+    if "Weights page" in error.hint:
+        say("  Without a window: inspector weights list, fetch NAME, add FILE.", error=True)
+
+
 @contextmanager
 def console(title: str) -> Iterator[Emit]:
     """Show job events as a progress bar with time left; the body runs one job and its end is checked here."""

@@ -16,17 +16,17 @@ app = typer.Typer(help="Backbone weights: what is here, download, add a copied f
 @app.command("list")
 def weights_list() -> None:
     """What can be used, what is here already."""
-    from inspector.features import weights
+    from inspector.features.weights import catalogue
 
     rows = [
         [
             entry.name,
-            weights.state(entry.name),
-            f"{entry.size / 1e6:.0f} MB",
+            catalogue.state(entry.name),
+            f"{entry.size / 1e6:.0f} MB" if entry.size else "–",
             f"{entry.image_size} px",
             entry.licence,
         ]
-        for entry in weights.catalogue()
+        for entry in catalogue.entries()
     ]
     table("Weights", ["name", "state", "size", "image", "licence"], rows)
 
@@ -34,10 +34,13 @@ def weights_list() -> None:
 @app.command("fetch")
 def weights_fetch(name: str) -> None:
     """Download weights; an interrupted download goes on where it stopped."""
-    from inspector.features import weights
+    from inspector.features.weights import catalogue, intake
 
+    entry = catalogue.find(name)
+    size = f", {entry.size / 1e6:.0f} MB" if entry.size else ""
+    say(f"{entry.name}{size}, licence: {entry.licence}")
     with console(f"Download {name}") as emit:
-        target = weights.fetch(
+        target = intake.fetch(
             name,
             progress=lambda _, message, values: emit(_download_progress(message, values)),
             cancel=CancelToken(),
@@ -56,24 +59,26 @@ def weights_add(
     name: Annotated[str | None, typer.Option(help="Which catalogue entry the file is.")] = None,
 ) -> None:
     """Take a copied weights file instead of downloading it."""
-    from inspector.features import weights
+    from inspector.features.weights import intake
 
-    say(f"✓ {weights.add(file, name)}")
+    say(f"✓ {intake.add(file, name)}")
 
 
 @app.command("verify")
 def weights_verify(
     name: Annotated[str | None, typer.Argument(help="All that are here when left out.")] = None,
 ) -> None:
-    """Compare checksums."""
-    from inspector.features import weights
+    """Read them again: checksums, and whether their models can be built."""
+    from inspector.features.weights import catalogue, intake
 
     good = True
-    for entry in weights.catalogue():
-        if name in (None, entry.name):
-            try:
-                say(f"✓ {entry.name}: {weights.verify(entry.name)}")
-            except InspectorError as error:
-                good &= name is None and weights.state(entry.name) == "not here"
-                say(f"✗ {entry.name}: {error}")
+    for entry in [catalogue.find(name)] if name else catalogue.entries():
+        if name is None and catalogue.state(entry.name).startswith("not here"):
+            say(f"– {entry.name}: not here")
+            continue
+        try:
+            say(f"✓ {entry.name}: {intake.verify(entry.name)}")
+        except InspectorError as error:
+            good = False
+            say(f"✗ {entry.name}: {error}")
     raise typer.Exit(0 if good else 1)

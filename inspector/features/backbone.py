@@ -7,11 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
-import open_clip
 import torch
 from numpy.typing import NDArray
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
@@ -19,20 +17,13 @@ from torch import Tensor, nn
 
 from inspector.errors import WeightsError
 from inspector.features import device as devices
-from inspector.features import inspector_tiny
-from inspector.features.download import sha256_of
 from inspector.features.framing import framed, resized
 from inspector.features.image_towers import speed_up, tower_of
 from inspector.features.text_tower import TextTower
-from inspector.features.weights import (
-    SUFFIXES,
-    Weights,
-    check_activation,
-    find,
-    recognise,
-    refuse_program,
-    verify,
-)
+from inspector.features.weights.catalogue import SUFFIXES, Weights, check_activation, find, recognise
+from inspector.features.weights.download import sha256_of
+from inspector.features.weights.intake import unchanged
+from inspector.features.weights.model import build, refuse_program
 
 MEMORY_TAPS = {12: ("block3", "block8"), 24: ("block6", "block18")}
 """Blocks whose patch tokens a memory keeps, by depth: PromptAD for B, IIPAD for L."""
@@ -421,10 +412,10 @@ def load(
     entry, file, sha256 = _resolve(weights)
 
     def load_text() -> TextTower | None:
-        model, _ = _build(entry, file, None)
+        model, _ = build(entry, file)
         return TextTower.of(model, entry.architecture, file.parent)
 
-    model, embedded_sha256 = _build(entry, file, image_size)
+    model, embedded_sha256 = build(entry, file, image_size)
     sha256 = sha256 or embedded_sha256
     speed_up(model)
     return from_model(
@@ -443,41 +434,6 @@ def _resolve(weights: str | Path) -> tuple[Weights, Path, str]:
         entry = find(str(weights))
         if entry.embedded:
             return entry, entry.folder, ""
-        path, sha256 = verify(str(weights)), entry.record["sha256"]
+        path, sha256 = unchanged(entry), entry.record["sha256"]
     check_activation(entry.architecture, entry.tag, path.name)
     return entry, path, sha256
-
-
-def _build(entry: Weights, file: Path, image_size: int | None) -> tuple[nn.Module, str]:
-    """The open_clip model with its weights, on the CPU in fp32, and the sha256 of the embedded ones (else "")."""
-    if entry.embedded:
-        if image_size not in (None, entry.image_size):
-            raise WeightsError(
-                f"{entry.name} works at {entry.image_size} pixels only, not at {image_size}.",
-                "Leave the image size as it is, or choose another backbone.",
-            )
-        model = inspector_tiny.create(pretrained=False)
-        return model, inspector_tiny.load_state(model)
-    published = open_clip.get_pretrained_cfg(entry.architecture, entry.tag)
-    try:
-        model = open_clip.create_model(
-            entry.architecture,
-            pretrained=str(file),
-            force_image_size=image_size,
-            force_preprocess_cfg={key: published[key] for key in ("mean", "std") if key in published},
-            weights_only=True,
-        )
-    except (
-        RuntimeError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        AssertionError,
-        UnpicklingError,
-        OSError,
-    ) as error:
-        raise WeightsError(
-            f"The weights file {file.name} is damaged or doesn't fit {entry.architecture}.",
-            "Verify it (inspector weights verify), or add it under the architecture it was made for.",
-        ) from error
-    return model.eval(), ""

@@ -71,16 +71,17 @@ def _devices() -> Iterator[Check]:
 
 
 def _weights() -> Iterator[Check]:
-    from inspector.features import weights
+    from inspector.features.weights import catalogue, intake
 
-    for entry in weights.catalogue():
-        here = entry.here
+    for entry in catalogue.entries():
+        what, state = f"weights {entry.name}", catalogue.state(entry.name)
+        if state.startswith("not here"):
+            yield Check(what, False, state, needed=False)
+            continue
         try:
-            found = str(weights.verify(entry.name)) if here else weights.state(entry.name)
+            yield Check(what, True, str(intake.verify(entry.name)))
         except InspectorError as error:
-            yield Check(f"weights {entry.name}", False, error.message, error.hint)
-        else:
-            yield Check(f"weights {entry.name}", here, found, needed=False)
+            yield Check(what, False, error.message, error.hint)
 
 
 def examine() -> Iterator[Check]:

@@ -1,8 +1,10 @@
 """Small random-weight models of every kind, built by open_clip itself."""
 
 import copy
+import json
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import open_clip
 import pytest
@@ -71,3 +73,17 @@ def build() -> Callable[[str], nn.Module]:
 @cache
 def _made(kind: str) -> nn.Module:
     return _build(kind)
+
+
+TINY = {"embed_dim": 32, "vision_cfg": VISION | {"layers": 2}, "text_cfg": TEXT | {"layers": 2}}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
+    """An architecture of our own that open_clip knows, and a model of it."""
+    (tmp_path / "Tiny-16.json").write_text(json.dumps(TINY))
+    monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIG_PATHS", [*open_clip.factory._MODEL_CONFIG_PATHS])
+    monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIGS", dict(open_clip.factory._MODEL_CONFIGS))
+    open_clip.add_model_config(tmp_path / "Tiny-16.json")
+    torch.manual_seed(0)
+    return open_clip.CLIP(**TINY).eval()

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -36,7 +37,7 @@ from inspector.views.shared.job_runner import Job, Work
 from inspector.views.shared.page import Page
 
 if TYPE_CHECKING:
-    from inspector.features.weights import Weights
+    from inspector.features.weights.catalogue import Weights
     from inspector.jobs.engine import Engine
 
 FILES = "Weights (*.safetensors *.pt *.pth *.bin)"
@@ -98,7 +99,7 @@ class WeightsPage(Page):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
         context.runner.ended.connect(self._ended)
-        context.job_event.connect(self._event)
+        context.runner.said.connect(self._said)
         context.settings_changed.connect(self._mark)
 
     def activated(self) -> None:
@@ -117,9 +118,9 @@ class WeightsPage(Page):
             for entry, _ in found:
                 row = WeightsRow(entry)
                 row.use.clicked.connect(partial(self._use, entry.name))
-                row.download.clicked.connect(partial(self.download, entry.name))
+                row.accepted.connect(partial(self.download, entry.name))
                 row.verify.clicked.connect(partial(self._verify, entry.name))
-                row.cancel.clicked.connect(partial(self._cancel, entry.name))
+                row.cancelled.connect(partial(self._cancel, entry.name))
                 self.rows[entry.name] = row
                 self.list.addWidget(row)
         for entry, here in found:
@@ -141,12 +142,12 @@ class WeightsPage(Page):
         self._context.toast(f"{name} is used from the next teaching on.", partial(choose, before))
 
     def download(self, name: str) -> None:
-        """On the user's order only."""
+        """On the user's order only, once she saw size and licence."""
 
-        def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
-            from inspector.features import weights
+        def work(_engine: Engine, emit: Emit, cancel: CancelToken) -> None:
+            from inspector.features.weights import catalogue, intake
 
-            entry = weights.find(name)
+            entry = catalogue.find(name)
             emit(JobStarted(0, JobKind.DOWNLOAD, entry.size, f"Download {name}"))
 
             def progress(share: float, message: str, values: Mapping[str, float]) -> None:
@@ -154,20 +155,31 @@ class WeightsPage(Page):
                 left = total * (1 - share) / rate if rate and total else None
                 emit(JobProgress(0, share * 100, 100, message, rate, left))
 
-            weights.fetch(name, progress, cancel)
-            emit(JobEnded(0, JobKind.DOWNLOAD, JobStatus.DONE, f"{name} is here and was verified."))
+            intake.fetch(name, progress, cancel)
+            emit(JobEnded(0, JobKind.DOWNLOAD, JobStatus.DONE, f"{name} is here and was checked."))
 
         self._start(name, f"Download {name}", work)
 
     def add_file(self, path: Path) -> None:
-        def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
-            from inspector.features import weights
+        def work(_engine: Engine, emit: Emit, cancel: CancelToken) -> None:
+            from inspector.features.weights import intake
 
             emit(JobStarted(0, JobKind.DOWNLOAD, 0, f"Add {path.name}"))
-            entry = weights.add(path, cancel=cancel)
-            emit(JobEnded(0, JobKind.DOWNLOAD, JobStatus.DONE, f"{entry.name} was added."))
+            entry = intake.add(path, cancel=cancel)
+            emit(JobEnded(0, JobKind.DOWNLOAD, JobStatus.DONE, f"{entry.name} was checked and added."))
 
         self._start("", f"Add {path.name}", work)
+
+    def _verify(self, name: str) -> None:
+        def work(_engine: Engine, emit: Emit, cancel: CancelToken) -> None:
+            from inspector.features.weights import intake
+
+            emit(JobStarted(0, JobKind.DOWNLOAD, 0, f"Verify {name}"))
+            intake.verify(name, cancel)
+            done = f"{name} is unchanged, and its model can be built."
+            emit(JobEnded(0, JobKind.DOWNLOAD, JobStatus.DONE, done))
+
+        self._start(name, f"Verify {name}", work)
 
     def _start(self, name: str, title: str, work: Work) -> None:
         if name and name in self.jobs.values():
@@ -182,17 +194,6 @@ class WeightsPage(Page):
                 self._context.runner.cancel(job)
         self.rows[name].stopping()
 
-    def _verify(self, name: str) -> None:
-        def done(_place: object) -> None:
-            self._context.toast(f"{name} is as it was published.")
-
-        def work() -> Path:
-            from inspector.features import weights
-
-            return weights.verify(name)
-
-        self._context.runner.read(self, work, done, self._context.show_error)
-
     def accept_paths(self, paths: Sequence[Path]) -> bool:
         self.add_file(paths[0])
         return True
@@ -202,9 +203,8 @@ class WeightsPage(Page):
         if name:
             self.add_file(Path(name))
 
-    def _event(self, event: JobEvent) -> None:
-        current = self._context.runner.current
-        name = self.jobs.get(current, "") if current is not None else ""
+    def _said(self, job: Job, event: JobEvent) -> None:
+        name = self.jobs.get(job, "")
         if name in self.rows and isinstance(event, JobProgress):
             self.rows[name].progress(event)
 
@@ -216,10 +216,14 @@ class WeightsPage(Page):
 
 
 class WeightsRow(QFrame):
+    accepted = Signal()  # size and licence were seen, and the download is wanted
+    cancelled = Signal()
+
     def __init__(self, entry: Weights) -> None:
         super().__init__()
         self.here = False
         self._entry = entry
+        self._asking = self._used = self._loading = False
         theme.set_role(self, "card")
         name = QLabel(entry.name)
         theme.set_role(name, "heading")
@@ -233,17 +237,18 @@ class WeightsRow(QFrame):
         theme.set_role(self.facts, "small")
         self.state = QLabel()
         self.use = QPushButton("Use")
-        size = size_text(entry.size)
-        self.download = QPushButton(f"Download ({size})" if size else "Download")
+        self.download = QPushButton()
         self.download.setIcon(icons.icon("download"))
         self.verify = QPushButton("Verify")
         self.verify.setToolTip("Read the file again and compare its checksum")
+        self.download.clicked.connect(self._ask)
         self.cancel = QPushButton("Cancel")
+        self.cancel.clicked.connect(self._take_back)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(160)
         self.said = QLabel()
-        theme.set_role(self.said, "small")
+        self.said.setWordWrap(True)
         words = QVBoxLayout()
         words.setSpacing(2)
         for label in (name, line, self.facts, self.said):
@@ -256,23 +261,55 @@ class WeightsRow(QFrame):
             row.addWidget(widget)
 
     def show_state(self, used: bool, loading: bool) -> None:
+        began = loading and not self._loading
+        self._used, self._loading = used, loading
+        self._asking &= not loading and not self.here
         self.state.setText("✓ In use" if used and self.here else "Chosen, but not here" if used else "")
         theme.set_role(self.state, "good" if self.here else "warning")
+        self.state.setVisible(not loading)
         self.use.setVisible(self.here and not used and not loading)
         self.verify.setVisible(self.here and not loading)
         self.download.setVisible(not self.here and not loading and bool(self._entry.url))
-        for widget in (self.bar, self.cancel, self.said):
-            widget.setVisible(loading)
-        if loading and not self.bar.maximum():
-            return
-        if loading and not self.said.text():
+        size = size_text(self._entry.size)
+        offer = f"Download ({size})" if size else "Download"
+        self.download.setText("Accept and download" if self._asking else offer)
+        theme.set_role(self.download, "primary" if self._asking else "")
+        self.bar.setVisible(loading)
+        self.cancel.setVisible(loading or self._asking)
+        self.said.setVisible(loading or self._asking)
+        if began:
             self.bar.setRange(0, 0)
-            self.said.setText("Waiting…")
-        if not loading:
-            self.said.setText("")
-            self.bar.setRange(0, 1000)
-            self.cancel.setText("Cancel")
+        if began or not loading:
+            self.said.setText(self._question() if self._asking else "Waiting…")
+            self.cancel.setText("Not now" if self._asking else "Cancel")
             self.cancel.setEnabled(True)
+            theme.set_role(self.said, "warning" if self._asking and self._research else "small")
+
+    @property
+    def _research(self) -> bool:
+        return "research" in self._entry.licence.lower()
+
+    def _question(self) -> str:
+        host = urlsplit(self._entry.url).hostname
+        size = size_text(self._entry.size) or "A file of unknown size"
+        only = " It allows research only: don't use it in production." if self._research else ""
+        return f"{size} will come from {host}. Its licence is {self._entry.licence}.{only}"
+
+    def _ask(self) -> None:
+        """Size and licence first, then the download."""
+        if self._asking:
+            self.accepted.emit()
+            return
+        self._asking = True
+        self.show_state(self._used, self._loading)
+
+    def _take_back(self) -> None:
+        if self._loading:
+            self.cancelled.emit()
+            return
+        self._asking = False
+        self.show_state(self._used, self._loading)
+        self.download.setFocus()
 
     def progress(self, event: JobProgress) -> None:
         self.bar.setRange(0, 1000)
@@ -285,6 +322,6 @@ class WeightsRow(QFrame):
 
 
 def _catalogue() -> list[tuple[Weights, bool]]:
-    from inspector.features import weights
+    from inspector.features.weights import catalogue
 
-    return [(entry, entry.here) for entry in weights.catalogue()]
+    return [(entry, entry.here) for entry in catalogue.entries()]

@@ -1,3 +1,4 @@
+import json
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,8 +9,9 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from inspector import settings
-from inspector.features import weights
+from inspector.domain import JobKind
 from inspector.features.device import devices
+from inspector.features.weights import catalogue, download
 from inspector.views import app
 from inspector.views.look import theme
 from inspector.views.settings.preferences import PreferencesPage
@@ -29,9 +31,8 @@ def page(window: MainWindow, idle: Idle) -> WeightsPage:
 
 
 def test_every_backbone_is_listed_with_size_and_licence(page: WeightsPage) -> None:
-    catalogue = weights.catalogue()
-    assert list(page.rows) == [entry.name for entry in catalogue]
-    for entry in catalogue:
+    assert list(page.rows) == [entry.name for entry in catalogue.entries()]
+    for entry in catalogue.entries():
         row = page.rows[entry.name]
         assert entry.licence in row.facts.text()
         assert size_text(entry.size) in row.facts.text()
@@ -51,7 +52,7 @@ def test_a_file_that_holds_no_weights_is_refused_with_a_next_step(
     wrong = tmp_path / "notes.txt"
     wrong.write_text("no weights")
     window.take_paths([wrong])
-    qtbot.waitUntil(lambda: not window.context.runner.busy, timeout=60000)
+    qtbot.waitUntil(lambda: not window.context.runner.active, timeout=60000)
     assert "notes.txt is not a weights file" in window.banner.message.text()
     assert window.banner.hint.text()
     assert not page.jobs
@@ -65,7 +66,7 @@ def slow_server(monkeypatch: pytest.MonkeyPatch) -> object:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
-            self.send_header("Content-Length", str(10**9))
+            self.send_header("Content-Length", str(598_600_000))
             self.end_headers()
             try:
                 while not stop.wait(0.01):
@@ -93,7 +94,11 @@ def test_a_download_shows_its_progress_and_can_be_cancelled(
 ) -> None:
     name = "ViT-B-16-quickgelu"
     row = page.rows[name]
-    assert weights.find(name).url.startswith("http://127.0.0.1")
+    assert catalogue.find(name).url.startswith("http://127.0.0.1")
+    row.download.click()
+    assert "599 MB will come from 127.0.0.1. Its licence is MIT." in row.said.text()
+    assert row.download.text() == "Accept and download"
+    assert not page.jobs
     row.download.click()
     assert row.cancel.isVisible()
     assert not row.download.isVisible()
@@ -101,10 +106,72 @@ def test_a_download_shows_its_progress_and_can_be_cancelled(
     assert "MB" in row.said.text()
     row.cancel.click()
     assert row.cancel.text() == "Stopping…"
-    qtbot.waitUntil(lambda: not window.context.runner.busy, timeout=20000)
+    qtbot.waitUntil(lambda: not window.context.runner.active, timeout=20000)
     idle()
     assert row.download.isVisible()
-    assert not weights.find(name).here
+    assert not catalogue.find(name).here
+
+
+def test_a_download_begins_only_after_size_and_licence_were_accepted(page: WeightsPage, idle: Idle) -> None:
+    row = page.rows["MobileCLIP2-S0"]
+    row.download.click()
+    assert "299 MB" in row.said.text()
+    assert "research only: don't use it in production" in row.said.text()
+    assert row.said.isVisible()
+    row.cancel.click()
+    assert not row.said.isVisible()
+    assert row.download.text() == "Download (299 MB)"
+    assert not page.jobs
+    page.refresh()
+    idle()
+    assert not row.cancel.isVisible()
+
+
+def test_inspection_goes_on_while_weights_are_downloaded(
+    qtbot: QtBot, slow_server: object, window: MainWindow, page: WeightsPage
+) -> None:
+    row = page.rows["ViT-B-16-quickgelu"]
+    row.download.click()
+    row.download.click()
+    qtbot.waitUntil(lambda: row.bar.value() > 0, timeout=60000)
+    done: list[int] = []
+    window.context.runner.start(JobKind.INSPECT, "Inspect", lambda *_: done.append(1))
+    assert window.job_bar.title.text() == "Inspect"
+    qtbot.waitUntil(lambda: bool(done) and not window.context.runner.busy)
+    assert window.job_bar.title.text().startswith("Download")
+    assert "MB" in row.said.text()
+    window.close()
+    qtbot.waitUntil(lambda: not window.context.runner.active, timeout=20000)
+
+
+def test_no_connection_names_the_buttons(
+    qtbot: QtBot, window: MainWindow, page: WeightsPage, idle: Idle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(download, "PATIENCE_S", 0.01)
+    page.download("ViT-B-16-quickgelu")
+    qtbot.waitUntil(lambda: not window.context.runner.active, timeout=60000)
+    qtbot.waitUntil(window.banner.isVisible)
+    assert "127.0.0.1 can't be reached" in window.banner.message.text()
+    assert "press Download again" in window.banner.hint.text()
+    assert "Add a file…" in window.banner.hint.text()
+    assert "inspector weights" not in window.banner.hint.text()
+
+
+def test_verify_tells_that_a_file_was_changed(
+    qtbot: QtBot, window: MainWindow, page: WeightsPage, idle: Idle
+) -> None:
+    entry = catalogue.find("ViT-B-16-quickgelu")
+    entry.folder.mkdir(parents=True)
+    (entry.folder / "model.safetensors").write_bytes(b"changed")
+    record = {"architecture": entry.architecture, "tag": entry.tag, "image_size": 224, "size": 7}
+    record |= {"file": "model.safetensors", "sha256": "0" * 64}
+    (entry.folder / "weights.json").write_text(json.dumps(record))
+    page.refresh()
+    idle()
+    page.rows[entry.name].verify.click()
+    qtbot.waitUntil(lambda: not window.context.runner.active, timeout=60000)
+    assert "is damaged or was changed" in window.banner.message.text()
 
 
 @pytest.mark.parametrize(
@@ -167,17 +234,6 @@ def test_a_setting_that_cannot_be_taken_is_said_in_the_window(qtbot: QtBot, home
     assert "batch_size can't be “0”" in window.banner.message.text()
     assert window.context.settings.batch_size == 8
     window.shut_down()
-
-
-def test_preferences_that_cannot_be_saved_say_why_and_hold_until_the_window_closes(
-    window: MainWindow, home: Path
-) -> None:
-    home.mkdir(exist_ok=True)
-    (home / "config").write_text("a file where the folder should be")
-    window.context.settings.batch_size = 16
-    window.context.save_settings()
-    assert "can't be saved" in window.toast.label.text()
-    assert window.context.settings.batch_size == 16
 
 
 def test_the_weights_are_reached_from_the_preferences(window: MainWindow) -> None:
