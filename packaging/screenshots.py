@@ -203,6 +203,12 @@ def scene_weights(stage: Stage) -> None:
     stage.window.show_page("weights")
 
 
+def scene_weights_asked(stage: Stage) -> None:
+    stage.window.show_page("weights")
+    stage.settle()
+    stage.window.page.rows["MobileCLIP2-S0"].download.click()
+
+
 def scene_preferences(stage: Stage) -> None:
     stage.window.show_page("preferences")
 

@@ -62,7 +62,7 @@ class WeightsPage(Page):
         theme.set_role(title, "title")
         line = QLabel(
             "The pretrained network under every detector. The built-in one needs no network connection; nothing is"
-            " downloaded unless you press Download. Detectors that are taught already keep the network they have."
+            " downloaded before you accept its size and licence. Detectors that are taught already keep the network they have."
         )
         line.setWordWrap(True)
         theme.set_role(line, "quiet")
