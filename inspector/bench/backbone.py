@@ -30,7 +30,7 @@ def load(weights: str, device: str = "auto", dtype: str = "auto") -> Backbone:
     if dtype not in DTYPES:
         raise InspectorError(f"There is no precision “{dtype}”.", f"Choose one of: {', '.join(DTYPES)}.")
     if weights.endswith(RANDOM):
-        return random_weights.make(weights.removesuffix(RANDOM), device, dtype=DTYPES[dtype])
+        return random_weights.build(weights.removesuffix(RANDOM), device, dtype=DTYPES[dtype])
     return backbones.load(weights, device, dtype=DTYPES[dtype])
 
 

@@ -12,14 +12,14 @@ from inspector.features.backbone import Backbone, from_model
 from inspector.features.image_towers import speed_up
 
 
-def like(backbone: Backbone, seed: int = 0) -> Backbone:
+def same_as(backbone: Backbone, seed: int = 0) -> Backbone:
     """The same architecture, preprocessing, device and dtype as `backbone` with random weights, its stem's included: the
     control that tells what pretraining gives. The same `seed`, the same weights.
 
     Raises WeightsError for an architecture that open_clip can't build.
     """
     own = backbone.identity
-    return make(
+    return build(
         own.architecture,
         str(backbone.device),
         image_size=own.image_size,
@@ -29,7 +29,7 @@ def like(backbone: Backbone, seed: int = 0) -> Backbone:
     )
 
 
-def make(
+def build(
     architecture: str,
     device: str = "auto",
     *,

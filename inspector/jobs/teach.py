@@ -11,6 +11,7 @@ from inspector.images import read
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
 from inspector.jobs.proposal import doubted, find_flips, said, set_thresholds_from, standing_out, told
+from inspector.methods import catalogue
 from inspector.records.classes import ClassRow, list_classes, list_descriptions
 from inspector.records.detectors import NewDetector, Proposal, add_detector, detector_staging
 from inspector.records.project import Project
@@ -42,7 +43,7 @@ def teach(
     """
     with job(project, JobKind.TEACH, emit) as report:
         from inspector.features.cached_backbone import Remembering
-        from inspector.methods import catalogue, detector
+        from inspector.methods import detector
 
         project.require_writable()
         chosen = user_settings.load()
@@ -131,13 +132,15 @@ def teach(
 def _described(
     project: Project, method: str, names: Mapping[int, str], report: Reporter
 ) -> dict[str, dict[str, Any]]:
-    """What the classes look like, as the setting of the one method that reads it."""
-    if method != "finegrained":
+    """What the classes look like, as the setting of a method that reads it."""
+    if not catalogue.reads_descriptions(method):
         return {}
     known = list_descriptions(project)
     report.log(f"Described by people: {', '.join(names[i] for i in names if i in known) or 'no class'}.")
     return {
-        "mfsc": {name: known[class_id].as_json() for class_id, name in names.items() if class_id in known}
+        catalogue.DESCRIPTIONS: {
+            name: known[class_id].as_json() for class_id, name in names.items() if class_id in known
+        }
     }
 
 

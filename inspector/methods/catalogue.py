@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from inspector.methods.detector import Detector
 
 DEFAULT = "anople"
+DESCRIPTIONS = "descriptions"
+"""The setting that takes descriptions, by class name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,10 @@ class MethodInfo:
     """One method as people read it.
 
     `needs`: of "text" (a backbone with a text tower), "vit" (a backbone with transformer blocks), "class" (the class
-    name must be known when inspecting). `learns`: teaching runs an optimiser. `reconstruction`: built from a paper
-    whose details or code are not public, so published figures don't carry over. `factory`: "module:Class".
+    name must be known when inspecting). `learns`: teaching runs an optimiser. `reads_descriptions`: it learns from what
+    people say of a class (`prompts.description`), handed over as the setting DESCRIPTIONS. `reconstruction`: built from
+    a paper whose details or code are not public, so published figures don't carry over. `min_shots`: a class.
+    `factory`: "module:Class".
     """
 
     name: str
@@ -32,6 +36,7 @@ class MethodInfo:
     factory: str
     needs: tuple[str, ...] = ()
     learns: bool = False
+    reads_descriptions: bool = False
     reconstruction: bool = False
     min_shots: int = 1
 
@@ -73,6 +78,7 @@ METHODS: dict[str, MethodInfo] = {
             "inspector.methods.finegrained.method:FineGrainedAD",
             needs=("text", "vit", "class"),
             learns=True,
+            reads_descriptions=True,
         ),
         MethodInfo(
             "mpama",
@@ -122,6 +128,17 @@ def find(method: str) -> MethodInfo:
     except KeyError:
         known = ", ".join(METHODS)
         raise DetectorError(f"There is no method named “{method}”.", f"Choose one of: {known}.") from None
+
+
+def reads_descriptions(method: str) -> bool:
+    """Whether a method, by its stored name, learns from descriptions; False for one that is not in the catalogue."""
+    return method in METHODS and METHODS[method].reads_descriptions
+
+
+def descriptions(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a detector's stored settings say of its classes: name → `PartDescription` as JSON. Older ones call it "mfsc"."""
+    found = settings.get(DESCRIPTIONS, settings.get("mfsc"))
+    return found if isinstance(found, Mapping) else {}
 
 
 def implementation(method: str) -> "type[Detector]":

@@ -20,7 +20,7 @@ How it is filled in here, on the pattern of AnomalyCLIP (Zhou et al., ICLR 2024)
 - Experts, shared by the 4 blocks: the identity, 4 bottlenecks d → d/4 → d, and one that gives 0. A router a block, softmax,
   the 2 best renormalised: F' = norm(F + Σ_e g_e·e(F)); 10⁻² × the squared coefficient of variation of the learnable
   experts' total gate keeps them all in use. How often each expert is chosen goes to the log.
-- Defects are simulated in pixel space (`pseudo_anomaly`). The state map joins the memory's by harmonic mean. Image score:
+- Defects are simulated in pixel space (`prompts.defects`). The state map joins the memory's by harmonic mean. Image score:
   harmonic mean of the two maps' maxima, as simulated defects teach patches more than whole images; `class_token=True`
   takes p_abn(class token, g^G) into it.
 - `relative`: what prompts without a product's name say of the class's own shots is taken off, in log-odds, from map and
@@ -42,8 +42,7 @@ from inspector.features.backbone import Features
 from inspector.features.text_tower import TextTower
 from inspector.methods.finegrained.method import first_vv_block
 from inspector.methods.memory.patchcore import BATCH
-from inspector.methods.prompts import defects as pseudo_anomaly
-from inspector.methods.prompts import fusion, losses, training
+from inspector.methods.prompts import defects, fusion, losses, training
 from inspector.methods.prompts.method import Learned, enlarged, smoothed
 from inspector.methods.prompts.tokens import Splicer, need_text, normalised
 
@@ -125,7 +124,7 @@ class Experts(nn.Module):
         return F.normalize(tokens + added, dim=-1), gates
 
 
-class Lesson:
+class DamagedShots:
     """Every shot and its damaged copies: class tokens [n, d], tokens [n, layers, N, d] (half precision), masks
     [n, h, w]; the copies of a shot follow each other, the clean one first."""
 
@@ -213,7 +212,7 @@ class MPAMA(Learned):
 
     def _adapt(
         self,
-        lesson: Lesson,
+        lesson: DamagedShots,
         shots: Mapping[str, Sequence[Image]],
         progress: Progress,
         cancel: CancelToken,
@@ -251,7 +250,7 @@ class MPAMA(Learned):
         progress(1.0, f"Tokens go to: {share}", {})
         return experts
 
-    def _usual(self, lesson: Lesson, counts: list[int]) -> Tensor:
+    def _usual(self, lesson: DamagedShots, counts: list[int]) -> Tensor:
         """Mean log-odds of state map and class token on every class's own shots, [classes, 2]."""
         made = []
         clean = slice(None, None, lesson.copies)
@@ -284,7 +283,7 @@ class MPAMA(Learned):
 
     def _lesson(
         self, shots: Mapping[str, Sequence[Image]], progress: Progress, cancel: CancelToken
-    ) -> Lesson:
+    ) -> DamagedShots:
         backbone, variants = self.backbone, self.settings["variants"]
         rng = np.random.default_rng(training.seed_of(self.settings["seed"], 12))
         pictures = [image for images in shots.values() for image in images]
@@ -293,9 +292,9 @@ class MPAMA(Learned):
             clean = backbone.prepare_one(image.pixels)
             batch, where = [clean], [np.zeros(self.map_size, np.float32)]
             for _ in range(variants):
-                made, mask = pseudo_anomaly.damaged(clean, clean, rng)
+                made, mask = defects.damaged(clean, clean, rng)
                 batch.append(made)
-                where.append(pseudo_anomaly.to_grid(mask, self.map_size))
+                where.append(defects.to_grid(mask, self.map_size))
             for start in range(0, len(batch), BATCH):
                 cancel.check()
                 with torch.no_grad():
@@ -306,7 +305,9 @@ class MPAMA(Learned):
                 tokens.append(self._tokens(seen).half())
             masks.append(torch.from_numpy(np.stack(where)))
             progress((number + 1) / len(pictures), "", {})
-        return Lesson(torch.cat(cls), torch.cat(tokens), torch.cat(masks).to(backbone.device), 1 + variants)
+        return DamagedShots(
+            torch.cat(cls), torch.cat(tokens), torch.cat(masks).to(backbone.device), 1 + variants
+        )
 
     def step(
         self, drawn: tuple[Tensor, Tensor, Tensor], text: tuple[Tensor, Tensor], experts: Experts | None

@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from inspector.errors import DetectorError, ProjectError
-from inspector.methods.catalogue import METHODS
-from inspector.methods.prompts.description import MFSC
+from inspector.methods import catalogue
+from inspector.methods.prompts.description import PartDescription
 from inspector.records import schema as t
 from inspector.records.detectors import in_charge
 from inspector.records.files import image_name
@@ -70,7 +70,7 @@ def list_classes(project: Project) -> list[ClassRow]:
             row.id: row
             for row in session.scalars(select(t.Detector).where(t.Detector.id.in_(newest.values())))
         }
-        described = any(row.method == "finegrained" for row in known.values())
+        described = any(catalogue.reads_descriptions(row.method) for row in known.values())
         descriptions = _descriptions(session) if described else {}
     result = []
     for row in rows:
@@ -100,7 +100,7 @@ def find_class(project: Project, name: str) -> ClassRow:
     raise ProjectError(f"There is no class “{name}” in this project.", f"The classes are: {names}.")
 
 
-def list_descriptions(project: Project) -> dict[int, MFSC]:
+def list_descriptions(project: Project) -> dict[int, PartDescription]:
     """Class id → what people said it looks like. A damaged description is left out, with a line in the log."""
     with project.reading() as session:
         return _descriptions(session)
@@ -135,35 +135,35 @@ def restore_class(project: Project, class_id: int) -> None:
     _change_class(project, class_id, name, {"removed": None})
 
 
-def describe_class(project: Project, class_id: int, description: MFSC | None) -> None:
+def describe_class(project: Project, class_id: int, description: PartDescription | None) -> None:
     """Keep what the product looks like; None goes back to the suggestion that follows from its name."""
     value = None if description is None else description.as_json()
     with project.writing() as session:
         session.execute(update(t.Class).where(t.Class.id == class_id).values(description=value))
 
 
-def _descriptions(session: Session) -> dict[int, MFSC]:
+def _descriptions(session: Session) -> dict[int, PartDescription]:
     text = cast(t.Class.description, String)  # as it is stored, for it may be no JSON
     found = {}
     for class_id, name, value in session.execute(
         select(t.Class.id, t.Class.name, text).where(t.Class.description.is_not(None))
     ):
         try:
-            found[class_id] = MFSC.loads(value)
+            found[class_id] = PartDescription.loads(value)
         except DetectorError as error:
             _log.warning("the description of “%s” is not used: %s", name, error.message)
     return found
 
 
-def _out_of_date(row: t.Detector, class_id: int, same: bool, description: MFSC | None) -> str:
+def _out_of_date(row: t.Detector, class_id: int, same: bool, description: PartDescription | None) -> str:
     """Why a class should be taught again, in a sentence, or ""."""
     if not same:
         return "Its shots were changed after it was taught."
-    info = METHODS.get(row.method)
+    info = catalogue.METHODS.get(row.method)
     if info is not None and info.learns and (row.added_shots or {}).get(str(class_id)):
         return "The memory knows all shots; the prompts were learned without the newest."
-    if row.method == "finegrained":
-        taught_with = row.settings.get("mfsc", {}).get(row.taught_names.get(str(class_id)))
+    if catalogue.reads_descriptions(row.method):
+        taught_with = catalogue.descriptions(row.settings).get(row.taught_names.get(str(class_id), ""))
         if taught_with != (description.as_json() if description is not None else None):
             return "Its description was changed after it was taught."
     return ""

@@ -56,7 +56,7 @@ class ProjectInfo(Base):
 
 class Class(Base):
     """A product that is inspected. `key` is the name without case and spaces; unique among classes not removed.
-    `description`: what it looks like (`methods.mfsc`), once somebody said so; read by itself, as it may be damaged."""
+    `description`: what it looks like (`PartDescription`), once somebody said so; read by itself, as it may be damaged."""
 
     __tablename__ = "classes"
     __table_args__ = (Index("uq_classes_key", "key", unique=True, sqlite_where=text("removed IS NULL")),)

@@ -377,7 +377,7 @@ def test_the_identity_names_all_that_decides_the_features(build: Build) -> None:
 
 def test_an_untrained_backbone_has_the_same_shape_and_other_weights_the_same_ones_every_time() -> None:
     pretrained = backbones.load(device="cpu", dtype=torch.float32)
-    one, again, other = (random_weights.like(pretrained, seed) for seed in (0, 0, 1))
+    one, again, other = (random_weights.same_as(pretrained, seed) for seed in (0, 0, 1))
     assert one.identity.key == again.identity.key
     assert len({found.identity.key for found in (pretrained, one, other)}) == 3
     for name in ("architecture", "image_size", "mean", "std", "interpolation"):

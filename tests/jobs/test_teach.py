@@ -183,7 +183,7 @@ def test_the_description_of_a_class_reaches_the_method_that_reads_it(
     describe_class(project, washer.id, record)
     start(project, engine, run, method="finegrained", settings={"epochs": 1, "ahps": 1, "alps": 1})
     row = find_detector(project)
-    assert row.settings["mfsc"] == {"washer": record.as_json()}
+    assert row.settings["descriptions"] == {"washer": record.as_json()}
     made = detectors.load(row.folder, engine.backbone())
     known = getattr(made, "records")  # noqa: B009
     assert known == {"washer": record, "cloth": template("cloth")}
@@ -192,4 +192,4 @@ def test_the_description_of_a_class_reaches_the_method_that_reads_it(
     describe_class(project, cloth.id, replace(template("cloth"), background="table"))
     assert find_class(project, "cloth").state is ClassState.OUT_OF_DATE
     start(project, engine, run, method="patchcore")
-    assert "mfsc" not in find_detector(project).settings
+    assert "descriptions" not in find_detector(project).settings

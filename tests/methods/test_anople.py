@@ -12,8 +12,8 @@ from inspector.domain import CancelToken, Image
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
 from inspector.methods import detector as detectors
+from inspector.methods.anople.lesson import Lesson, views
 from inspector.methods.anople.method import NEUTRAL, AnoPLe, Prompts
-from inspector.methods.anople.views import Lesson, views
 from inspector.methods.prompts import training
 from inspector.methods.prompts.tokens import Splicer, need_text
 

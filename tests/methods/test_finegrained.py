@@ -18,15 +18,20 @@ from inspector.errors import Cancelled, DetectorError
 from inspector.features.backbone import Backbone, Features, from_model
 from inspector.methods import detector as detectors
 from inspector.methods.finegrained import regions as regions_of_text
-from inspector.methods.finegrained.method import FineGrainedAD, Lesson, QueryFormer, first_vv_block, triplet
-from inspector.methods.prompts import description as mfsc
+from inspector.methods.finegrained.method import (
+    FineGrainedAD,
+    QueryFormer,
+    ShotFeatures,
+    first_vv_block,
+    triplet,
+)
 from inspector.methods.prompts import training
-from inspector.methods.prompts.description import MFSC, Entity
+from inspector.methods.prompts.description import Entity, PartDescription, prompt_levels, template
 from inspector.methods.prompts.tokens import Splicer, need_text
 
 Teach = Callable[..., Any]
 QUICK = {"epochs": 2, "ahps": 2, "alps": 2}
-DISC = MFSC(
+DISC = PartDescription(
     "disc",
     "grey table",
     (Entity("rim", "one", "center", colour="red", texture="smooth", shape="round"), Entity("hole")),
@@ -131,7 +136,7 @@ def test_the_query_former_ignores_levels_that_a_class_lacks() -> None:
 
 def _step(detector: FineGrainedAD, backbone: Backbone, parts: Mapping[str, list[Image]]) -> training.Losses:
     splicer = Splicer(need_text(backbone, ""))
-    levels = [mfsc.levels(detector.records[name], 2, 2, 0) for name in parts]
+    levels = [prompt_levels(detector.records[name], 2, 2, 0) for name in parts]
     quiet: Any = lambda done, *more: None  # noqa: E731
     lesson = detector._lesson(parts, levels, splicer, quiet, CancelToken())
     return detector.step(lesson, list(enumerate(levels)), splicer)
@@ -140,7 +145,7 @@ def _step(detector: FineGrainedAD, backbone: Backbone, parts: Mapping[str, list[
 def test_every_learnable_part_gets_a_gradient_and_nothing_else(
     tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
 ) -> None:
-    detector = taught(FineGrainedAD(**QUICK, mfsc={"disc": DISC.as_json()}), parts, tiny_clip)
+    detector = taught(FineGrainedAD(**QUICK, descriptions={"disc": DISC.as_json()}), parts, tiny_clip)
     detector.learned.zero_grad(set_to_none=True)
     torch.stack(list(_step(detector, tiny_clip, parts).values())).sum().backward()
     for name, parameter in detector.learned.named_parameters():
@@ -179,7 +184,7 @@ def test_the_losses_of_all_levels_are_those_worked_out_by_hand(tiny_clip: Backbo
     detector = FineGrainedAD(tau="0.07")
     detector._backbone = tiny_clip
     detector.learned = _Fixed()  # type: ignore[assignment]
-    lesson, e = Lesson(), torch.eye(4)
+    lesson, e = ShotFeatures(), torch.eye(4)
     lesson.cls, lesson.patches = [e[:1]], [e[:1]]
     lesson.weights = [torch.tensor([[1.0], [1.0], [2.5]])]
     terms = detector.step(lesson, [(0, [None, None, None])], None)  # type: ignore[arg-type, list-item]
@@ -237,7 +242,7 @@ def test_the_loss_falls_and_progress_never_goes_back(
     "settings",
     [
         {},
-        {"queries": "former", "mfsc": {"disc": DISC.as_json()}},
+        {"queries": "former", "descriptions": {"disc": DISC.as_json()}},
         {"tau": "exp", "eam_axis": "token", "reweight": False},
         {"tau": "0.07", "centres": "density", "tiles": 1},
     ],
@@ -282,21 +287,25 @@ def test_a_description_changes_only_the_prompts_of_its_class(
     tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
 ) -> None:
     detector = taught(FineGrainedAD(**QUICK), parts, tiny_clip)
-    assert detector.settings["mfsc"]["plate"] == mfsc.template("plate").as_json()
-    described = taught(FineGrainedAD(**QUICK, mfsc={"disc": DISC.as_json()}), parts, tiny_clip)
-    assert described.settings["mfsc"]["disc"] == DISC.as_json()
-    assert described.settings["mfsc"]["plate"] == mfsc.template("plate").as_json()
+    assert detector.settings["descriptions"]["plate"] == template("plate").as_json()
+    described = taught(FineGrainedAD(**QUICK, descriptions={"disc": DISC.as_json()}), parts, tiny_clip)
+    assert described.settings["descriptions"]["disc"] == DISC.as_json()
+    assert described.settings["descriptions"]["plate"] == template("plate").as_json()
     a, b = (d.state()[0]["learned.normal"] for d in (detector, described))
     assert (a[0] - b[0]).abs().max() > 0.01
     with pytest.raises(DetectorError, match="lacks"):
-        FineGrainedAD(mfsc={"disc": {}})
+        FineGrainedAD(descriptions={"disc": {}})
 
 
 def test_a_long_description_is_cut_to_what_the_text_tower_reads(
     tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
 ) -> None:
-    long = MFSC("disc", "table", (Entity("rim", caption="very " * 70 + "old rim"),), caption="so " * 130)
-    assert taught(FineGrainedAD(**QUICK | {"epochs": 1}, mfsc={"disc": long.as_json()}), parts, tiny_clip)
+    long = PartDescription(
+        "disc", "table", (Entity("rim", caption="very " * 70 + "old rim"),), caption="so " * 130
+    )
+    assert taught(
+        FineGrainedAD(**QUICK | {"epochs": 1}, descriptions={"disc": long.as_json()}), parts, tiny_clip
+    )
 
 
 def test_cancel_stops_teaching_at_once(tiny_clip: Backbone, parts: dict[str, list[Image]]) -> None:

@@ -16,7 +16,7 @@ from inspector.errors import Cancelled, DetectorError
 from inspector.features.backbone import Backbone
 from inspector.methods import catalogue
 from inspector.methods import detector as detectors
-from inspector.methods.mpama import MPAMA, Experts, Lesson, Perceptions, bridged, perceived
+from inspector.methods.mpama import MPAMA, DamagedShots, Experts, Perceptions, bridged, perceived
 from inspector.methods.prompts import training
 from inspector.methods.prompts.tokens import Splicer, need_text
 
@@ -88,7 +88,7 @@ def test_an_expert_adds_its_share_by_hand() -> None:
     assert adapted.flatten().tolist() == pytest.approx([1 / math.sqrt(10), 3 / math.sqrt(10)], rel=1e-4)
 
 
-def _lesson(detector: MPAMA, parts: Mapping[str, list[Image]]) -> Lesson:
+def _lesson(detector: MPAMA, parts: Mapping[str, list[Image]]) -> DamagedShots:
     return detector._lesson(parts, lambda done, line, values: None, CancelToken())
 
 

@@ -51,8 +51,9 @@ def test_a_damaged_description_is_left_out_with_a_line_and_the_classes_are_still
     assert [row.name for row in list_classes(project)] == ["Cookie", "Nut"]
 
 
+@pytest.mark.parametrize("setting", ["descriptions", "mfsc"])  # earlier versions call it "mfsc"
 def test_a_changed_description_makes_a_class_out_of_date_only_for_the_method_that_reads_it(
-    project: Project, png: Png, add_detector: Add
+    project: Project, png: Png, add_detector: Add, setting: str
 ) -> None:
     class_id = add_class(project, "Cookie")
     add_shots(project, class_id, [("a.png", png(1))])
@@ -66,7 +67,7 @@ def test_a_changed_description_makes_a_class_out_of_date_only_for_the_method_tha
     add_detector(project, class_id)
     describe_class(project, class_id, replace(record, background="belt"))
     assert state() == (ClassState.TAUGHT, "")
-    add_detector(project, class_id, method="finegrained", settings={"mfsc": {"Cookie": record.as_json()}})
+    add_detector(project, class_id, method="finegrained", settings={setting: {"Cookie": record.as_json()}})
     assert state() == (ClassState.OUT_OF_DATE, "Its description was changed after it was taught.")
     rename_class(project, class_id, "Biscuit")
     describe_class(project, class_id, record)

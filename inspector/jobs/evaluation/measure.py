@@ -115,7 +115,7 @@ class Bench:
     ) -> None:
         self._protocol = protocol
         self._backbone = backbone
-        self._untrained: Backbone | None = None
+        self._random: Backbone | None = None
         self._failed = failed
         self._left = kept_bytes
         self._kept: dict[tuple[str, bool], list[Loaded]] = {}
@@ -123,11 +123,11 @@ class Bench:
     def backbone(self, random_weights: bool) -> "Backbone":
         if not random_weights:
             return self._backbone
-        if self._untrained is None:
-            from inspector.features import random_weights as untrained
+        if self._random is None:
+            from inspector.features.random_weights import same_as
 
-            self._untrained = untrained.like(self._backbone)
-        return self._untrained
+            self._random = same_as(self._backbone)
+        return self._random
 
     def measure(
         self, one: Candidate, progress: Callable[[float, float], None], cancel: CancelToken

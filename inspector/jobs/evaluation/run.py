@@ -155,7 +155,7 @@ def evaluate(
             "backbone": _identity(loaded),
             "control": {
                 "methods": controls,
-                "backbone": _identity(random_weights.like(loaded)),
+                "backbone": _identity(random_weights.same_as(loaded)),
                 "note": "same architecture and preprocessing, every weight random, the stem's included",
             }
             if controls

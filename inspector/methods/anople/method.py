@@ -49,9 +49,8 @@ from torch.nn import functional as F
 
 from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Backbone, Features
-from inspector.methods.anople.views import VIEWS, Lesson
-from inspector.methods.prompts import defects as pseudo_anomaly
-from inspector.methods.prompts import fusion, losses, training
+from inspector.methods.anople.lesson import VIEWS, Lesson
+from inspector.methods.prompts import defects, fusion, losses, training
 from inspector.methods.prompts.method import Learned, enlarged, smoothed
 from inspector.methods.prompts.phrases import spoken
 from inspector.methods.prompts.tokens import CoupledPrompts, Splicer, need_text, normalised
@@ -293,8 +292,8 @@ class AnoPLe(Learned):
         wanted = masks
         if s["latent"] and bool(clean.any()):
             rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=draw)))
-            where = pseudo_anomaly.grid_masks(int(clean.sum()), self.backbone.grid, rng).to(masks)
-            pushed = pseudo_anomaly.latent(patches[clean], where.flatten(1), draw)
+            where = defects.grid_masks(int(clean.sum()), self.backbone.grid, rng).to(masks)
+            pushed = defects.latent(patches[clean], where.flatten(1), draw)
             more, _ = self._decode(pushed, states[clean])
             logits = torch.cat([logits, self._enlarged(more)])
             wanted = torch.cat([masks, enlarged(where, (masks.shape[1], masks.shape[2]))])

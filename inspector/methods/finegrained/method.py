@@ -5,7 +5,7 @@ Recognition 2026, arXiv 2510.26464). Equation numbers are the paper's; their bod
 were put together again from its words and the released code.
 
 As published
-- Every class has a description with levels (`mfsc`): whole image, background, parts with attributes.
+- Every class has a description with levels (`descriptions`): whole image, background, parts with attributes.
 - Prompts (MLLP): normal NHP "[V][text]", abnormal by substitution AHP, abnormal learned ALP "[V][A_i][text]"; V has 4
   tokens, A_1…A_4 one each. Attribute prompts are added to a part's caption in token-embedding space, each under a
   sigmoid gate (Attr-MoE): E = E_caption + Σ_k σ(w_k)·E_k.
@@ -40,23 +40,30 @@ Our choices and deviations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inspector.domain import CancelToken, Image, Progress
-from inspector.features.backbone import Features
+from inspector.features.backbone import Backbone, Features
+from inspector.methods.catalogue import DESCRIPTIONS, descriptions
 from inspector.methods.finegrained import regions as regions_of_text
 from inspector.methods.memory.patchcore import batches
-from inspector.methods.prompts import description as mfsc
 from inspector.methods.prompts import fusion, losses, training
-from inspector.methods.prompts.description import MFSC, Level, Phrase
+from inspector.methods.prompts.description import (
+    ATTRIBUTES,
+    Level,
+    PartDescription,
+    Phrase,
+    prompt_levels,
+    template,
+)
 from inspector.methods.prompts.method import Learned, enlarged, smoothed
 from inspector.methods.prompts.tokens import Splicer, context, need_text, normalised
 
-TAGS = len(mfsc.ATTRIBUTES)
+TAGS = len(ATTRIBUTES)
 
 
 def first_vv_block(depth: int) -> int:
@@ -137,7 +144,7 @@ def triplet(tokens: Tensor, normal: Tensor, abnormal: Tensor, margin: float, axi
     return F.relu(near - far + margin).mean()
 
 
-class Lesson:
+class ShotFeatures:
     """What the shots of every class look like: class tokens [k, d], patches [k·N, d] and the levels' weights
     [levels, k·N], all of unit length and without gradient."""
 
@@ -148,14 +155,14 @@ class Lesson:
 
 
 class FineGrainedAD(Learned):
-    """Settings: `mfsc`, class name → description as JSON (the template where there is none); `queries`, `tau`,
+    """Settings: `descriptions`, class name → description as JSON (the template where there is none); `queries`, `tau`,
     `eam_axis`, `reweight` and `centres` (see `regions_of_text.regions`) as in the module's description; `alps` and `ahps`
     prompts a level; `tiles` most tiles along a side for the regions, 1 reads the image as it is."""
 
     method = "finegrained"
     title = "FineGrainedAD"
     defaults: ClassVar[Mapping[str, Any]] = {
-        "mfsc": {},
+        "descriptions": {},
         "queries": "mean",
         "tau": "raw",
         "eam_axis": "channel",
@@ -190,7 +197,10 @@ class FineGrainedAD(Learned):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.records = {name: MFSC.from_json(value) for name, value in dict(self.settings["mfsc"]).items()}
+        self.records = {
+            name: PartDescription.from_json(value)
+            for name, value in dict(self.settings["descriptions"]).items()
+        }
         self._known: dict[str, Tensor] = {}
 
     @property
@@ -206,11 +216,11 @@ class FineGrainedAD(Learned):
         text = need_text(backbone, self.title)
         splicer = Splicer(text)
         for name in shots:
-            self.records.setdefault(name, mfsc.template(name))
-        s["mfsc"] = {name: self.records[name].as_json() for name in shots}
+            self.records.setdefault(name, template(name))
+        s["descriptions"] = {name: self.records[name].as_json() for name in shots}
         with training.seeded(s["seed"], 1):
             self.learned = MultiLevelPrompts(s["length"], s["alps"], text.width).to(backbone.device)
-        levels = [mfsc.levels(self.records[name], s["ahps"], s["alps"], s["seed"]) for name in shots]
+        levels = [prompt_levels(self.records[name], s["ahps"], s["alps"], s["seed"]) for name in shots]
         lesson = self._lesson(shots, levels, splicer, lambda done, *more: progress(0.3 * done, *more), cancel)
         self._train(
             self.learned,
@@ -231,8 +241,8 @@ class FineGrainedAD(Learned):
         splicer: Splicer,
         progress: Progress,
         cancel: CancelToken,
-    ) -> Lesson:
-        s, backbone, made = self.settings, self.backbone, Lesson()
+    ) -> ShotFeatures:
+        s, backbone, made = self.settings, self.backbone, ShotFeatures()
         total, done = sum(map(len, shots.values())), 0
         with torch.no_grad():
             for images, own in zip(shots.values(), levels, strict=True):
@@ -257,7 +267,7 @@ class FineGrainedAD(Learned):
         return made
 
     def step(
-        self, lesson: Lesson, chosen: Sequence[tuple[int, Sequence[Level]]], splicer: Splicer
+        self, lesson: ShotFeatures, chosen: Sequence[tuple[int, Sequence[Level]]], splicer: Splicer
     ) -> training.Losses:
         """The loss of the chosen classes; terms are averaged over classes and summed over levels."""
         s, prompts = self.settings, self.learned([level for _, own in chosen for level in own], splicer)
@@ -281,7 +291,7 @@ class FineGrainedAD(Learned):
         return {name: torch.stack(values).sum() / len(chosen) for name, values in terms.items()}
 
     def _constants(
-        self, lesson: Lesson, levels: Sequence[Sequence[Level]], splicer: Splicer, cancel: CancelToken
+        self, lesson: ShotFeatures, levels: Sequence[Sequence[Level]], splicer: Splicer, cancel: CancelToken
     ) -> dict[str, Tensor]:
         """Everything that scoring needs of text: [classes, levels, d], levels that a class lacks stay zero."""
         most, width, device = max(map(len, levels)), self.backbone.embed_dim, self.backbone.device
@@ -364,6 +374,14 @@ class FineGrainedAD(Learned):
         fused = fusion.harmonic(plane, self.bank.maps(features, class_names, without))
         whole = self._levels_of(cls[:, None], owners)[1][:, 0]
         return fused, fusion.harmonic(whole, fused.flatten(1).amax(1))
+
+    @classmethod
+    def from_state(
+        cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], backbone: Backbone
+    ) -> Self:
+        own = {name: value for name, value in settings["settings"].items() if name != "mfsc"}
+        own[DESCRIPTIONS] = descriptions(settings["settings"])
+        return super().from_state(tensors, {**settings, "settings": own}, backbone)
 
     def _tensors(self) -> dict[str, Tensor]:
         return self._known

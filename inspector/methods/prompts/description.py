@@ -85,7 +85,7 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
-class MFSC:
+class PartDescription:
     """The record of one class.
 
     `foreground`: noun of the product; `background`: what is behind it; `entities`: 1 to MAX_ENTITIES parts;
@@ -151,10 +151,10 @@ class MFSC:
 REPAIR = "Correct the description, or start again from the template."
 
 
-def template(class_name: str) -> MFSC:
+def template(class_name: str) -> PartDescription:
     """A record that fits any product of that name: its surface and its outline, even, uniform and regular."""
     noun = spoken(class_name)[: MAX_TEXT // 4].rstrip()
-    return MFSC(
+    return PartDescription(
         foreground=noun,
         background="plain background",
         entities=(
@@ -188,7 +188,7 @@ class Level:
     learnable: tuple[Phrase, ...]
 
 
-def levels(record: MFSC, handcrafted: int, learnable: int, seed: int) -> tuple[Level, ...]:
+def prompt_levels(record: PartDescription, handcrafted: int, learnable: int, seed: int) -> tuple[Level, ...]:
     """The levels of a record: whole image, background, then every part.
 
     AHPs (`handcrafted` of them) by replacement (section 3.3): the noun becomes "noun with …", for parts every other
@@ -241,12 +241,12 @@ def untrue(attribute: str, value: str, draw: random.Random) -> str:
     return draw.choice(free if held and free else WRONG.get(attribute, ("wrong",)))
 
 
-def _attributes(record: MFSC, entity: Entity) -> tuple[str, ...]:
+def _attributes(record: PartDescription, entity: Entity) -> tuple[str, ...]:
     values = {"colour": entity.colour, "texture": entity.texture, "shape": entity.shape}
     return record.relation, *(f"{value} {name}" if value else "" for name, value in values.items())
 
 
-def _untrue_attributes(record: MFSC, entity: Entity, draw: random.Random) -> tuple[str, ...]:
+def _untrue_attributes(record: PartDescription, entity: Entity, draw: random.Random) -> tuple[str, ...]:
     values = {"colour": entity.colour, "texture": entity.texture, "shape": entity.shape}
     relation = f"{untrue('relation', '', draw)} {entity.noun}" if record.relation else ""
     return relation, *(f"{untrue(n, value, draw)} {n}" if value else "" for n, value in values.items())

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.domain import Region, ScoreMap, Thresholds
-from inspector.exports import heat as heat_maths
-from inspector.exports.heat import Heat
+from inspector.exports.heat import Heat, scale
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
@@ -43,7 +42,7 @@ def read(project: Project, detector_id: int, class_id: int) -> Standing:
 
     current = list_thresholds(project, detector_id)
     first = list_calibrated(project, detector_id)
-    low, high = heat_maths.scale(list(first.values()))
+    low, high = scale(list(first.values()))
     stored, normal = list_scores(project, detector_id, class_id)
     row = current.get(class_id)
     return Standing(

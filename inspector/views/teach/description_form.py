@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.errors import DetectorError
-from inspector.methods.prompts.description import MAX_ENTITIES, MFSC, Entity, template
+from inspector.methods.prompts.description import MAX_ENTITIES, Entity, PartDescription, template
 from inspector.views.look import icons, theme
 from inspector.views.shared.context import WindowContext
 from inspector.views.teach.description_part import PartRow, heads, sentence
@@ -42,7 +42,9 @@ class DescriptionForm(QScrollArea):
     """Shows the record of one class and tells when a sound one was made of it; what is wrong stays here, with a sentence
     beside its field. An empty caption is put together from the fields, as its placeholder shows."""
 
-    changed = Signal(int, object)  # class id; its MFSC, or None for the suggestion that follows from the name
+    changed = Signal(
+        int, object
+    )  # class id; its PartDescription, or None for the suggestion that follows from the name
     closed = Signal()
     PAUSE = 800  # ms without a key until what was typed is kept
 
@@ -158,7 +160,7 @@ class DescriptionForm(QScrollArea):
 
     # what is shown
 
-    def show_record(self, class_id: int, name: str, record: MFSC | None, read_only: bool) -> None:
+    def show_record(self, class_id: int, name: str, record: PartDescription | None, read_only: bool) -> None:
         """The record of a class as it is stored. What is being typed stays, unless something else was stored."""
         suggestion = template(name)
         stored = suggestion if record is None else record
@@ -171,7 +173,7 @@ class DescriptionForm(QScrollArea):
             self._read_only = read_only
             self._fill(stored)
 
-    def _fill(self, record: MFSC) -> None:
+    def _fill(self, record: PartDescription) -> None:
         self._timer.stop()
         self._shown = record
         self._filling = True
@@ -235,7 +237,7 @@ class DescriptionForm(QScrollArea):
             self.changed.emit(self._class_id, None if record == self._suggestion else record)
             self._look()
 
-    def _look(self) -> MFSC | None:
+    def _look(self) -> PartDescription | None:
         """The record of the fields, or None where something is wrong, which is then said beside its field."""
         texts = {name: edit.text() for name, edit in self.fields.items()}
         sound = True
@@ -247,7 +249,7 @@ class DescriptionForm(QScrollArea):
         made = [row.read() for row in self.rows if not row.blank]
         entities = tuple(entity for entity in made if entity is not None)
         sound &= len(entities) == len(made)
-        record: MFSC | None = None
+        record: PartDescription | None = None
         said = ""
         if sound:
             try:
@@ -267,8 +269,10 @@ class DescriptionForm(QScrollArea):
         self.import_action.setEnabled(not self._read_only)
         return record
 
-    def _put_together(self, texts: dict[str, str], entities: tuple[Entity, ...]) -> MFSC:
-        record = MFSC(texts["foreground"], texts["background"], entities, texts["relation"], texts["caption"])
+    def _put_together(self, texts: dict[str, str], entities: tuple[Entity, ...]) -> PartDescription:
+        record = PartDescription(
+            texts["foreground"], texts["background"], entities, texts["relation"], texts["caption"]
+        )
         if record == replace(self._shown, caption="") and self._shown.caption == self._suggestion.caption:
             return self._shown  # nothing was changed: what was there stays word for word
         return record
@@ -293,7 +297,7 @@ class DescriptionForm(QScrollArea):
         """Take the record of a JSON file for this class. Wrong files are named in the window."""
         class_id = self._class_id
 
-        def done(record: MFSC) -> None:
+        def done(record: PartDescription) -> None:
             if class_id == self._class_id and record != self._shown:
                 self._fill(record)
                 self.changed.emit(class_id, None if record == self._suggestion else record)
@@ -315,7 +319,7 @@ def _problem(name: str, text: str) -> str:
     """What is wrong with one field of the whole picture, in a sentence, or ""."""
     sound = {"foreground": "part", "background": "plain", "relation": "", "caption": ""}
     try:
-        MFSC(**(sound | {name: text}), entities=(Entity("part"),))
+        PartDescription(**(sound | {name: text}), entities=(Entity("part"),))
     except DetectorError as error:
         return sentence(error).replace(f"“{name}”", f"“{_FIELDS[name][0]}”")
     return ""
@@ -329,7 +333,7 @@ def _form() -> QFormLayout:
     return layout
 
 
-def _read_file(source: Path) -> MFSC:
+def _read_file(source: Path) -> PartDescription:
     try:
         if source.stat().st_size > MAX_FILE:
             raise DetectorError(f"{source.name} is too large for a description.", "Choose another file.")
@@ -341,7 +345,7 @@ def _read_file(source: Path) -> MFSC:
     except UnicodeDecodeError as error:
         raise DetectorError(f"{source.name} is no text file.", "Choose a JSON file.") from error
     try:
-        return MFSC.loads(text)
+        return PartDescription.loads(text)
     except DetectorError as error:
         raise DetectorError(f"{source.name} can't be used: {error.message}", error.hint) from error
 

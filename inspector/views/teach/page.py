@@ -40,7 +40,7 @@ from inspector.views.teach.teach_reads import Found, read_all, read_shots
 
 if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
-    from inspector.methods.prompts.description import MFSC
+    from inspector.methods.prompts.description import PartDescription
     from inspector.records.classes import ClassRow
     from inspector.records.detectors import DetectorRow
     from inspector.records.project import Project
@@ -64,7 +64,7 @@ class TeachPage(Page):
         self._wanted_class: int | None = None
         self._job: Job | None = None
         self._detector: DetectorRow | None = None
-        self._descriptions: dict[int, MFSC] = {}
+        self._descriptions: dict[int, PartDescription] = {}
         self._describing = False
         self._refreshes = 0
         self._shown_class: int | None = None
@@ -429,7 +429,7 @@ class TeachPage(Page):
         self._describing = on and self.chosen_class is not None and self.panel.reads_descriptions
         self._show_state()
 
-    def _described(self, class_id: int, record: MFSC | None) -> None:
+    def _described(self, class_id: int, record: PartDescription | None) -> None:
         from inspector.records.classes import describe_class
 
         project, index = self.context.project, self.classes.find(class_id)

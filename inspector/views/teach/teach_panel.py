@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.methods.catalogue import METHODS, MethodInfo
+from inspector.methods.catalogue import METHODS, MethodInfo, reads_descriptions
 from inspector.views.look import icons, theme
 from inspector.views.look.labels import wrapped
 from inspector.views.shared.context import WindowContext
@@ -183,7 +183,7 @@ class TeachPanel(QWidget):
     @property
     def reads_descriptions(self) -> bool:
         """Whether the chosen method learns from what people say of the parts."""
-        return bool(self.method.currentData() == "finegrained")
+        return reads_descriptions(self.method.currentData())
 
     def show_description(self, chosen: ClassRow | None, described: bool, open_now: bool) -> None:
         """Whether the chosen class was described, and the button that opens its form."""

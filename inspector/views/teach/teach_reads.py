@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inspector.methods.prompts.description import MFSC
+    from inspector.methods.prompts.description import PartDescription
     from inspector.records.classes import ClassRow
     from inspector.records.detectors import DetectorRow
     from inspector.records.project import Project
@@ -19,7 +19,7 @@ class Found:
 
     classes: list[ClassRow]
     detector: DetectorRow | None
-    descriptions: dict[int, MFSC]
+    descriptions: dict[int, PartDescription]
     news: dict[int, list[int]]
 
 

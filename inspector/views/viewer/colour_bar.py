@@ -7,8 +7,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from inspector.exports import heat as heat_maths
-from inspector.exports.heat import Heat, Mode
+from inspector.exports.heat import MASK_COLOUR, Heat, Mode, ramp
 from inspector.views.look import theme
 
 
@@ -53,9 +52,9 @@ class ColourBar(QWidget):
         values = np.linspace(start, high, 256)
         if self.heat.mode is Mode.HEAT:
             at = np.clip((values - low) / max(high - low, 1e-12) * 255, 0, 255).astype(np.intp)
-            colours = heat_maths.ramp(self.heat.colour_map)[at].astype(np.uint8)
+            colours = ramp(self.heat.colour_map)[at].astype(np.uint8)
         else:
-            colours = np.broadcast_to(np.array(heat_maths.MASK_COLOUR, np.uint8), (256, 3))
+            colours = np.broadcast_to(np.array(MASK_COLOUR, np.uint8), (256, 3))
         shown = (values >= self.heat.threshold)[:, None]
         strip = np.where(shown, np.concatenate([colours, np.full((256, 1), 255, np.uint8)], axis=1), 0)
         strip = np.ascontiguousarray(strip, np.uint8)

@@ -24,8 +24,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from inspector.exports import heat as heat_maths
-from inspector.exports.heat import Heat, Mode
+from inspector.exports.heat import LEVELS, Heat, Mode, lookup, quantise
 from inspector.views.look import theme
 from inspector.views.viewer import map_overlay as sight
 from inspector.views.viewer.picture import Picture
@@ -314,17 +313,17 @@ class ImageView(QWidget):
         x = (rect.x() + (np.arange(columns) + 0.5) * rect.width() / columns - target.x()) / target.width()
         y = (rect.y() + (np.arange(rows) + 0.5) * rect.height() / rows - target.y()) / target.height()
         self._field_rect = rect
-        return heat_maths.quantise(sight.enlarge(self.values, x, y), *self._range)
+        return quantise(sight.enlarge(self.values, x, y), *self._range)
 
     def _draw_overlay(self) -> tuple[QImage, NDArray[np.uint32]]:
         if self._field is None:
             self._field = self._make_field()
         lowest, highest = self._range
         if self.heat.mode is Mode.CONTOUR:
-            level = (self.heat.threshold - lowest) / max(highest - lowest, 1e-12) * (heat_maths.LEVELS - 1)
+            level = (self.heat.threshold - lowest) / max(highest - lowest, 1e-12) * (LEVELS - 1)
             argb = sight.outline(self._field >= level)
         else:
-            table = heat_maths.lookup(self.heat, lowest, highest)
+            table = lookup(self.heat, lowest, highest)
             argb = np.take(table, self._field, mode="clip")
         height, width = argb.shape
         image = QImage(argb.data, width, height, width * 4, QImage.Format.Format_ARGB32_Premultiplied)

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from inspector.methods.prompts.description import MAX_ENTITIES, MFSC, template
+from inspector.methods.prompts.description import MAX_ENTITIES, PartDescription, template
 from inspector.records import project as projects
 from inspector.records.classes import add_class, describe_class, list_descriptions
 from inspector.views.teach.description_form import DescriptionForm
@@ -36,7 +36,7 @@ def form(page: TeachPage) -> DescriptionForm:
     return page.form
 
 
-def stored(page: TeachPage) -> MFSC | None:
+def stored(page: TeachPage) -> PartDescription | None:
     project, row = page.context.project, page.chosen_class
     assert project is not None
     assert row is not None

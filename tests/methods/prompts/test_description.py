@@ -9,50 +9,58 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.errors import DetectorError
-from inspector.methods.prompts import description as mfsc
-from inspector.methods.prompts.description import MFSC, Entity
+from inspector.methods.prompts.description import (
+    VALUES,
+    Entity,
+    PartDescription,
+    prompt_levels,
+    template,
+    untrue,
+)
 
 words = st.text(max_size=30).map(lambda text: " ".join(text.split()))
 nouns = words.filter(bool)
 entities = st.builds(Entity, nouns, words, words, words, words, words, words, words)
-records = st.builds(MFSC, nouns, nouns, st.lists(entities, min_size=1, max_size=4).map(tuple), words, words)
+records = st.builds(
+    PartDescription, nouns, nouns, st.lists(entities, min_size=1, max_size=4).map(tuple), words, words
+)
 
 CAP = Entity("cap", "one", "top left", "upright", "red and white", "glossy", "round")
-BOTTLE = MFSC("bottle", "grey table", (CAP, Entity("label")), "the cap sits on the bottle")
+BOTTLE = PartDescription("bottle", "grey table", (CAP, Entity("label")), "the cap sits on the bottle")
 
 
 @settings(max_examples=60, deadline=None)
 @given(records)
-def test_a_record_survives_json_in_both_forms(record: MFSC) -> None:
-    assert MFSC.loads(record.dumps()) == record
-    assert MFSC.from_json(json.loads(json.dumps(record.as_json()))) == record
+def test_a_record_survives_json_in_both_forms(record: PartDescription) -> None:
+    assert PartDescription.loads(record.dumps()) == record
+    assert PartDescription.from_json(json.loads(json.dumps(record.as_json()))) == record
 
 
 @settings(max_examples=60, deadline=None)
 @given(records, st.integers(1, 9), st.integers(1, 5), st.integers(0, 3))
 def test_every_record_gives_prompts_for_every_level(
-    record: MFSC, handcrafted: int, learnable: int, seed: int
+    record: PartDescription, handcrafted: int, learnable: int, seed: int
 ) -> None:
-    made = mfsc.levels(record, handcrafted, learnable, seed)
+    made = prompt_levels(record, handcrafted, learnable, seed)
     assert len(made) == 2 + len(record.entities)
     for level in made:
         assert len(level.handcrafted) == handcrafted
         assert len(level.learnable) == learnable
         assert level.normal.text
         assert all(phrase.text != level.normal.text for phrase in level.handcrafted)
-    assert made == mfsc.levels(record, handcrafted, learnable, seed)
+    assert made == prompt_levels(record, handcrafted, learnable, seed)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=600))
 def test_every_class_name_gets_a_template(class_name: str) -> None:
-    record = mfsc.template(class_name)
+    record = template(class_name)
     assert record.foreground
-    assert MFSC.loads(record.dumps()) == record
+    assert PartDescription.loads(record.dumps()) == record
 
 
 def test_the_template_speaks_of_the_class() -> None:
-    record = mfsc.template("Pipe_staple")
+    record = template("Pipe_staple")
     assert record.foreground == "pipe staple"
     assert record.spoken == "a photo of a pipe staple on a plain background"
     assert [entity.spoken for entity in record.entities] == [
@@ -68,7 +76,7 @@ def test_captions_are_put_together_from_what_is_known() -> None:
 
 
 def test_substitution_replaces_the_noun_or_a_value_by_something_untrue() -> None:
-    image, background, cap, label = mfsc.levels(BOTTLE, 4, 2, 0)
+    image, background, cap, label = prompt_levels(BOTTLE, 4, 2, 0)
     assert image.handcrafted[0].text.startswith("a photo of a damaged bottle with")
     assert background.handcrafted[0].text == "damaged grey table"
     assert cap.handcrafted[0].text.startswith("one round red and white damaged cap")
@@ -89,17 +97,17 @@ def test_substitution_replaces_the_noun_or_a_value_by_something_untrue() -> None
     assert label.learnable[0].attributes[1:] == ("", "", "")
 
 
-@pytest.mark.parametrize("attribute", mfsc.VALUES)
+@pytest.mark.parametrize("attribute", VALUES)
 def test_an_untrue_value_never_shares_words_with_the_true_one(attribute: str) -> None:
     draw = random.Random(0)
-    for value in mfsc.VALUES[attribute]:
+    for value in VALUES[attribute]:
         for _ in range(20):
-            wrong = mfsc.untrue(attribute, value, draw)
+            wrong = untrue(attribute, value, draw)
             assert wrong != value
             assert wrong not in value.split()
             assert value not in wrong.split()
-    everything = " and ".join(mfsc.VALUES[attribute])
-    assert mfsc.untrue(attribute, everything, draw)
+    everything = " and ".join(VALUES[attribute])
+    assert untrue(attribute, everything, draw)
 
 
 def _changed(path: str, value: Any) -> dict[str, Any]:
@@ -130,11 +138,11 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
 )
 def test_what_is_wrong_with_a_description_is_said_in_a_sentence(value: Any, sentence: str) -> None:
     with pytest.raises(DetectorError, match=sentence):
-        MFSC.from_json(value)
+        PartDescription.from_json(value)
 
 
 def test_text_that_is_no_json_is_refused_with_its_line() -> None:
     with pytest.raises(DetectorError, match="not valid JSON in line 2"):
-        MFSC.loads('{\n"foreground": }')
+        PartDescription.loads('{\n"foreground": }')
     with pytest.raises(DetectorError, match="not valid JSON"):
-        MFSC.loads("[" * 100_000)
+        PartDescription.loads("[" * 100_000)

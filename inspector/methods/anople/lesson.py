@@ -10,8 +10,7 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Backbone
 from inspector.features.framing import resized
-from inspector.methods.prompts import defects as pseudo_anomaly
-from inspector.methods.prompts import training
+from inspector.methods.prompts import defects, training
 
 VIEWS = 5
 """The whole image and the four quarters of twice its size."""
@@ -55,9 +54,9 @@ class Lesson:
             for view in clean:
                 for _ in range(variants):
                     source = clean[int(rng.integers(len(clean)))]
-                    made, mask = pseudo_anomaly.damaged(view, source, rng)
+                    made, mask = defects.damaged(view, source, rng)
                     batch.append(made)
-                    where.append(pseudo_anomaly.to_grid(mask, cells))
+                    where.append(defects.to_grid(mask, cells))
             embedded = [backbone.embed(backbone.prepare(batch[i : i + 32])) for i in range(0, len(batch), 32)]
             tokens.append(torch.cat(embedded))
             masks.append(torch.from_numpy(np.stack(where)))
