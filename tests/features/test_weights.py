@@ -276,6 +276,9 @@ def test_a_file_is_known_by_its_publishers_name(tmp_path: Path) -> None:
     file = tmp_path / "vit_b_16_plus_240-laion400m_e32-699c4b84.pt"
     assert catalogue.recognise(file, "0" * 64).name == "ViT-B-16-plus-240"
     assert catalogue.recognise(tmp_path / "x.pt", "699c4b84" + "0" * 56).name == "ViT-B-16-plus-240"
+    assert (
+        catalogue.recognise(tmp_path / "ViT-B-16-openai.safetensors", "0" * 64).name == "ViT-B-16-quickgelu"
+    )
     hub = tmp_path / "vit_base_patch16_clip_224.openai" / "open_clip_model.safetensors"
     assert catalogue.recognise(hub, "0" * 64).name == "ViT-B-16-quickgelu"
 

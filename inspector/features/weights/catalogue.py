@@ -214,7 +214,8 @@ def _known_to_open_clip(architecture: str, tag: str) -> Weights:
 
 
 def state(name: str) -> str:
-    """For people: "built in", "here", "damaged" (its record is) or "not here", the last with how much of it was downloaded so far."""
+    """For people: "built in", "here", "damaged" (its record is) or "not here", the last with how much of it was
+    downloaded so far."""
     entry = find(name)
     if entry.embedded:
         return "built in"
@@ -269,8 +270,8 @@ def recognise(path: Path, sha256: str) -> Weights:
             return entry
     raise WeightsError(
         f"Which model {path.name} belongs to can't be told.",
-        "Name the file after it, for instance ViT-B-32-laion2b_s34b_b79k.safetensors; or say it on the command line: "
-        "inspector weights add FILE --name ViT-B-32:laion2b_s34b_b79k",
+        "Name the file after one in the list, for instance ViT-B-16-openai.safetensors; any other is added on the "
+        "command line: inspector weights add FILE --name ViT-B-32:laion2b_s34b_b79k",
     )
 
 
