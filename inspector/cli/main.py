@@ -326,6 +326,22 @@ def evaluate(
 
 
 @app.command()
+def restore(
+    project: Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)],
+    backup: Annotated[
+        Path | None, typer.Argument(help="File in its backups folder; the newest sound one when left out.")
+    ] = None,
+) -> None:
+    """Put a backup of a project's database back. The database that it replaces is kept; images, detectors and maps stay."""
+    from inspector.records.disk.backups import list_backups, restore_backup
+
+    for found in list_backups(project):
+        say(f"{found.created.astimezone():%Y-%m-%d %H:%M}  {found.path.name}  {found.size / 1e6:.1f} MB")
+    replaced = restore_backup(project, backup)
+    say(f"✓ Restored. What was there before is kept as {replaced}")
+
+
+@app.command()
 def doctor() -> None:
     """Check versions, devices, weights and folders; one line each, with what to do."""
     from inspector.jobs.doctor import examine

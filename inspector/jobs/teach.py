@@ -14,6 +14,7 @@ from inspector.jobs.proposal import doubted, find_flips, said, set_thresholds_fr
 from inspector.methods import catalogue
 from inspector.records.classes import ClassRow, list_classes, list_descriptions
 from inspector.records.detectors import NewDetector, Proposal, add_detector, detector_staging
+from inspector.records.disk.recovery import CHECKPOINTS
 from inspector.records.project import Project
 from inspector.records.shots import ShotRow, list_shots
 
@@ -64,7 +65,7 @@ def teach(
         options = {**_described(project, info.name, names, report), **(settings or {})}
         made = catalogue.make(info.name, **options)
         if info.learns:  # a teaching that is killed goes on from its last epoch when it is started again
-            made.checkpoints = project.folder / "detectors" / ".teaching"
+            made.checkpoints = project.path(f"detectors/{CHECKPOINTS}")
 
         def progress(done: float, message: str, values: Mapping[str, float]) -> None:
             report.progress(_FITTED * min(max(done, 0.0), 1.0), message)

@@ -17,7 +17,7 @@ from inspector.methods import catalogue
 from inspector.methods.prompts.description import PartDescription
 from inspector.records import schema as t
 from inspector.records.detectors import in_charge
-from inspector.records.files import image_name
+from inspector.records.files import find_image
 from inspector.records.names import checked, class_key
 from inspector.records.project import Project
 
@@ -50,14 +50,14 @@ def list_classes(project: Project) -> list[ClassRow]:
     """Every class not removed, by name."""
     with project.reading() as session:
         rows = session.scalars(select(t.Class).where(t.Class.removed.is_(None))).all()
-        shots: dict[int, dict[int, str]] = {}
+        shots: dict[int, dict[int, tuple[str, str]]] = {}
         for class_id, shot_id, sha256, suffix in session.execute(
             select(t.Shot.class_id, t.Shot.id, t.StoredImage.sha256, t.StoredImage.suffix)
             .join(t.StoredImage)
             .where(t.Shot.removed.is_(None))
             .order_by(t.Shot.id)
         ):
-            shots.setdefault(class_id, {})[shot_id] = image_name(sha256, suffix)
+            shots.setdefault(class_id, {})[shot_id] = sha256, suffix
         newest = in_charge(session)
         taught: dict[tuple[int, int], set[int]] = {}
         for key, class_id, shot_id in session.execute(
@@ -85,7 +85,7 @@ def list_classes(project: Project) -> list[ClassRow]:
             same = taught.get((detector_id, row.id)) == own.keys()
             note = _out_of_date(known[detector_id], row.id, same, descriptions.get(row.id))
             state = ClassState.OUT_OF_DATE if note else ClassState.TAUGHT
-        thumbnail = project.path(next(iter(own.values()))) if own else None
+        thumbnail = find_image(project, *next(iter(own.values())))[0] if own else None
         result.append(ClassRow(row.id, row.name, len(own), state, thumbnail, detector_id, row.created, note))
     return sorted(result, key=lambda row: row.name.casefold())
 

@@ -16,6 +16,7 @@ from inspector.domain import Decision, Thresholds
 from inspector.errors import ProjectError
 from inspector.methods.catalogue import METHODS
 from inspector.records import schema as t
+from inspector.records.disk.recovery import UNCOMMITTED
 from inspector.records.files import pairs
 from inspector.records.names import class_key, moment
 from inspector.records.project import Project
@@ -214,9 +215,11 @@ def add_detector(project: Project, new: NewDetector) -> int:
                 session.add(new_threshold(row.id, class_id, values, who))
             session.flush()
             moved = project.path(f"detectors/{row.id}")
+            (new.folder / UNCOMMITTED).touch()
             new.folder.replace(moved)
             paths.sync(moved.parent)
             detector_id = row.id
+        (moved / UNCOMMITTED).unlink(missing_ok=True)
         return detector_id
     except BaseException:
         if moved is not None and moved.exists():

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from inspector import paths
 from inspector.domain import Image
+from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.project import Project
 
@@ -47,8 +48,20 @@ def keep_image(project: Project, facts: ImageFacts, data: bytes) -> None:
 
 
 def write_file(project: Project, target: Path, data: bytes) -> None:
+    """Write a file of an open project as a whole. Raises `ProjectError`, also when the project isn't there any more."""
+    project.require_writable()
     with project.plain_errors():
-        paths.write_atomic(target, data)
+        target.parent.mkdir(exist_ok=True)
+        paths.write_atomic(target, data, parents=False)
+
+
+def find_image(project: Project, sha256: str, suffix: str) -> tuple[Path, bool]:
+    """(where a kept image lies, whether it is missing). A name that leaves the folder and a link count as missing."""
+    try:
+        path = project.path(image_name(sha256, suffix))
+    except ProjectError:
+        return project.folder / "images" / "missing", True
+    return path, not path.is_file()
 
 
 def image_ids(session: Session, wanted: Sequence[ImageFacts]) -> dict[str, int]:

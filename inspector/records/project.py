@@ -6,35 +6,33 @@ images/aa/<sha256><suffix>    shots and inspected images, kept by content
 detectors/<id>/               what teaching made
 maps/<run>/<sha256>.npy       anomaly maps, float16
 backups/                      copies made before a migration
+set-aside/                    detectors that the database doesn't know
 """
 
-import errno
-import json
 import os
-import platform
+import re
 import shutil
-import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
-from datetime import datetime
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
-from filelock import FileLock, Timeout
-from sqlalchemy import create_engine, event, select, update
-from sqlalchemy.engine import URL, Engine
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from inspector import paths
 from inspector.domain import JobStatus
 from inspector.errors import ProjectError
-from inspector.records.schema import KNOWN_REVISIONS, REVISION, Detector, Job, ProjectInfo, now
+from inspector.records.disk import database as db
+from inspector.records.disk import recovery
+from inspector.records.disk.backups import migrate_safely
+from inspector.records.disk.database import DATABASE as DATABASE
+from inspector.records.disk.lock import Lock, acquire
+from inspector.records.names import checked
+from inspector.records.schema import REVISION, Detector, Job, ProjectInfo, now
 
-DATABASE = "project.sqlite"
-_FOLDERS = ("images", "detectors", "maps")
+_SCRATCH = "inspector-view-"
 
 
 class Project:
@@ -48,7 +46,7 @@ class Project:
         self,
         folder: Path,
         database: Path,
-        lock: FileLock | None,
+        lock: Lock | None,
         *,
         note: str = "",
         scratch: Path | None = None,
@@ -56,53 +54,83 @@ class Project:
         self.folder = folder
         self.note = note
         self.read_only = lock is None
+        self._database = database
         self._lock = lock
         self._scratch = scratch
         self._writing = threading.RLock()
-        self._engine = _engine(database, read_only=self.read_only)
+        self._closed = False
+        self._engine = db.connect(database, read_only=self.read_only)
         with self.reading() as session:
             self.name: str = session.scalars(select(ProjectInfo.name)).one()
+        self._identity = db.identity(database)
 
     def path(self, relative: str) -> Path:
-        """Where a file named in the database lies. Raises `ProjectError` for a name that leaves the folder."""
-        path = paths.inside(self.folder, relative)
-        if path is None:
+        """Where a file named in the database lies. Raises `ProjectError` for a name that leaves the folder, or that is
+        or goes through a link."""
+        path = paths.inside(self.folder, relative, links=False)
+        if path is not None:
+            return path
+        if paths.inside(self.folder, relative) is None:
             raise ProjectError(
-                f"The project names a file outside its folder ({relative!r}).",
-                "Open a backup of the project.",
+                f"The project names a file outside its folder ({relative!r}).", db.restore_hint(self.folder)
             )
-        return path
+        raise ProjectError(
+            f"“{relative}” in {self.folder} is a link, and Inspector follows no link inside a project.",
+            "Put the real file in its place.",
+        )
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A short session that only reads."""
-        with _plain_errors(self.folder), Session(self._engine) as session:
+        with self.plain_errors(), Session(self._engine) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A session that is committed at the end, or leaves nothing behind when anything fails."""
-        self.require_writable()
-        with self._writing, _plain_errors(self.folder), Session(self._engine) as session, session.begin():
-            yield session
+        """A session that is committed at the end, or leaves nothing behind when anything fails.
+
+        Raises `ProjectError` also when the database was moved away or replaced meanwhile, so that nothing that is
+        reported as stored is lost.
+        """
+        with self._writing:
+            self.require_writable()
+            with self.plain_errors(), Session(self._engine) as session, session.begin():
+                yield session
+            self._require_in_place()
 
     def plain_errors(self) -> AbstractContextManager[None]:
         """Turns a full disk, missing rights or a damaged database into a `ProjectError`."""
-        return _plain_errors(self.folder)
+        return db.plain_errors(self.folder)
 
     def require_writable(self) -> None:
+        """Raises `ProjectError` unless the project is open for writing and still where it was."""
+        if self._closed:
+            raise ProjectError(
+                f"The project “{self.name}” is closed, so nothing more is stored.", "Open it again."
+            )
         if self.read_only:
             raise ProjectError(
                 f"The project “{self.name}” is open for viewing only, so nothing can be changed.",
                 "Copy the folder to a place you may write to, and open the copy.",
             )
+        self._require_in_place()
 
     def close(self) -> None:
-        self._engine.dispose()
-        if self._lock is not None and self._lock.is_locked:
-            _release(self._lock, self.folder)
+        """Wait for the write that is under way, if any, and let others open the project."""
+        with self._writing:
+            self._closed = True
+            self._engine.dispose()
+            if self._lock is not None:
+                self._lock.release()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _require_in_place(self) -> None:
+        if db.identity(self._database) != self._identity:
+            raise ProjectError(
+                f"The project in {self.folder} was moved or replaced while it was open, so nothing more is stored.",
+                "Close it, and open it where it is now.",
+            )
 
     def __enter__(self) -> "Project":
         return self
@@ -113,27 +141,24 @@ class Project:
 
 def create(folder: Path, name: str) -> Project:
     """A new project in `folder`, which must be empty or not exist yet. Raises `ProjectError`."""
-    name = " ".join(name.split())
-    if not name:
-        raise ProjectError("A project needs a name.", "Type a name.")
+    name = checked(name, "project")
     folder = Path(folder).absolute()
-    with _plain_errors(folder):
+    with db.plain_errors(folder):
         if (folder / DATABASE).exists():
             raise ProjectError(
                 f"There is a project in {folder} already.", "Open it, or choose another folder."
             )
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not (folder.is_dir() and recovery.sweep_create(folder)):
             raise ProjectError(f"{folder} is not an empty folder.", "Choose a new or an empty folder.")
         folder.mkdir(parents=True, exist_ok=True)
-        for part in _FOLDERS:
+        for part in recovery.FOLDERS:
             (folder / part).mkdir()
-        unfinished = folder / f"{DATABASE}.new"
-        _migrate(unfinished)
-        engine = _engine(unfinished)
-        with Session(engine) as session, session.begin():
-            session.add(ProjectInfo(id=1, name=name))
-        engine.dispose()
-        unfinished.replace(folder / DATABASE)
+        with paths.new_file(folder / DATABASE) as unfinished:
+            db.migrate(unfinished)
+            engine = db.connect(unfinished)
+            with Session(engine) as session, session.begin():
+                session.add(ProjectInfo(id=1, name=name))
+            engine.dispose()
     return open(folder)
 
 
@@ -147,208 +172,74 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
     if folder.name == DATABASE:
         folder = folder.parent
     database = folder / DATABASE
-    with _plain_errors(folder):
+    with db.plain_errors(folder):
+        recovery.refuse_links(folder)
         if not database.is_file():
             raise ProjectError(
                 f"There is no project in {folder}.", "Choose a folder that holds project.sqlite."
             )
-        lock = None if read_only else _acquire(folder)
+        lock: Lock | str = "" if read_only else acquire(folder, database)
+        if isinstance(lock, str):
+            return _open_for_viewing(folder, lock)
         try:
-            if lock is None:
-                note = (
-                    ""
-                    if read_only
-                    else "This folder can't be written, so the project is open for viewing only."
+            notes = []
+            if (revision := db.revision_of(database)) != REVISION:
+                backup = migrate_safely(folder, revision)
+                notes.append(
+                    f"The project was brought up to date; a copy of the old one is in {backup.name}."
                 )
-                return _open_for_viewing(folder, note)
-            note = ""
-            revision = _revision(database)
-            if revision != REVISION:
-                backup = _migrate_safely(folder, revision)
-                note = f"The project was brought up to date; a copy of the old one is in {backup.name}."
-            project = Project(folder, database, lock, note=note)
+            project = Project(folder, database, lock)
             try:
-                _recover(project)
+                notes.append(_recover(project, lock))
             except BaseException:
                 project.close()
                 raise
+            project.note = " ".join(filter(None, notes))
             return project
         except BaseException:
-            if lock is not None and lock.is_locked:
-                _release(lock, folder)
+            lock.release()
             raise
 
 
 def _open_for_viewing(folder: Path, note: str) -> Project:
     """Work on a private copy of the database: a folder we can't write can't hold SQLite's side files either."""
-    scratch = Path(tempfile.mkdtemp(prefix="inspector-view-"))
+    _sweep_scratch()
+    scratch = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
     try:
         copy = scratch / DATABASE
-        _copy_database(folder / DATABASE, copy)
-        if _revision(copy) != REVISION:
-            _migrate(copy)
+        db.copy_database(folder / DATABASE, copy)
+        if db.revision_of(copy, folder / DATABASE) != REVISION:
+            db.migrate(copy)
         return Project(folder, copy, None, note=note, scratch=scratch)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
 
 
-def _acquire(folder: Path) -> FileLock | None:
-    """The writer's lock, or None where the folder can't be written. Raises `ProjectError` when somebody has it."""
-    lock = FileLock(folder / "project.lock", thread_local=False)
-    owner = folder / "lock-owner.json"
+def _sweep_scratch() -> None:
+    """Delete the copies that killed processes of this user left in the temporary folder."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+        match = re.fullmatch(rf"{_SCRATCH}(\d+)-\w+", path.name)
+        if match and not path.is_symlink() and not _runs(int(match[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    if os.name != "posix":
+        return True  # there `os.kill` would end it; Windows empties its temporary folder itself
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ProjectError(
-            f"The project in {folder} is already open{_owner(owner)}.",
-            "Close it there first, or open it for viewing only.",
-        ) from None
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return None
-        raise
-    try:
-        if not os.access(folder / DATABASE, os.W_OK):
-            raise PermissionError
-        entry = {
-            "host": platform.node(),
-            "process": os.getpid(),
-            "since": datetime.now().astimezone().isoformat(timespec="minutes"),
-        }
-        try:
-            paths.write_atomic(owner, json.dumps(entry).encode())
-        except OSError as error:
-            # On a full disk a project still opens; only the message for others gets shorter.
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-    except PermissionError:
-        lock.release()
-        return None
-    except BaseException:
-        lock.release()
-        raise
-    return lock
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
-def _release(lock: FileLock, folder: Path) -> None:
-    (folder / "lock-owner.json").unlink(missing_ok=True)
-    lock.release()
-
-
-def _owner(path: Path) -> str:
-    try:
-        entry = json.loads(path.read_text("utf-8"))
-        since = datetime.fromisoformat(entry["since"])
-        return f" on {entry['host']} (process {entry['process']}, since {since:%d %b %H:%M})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return " in another window"
-
-
-def _engine(database: Path, *, read_only: bool = False) -> Engine:
-    engine = create_engine(URL.create("sqlite", database=str(database)), connect_args={"timeout": 15})
-
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we begin transactions ourselves, so that DDL is in them too
-        for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "cache_size=-32000"):
-            connection.execute(f"PRAGMA {pragma}")
-        if read_only:
-            connection.execute("PRAGMA query_only=ON")
-
-    @event.listens_for(engine, "begin")
-    def _(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    return engine
-
-
-def _revision(database: Path) -> str:
-    """The schema revision of a project's database. Raises `ProjectError` for a newer one and for damaged files."""
-    try:
-        with closing(sqlite3.connect(database, timeout=15)) as connection:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise ProjectError(
-            f"{database} is damaged or no project of Inspector ({error}).",
-            "Open a backup of the project folder.",
-        ) from error
-    revision = row[0] if row else ""
-    if revision not in KNOWN_REVISIONS:
-        raise ProjectError(
-            f"This project was last used with a newer version of Inspector (revision {revision or 'unknown'}; this "
-            f"version knows up to {REVISION}).",
-            "Update Inspector, or open a backup from the project's backups folder.",
-        )
-    return str(revision)
-
-
-def _migrate(database: Path) -> None:
-    """Bring a database (a new, empty one too) to `REVISION`."""
-    from alembic import command
-    from alembic.config import Config
-
-    engine = _engine(database)
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    try:
-        with engine.connect() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, REVISION)
-            connection.commit()
-    finally:
-        engine.dispose()
-
-
-def _migrate_safely(folder: Path, revision: str) -> Path:
-    """Copy the database to `backups/`, migrate a second copy, verify it, and only then put it in place."""
-    stamp = now().strftime("%Y%m%d-%H%M%S")
-    backup = folder / "backups" / f"project-{stamp}-revision-{revision}.sqlite"
-    backup.parent.mkdir(exist_ok=True)
-    _copy_database(folder / DATABASE, backup)
-    migrated = folder / f"{DATABASE}.new"
-    try:
-        migrated.unlink(missing_ok=True)
-        _copy_database(backup, migrated)
-        _migrate(migrated)
-        with closing(sqlite3.connect(migrated)) as connection:
-            sound = connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
-            dangling = connection.execute("PRAGMA foreign_key_check").fetchone()
-        if not sound or dangling or _revision(migrated) != REVISION:
-            raise ProjectError(
-                f"The project in {folder} could not be brought up to date; it was left as it was.",
-                f"Please report this and keep {backup}.",
-            )
-        with closing(sqlite3.connect(folder / DATABASE)) as connection:  # empties the old write-ahead log
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        for side in ("-wal", "-shm"):
-            (folder / f"{DATABASE}{side}").unlink(missing_ok=True)
-        migrated.replace(folder / DATABASE)
-    finally:
-        for leftover in (migrated, Path(f"{migrated}-wal"), Path(f"{migrated}-shm")):
-            leftover.unlink(missing_ok=True)
-    return backup
-
-
-def _copy_database(source: Path, target: Path) -> None:
-    """A consistent copy, also of a database that is being written."""
-    try:
-        with (
-            closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True, timeout=15)) as reader,
-            closing(sqlite3.connect(target)) as writer,
-        ):
-            reader.backup(writer)
-            writer.execute("PRAGMA journal_mode=DELETE")  # one file, without side files
-    except sqlite3.OperationalError:  # in a read-only folder SQLite can't make its side files
-        for side in ("", "-wal"):
-            if Path(f"{source}{side}").exists():
-                shutil.copyfile(f"{source}{side}", f"{target}{side}")
-
-
-def _recover(project: Project) -> None:
-    """After a crash: no job is running any more, and unfinished files are of no use."""
+def _recover(project: Project, lock: Lock) -> str:
+    """After a crash: no job is running any more, and unfinished files are of no use. A sentence for people, or ""."""
     with project.writing() as session:
-        crashed = session.execute(
+        session.execute(
             update(Job)
             .where(Job.status == JobStatus.RUNNING)
             .values(
@@ -357,42 +248,11 @@ def _recover(project: Project) -> None:
                 message="Inspector ended before this job did. What was finished is kept.",
             )
         )
-        known = {str(detector) for detector in session.scalars(select(Detector.id))}
-    for part in _FOLDERS:
-        (project.folder / part).mkdir(exist_ok=True)
-    for folder in (project.folder / "detectors").iterdir():
-        ours = folder.name.isdecimal() or folder.name.startswith(".")
-        if ours and folder.name not in known:
-            shutil.rmtree(folder, ignore_errors=True)
-    if crashed.rowcount:  # type: ignore[attr-defined]
-        for part in ("images", "maps"):
-            for unfinished in (project.folder / part).glob("*/.*"):
-                unfinished.unlink(missing_ok=True)
-
-
-@contextmanager
-def _plain_errors(folder: Path) -> Iterator[None]:
-    """Turn what the disk and the database say into a sentence."""
-    try:
-        yield
-    except (OSError, sqlite3.DatabaseError, DatabaseError) as error:
-        text = str(error.orig) if isinstance(error, DatabaseError) else str(error)
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in text:
-            raise ProjectError(
-                f"The disk with {folder} is full, so the last step was not saved; everything before it is.",
-                "Free some space and try again.",
-            ) from error
-        if isinstance(error, OSError):
-            raise ProjectError(
-                f"{folder} can't be written: {error.strerror or error}.", "Choose a folder you may write to."
-            ) from error
-        if "readonly database" in text:
-            raise ProjectError(
-                f"The project in {folder} can't be written.", "Check its permissions."
-            ) from error
-        if "malformed" in text or "not a database" in text or "disk I/O error" in text:
-            raise ProjectError(
-                f"The database of the project in {folder} is damaged ({text}).",
-                "Open a backup of the folder.",
-            ) from error
-        raise
+        known = {
+            key: {"method": method, "classes": list(names.values()), "key": backbone.get("key")}
+            for key, method, names, backbone in session.execute(
+                select(Detector.id, Detector.method, Detector.taught_names, Detector.backbone)
+            )
+        }
+    recovery.sweep(project.folder, crashed=lock.crashed)
+    return recovery.settle_detectors(project.folder, known)

@@ -1,5 +1,6 @@
 """Results of runs: one image, its score, its map and its verdict."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from inspector.errors import InspectorError, ProjectError
 from inspector.records import schema as t
 from inspector.records.files import (
     ImageFacts,
+    find_image,
     image_ids,
-    image_name,
     keep_image,
     pairs,
     write_file,
@@ -37,6 +38,8 @@ from inspector.records.result_filter import (
 from inspector.records.reviews import ReviewRow, reviews_of
 from inspector.records.thresholds import ThresholdRow, newest_thresholds
 from inspector.verdicts.judge import decide
+
+_log = logging.getLogger("inspector.records")
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +319,7 @@ def _result_rows() -> Any:
 def _result(
     project: Project, row: t.Result, class_name: str | None, image: t.StoredImage | None, regions: int
 ) -> ResultRow:
-    path = project.path(image_name(image.sha256, image.suffix)) if image else None
+    path, missing = find_image(project, image.sha256, image.suffix) if image else (None, False)
     decision = Decision(row.decision) if row.decision else None
     override = Decision(row.override) if row.override else None
     return ResultRow(
@@ -330,20 +333,28 @@ def _result(
         sha256=image.sha256 if image else "",
         path=path,
         size=(image.width, image.height) if image else (0, 0),
-        missing=path is not None and not path.is_file(),
+        missing=missing,
         image_score=row.image_score,
         decision=decision,
         override=override,
         verdict=override or decision,
         reviewed=row.reviewed,
         defect_type=row.defect_type,
-        map_path=project.path(row.map) if row.map else None,
+        map_path=_map_path(project, row.map),
         regions=regions,
         is_shot=row.is_shot,
         error=row.error,
         hint=row.hint,
         created=row.created,
     )
+
+
+def _map_path(project: Project, name: str | None) -> Path | None:
+    try:
+        return project.path(name) if name else None
+    except ProjectError as error:  # damage in one row: the others go on
+        _log.warning("a map is not used: %s", error.message)
+        return None
 
 
 def _keep_map(project: Project, run_id: int, item: NewResult) -> str | None:

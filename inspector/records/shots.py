@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from inspector.errors import InspectorError
 from inspector.images import read as images
 from inspector.records import schema as t
-from inspector.records.files import ImageFacts, image_ids, image_name, keep_image
+from inspector.records.files import ImageFacts, find_image, image_ids, keep_image
 from inspector.records.names import cleaned
 from inspector.records.project import Project
 from inspector.records.thresholds import confirm_thresholds
@@ -70,7 +70,7 @@ def list_shots(project: Project, class_id: int | None = None) -> list[ShotRow]:
     for shot, image, name in rows:
         if class_id is not None and shot.class_id != class_id:
             continue
-        path = project.path(image_name(image.sha256, image.suffix))
+        path, missing = find_image(project, image.sha256, image.suffix)
         size = (image.width, image.height)
         result.append(
             ShotRow(
@@ -82,7 +82,7 @@ def list_shots(project: Project, class_id: int | None = None) -> list[ShotRow]:
                 path=path,
                 size=size,
                 mode=image.mode,
-                missing=not path.is_file(),
+                missing=missing,
                 duplicate_of=next((other for own, other in owners[image.id] if own != shot.class_id), ""),
                 odd_size=size != sizes[shot.class_id].most_common(1)[0][0],
                 confirmed_good=shot.confirmed_good is not None,

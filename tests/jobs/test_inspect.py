@@ -234,11 +234,11 @@ def test_the_disk_filling_up_fails_the_run_and_keeps_what_was_stored(
 
     real, calls = paths.write_atomic, []
 
-    def filling(path: Path, data: bytes) -> None:
+    def filling(path: Path, data: bytes, **how: bool) -> None:
         calls.append(path)
         if path.suffix == ".npy" and sum(path.suffix == ".npy" for path in calls) > 2:
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(path, data)
+        real(path, data, **how)
 
     monkeypatch.setattr(paths, "write_atomic", filling)
     ended = end(start(taught, engine, run, batch, class_name="washer", batch_size=1))

@@ -20,6 +20,7 @@ from sqlalchemy import create_engine
 from inspector.domain import JobKind, JobStatus
 from inspector.errors import ProjectError
 from inspector.methods.prompts.description import template
+from inspector.paths import is_unfinished
 from inspector.records import project as projects
 from inspector.records import schema
 from inspector.records.classes import (
@@ -31,6 +32,7 @@ from inspector.records.classes import (
     rename_class,
 )
 from inspector.records.detectors import detector_staging, list_detectors
+from inspector.records.disk import database as db
 from inspector.records.jobs import end_job, list_jobs, start_job
 from inspector.records.project import Project
 from inspector.records.results import list_results, result_ids
@@ -180,47 +182,33 @@ def test_the_newest_revision_is_the_one_the_schema_names() -> None:
     assert [item.revision for item in script.walk_revisions()][::-1] == list(schema.KNOWN_REVISIONS)
 
 
-def test_an_older_project_is_copied_then_migrated(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_class(project, "Cookie")
-    project.close()
-    database = project.folder / "project.sqlite"
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0000'")
-    monkeypatch.setattr(projects, "KNOWN_REVISIONS", ("0000", *schema.KNOWN_REVISIONS))
-
-    def to_newest(path: Path) -> None:
-        with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("UPDATE alembic_version SET version_num = ?", (schema.REVISION,))
-
-    monkeypatch.setattr(projects, "_migrate", to_newest)
-    with projects.open(project.folder) as opened:
-        assert [row.name for row in list_classes(opened)] == ["Cookie"]
-        (backup,) = (project.folder / "backups").iterdir()
+def test_an_older_project_is_copied_then_migrated(tmp_path: Path) -> None:
+    shutil.copytree(V1, tmp_path / "old")
+    with projects.open(tmp_path / "old") as opened:
+        assert len(list_classes(opened)) == 3
+        (backup,) = (tmp_path / "old" / "backups").iterdir()
         assert backup.name in opened.note
     with closing(sqlite3.connect(backup)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0000",)
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert connection.execute("SELECT count(*) FROM classes").fetchone() == (3,)
 
 
 def test_a_migration_that_fails_leaves_the_project_as_it_was(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_class(project, "Cookie")
-    project.close()
-    database = project.folder / "project.sqlite"
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    shutil.copytree(V1, tmp_path / "old")
+    database = tmp_path / "old" / "project.sqlite"
     before = database.read_bytes()
-    monkeypatch.setattr(projects, "KNOWN_REVISIONS", ("0000", *schema.KNOWN_REVISIONS))
 
     def fail(path: Path) -> None:
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("DROP TABLE shots")
 
-    monkeypatch.setattr(projects, "_migrate", fail)
+    monkeypatch.setattr(db, "migrate", fail)
     with pytest.raises(ProjectError, match="left as it was"):
-        projects.open(project.folder)
+        projects.open(tmp_path / "old")
     assert database.read_bytes() == before
-    assert not list(project.folder.glob("*.new*"))
+    assert not [path for path in (tmp_path / "old").iterdir() if is_unfinished(path.name)]
 
 
 def test_jobs_left_running_by_a_crash_are_aborted_at_the_next_opening(project: Project) -> None:
