@@ -61,7 +61,7 @@ def bench_throughput(
 @app.command("crash")
 def bench_crash(kills: Annotated[int, typer.Option(min=1)] = 50, target: Json = None) -> None:
     """Kill a run at random moments; nothing finished may be lost and the project must open."""
-    from inspector.bench.throughput import crash
+    from inspector.bench.crash import crash
 
     figures(crash(kills=kills), target)
 

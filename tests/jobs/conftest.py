@@ -1,8 +1,8 @@
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import stem_engine
 
 from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobStarted
 from inspector.images import demo_parts
@@ -13,10 +13,6 @@ from inspector.records.classes import add_class
 from inspector.records.detectors import list_detectors
 from inspector.records.project import Project
 from inspector.records.shots import add_shots
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import stem_engine
 
 Run = Callable[[Callable[[Emit], None]], list[JobEvent]]
 

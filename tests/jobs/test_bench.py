@@ -7,7 +7,8 @@ import pytest
 import stem_engine
 
 from inspector.bench import methods as bench_methods
-from inspector.bench.throughput import crash, throughput
+from inspector.bench.crash import crash
+from inspector.bench.throughput import throughput
 from inspector.errors import InspectorError
 from inspector.jobs.engine import Engine
 

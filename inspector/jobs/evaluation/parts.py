@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import inspector
 from inspector import paths
 from inspector.errors import ExportError
 from inspector.jobs.evaluation.datasets import Sample
@@ -102,12 +103,12 @@ def program(method: str) -> str:
     """
     from inspector.methods import catalogue
 
-    top = Path(__file__).parents[1]
-    files = {Path(__file__).with_name("evaluation_measure.py")}
-    files |= {file for stage in _STAGES for file in (top / stage).glob("*.py")}
-    coming = [catalogue.find(method).factory.partition(":")[0].rpartition(".")[2]]
+    top = Path(inspector.__file__).parent
+    files = {Path(__file__).with_name("measure.py")}
+    files |= {file for stage in _STAGES for file in (top / stage).rglob("*.py")}
+    coming = [catalogue.find(method).factory.partition(":")[0]]
     while coming:  # of the methods, only the modules that this one imports
-        file = top / "methods" / f"{coming.pop()}.py"
+        file = top.parent.joinpath(*coming.pop().split(".")).with_suffix(".py")
         if file not in files and file.is_file():
             files.add(file)
             coming += _imported(file.read_text(encoding="utf-8"))
@@ -116,13 +117,11 @@ def program(method: str) -> str:
 
 
 def _imported(source: str) -> list[str]:
-    """The modules of `inspector.methods` that a source file imports, anywhere in it."""
+    """The modules below `inspector.methods` that a source file may import, anywhere in it."""
     found = []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module == "inspector.methods":
-            found += [name.name for name in node.names]
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("inspector.methods."):
-            found.append(str(node.module).rpartition(".")[2])
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("inspector.methods"):
+            found += [str(node.module), *(f"{node.module}.{name.name}" for name in node.names)]
     return found
 
 

@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+import stem_engine
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QPixmap
 from scipy.integrate import trapezoid
@@ -26,10 +25,6 @@ from inspector.views.evaluate.stored import MEAN, Candidate
 from inspector.views.look import theme
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import JobRunner
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "jobs"))
-
-import stem_engine
 
 ONE_SHOT = Candidate("patchcore", 1)
 
