@@ -3,7 +3,7 @@ processes that the crash test kills."""
 
 import torch
 
-from inspector.features import backbone, inspector_tiny
+from inspector.features import inspector_tiny, loading
 from inspector.features.image_towers import speed_up
 from inspector.jobs.engine import Engine
 
@@ -14,5 +14,5 @@ def make() -> Engine:
     inspector_tiny.load_stem(model)
     speed_up(model)
     engine = Engine(device="cpu")
-    engine.use(backbone.from_model(model, "inspector-tiny", "stem only"), "inspector-tiny")
+    engine.use(loading.from_model(model, "inspector-tiny", "stem only"), "inspector-tiny")
     return engine

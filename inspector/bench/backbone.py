@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from inspector.errors import InspectorError
-from inspector.features import backbone as backbones
-from inspector.features import random_weights
+from inspector.features import loading, random_weights
 from inspector.features.backbone import Backbone
 
 DTYPES = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -26,12 +25,12 @@ RANDOM = "@random"
 
 
 def load(weights: str, device: str = "auto", dtype: str = "auto") -> Backbone:
-    """As `backbone.load`, for `weights` such as "ViT-B-16-plus-240@random" too. Raises InspectorError."""
+    """As `loading.load`, for `weights` such as "ViT-B-16-plus-240@random" too. Raises InspectorError."""
     if dtype not in DTYPES:
         raise InspectorError(f"There is no precision “{dtype}”.", f"Choose one of: {', '.join(DTYPES)}.")
     if weights.endswith(RANDOM):
         return random_weights.build(weights.removesuffix(RANDOM), device, dtype=DTYPES[dtype])
-    return backbones.load(weights, device, dtype=DTYPES[dtype])
+    return loading.load(weights, device, dtype=DTYPES[dtype])
 
 
 def about(backbone: Backbone) -> dict[str, Any]:
@@ -60,7 +59,7 @@ def measure(
     process's high-water mark
     after the backbone ran at every batch size, Python and PyTorch included.
     """
-    loaded = backbones.load(weights, device)
+    loaded = loading.load(weights, device)
     noise = np.random.default_rng(0).integers(0, 256, (max(batches), 240, 240, 3), np.uint8)
     with torch.inference_mode():
         for size in batches:

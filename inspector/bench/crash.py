@@ -42,7 +42,7 @@ def crash(
     announced = lost = aborted = 0
     context: Any = multiprocessing.get_context(_START)
     if _START == "forkserver":  # imports once what each process needs
-        context.set_forkserver_preload(["inspector.bench.crash", "inspector.features.backbone"])
+        context.set_forkserver_preload(["inspector.bench.crash", "inspector.features.loading"])
     with tempfile.TemporaryDirectory(prefix="inspector-crash-") as top:
         folder = Path(top) / "project"
         shots, batch = drawn_parts.files(Path(top), images, None, size=160)

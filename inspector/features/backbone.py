@@ -1,60 +1,22 @@
 """The frozen CLIP under every detector: one pass gives class token, patch tokens, V-V tokens and taps."""
 
 import copy
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from importlib import metadata
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from torch import Tensor, nn
 
-from inspector.errors import WeightsError
-from inspector.features import device as devices
+from inspector.features.device import accelerator_dtype, faster_cpu_dtype
 from inspector.features.framing import framed, resized
-from inspector.features.image_towers import speed_up, tower_of
-from inspector.features.text_tower import TextTower
-from inspector.features.weights.catalogue import SUFFIXES, Weights, check_activation, find, recognise
-from inspector.features.weights.download import sha256_of
-from inspector.features.weights.intake import unchanged
-from inspector.features.weights.model import build, refuse_program
+from inspector.features.identity import BackboneIdentity
+from inspector.features.image_towers import tower_of
+from inspector.features.text_tower import TextOnDemand, TextTower
 
 MEMORY_TAPS = {12: ("block3", "block8"), 24: ("block6", "block18")}
 """Blocks whose patch tokens a memory keeps, by depth: PromptAD for B, IIPAD for L."""
-
-
-@dataclass(frozen=True, slots=True)
-class BackboneIdentity:
-    """Everything that decides what features come out, and, in `versions`, the libraries at hand for the record.
-
-    `tag` is the name of the training run, `weights_sha256` of the file (or of the tensors where there is no file).
-    """
-
-    architecture: str
-    tag: str
-    weights_sha256: str
-    image_size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    interpolation: str = "area/cubic, square"
-    versions: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def key(self) -> str:
-        """Short hash; equal for two backbones exactly when a detector of one runs on the other."""
-        parts = asdict(self)
-        del parts["versions"], parts["tag"]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON values, versions included."""
-        return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,12 +61,11 @@ class Backbone:
         self._tower = tower_of(visual)
         self.grid, self.width = self._tower.grid, self._tower.width
         self.embed_dim, self.depth = self._tower.embed_dim, self._tower.depth
-        self._load_text = load_text
-        self._text: TextTower | None = None
         self.dtype = torch.float32
         self.dtype = dtype or self._fastest_dtype()
         visual.to(self.dtype)
         self.logit_scale = float(model.logit_scale.detach().float().exp())  # type: ignore[operator]
+        self._text = TextOnDemand(load_text, device, self.dtype)
         self._mean = torch.tensor(identity.mean, device=device) * 255
         self._std = torch.tensor(identity.std, device=device) * 255
 
@@ -124,24 +85,19 @@ class Backbone:
 
     @property
     def text(self) -> TextTower | None:
-        """The text tower, loaded when first asked for; None where open_clip doesn't own it (Hugging Face towers)."""
-        if self._text is None:
-            with torch.inference_mode(
-                False
-            ):  # also when an inspection asks first, a teaching may learn through it
-                tower = self._load_text()
-                self._text = None if tower is None else tower.to(self.device, self.dtype)
-        return self._text
+        """The text tower, loaded when first asked for, once for all threads; None where open_clip doesn't own it (Hugging
+        Face towers)."""
+        return self._text.tower()
 
     @property
     def text_loaded(self) -> bool:
         """Whether the text tower was ever asked for."""
-        return self._text is not None
+        return self._text.asked
 
     def without_text(self) -> "Backbone":
         """The same backbone, as one whose text tower was never asked for."""
         fresh = copy.copy(self)
-        fresh._text = None
+        fresh._text = self._text.afresh()
         return fresh
 
     # Pixels
@@ -311,7 +267,7 @@ class Backbone:
 
     def _fastest_dtype(self) -> torch.dtype:
         if self.device.type != "cpu":
-            return devices.accelerator_dtype(self.device)
+            return accelerator_dtype(self.device)
         pixels = torch.zeros(2, 3, self.image_size, self.image_size)
 
         def runner(dtype: torch.dtype) -> Callable[[], object]:
@@ -319,7 +275,7 @@ class Backbone:
             x = pixels.to(dtype, memory_format=torch.channels_last)
             return torch.no_grad()(lambda: visual(x))
 
-        return devices.faster_cpu_dtype(f"{self.identity.architecture}@{self.image_size}", runner)
+        return faster_cpu_dtype(f"{self.identity.architecture}@{self.image_size}", runner)
 
 
 def _deepest(taps: Sequence[str]) -> int:
@@ -336,104 +292,3 @@ def _insert(x: Tensor, tokens: Tensor, start: int, replaced: int) -> Tensor:
     if tokens.ndim < 3:
         tokens = tokens.reshape(1, -1, tokens.shape[-1])
     return torch.cat([x[:, :start], tokens.expand(x.shape[0], -1, -1), x[:, start + replaced :]], dim=1)
-
-
-def from_model(
-    model: nn.Module,
-    architecture: str,
-    tag: str = "random",
-    weights_sha256: str | None = None,
-    *,
-    device: str = "cpu",
-    dtype: torch.dtype | None = torch.float32,
-    load_text: Callable[[], TextTower | None] | None = None,
-) -> Backbone:
-    """Wrap any open_clip model. Without `weights_sha256` the hash is taken over its tensors.
-
-    `dtype=None` chooses the fastest. Preprocessing is what open_clip recorded on the model, else CLIP's own.
-    Raises WeightsError if its image tower gives no patch tokens.
-    """
-    chosen, note = devices.choose(device)
-    size, mean, std = _preprocessing(model)
-    identity = BackboneIdentity(
-        architecture, tag, weights_sha256 or _hash(model), size, mean, std, versions=_versions()
-    )
-    text = load_text or (lambda: TextTower.of(model, architecture))
-    try:
-        return Backbone(model, identity, chosen, dtype, text, note)
-    except torch.OutOfMemoryError:
-        cpu = torch.device("cpu")
-        note = f"CPU, because {architecture} doesn't fit in the memory of the {chosen.type.upper()} device"
-        return Backbone(model, identity, cpu, dtype, text, note)
-
-
-def _preprocessing(model: nn.Module) -> tuple[int, tuple[float, float, float], tuple[float, float, float]]:
-    visual: Any = model.visual
-    config = getattr(visual, "preprocess_cfg", {})
-    size = visual.image_size
-    rows, columns = size if isinstance(size, tuple) else (size, size)
-    if rows != columns:
-        raise WeightsError(
-            f"Models for images of {rows} × {columns} pixels can't be used.", "Choose a square one."
-        )
-    mean, std = (
-        tuple(map(float, config.get(k, d)))
-        for k, d in (("mean", OPENAI_DATASET_MEAN), ("std", OPENAI_DATASET_STD))
-    )
-    return int(rows), mean, std  # type: ignore[return-value]
-
-
-def _hash(model: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().float().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in ("torch", "open_clip_torch", "timm")}
-
-
-def load(
-    weights: str | Path = "inspector-tiny",
-    device: str = "auto",
-    *,
-    image_size: int | None = None,
-    dtype: torch.dtype | None = None,
-) -> Backbone:
-    """The backbone for a catalogue name, "architecture:tag" of open_clip, or a weights file that was added.
-
-    `image_size` resizes the position embeddings (for instance 518 for ViT-L-14-336). `dtype=None` takes the fastest
-    for the device. The text tower is loaded when first asked for. Never touches the network.
-
-    Raises WeightsError when the weights are missing, damaged, or don't belong to the architecture.
-    """
-    entry, file, sha256 = _resolve(weights)
-
-    def load_text() -> TextTower | None:
-        model, _ = build(entry, file)
-        return TextTower.of(model, entry.architecture, file.parent)
-
-    model, embedded_sha256 = build(entry, file, image_size)
-    sha256 = sha256 or embedded_sha256
-    speed_up(model)
-    return from_model(
-        model, entry.architecture, entry.tag, sha256, device=device, dtype=dtype, load_text=load_text
-    )
-
-
-def _resolve(weights: str | Path) -> tuple[Weights, Path, str]:
-    """What to build, its weights file and the sha256 that the file has now ("" for the embedded one)."""
-    path = Path(weights)
-    if path.suffix.lower() in SUFFIXES and (path.is_file() or isinstance(weights, Path)):
-        refuse_program(path)
-        sha256 = sha256_of(path)
-        entry = recognise(path, sha256)
-    else:
-        entry = find(str(weights))
-        if entry.embedded:
-            return entry, entry.folder, ""
-        path, sha256 = unchanged(entry), entry.record["sha256"]
-    check_activation(entry.architecture, entry.tag, path.name)
-    return entry, path, sha256

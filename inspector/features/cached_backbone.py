@@ -19,7 +19,7 @@ BATCHES = 4
 JOINT = ("cls", "patches", "vv")
 
 
-class Remembering(Backbone):
+class CachedBackbone(Backbone):
     """As the backbone it is made of, but for `forward` without prompts: what the cache holds of an image is not computed
     again. Features are rounded to fp16 either way, so a detector doesn't depend on what was there (those beyond its range
     are neither kept nor rounded).

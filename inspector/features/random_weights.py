@@ -8,8 +8,9 @@ import torch
 
 from inspector.errors import WeightsError
 from inspector.features import inspector_tiny
-from inspector.features.backbone import Backbone, from_model
+from inspector.features.backbone import Backbone
 from inspector.features.image_towers import speed_up
+from inspector.features.loading import from_model
 
 
 def same_as(backbone: Backbone, seed: int = 0) -> Backbone:

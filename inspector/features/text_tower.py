@@ -1,6 +1,7 @@
 """The frozen text tower: token embeddings in, so that contexts can be learned; cut behind the last end-of-text."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -182,6 +183,34 @@ class TextTower:
             if not features:
                 return torch.zeros(0, self.embed_dim, device=self._positions.device)
             return F.normalize(torch.cat(features), dim=-1)
+
+
+class TextOnDemand:
+    """A text tower that is loaded when it is first asked for, once, by however many threads at a time."""
+
+    def __init__(
+        self, load: Callable[[], TextTower | None], device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._load, self._device, self._dtype = load, device, dtype
+        self._lock = threading.Lock()
+        self._tower: TextTower | None = None
+        self.asked = False
+
+    def tower(self) -> TextTower | None:
+        """The tower on its device; None where the model has none that open_clip owns. Raises WeightsError, and then
+        loads it when asked again."""
+        with self._lock:
+            if not self.asked:
+                # Also when an inspection asks first, a teaching may learn through it.
+                with torch.inference_mode(False):
+                    loaded = self._load()
+                    self._tower = None if loaded is None else loaded.to(self._device, self._dtype)
+                self.asked = True
+            return self._tower
+
+    def afresh(self) -> "TextOnDemand":
+        """The same tower, never asked for."""
+        return TextOnDemand(self._load, self._device, self._dtype)
 
 
 def _replace(x: Tensor, prompts: Tensor, start: int) -> Tensor:

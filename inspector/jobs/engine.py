@@ -41,13 +41,13 @@ class Engine:
 
     def backbone(self, weights: str | Path | None = None) -> "Backbone":
         """The backbone of these weights (the engine's own when None). Raises `WeightsError`."""
-        from inspector.features import backbone
+        from inspector.features import loading
 
         chosen = settings.load()
         asked = (str(weights or self.weights or chosen.weights), self.device or chosen.device)
         if self._backbone is None or asked != self._backbone_asked:
             self.forget()
-            self._backbone = backbone.load(*asked)
+            self._backbone = loading.load(*asked)
             self._backbone_asked = asked
         return self._backbone
 
@@ -55,7 +55,7 @@ class Engine:
         """What a detector row says of the backbone in use, in plain JSON values."""
         found = self.backbone()
         assert self._backbone_asked is not None
-        return {**found.identity.as_json(), "key": found.identity.key, "weights": self._backbone_asked[0]}
+        return {**found.identity.as_json(), "weights": self._backbone_asked[0]}
 
     def detector(self, project: Project, row: DetectorRow) -> "Detector":
         """A detector of a project, ready to score, on the backbone it was taught on. Raises `DetectorError`,

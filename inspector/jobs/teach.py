@@ -43,7 +43,7 @@ def teach(
     `detector_id`, `classes`, `shots`, and as `update` says. A teaching that fails or is stopped leaves nothing behind.
     """
     with job(project, JobKind.TEACH, emit) as report:
-        from inspector.features.cached_backbone import Remembering
+        from inspector.features.cached_backbone import CachedBackbone
         from inspector.methods import detector
 
         project.require_writable()
@@ -72,7 +72,7 @@ def teach(
             if message or values:
                 report.log(message, values)
 
-        made.fit(shots, Remembering(backbone), progress=progress, cancel=cancel)
+        made.fit(shots, CachedBackbone(backbone), progress=progress, cancel=cancel)
         cancel.check()
         report.progress(_FITTED, "Scoring each shot without itself")
         held_out = made.held_out(shots)

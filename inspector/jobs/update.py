@@ -61,7 +61,7 @@ def update(
     change. An update that fails or is stopped leaves nothing behind.
     """
     with job(project, JobKind.TEACH, emit) as report:
-        from inspector.features.cached_backbone import Remembering
+        from inspector.features.cached_backbone import CachedBackbone
         from inspector.methods import catalogue, detector
         from inspector.methods.memory.patchcore import batches
 
@@ -74,7 +74,7 @@ def update(
             raise ProjectError("There are no new shots that the memory could learn.", "Teach again.")
         report.progress(0, "Loading the detector")
         backbone = engine.backbone(row.backbone.get("weights"))
-        made = detector.load(row.folder, Remembering(backbone))
+        made = detector.load(row.folder, CachedBackbone(backbone))
         remember: Callable[[str, Sequence[Image]], None] | None = getattr(made, "add_shots", None)
         info = catalogue.find(row.method)
         if remember is None:

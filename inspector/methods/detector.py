@@ -94,7 +94,7 @@ def save(detector: Detector, folder: Path) -> None:
         "format": FORMAT,
         "method": detector.method,
         "classes": list(detector.classes),
-        "backbone": _identity(detector.backbone),
+        "backbone": detector.backbone.identity.as_json(),
         "settings": settings,
         "sha256": hashlib.sha256(data).hexdigest(),
     }
@@ -116,17 +116,10 @@ def load(folder: Path, backbone: Backbone) -> Detector:
     Raises DetectorError when it is missing, damaged, made by a newer version or taught on another backbone.
     """
     manifest = read_manifest(folder)
-    taught_on, now = manifest["backbone"], _identity(backbone)
-    if taught_on.get("key") != now["key"]:
-        if (taught_on.get("architecture"), taught_on.get("tag")) == (now["architecture"], now["tag"]):
-            raise DetectorError(
-                f"This detector was taught on another version of {now['architecture']} than the one in use.",
-                "Teach it again; results that are stored already stay as they are.",
-            )
+    if other := backbone.identity.mismatch(manifest["backbone"]):
         raise DetectorError(
-            f"This detector was taught on the backbone {_backbone_name(taught_on)}, but {_backbone_name(now)} is "
-            "in use.",
-            "Choose that backbone under Weights, or teach the detector again.",
+            f"This detector can't be used. {other}",
+            "Teach it again, or choose the backbone that it was taught on under Weights; stored results stay as they are.",
         )
     implementation = catalogue.implementation(manifest["method"])
     try:
@@ -171,12 +164,3 @@ def need_shots(shots: Mapping[str, Sequence[Image]]) -> None:
             raise DetectorError(
                 f"The class “{name}” has no normal shots.", "Add at least one image of a good part."
             )
-
-
-def _identity(backbone: Backbone) -> dict[str, Any]:
-    return {**backbone.identity.as_json(), "key": backbone.identity.key}
-
-
-def _backbone_name(identity: Mapping[str, Any]) -> str:
-    parts = (identity.get("architecture"), identity.get("tag"), identity.get("key"))
-    return " ".join(str(part) for part in parts if part)

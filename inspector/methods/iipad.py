@@ -38,9 +38,10 @@ from inspector.features.backbone import Features
 from inspector.features.text_tower import TextTower
 from inspector.methods.memory.patchcore import batches
 from inspector.methods.prompts import fusion, losses, training
-from inspector.methods.prompts.method import Learned, enlarged, smoothed
+from inspector.methods.prompts.method import Learned, enlarged
 from inspector.methods.prompts.phrases import OBJECT_ABNORMAL, OBJECT_NORMAL
 from inspector.methods.prompts.tokens import Splicer, need_text, normalised
+from inspector.methods.smoothing import smoothed
 
 TEMPERATURE = 0.07
 SLOTS = 16

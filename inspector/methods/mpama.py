@@ -43,8 +43,9 @@ from inspector.features.text_tower import TextTower
 from inspector.methods.finegrained.method import first_vv_block
 from inspector.methods.memory.patchcore import BATCH
 from inspector.methods.prompts import defects, fusion, losses, training
-from inspector.methods.prompts.method import Learned, enlarged, smoothed
+from inspector.methods.prompts.method import Learned, enlarged
 from inspector.methods.prompts.tokens import Splicer, need_text, normalised
+from inspector.methods.smoothing import smoothed
 
 TEMPERATURE = 0.07
 LAYERS = 4

@@ -28,9 +28,10 @@ from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Features
 from inspector.methods.memory.patchcore import batches
 from inspector.methods.prompts import fusion, losses, training
-from inspector.methods.prompts.method import Learned, enlarged, smoothed
+from inspector.methods.prompts.method import Learned, enlarged
 from inspector.methods.prompts.phrases import GENERIC_DEFECTS, spoken
 from inspector.methods.prompts.tokens import Piece, Splicer, need_text, normalised
+from inspector.methods.smoothing import smoothed
 
 HEADS = ("pixel", "image")
 

@@ -22,9 +22,10 @@ from inspector.features.backbone import Backbone, Features
 from inspector.features.text_tower import TextTower
 from inspector.methods.memory.bank import MemoryBank
 from inspector.methods.prompts import fusion
-from inspector.methods.prompts.method import Learned, enlarged, smoothed
+from inspector.methods.prompts.method import Learned, enlarged
 from inspector.methods.prompts.phrases import ABNORMAL_STATES, NORMAL_STATES, TEMPLATES, spoken
 from inspector.methods.prompts.tokens import need_text, normalised
+from inspector.methods.smoothing import smoothed
 
 TEMPERATURE = 0.07
 SCALES = (2, 3)

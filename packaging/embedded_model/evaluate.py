@@ -25,7 +25,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inspector.features import backbone, inspector_tiny
+from inspector.features import inspector_tiny, loading
+from inspector.features.backbone import Backbone
 from inspector.images.read import read
 from inspector.methods.prompts.phrases import ABNORMAL_STATES, NORMAL_STATES, TEMPLATES
 from inspector.paths import write_atomic
@@ -55,7 +56,7 @@ def load_class(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray], list[n
     return shots, tests, masks
 
 
-def features(model: backbone.Backbone, pictures: list[np.ndarray]) -> dict[str, Tensor]:
+def features(model: Backbone, pictures: list[np.ndarray]) -> dict[str, Tensor]:
     """All readings of all pictures, [n, patches, channels], unit length where cosines are taken."""
     got: dict[str, list[Tensor]] = {}
     for start in range(0, len(pictures), 8):
@@ -88,7 +89,7 @@ def nearest(query: Tensor, memory: Tensor) -> Tensor:
     return torch.stack([(1 - (q @ memory.T).amax(-1)) / 2 for q in query])
 
 
-def text_direction(model: backbone.Backbone, name: str) -> Tensor:
+def text_direction(model: Backbone, name: str) -> Tensor:
     """Mean damaged text less mean normal text [d], both of unit length (WinCLIP's ensemble)."""
     assert model.text is not None
     ends = []
@@ -120,7 +121,7 @@ def milliseconds(call: Callable[[], object], repeats: int = 25) -> float:
     return 1000 * float(np.median(times))
 
 
-def speed(model: backbone.Backbone) -> dict[str, float]:
+def speed(model: Backbone) -> dict[str, float]:
     """Median milliseconds an image, this model and the bare Lite0 trunk to stride 16 in turns in the same run."""
     trunk = model._tower.stages  # type: ignore[attr-defined]
     out: dict[str, float] = {}
@@ -138,12 +139,12 @@ def speed(model: backbone.Backbone) -> dict[str, float]:
 
 @torch.inference_mode()
 def evaluate(
-    trained: backbone.Backbone, data: Path, shots: list[int], seeds: int, only: list[str] | None = None
+    trained: Backbone, data: Path, shots: list[int], seeds: int, only: list[str] | None = None
 ) -> dict[str, dict[str, list[float]]]:
     """{"class k": {column: [image AUROC, pixel AUROC, AUPRO]}}, in %."""
     raw = inspector_tiny.create(pretrained=False)
     inspector_tiny.load_stem(raw)
-    control = backbone.from_model(raw, inspector_tiny.NAME)
+    control = loading.from_model(raw, inspector_tiny.NAME)
     table: dict[str, dict[str, list[float]]] = {}
     for folder in sorted(p for p in data.iterdir() if (p / "test").is_dir() and (not only or p.name in only)):
         pool, tests, masks = load_class(folder)
@@ -200,7 +201,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     model = inspector_tiny.create(pretrained=False)
     digest = inspector_tiny.load_state(model, options.weights)
-    trained = backbone.from_model(model, inspector_tiny.NAME, "embedded", digest)
+    trained = loading.from_model(model, inspector_tiny.NAME, "embedded", digest)
     table = evaluate(
         trained, options.data, [int(k) for k in options.shots.split(",")], options.seeds, options.only
     )

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inspector.errors import WeightsError
-from inspector.features import backbone as backbones
-from inspector.features import random_weights
-from inspector.features.backbone import Backbone, from_model
+from inspector.features import loading, random_weights
+from inspector.features.backbone import Backbone
 from inspector.features.framing import framed
 from inspector.features.image_towers import speed_up
+from inspector.features.loading import from_model
 
 Build = Callable[[str], nn.Module]
 KINDS = ("clip", "quick", "custom", "avg", "siglip", "fastvit", "hybrid")
@@ -376,7 +376,7 @@ def test_the_identity_names_all_that_decides_the_features(build: Build) -> None:
 
 
 def test_an_untrained_backbone_has_the_same_shape_and_other_weights_the_same_ones_every_time() -> None:
-    pretrained = backbones.load(device="cpu", dtype=torch.float32)
+    pretrained = loading.load(device="cpu", dtype=torch.float32)
     one, again, other = (random_weights.same_as(pretrained, seed) for seed in (0, 0, 1))
     assert one.identity.key == again.identity.key
     assert len({found.identity.key for found in (pretrained, one, other)}) == 3
@@ -396,7 +396,7 @@ def test_an_untrained_backbone_has_the_same_shape_and_other_weights_the_same_one
 
 
 def test_a_backbone_without_text_is_the_same_one_that_was_never_asked_for_it() -> None:
-    whole = backbones.load(device="cpu", dtype=torch.float32)
+    whole = loading.load(device="cpu", dtype=torch.float32)
     assert not whole.text_loaded
     assert whole.text is not None
     fresh = whole.without_text()
@@ -407,7 +407,7 @@ def test_a_backbone_without_text_is_the_same_one_that_was_never_asked_for_it() -
 
 
 def test_prompts_can_be_taught_through_a_text_tower_that_an_inspection_asked_for_first() -> None:
-    backbone = backbones.load(device="cpu", dtype=torch.float32)
+    backbone = loading.load(device="cpu", dtype=torch.float32)
     with torch.inference_mode():
         tower = backbone.text
     assert tower is not None

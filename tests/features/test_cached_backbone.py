@@ -9,17 +9,17 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from inspector.features import backbone as backbones
+from inspector.features import loading
 from inspector.features.backbone import Backbone
 from inspector.features.cache import FeatureCache
-from inspector.features.cached_backbone import Remembering
+from inspector.features.cached_backbone import CachedBackbone
 
 Pixels = list[NDArray[np.uint8]]
 
 
 @pytest.fixture(scope="module")
 def plain() -> Backbone:
-    return backbones.load(device="cpu", dtype=torch.float32)
+    return loading.load(device="cpu", dtype=torch.float32)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_what_was_seen_once_is_not_computed_again(
     expected = plain(plain.prepare(pixels), **options)
     found = []
     for _ in range(2):
-        backbone = Remembering(plain, FeatureCache(tmp_path))  # as after another start
+        backbone = CachedBackbone(plain, FeatureCache(tmp_path))  # as after another start
         found.append(backbone(backbone.prepare(pixels), **options))
     assert passes == [3, 3]
     first, second = found
@@ -68,7 +68,7 @@ def test_what_was_seen_once_is_not_computed_again(
 def test_other_options_other_pixels_and_prompts_are_computed(
     plain: Backbone, pixels: Pixels, passes: list[int], tmp_path: Path
 ) -> None:
-    backbone = Remembering(plain, FeatureCache(tmp_path))
+    backbone = CachedBackbone(plain, FeatureCache(tmp_path))
     x = backbone.prepare(pixels)
     for options in ({"joint": False, "taps": ("stem8",)}, {"joint": False, "taps": ("stem16",)}, {}):
         backbone(x, **options)
@@ -83,7 +83,7 @@ def test_other_options_other_pixels_and_prompts_are_computed(
 
 def test_plain_images_of_the_same_bytes_but_other_shapes_are_two(plain: Backbone, tmp_path: Path) -> None:
     lying, standing = np.full((208, 272, 3), 90, np.uint8), np.full((272, 208, 3), 90, np.uint8)
-    backbone = Remembering(plain, FeatureCache(tmp_path))
+    backbone = CachedBackbone(plain, FeatureCache(tmp_path))
     seen = [
         backbone(backbone.prepare([image], proportions=True), taps=("stem8",), joint=False)
         for image in (lying, standing)
@@ -102,7 +102,7 @@ def test_features_beyond_half_precision_are_computed_every_time(
         return features
 
     monkeypatch.setattr(Backbone, "_pass", huge)
-    backbone = Remembering(plain, FeatureCache(tmp_path))
+    backbone = CachedBackbone(plain, FeatureCache(tmp_path))
     found = [backbone(backbone.prepare(pixels), taps=("stem8",), joint=False).taps["stem8"] for _ in range(2)]
     assert bool(found[0].isfinite().all())
     assert torch.equal(*found)

@@ -1,12 +1,17 @@
 """The text tower: token embeddings in, features out."""
 
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from torch import nn
 
-from inspector.features.backbone import from_model
+from inspector.errors import WeightsError
+from inspector.features.cached_backbone import CachedBackbone
+from inspector.features.loading import from_model
 from inspector.features.text_tower import TextTower
 
 Build = Callable[[str], nn.Module]
@@ -111,3 +116,41 @@ def test_the_text_tower_is_loaded_only_when_it_is_asked_for(build: Build) -> Non
     assert asked == []
     assert backbone.text is backbone.text
     assert asked == [True]
+
+
+def test_many_threads_that_ask_at_once_load_one_text_tower(build: Build) -> None:
+    asked: list[bool] = []
+    model, together = build("clip"), threading.Barrier(8)
+
+    def load() -> TextTower | None:
+        asked.append(True)
+        time.sleep(0.05)  # a second thread would come in here
+        return TextTower.of(model, "clip")
+
+    backbone = from_model(model, "clip", load_text=load)
+
+    def ask(_: int) -> TextTower | None:
+        together.wait()
+        return backbone.text
+
+    with ThreadPoolExecutor(8) as pool:
+        towers = list(pool.map(ask, range(8)))
+    assert asked == [True]
+    assert len({id(tower) for tower in towers}) == 1
+    assert CachedBackbone(backbone).text is backbone.text
+    assert backbone.without_text().text is not backbone.text
+
+
+def test_a_text_tower_that_failed_to_load_is_loaded_when_it_is_asked_for_again(build: Build) -> None:
+    model, tries = build("clip"), iter([WeightsError("gone", "come back"), None])
+
+    def load() -> TextTower | None:
+        if error := next(tries):
+            raise error
+        return TextTower.of(model, "clip")
+
+    backbone = from_model(model, "clip", load_text=load)
+    with pytest.raises(WeightsError):
+        _ = backbone.text
+    assert not backbone.text_loaded
+    assert backbone.text is not None

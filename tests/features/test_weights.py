@@ -17,7 +17,7 @@ from torch import nn
 
 from inspector import paths
 from inspector.errors import WeightsError
-from inspector.features import backbone
+from inspector.features import loading
 from inspector.features.weights import catalogue, intake
 
 
@@ -74,7 +74,7 @@ def test_a_copied_file_works_as_well_as_a_download(tiny: nn.Module, tmp_path: Pa
     file.unlink()
     assert [e.name for e in catalogue.entries()][-1] == "Tiny-16-mine"
     for name in ("Tiny-16:mine", "Tiny-16-mine"):
-        loaded = backbone.load(name, "cpu", dtype=torch.float32)
+        loaded = loading.load(name, "cpu", dtype=torch.float32)
         x = torch.randn(1, 3, 64, 64)
         with torch.no_grad():
             assert torch.allclose(loaded(x).cls, tiny.encode_image(x), atol=1e-5)
@@ -86,7 +86,7 @@ def test_a_copied_file_works_as_well_as_a_download(tiny: nn.Module, tmp_path: Pa
             )
     assert loaded.identity.weights_sha256 == hashlib.sha256(entry.file.read_bytes()).hexdigest()
     assert loaded.identity.tag == "mine"
-    larger = backbone.load("Tiny-16:mine", "cpu", image_size=96, dtype=torch.float32)
+    larger = loading.load("Tiny-16:mine", "cpu", image_size=96, dtype=torch.float32)
     assert larger.grid == (6, 6)
     assert larger(torch.zeros(1, 3, 96, 96)).patches.shape == (1, 36, 32)
     assert larger.identity.key != loaded.identity.key
@@ -99,7 +99,7 @@ def test_damaged_weights_are_never_loaded(tiny: nn.Module, tmp_path: Path) -> No
     data = bytearray(entry.file.read_bytes())
     data[-5] ^= 1
     entry.file.write_bytes(data)
-    for read in (intake.verify, backbone.load):
+    for read in (intake.verify, loading.load):
         with pytest.raises(WeightsError, match="damaged or was changed"):
             read("Tiny-16:mine")
 
@@ -252,7 +252,7 @@ def test_programs_pickles_and_unknown_files_are_refused(
     with zipfile.ZipFile(program, "w") as archive:
         archive.writestr("ViT-B-16/code/__torch__.py", "")
         archive.writestr("ViT-B-16/data.pkl", "")
-    for read in (intake.add, backbone.load):
+    for read in (intake.add, loading.load):
         with pytest.raises(WeightsError, match="TorchScript"):
             read(program)
     harmful = tmp_path / "harmful.pt"

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from inspector.domain import CancelToken, Image
-from inspector.features.backbone import Backbone, from_model
+from inspector.features.backbone import Backbone
+from inspector.features.loading import from_model
 
 VISION = {"layers": 4, "width": 48, "head_width": 16, "patch_size": 16, "image_size": 64}
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 4, "layers": 3}

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from inspector.domain import CancelToken, Image
 from inspector.errors import Cancelled, DetectorError
-from inspector.features.backbone import Backbone, Features, from_model
+from inspector.features.backbone import Backbone, Features
+from inspector.features.loading import from_model
 from inspector.methods import detector as detectors
 from inspector.methods.finegrained import regions as regions_of_text
 from inspector.methods.finegrained.method import (

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inspector.domain import CancelToken, Image
-from inspector.features import backbone as backbones
+from inspector.features import loading
 from inspector.features.backbone import Backbone
 from inspector.images import demo_parts
 from inspector.methods import catalogue
@@ -26,7 +26,7 @@ score half as far."""
 
 @cache
 def _backbone(device: str, dtype: torch.dtype) -> Backbone:
-    return backbones.load(device=device, dtype=dtype)
+    return loading.load(device=device, dtype=dtype)
 
 
 def _missing(device: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -90,14 +90,13 @@ def evaluate(
         cancel.check()
 
         started = time.perf_counter()
-        from inspector.features import backbone as backbones
-        from inspector.features import random_weights
+        from inspector.features import loading, random_weights
         from inspector.jobs.evaluation import stored as evaluation_files
         from inspector.jobs.evaluation import workers as evaluation_workers
         from inspector.jobs.evaluation.parts import FOLDER, Parts, program
 
         chosen = weights or "inspector-tiny"
-        loaded = backbone or backbones.load(chosen, device)
+        loaded = backbone or loading.load(chosen, device)
         parts = Parts(output / FOLDER, protocol, loaded) if resume else None
         known = {one: parts.read(one) for one in candidates} if parts else {}
         measured: dict[Candidate, Measured] = {one: found for one, found in known.items() if found}
@@ -152,10 +151,10 @@ def evaluate(
             "aupro_limit": PRO_LIMIT,
             "false_alarm_rate": false_alarm_rate,
             "epoch": "last; no test label chooses anything",
-            "backbone": _identity(loaded),
+            "backbone": loaded.identity.as_json(),
             "control": {
                 "methods": controls,
-                "backbone": _identity(random_weights.same_as(loaded)),
+                "backbone": random_weights.same_as(loaded).identity.as_json(),
                 "note": "same architecture and preprocessing, every weight random, the stem's included",
             }
             if controls
@@ -264,10 +263,6 @@ def _line(one: Candidate, measured: Measured) -> str:
         values = [r.figures[key] for r in measured.readings if not np.isnan(r.figures[key])]
         means.append(f"{np.mean(values):.1%}" if values else "–")
     return f"{one.words}: image AUROC {means[0]}, AUPRO {means[1]}, taught in {measured.teach_seconds:.1f} s"
-
-
-def _identity(backbone: "Backbone") -> dict[str, Any]:
-    return {**backbone.identity.as_json(), "key": backbone.identity.key}
 
 
 def _versions() -> dict[str, str]:

@@ -132,11 +132,11 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to hear
     one: Candidate | None = None
     try:
-        from inspector.features import backbone as backbones
+        from inspector.features import loading
         from inspector.features.device import limit_threads
 
         limit_threads(threads)
-        loaded = backbones.load(weights, device, dtype=dtype)
+        loaded = loading.load(weights, device, dtype=dtype)
         bench = Bench(protocol, loaded, lambda key, error: theirs.send(("failed", key, error)), kept_bytes)
 
         def heard(taught: float, scored: float) -> None:

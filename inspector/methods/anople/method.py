@@ -51,9 +51,10 @@ from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Backbone, Features
 from inspector.methods.anople.lesson import VIEWS, Lesson
 from inspector.methods.prompts import defects, fusion, losses, training
-from inspector.methods.prompts.method import Learned, enlarged, smoothed
+from inspector.methods.prompts.method import Learned, enlarged
 from inspector.methods.prompts.phrases import spoken
 from inspector.methods.prompts.tokens import CoupledPrompts, Splicer, need_text, normalised
+from inspector.methods.smoothing import smoothed
 
 TEMPERATURE = 0.07
 NEUTRAL = "a photo of a part, seen from near,"

@@ -60,8 +60,9 @@ from inspector.methods.prompts.description import (
     prompt_levels,
     template,
 )
-from inspector.methods.prompts.method import Learned, enlarged, smoothed
+from inspector.methods.prompts.method import Learned, enlarged
 from inspector.methods.prompts.tokens import Splicer, context, need_text, normalised
+from inspector.methods.smoothing import smoothed
 
 TAGS = len(ATTRIBUTES)
 

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from inspector.errors import DetectorError
 from inspector.features.backbone import Features
+from inspector.methods.smoothing import MEMORY_CUT, blur
 
 CHUNK = 1 << 19
 """Similarities computed at a time: 2 MB stay in a processor's cache. An accelerator takes a hundred times as many."""
@@ -63,10 +64,6 @@ class MemoryBank:
         batch = next(iter(kept.values())).shape[0]
         shots = self._shots.setdefault(class_name, [])
         shots += [{tap: values[index].clone() for tap, values in kept.items()} for index in range(batch)]
-        self._joined = {key: value for key, value in self._joined.items() if key[0] != class_name}
-
-    def forget(self, class_name: str) -> None:
-        self._shots.pop(class_name, None)
         self._joined = {key: value for key, value in self._joined.items() if key[0] != class_name}
 
     def patches(self, features: Features) -> dict[str, Tensor]:
@@ -281,27 +278,32 @@ def on_scale(squared: Tensor) -> Tensor:
 @lru_cache(maxsize=4)
 def _linear(device: torch.device) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """`F.linear`, on a processor through oneDNN where PyTorch has it: MKL, which `F.linear` takes, leaves half of the
-    speed of processors by AMD unused. The products are the same."""
+    speed of processors by AMD unused. The products are the same.
+
+    oneDNN's operator is private to PyTorch, which may rename, change or drop it: whatever it raises, `F.linear` takes over.
+    """
+    if device.type != "cpu":
+        return F.linear
     try:
         onednn = torch.ops.mkldnn._linear_pointwise
-    except AttributeError:
+        two = torch.eye(2)
+        if not torch.equal(onednn(two, two, two[0], "none", [], ""), F.linear(two, two, two[0])):
+            return F.linear
+    except Exception:
         return F.linear
-    return F.linear if device.type != "cpu" else lambda x, rows, bias: onednn(x, rows, bias, "none", [], "")
+
+    def product(x: Tensor, rows: Tensor, bias: Tensor) -> Tensor:
+        try:
+            out: Tensor = onednn(x, rows, bias, "none", [], "")
+        except RuntimeError:
+            out = F.linear(x, rows, bias)
+        return out
+
+    return product
 
 
 @lru_cache(maxsize=64)
 def _spread(side: int, map_size: int, sigma: float) -> Tensor:
-    """[map_size, side]: bilinear enlargement, then Gaussian smoothing with mirrored borders, as one matrix."""
+    """[map_size, side]: bilinear enlargement, then Gaussian smoothing, as one matrix."""
     enlarge = F.interpolate(torch.eye(side)[None], size=map_size, mode="linear", align_corners=False)[0].T
-    cells = sigma * map_size / 60
-    if cells <= 0:
-        return enlarge
-    reach = min(int(4 * cells + 0.5), map_size - 1)
-    offsets = torch.arange(-reach, reach + 1, dtype=torch.float32)
-    weights = torch.exp(-(offsets**2) / (2 * cells**2))
-    weights /= weights.sum()
-    positions = torch.arange(map_size)[:, None] + offsets.long()
-    positions = positions.abs()
-    positions = torch.where(positions >= map_size, 2 * (map_size - 1) - positions, positions)
-    blur = torch.zeros(map_size, map_size).scatter_add_(1, positions, weights.expand(map_size, -1).clone())
-    return blur @ enlarge
+    return blur(map_size, sigma, MEMORY_CUT) @ enlarge

@@ -209,15 +209,3 @@ def enlarged(planes: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(planes.shape[-2:]) == tuple(size):
         return planes
     return F.interpolate(planes[:, None].float(), size=size, mode="bilinear", align_corners=False)[:, 0]
-
-
-def smoothed(planes: Tensor, sigma: float) -> Tensor:
-    """Maps [B, h, w] after a Gaussian of `sigma` cells of a 60×60 map, mirrored at the border."""
-    sigma *= planes.shape[-1] / 60
-    if sigma <= 0:
-        return planes
-    reach = max(1, round(3 * sigma))
-    axis = torch.arange(-reach, reach + 1, device=planes.device, dtype=torch.float32)
-    kernel = torch.softmax(-axis.square() / (2 * sigma * sigma), dim=0)
-    padded = F.pad(planes[:, None].float(), (reach,) * 4, mode="reflect")
-    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))[:, 0]

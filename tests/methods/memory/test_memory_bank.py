@@ -165,3 +165,43 @@ def test_a_subspace_explains_what_its_shots_span_and_nothing_else():
     assert bank.maps(inside, ["bolt"]).max() < 1e-3
     usual = plane.square().sum(-1).mean().sqrt()
     assert np.allclose(bank.maps(outside, ["bolt"]), 1 / (2 * usual), atol=1e-3)
+
+
+def _renamed(*_):
+    raise AttributeError("_linear_pointwise")
+
+
+def _not_built(*_):
+    raise RuntimeError("Could not run 'mkldnn::_linear_pointwise' with arguments from the 'CPU' backend")
+
+
+def _not_implemented(*_):
+    raise NotImplementedError("There were no tensor arguments to this function")
+
+
+def _other_signature(*_):
+    raise TypeError("_linear_pointwise() takes 7 arguments")
+
+
+def _other_meaning(x, rows, bias, *_):
+    return x @ rows.T
+
+
+def _small_only(x, rows, bias, *_):
+    if len(x) > 2:
+        raise RuntimeError("could not create a primitive descriptor")
+    return F.linear(x, rows, bias)
+
+
+@pytest.mark.parametrize(
+    "operator", [_renamed, _not_built, _not_implemented, _other_signature, _other_meaning, _small_only]
+)
+def test_a_private_operator_of_pytorch_may_fail_in_any_way(monkeypatch, operator):
+    bank, query = filled(), features(5)
+    whole = bank.maps(query, ["bolt", "nut"])
+    memory_bank._linear.cache_clear()
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", operator, raising=False)
+    try:
+        torch.testing.assert_close(filled().maps(query, ["bolt", "nut"]), whole)
+    finally:
+        memory_bank._linear.cache_clear()

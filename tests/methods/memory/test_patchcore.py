@@ -6,8 +6,7 @@ import torch
 
 from inspector.domain import CancelToken, Image
 from inspector.errors import Cancelled, DetectorError
-from inspector.features import backbone as backbones
-from inspector.features import inspector_tiny
+from inspector.features import inspector_tiny, loading
 from inspector.images import demo_parts
 from inspector.methods import catalogue, detector
 from inspector.verdicts import metrics
@@ -20,7 +19,7 @@ def stem():
     """The embedded model's first stages, which the patch memory reads."""
     model = inspector_tiny.create(pretrained=False)
     inspector_tiny.load_stem(model)
-    return backbones.from_model(model, "inspector-tiny", "stem")
+    return loading.from_model(model, "inspector-tiny", "stem")
 
 
 def part(kind, seed, defect=None):

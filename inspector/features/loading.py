@@ -1,0 +1,123 @@
+"""Where backbones come from: the catalogue's weights, a file that was added, or any open_clip model in memory."""
+
+import hashlib
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from torch import nn
+
+from inspector.errors import WeightsError
+from inspector.features.backbone import Backbone
+from inspector.features.device import choose
+from inspector.features.identity import BackboneIdentity
+from inspector.features.image_towers import speed_up
+from inspector.features.text_tower import TextTower
+from inspector.features.weights.catalogue import SUFFIXES, Weights, check_activation, find, recognise
+from inspector.features.weights.download import sha256_of
+from inspector.features.weights.intake import unchanged
+from inspector.features.weights.model import build, refuse_program
+
+
+def from_model(
+    model: nn.Module,
+    architecture: str,
+    tag: str = "random",
+    weights_sha256: str | None = None,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype | None = torch.float32,
+    load_text: Callable[[], TextTower | None] | None = None,
+) -> Backbone:
+    """Wrap any open_clip model. Without `weights_sha256` the hash is taken over its tensors.
+
+    `dtype=None` chooses the fastest. Preprocessing is what open_clip recorded on the model, else CLIP's own.
+    Raises WeightsError if its image tower gives no patch tokens.
+    """
+    chosen, note = choose(device)
+    size, mean, std = _preprocessing(model)
+    identity = BackboneIdentity(
+        architecture, tag, weights_sha256 or _hash(model), size, mean, std, versions=_versions()
+    )
+    text = load_text or (lambda: TextTower.of(model, architecture))
+    try:
+        return Backbone(model, identity, chosen, dtype, text, note)
+    except torch.OutOfMemoryError:
+        cpu = torch.device("cpu")
+        note = f"CPU, because {architecture} doesn't fit in the memory of the {chosen.type.upper()} device"
+        return Backbone(model, identity, cpu, dtype, text, note)
+
+
+def _preprocessing(model: nn.Module) -> tuple[int, tuple[float, float, float], tuple[float, float, float]]:
+    visual: Any = model.visual
+    config = getattr(visual, "preprocess_cfg", {})
+    size = visual.image_size
+    rows, columns = size if isinstance(size, tuple) else (size, size)
+    if rows != columns:
+        raise WeightsError(
+            f"Models for images of {rows} × {columns} pixels can't be used.", "Choose a square one."
+        )
+    mean, std = (
+        tuple(map(float, config.get(k, d)))
+        for k, d in (("mean", OPENAI_DATASET_MEAN), ("std", OPENAI_DATASET_STD))
+    )
+    return int(rows), mean, std  # type: ignore[return-value]
+
+
+def _hash(model: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in ("torch", "open_clip_torch", "timm")}
+
+
+def load(
+    weights: str | Path = "inspector-tiny",
+    device: str = "auto",
+    *,
+    image_size: int | None = None,
+    dtype: torch.dtype | None = None,
+) -> Backbone:
+    """The backbone for a catalogue name, "architecture:tag" of open_clip, or a weights file that was added.
+
+    `image_size` resizes the position embeddings (for instance 518 for ViT-L-14-336). `dtype=None` takes the fastest
+    for the device. The text tower is loaded when first asked for. Never touches the network.
+
+    Raises WeightsError when the weights are missing, damaged, or don't belong to the architecture.
+    """
+    entry, file, sha256 = _resolve(weights)
+
+    def load_text() -> TextTower | None:
+        model, _ = build(entry, file)
+        return TextTower.of(model, entry.architecture, file.parent)
+
+    model, embedded_sha256 = build(entry, file, image_size)
+    sha256 = sha256 or embedded_sha256
+    speed_up(model)
+    return from_model(
+        model, entry.architecture, entry.tag, sha256, device=device, dtype=dtype, load_text=load_text
+    )
+
+
+def _resolve(weights: str | Path) -> tuple[Weights, Path, str]:
+    """What to build, its weights file and the sha256 that the file has now ("" for the embedded one)."""
+    path = Path(weights)
+    if path.suffix.lower() in SUFFIXES and (path.is_file() or isinstance(weights, Path)):
+        refuse_program(path)
+        sha256 = sha256_of(path)
+        entry = recognise(path, sha256)
+    else:
+        entry = find(str(weights))
+        if entry.embedded:
+            return entry, entry.folder, ""
+        path, sha256 = unchanged(entry), entry.record["sha256"]
+    check_activation(entry.architecture, entry.tag, path.name)
+    return entry, path, sha256
