@@ -86,7 +86,15 @@ def decode_pixels(data: bytes, header: Header, at_least: int | None) -> tuple[ND
         mode = _mode(found, header.detail)
         if pixels.shape[1::-1] != header.stored:
             raise Damaged
+    if at_least and pixels.shape[1::-1] == header.stored and (scale := _scale(header, at_least)) > 1:
+        size = -(-header.stored[0] // scale), -(-header.stored[1] // scale)
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     return _turned(pixels, header.turn), mode
+
+
+def _scale(header: Header, at_least: int | None) -> int:
+    """How many times smaller an image may be decoded, so that its short side keeps `at_least` pixels."""
+    return next((s for s in (8, 4, 2) if at_least and min(header.stored) // s >= at_least), 1)
 
 
 def rgb8(pixels: NDArray[Any], *, order: str = "RGB", maximum: int | None = None) -> NDArray[np.uint8]:
@@ -254,8 +262,7 @@ def _decode_jpeg(data: bytes, header: Header, at_least: int | None) -> tuple[NDA
         from PIL import JpegImagePlugin
 
         return _pillow(JpegImagePlugin.JpegImageFile, data), "CMYK 8 bit"
-    side = min(header.stored)
-    scale = next((s for s in (8, 4, 2) if at_least and side // s >= at_least), 1)
+    scale = _scale(header, at_least)
     # The "grey" names carry nothing but the scale; colour and its order come from the second flag.
     reduced = {
         1: 0,

@@ -28,9 +28,10 @@ _HEAD = 64
 def read(path: Path | str, at_least: int | None = None) -> Image:
     """Read and decode one file.
 
-    `at_least`: when given, the caller needs no more than this many pixels on the short side; a JPEG is then decoded
-    at 1/2, 1/4 or 1/8 of its size as long as that many remain (several times faster). `Image.size` stays the size
-    of the original. Pictures that are compared with each other should be read with the same `at_least`.
+    `at_least`: when given, the caller needs no more than this many pixels on the short side; the image then comes at
+    1/2, 1/4 or 1/8 of its size as long as that many remain (a JPEG several times faster, and none fills the memory).
+    `Image.size` stays the size of the original. Pictures that are compared with each other should be read with the same
+    `at_least`.
 
     Grey, RGB, RGBA, CMYK and palette become uint8 RGB; the EXIF turn is applied; ICC profiles are ignored.
     16 bit: 0 … 65535 becomes 0 … 255, the same for every image, unless a TIFF itself states a smaller largest value

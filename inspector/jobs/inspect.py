@@ -4,6 +4,7 @@ Reader threads read, hash, copy, decode and shrink images ahead; one thread runs
 thread cuts regions and commits each batch while the next is scored. A result is announced once it is committed.
 """
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -19,18 +20,20 @@ from numpy.typing import NDArray
 
 from inspector import settings
 from inspector.domain import CancelToken, Emit, Image, JobKind, ScoreMap
-from inspector.errors import Cancelled, ImageError, InspectorError, ProjectError
+from inspector.errors import Cancelled, DetectorError, ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
 from inspector.records.detectors import DetectorRow, find_detector
 from inspector.records.files import ImageFacts, keep_image
-from inspector.records.names import class_key
+from inspector.records.names import class_key, cleaned
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import NewResult, count_results, record_results
 from inspector.records.runs import start_run
 from inspector.records.thresholds import list_thresholds
+
+_log = logging.getLogger("inspector.jobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,7 @@ def _named(sources: Sequence[Path]) -> list[tuple[Path, str]]:
     for path in read.find(sources):
         inside = (root for folder, root in zip(folders, roots, strict=True) if path.is_relative_to(folder))
         root = next(inside, path.parent)
-        result.append((path, path.relative_to(root).as_posix()))
+        result.append((path, cleaned(path.relative_to(root).as_posix()) or "unnamed"))
     return result
 
 
@@ -190,6 +193,10 @@ def _read(
         image = read.decode(data, path.name, path, at_least=at_least)
     except InspectorError as error:
         return _Read(name, error=error)
+    except Exception as error:  # no file may end a run, whatever a decoder makes of it
+        _log.exception("“%s” could not be decoded", name)
+        said = ImageError(f"“{name}” can't be decoded ({type(error).__name__}).", "Save the image anew.")
+        return _Read(name, error=said)
     facts = ImageFacts.of(image, data)
     keep_image(project, facts, data)
     return _Read(name, replace(image, pixels=prepare(image.pixels), original_size=image.size), facts)
@@ -218,7 +225,16 @@ def _store(
             continue
         score_map = next(scored)
         found = ids_by_name[score_map.class_name]
-        verdict = judge(score_map, thresholds[found].thresholds, item.facts.size)
+        try:
+            if found not in thresholds:
+                raise DetectorError(
+                    f"“{score_map.class_name}” has no thresholds.", "Teach the detector again."
+                )
+            verdict = judge(score_map, thresholds[found].thresholds, item.facts.size)
+        except InspectorError as error:
+            failed = NewResult(item.name, item.facts, class_id=found, error=error.message, hint=error.hint)
+            results.append(failed)
+            continue
         results.append(
             NewResult(
                 item.name,
@@ -232,9 +248,9 @@ def _store(
             )
         )
     ids = record_results(project, run_id, results)
-    failed = sum(bool(result.error) for result in results)
-    report.result["inspected"] += len(results) - failed
-    report.result["failed"] += failed
+    lost = sum(bool(result.error) for result in results)
+    report.result["inspected"] += len(results) - lost
+    report.result["failed"] += lost
     for result, result_id in zip(results, ids, strict=True):
         report.item(result.name, result_id, f"{result.error} {result.hint}".strip())
     report.progress(report.result["inspected"] + report.result["failed"])

@@ -38,7 +38,7 @@ def teach(
 
     `method`, `false_alarm_rate`: the user's settings when None. `settings`: options of the method. FineGrainedAD gets
     the project's descriptions of the classes; those without one get its suggestion.
-    Classes without a readable shot are left out, with a line in the log. With `propose`, a detector of a class that is
+    Classes without a shot are left out, with a line in the log; a shot that can't be read fails the job. With `propose`, a detector of a class that is
     taught already, or with shots that stand out and that nobody called good, is only proposed. `JobEnded.result`:
     `detector_id`, `classes`, `shots`, and as `update` says. A teaching that fails or is stopped leaves nothing behind.
     """
@@ -120,6 +120,9 @@ def teach(
             )
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(
+            project.path(f"detectors/{CHECKPOINTS}"), ignore_errors=True
+        )  # also of another teaching
         report.progress(100, "Taught")
         total = sum(map(len, rows.values()))
         report.message = (
@@ -156,9 +159,11 @@ def _read_shots(
     report: Reporter,
     cancel: CancelToken,
 ) -> tuple[dict[int, list[ShotRow]], dict[int, list[Image]]]:
-    """Rows and images of the shots that can be read, by class id; the others are reported one by one."""
+    """Rows and images of all shots, by class id. Raises `ProjectError` when one can't be read: a detector of the others
+    would look like one of all."""
     rows: dict[int, list[ShotRow]] = {}
     images: dict[int, list[Image]] = {}
+    lost: list[ShotRow] = []
     for class_id, row in classes.items():
         for shot in list_shots(project, class_id):
             cancel.check()
@@ -166,16 +171,22 @@ def _read_shots(
                 image = read_shot(shot, at_least)
             except InspectorError as error:
                 report.item(shot.name, error=str(error))
+                lost.append(shot)
                 continue
             rows.setdefault(class_id, []).append(shot)
             images.setdefault(class_id, []).append(image)
-        if class_id not in rows:
-            reason = "none of its shots can be read" if row.shots else "it has no shots yet"
-            report.log(f"“{row.name}” is left out: {reason}.")
-    if not rows:
-        raise ProjectError(
-            "There is no class with a readable shot, so nothing can be taught.", "Add good shots."
+        if not row.shots:
+            report.log(f"“{row.name}” is left out: it has no shots yet.")
+    if lost:
+        of = f"“{lost[0].name}” of {lost[0].class_name}" + (
+            f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         )
+        raise ProjectError(
+            f"{'A shot' if len(lost) == 1 else f'{len(lost)} shots'} can't be read ({of}), so nothing was taught.",
+            "Put the image back or remove the shot, then teach again.",
+        )
+    if not rows:
+        raise ProjectError("There is no class with a shot, so nothing can be taught.", "Add good shots.")
     return rows, images
 
 
@@ -183,7 +194,14 @@ def read_shot(shot: ShotRow, at_least: int) -> Image:
     """A shot's image (see `images.read`). Raises `ImageError` when its file is missing or no longer the same."""
     if shot.missing:
         raise ImageError(f"The image of “{shot.name}” is missing from the project folder.", "Add it again.")
-    image = read.read(shot.path, at_least)
+    try:
+        image = read.read(shot.path, at_least)
+    except InspectorError:
+        raise
+    except Exception as error:  # whatever a decoder makes of a damaged file
+        raise ImageError(
+            f"The image of “{shot.name}” can't be decoded ({type(error).__name__}).", "Add it again."
+        ) from error
     if image.sha256 != shot.sha256:
         raise ImageError(
             f"The image of “{shot.name}” was changed inside the project folder.", "Add it again."

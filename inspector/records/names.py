@@ -4,6 +4,7 @@ import unicodedata
 from datetime import datetime
 
 from inspector.errors import ProjectError
+from inspector.text import storable
 
 
 def class_key(name: str) -> str:
@@ -28,13 +29,8 @@ def checked(name: str, what: str) -> str:
 
 def cleaned(text: str) -> str:
     """One line without control, bidirectional and other invisible characters, composed, in UTF-8."""
-    text = unicodedata.normalize("NFC", plain(text))
+    text = unicodedata.normalize("NFC", storable(text))
     return " ".join("".join(c for c in " ".join(text.split()) if not _hidden(c)).split())
-
-
-def plain(text: str) -> str:
-    """Text that SQLite can keep: bytes of a file name that are no UTF-8 are replaced."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def moment(when: datetime) -> str:

@@ -172,11 +172,13 @@ def test_the_exif_turn_is_applied(kind: str, turn: int) -> None:
     assert image.size == wanted.shape[1::-1]
 
 
-def test_a_reduced_jpeg_keeps_enough_pixels_and_knows_its_original_size() -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "BMP"])
+def test_a_reduced_image_keeps_enough_pixels_and_knows_its_original_size(kind: str) -> None:
     big = np.kron(RGB, np.ones((25, 25, 1), np.uint8))  # 1200 × 800
     exif = Pillow.Exif()
     exif[0x0112] = 6
-    data = encoded(Pillow.fromarray(big), "JPEG", quality=95, exif=exif)
+    turn = {"quality": 95, "exif": exif} if kind == "JPEG" else {}
+    data = encoded(Pillow.fromarray(big if turn else np.rot90(big, 3)), kind, **turn)
     whole, small = decode(data, "a"), decode(data, "a", at_least=320)
     assert whole.pixels.shape == (1200, 800, 3)
     assert small.pixels.shape == (600, 400, 3)

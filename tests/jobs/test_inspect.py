@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +285,51 @@ def test_time_left_follows_the_recent_pace(monkeypatch: pytest.MonkeyPatch) -> N
         rate, left = pace.at(done, 400)
     assert rate == pytest.approx(4, rel=0.05)
     assert left == pytest.approx((400 - done) / 4, rel=0.05)
+
+
+@pytest.mark.parametrize("where", ["score", "map"])
+def test_an_image_that_gets_no_number_is_a_failed_item_and_the_run_goes_on(
+    taught: Project, engine: Engine, run: Run, batch: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    detector = engine.detector(taught, find_detector(taught))
+    real, seen = detector.score, []
+
+    def score(images: Any, names: Any) -> Any:
+        maps = real(images, names)
+        if not seen:  # the first image only
+            seen.append(True)
+            if where == "score":
+                maps[0] = replace(maps[0], image_score=float("nan"))
+            else:
+                maps[0].values[0, 0] = np.inf
+        return maps
+
+    monkeypatch.setattr(detector, "score", score)
+    ended = end(start(taught, engine, run, batch, class_name="washer", batch_size=1))
+    assert ended.status is JobStatus.DONE
+    assert ended.result["failed"] == 1
+    failed = [row for row in rows(taught) if row.error]
+    assert len(failed) == 1
+    assert "no number" in failed[0].error
+    assert failed[0].path is not None  # the picture can still be looked at
+    assert all(row.verdict is not None for row in rows(taught) if not row.error)
+
+
+def test_a_decoder_that_breaks_on_a_file_ends_no_run(
+    taught: Project, engine: Engine, run: Run, batch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inspector.images import formats
+
+    real, seen = formats.decode_pixels, []
+
+    def decode(*arguments: Any) -> Any:
+        seen.append(arguments)
+        if len(seen) == 1:
+            raise IndexError("boolean index did not match")
+        return real(*arguments)
+
+    monkeypatch.setattr(formats, "decode_pixels", decode)
+    ended = end(start(taught, engine, run, batch, class_name="washer"))
+    assert (ended.status, ended.result["failed"]) == (JobStatus.DONE, 1)
+    (failed,) = [row for row in rows(taught) if row.error]
+    assert "IndexError" in failed.error

@@ -1,5 +1,9 @@
 """Teaching a project."""
 
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +16,7 @@ from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
 from inspector.methods import detector as detectors
 from inspector.methods.prompts.description import template
+from inspector.records import project as projects
 from inspector.records.classes import ClassState, add_class, describe_class, find_class, list_classes
 from inspector.records.detectors import find_detector, list_detectors
 from inspector.records.jobs import list_jobs
@@ -93,18 +98,23 @@ def test_only_the_chosen_classes_are_taught(project: Project, engine: Engine, ru
     assert list(list_detectors(project)[0].classes) == [washer.id]
 
 
-def test_a_missing_and_a_changed_shot_are_reported_and_the_others_teach(
+def test_shots_that_can_not_be_read_are_named_and_no_detector_of_the_others_is_made(
     project: Project, engine: Engine, run: Run
 ) -> None:
     first, second = list_shots(project)[:2]
     first.path.unlink()
     second.path.write_bytes(list_shots(project)[3].path.read_bytes())
     events = start(project, engine, run)
-    assert end(events).status is JobStatus.DONE
     errors = [event.error for event in events if isinstance(event, JobItem)]
     assert len(errors) == 2
     assert "missing" in errors[0]
     assert "changed" in errors[1]
+    assert end(events).status is JobStatus.FAILED
+    assert "2 shots can't be read" in end(events).message
+    assert "remove the shot" in end(events).hint
+    assert list_detectors(project) == []
+    remove_shots(project, [first.id, second.id])
+    assert end(start(project, engine, run)).status is JobStatus.DONE
     assert list_detectors(project)[0].shots == 4
 
 
@@ -193,3 +203,36 @@ def test_the_description_of_a_class_reaches_the_method_that_reads_it(
     assert find_class(project, "cloth").state is ClassState.OUT_OF_DATE
     start(project, engine, run, method="patchcore")
     assert "descriptions" not in find_detector(project).settings
+
+
+def test_a_teaching_that_is_killed_goes_on_from_its_last_epoch_when_the_command_is_given_again(
+    tmp_path: Path, demo: Path
+) -> None:
+    folder = tmp_path / "project"
+    with projects.create(folder, "Line 4") as opened:
+        shots = sorted((demo / "washer" / "train" / "good").iterdir())[:1]
+        add_shots(opened, add_class(opened, "washer"), shots)
+    command = [sys.executable, "-m", "inspector", "teach", str(folder), "--method", "finegrained"]
+
+    def epochs(*, kill_after: int | None = None) -> list[int]:
+        """Run the command and give the epochs that it says it learned."""
+        seen: list[int] = []
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if found := re.search(r"Epoch (\d+) of", line):
+                    seen.append(int(found[1]))
+                    if seen[-1] == kill_after:
+                        process.kill()
+        assert process.returncode == (0 if kill_after is None else -signal.SIGKILL)
+        return seen
+
+    first = epochs(kill_after=5)
+    again = epochs()
+    assert first[0] == 1
+    assert again[0] in (first[-1], first[-1] + 1)  # the last epoch may have been killed before it was kept
+    with projects.open(folder) as opened:
+        (row,) = list_detectors(opened)
+        assert row.problem == ""
+        assert [job.status for job in list_jobs(opened)] == [JobStatus.DONE, JobStatus.ABORTED]
+        assert leftovers(opened) == [str(row.id)]
