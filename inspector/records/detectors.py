@@ -1,5 +1,6 @@
 """Detectors: what teaching made, tied for ever to the shots that it was taught on, and which of them is in charge."""
 
+import math
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -163,11 +164,9 @@ def list_memory(project: Project, detector_id: int) -> dict[int, list[int]]:
         added = session.scalar(select(t.Detector.added_shots).where(t.Detector.id == detector_id)) or {}
     found: dict[int, list[int]] = {}
     for class_id, shot_id in rows:
-        if shot_id not in added.get(str(class_id), ()):
+        if shot_id not in _ids(added, class_id):
             found.setdefault(class_id, []).append(shot_id)
-    for class_id, ids in added.items():
-        found.setdefault(int(class_id), []).extend(ids)
-    return found
+    return {class_id: [*found.get(class_id, ()), *_ids(added, class_id)] for class_id in {c for c, _ in rows}}
 
 
 def detector_staging(project: Project) -> Path:
@@ -305,8 +304,18 @@ def labels(session: Session) -> dict[int, str]:
     return found
 
 
-def _added(added_shots: Mapping[str, Sequence[int]] | None) -> set[int]:
-    return {shot_id for ids in (added_shots or {}).values() for shot_id in ids}
+def number_list(value: Any) -> list[float]:
+    """The finite numbers of a stored list; a damaged one is shorter or empty."""
+    found = value if isinstance(value, list) else ()
+    return [float(one) for one in found if isinstance(one, int | float) and math.isfinite(one)]
+
+
+def _ids(added_shots: Mapping[str, Any] | None, class_id: int) -> tuple[int, ...]:
+    return tuple(int(one) for one in number_list((added_shots or {}).get(str(class_id))))
+
+
+def _added(added_shots: Mapping[str, Any] | None) -> set[int]:
+    return {int(one) for ids in (added_shots or {}).values() for one in number_list(ids)}
 
 
 def _next_charge(session: Session) -> int:
@@ -333,8 +342,11 @@ def _rows(project: Project) -> list[DetectorRow]:
                 gone.setdefault(detector_id, []).append(shot_id)
     found = []
     for row in rows:
-        folder = project.path(f"detectors/{row.id}")
-        lost = [name for name in ("detector.json", "detector.safetensors") if not (folder / name).is_file()]
+        classes = taught.get(row.id, {})
+        try:
+            proposal = Proposal.of(row.proposal) if row.proposal else None
+        except (ValueError, TypeError, KeyError):
+            proposal = None
         made = DetectorRow(
             id=row.id,
             label=named[row.id],
@@ -343,18 +355,28 @@ def _rows(project: Project) -> list[DetectorRow]:
             backbone=row.backbone,
             settings=row.settings,
             false_alarm_rate=row.false_alarm_rate,
-            held_out={int(key): tuple(scores) for key, scores in row.held_out.items()},
-            classes=taught.get(row.id, {}),
-            taught_names={int(key): name for key, name in row.taught_names.items()},
-            added_shots={int(key): tuple(ids) for key, ids in (row.added_shots or {}).items()},
+            held_out={key: tuple(number_list(row.held_out.get(str(key)))) for key in classes},
+            classes=classes,
+            taught_names={key: str(row.taught_names.get(str(key), name)) for key, name in classes.items()},
+            added_shots={key: ids for key in classes if (ids := _ids(row.added_shots, key))},
             gone_shots=tuple(gone.get(row.id, ())),
             shots=counts[row.id],
-            folder=folder,
-            problem=f"{' and '.join(lost)} missing from the project folder; teach again." if lost else "",
+            folder=project.path(f"detectors/{row.id}"),
+            problem=_problem(project, row),
             in_charge=frozenset(key for key, detector_id in charged.items() if detector_id == row.id),
             proposed=row.charge is None,
-            proposal=Proposal.of(row.proposal) if row.proposal else None,
+            proposal=proposal,
             created=row.created,
         )
         found.append((bool(made.in_charge), row.charge or 0 if made.in_charge else row.id, made))
     return [made for *_, made in sorted(found, key=lambda one: one[:2], reverse=True)]
+
+
+def _problem(project: Project, row: t.Detector) -> str:
+    folder = project.path(f"detectors/{row.id}")
+    lost = [name for name in ("detector.json", "detector.safetensors") if not (folder / name).is_file()]
+    if lost:
+        return f"{' and '.join(lost)} missing from the project folder; teach again."
+    if row.false_alarm_rate is None or not (row.backbone and row.taught_names):
+        return "its record in the database is damaged; teach again."
+    return ""

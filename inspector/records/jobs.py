@@ -27,13 +27,13 @@ class JobRow:
 
 
 def list_jobs(project: Project, limit: int = 100) -> list[JobRow]:
-    """Newest first."""
+    """Newest first. What a damaged row is a job of, nobody knows: it is left out."""
     with project.reading() as session:
         return [
             JobRow(
                 id=row.id,
-                kind=JobKind(row.kind),
-                status=JobStatus(row.status),
+                kind=kind,
+                status=t.word(JobStatus, row.status) or JobStatus.FAILED,
                 title=row.title,
                 total=row.total,
                 message=row.message,
@@ -43,6 +43,7 @@ def list_jobs(project: Project, limit: int = 100) -> list[JobRow]:
                 ended=row.ended,
             )
             for row in session.scalars(select(t.Job).order_by(t.Job.id.desc()).limit(limit))
+            if (kind := t.word(JobKind, row.kind)) is not None
         ]
 
 

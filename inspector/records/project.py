@@ -249,7 +249,7 @@ def _recover(project: Project, lock: Lock) -> str:
             )
         )
         known = {
-            key: {"method": method, "classes": list(names.values()), "key": backbone.get("key")}
+            key: {"method": method, "classes": [*map(str, names.values())], "key": backbone.get("key")}
             for key, method, names, backbone in session.execute(
                 select(Detector.id, Detector.method, Detector.taught_names, Detector.backbone)
             )

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from inspector.domain import Decision, Region, Thresholds
 from inspector.errors import InspectorError, ProjectError
 from inspector.records import schema as t
+from inspector.records.detectors import number_list
 from inspector.records.files import (
     ImageFacts,
     find_image,
@@ -181,7 +182,7 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
                 select(t.Region).where(t.Region.result_id.in_(wanted)).order_by(t.Region.id)
             ):
                 box = (r.x, r.y, r.width, r.height)
-                regions.setdefault(r.result_id, []).append(Region(box, r.area, r.peak))
+                regions.setdefault(r.result_id, []).append(Region(box, r.area, r.peak or 0.0))
             reviewed = reviews_of(session, wanted)
             for row in part:
                 newest = current.get((row.detector_id, row.class_id or 0))
@@ -297,7 +298,7 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
 
 def _held_out(session: Session, detector_id: int, class_id: int) -> NDArray[np.float64]:
     by_class = session.scalar(select(t.Detector.held_out).where(t.Detector.id == detector_id)) or {}
-    return np.array(by_class.get(str(class_id), ()), np.float64)
+    return np.array(number_list(by_class.get(str(class_id))), np.float64)
 
 
 def count_severities(by_severity: Mapping[int, int], reviewed: int) -> Counts:
@@ -320,8 +321,8 @@ def _result(
     project: Project, row: t.Result, class_name: str | None, image: t.StoredImage | None, regions: int
 ) -> ResultRow:
     path, missing = find_image(project, image.sha256, image.suffix) if image else (None, False)
-    decision = Decision(row.decision) if row.decision else None
-    override = Decision(row.override) if row.override else None
+    decision, override = t.word(Decision, row.decision), t.word(Decision, row.override)
+    lost = not row.error and (row.image_score is None or decision is None)
     return ResultRow(
         id=row.id,
         run_id=row.run_id,
@@ -337,14 +338,14 @@ def _result(
         image_score=row.image_score,
         decision=decision,
         override=override,
-        verdict=override or decision,
+        verdict=None if lost else override or decision,
         reviewed=row.reviewed,
         defect_type=row.defect_type,
         map_path=_map_path(project, row.map),
         regions=regions,
         is_shot=row.is_shot,
-        error=row.error,
-        hint=row.hint,
+        error="The stored record of this result is damaged." if lost else row.error,
+        hint="Inspect the image again." if lost else row.hint,
         created=row.created,
     )
 

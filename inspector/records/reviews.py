@@ -81,7 +81,7 @@ def reviews_of(session: Session, result_ids: list[int]) -> dict[int, list[Review
             ReviewRow(
                 id=row.id,
                 result_id=row.result_id,
-                decision=Decision(row.decision) if row.decision else None,
+                decision=t.word(Decision, row.decision),
                 reason=row.reason,
                 defect_type=row.defect_type,
                 who=row.who,

@@ -1,11 +1,28 @@
 """The tables of a project. Any change here goes with a new Alembic revision in `migrations/versions`."""
 
+import json
+import math
 from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
-from sqlalchemy import JSON, CheckConstraint, Computed, DateTime, Dialect, ForeignKey, Index, MetaData, text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Computed,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+E = TypeVar("E", bound=StrEnum)
 
 REVISION = "0003"
 """The newest revision that this version of Inspector writes."""
@@ -18,17 +35,84 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Utc(TypeDecorator[datetime]):
-    """Aware datetimes, kept as UTC (SQLite has no time zones)."""
+def word(kind: type[E], value: str | None) -> E | None:
+    """A stored word as a member of `kind`; None for one that isn't any."""
+    return kind(value) if value in {str(one) for one in kind} else None
 
-    impl = DateTime
+
+# Damage that SQLite doesn't notice (a date that is none, text in place of a number) must not hide the other rows: these
+# types read it as what it would be if nobody had said anything, and leave it as it is in the database.
+
+
+class Utc(TypeDecorator[datetime]):
+    """Aware datetimes, kept as UTC (SQLite has no time zones). What is no date reads as 1970."""
+
+    impl = String
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value else None
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        try:
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        except (ValueError, TypeError):
+            return datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Json(TypeDecorator[dict[str, Any]]):
+    """A JSON object; what is none reads as an empty one."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dict[str, Any] | None:
+        if value is None or value == "null":
+            return None
+        try:
+            found = json.loads(value)
+        except (ValueError, TypeError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+class Text(TypeDecorator[str]):
+    """Text; bytes in its place are read as well as they can be."""
+
+    impl = String
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        if isinstance(value, bytes):
+            return value.decode("utf-8", "replace")
+        return None if value is None else str(value)
+
+
+class Real(TypeDecorator[float]):
+    """A finite number; anything else reads as none."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> float | None:
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+class Whole(TypeDecorator[int]):
+    """A whole number from 0 on; anything else reads as 0."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int:
+        return value if isinstance(value, int) and value >= 0 else 0
 
 
 class Base(DeclarativeBase):
@@ -41,7 +125,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: Utc, dict[str, Any]: JSON, list[float]: JSON}  # noqa: RUF012
+    type_annotation_map = {datetime: Utc, dict[str, Any]: Json, str: Text, float: Real}  # noqa: RUF012
 
 
 class ProjectInfo(Base):
@@ -75,8 +159,8 @@ class StoredImage(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(unique=True)
     suffix: Mapped[str]
-    width: Mapped[int]
-    height: Mapped[int]
+    width: Mapped[int] = mapped_column(Whole)
+    height: Mapped[int] = mapped_column(Whole)
     mode: Mapped[str]
 
 
@@ -103,7 +187,7 @@ class Job(Base):
     kind: Mapped[str]
     status: Mapped[str]
     title: Mapped[str]
-    total: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(Whole, default=0)
     message: Mapped[str] = mapped_column(default="")
     hint: Mapped[str] = mapped_column(default="")
     result: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -226,11 +310,11 @@ class Region(Base):
     __table_args__ = (Index("ix_regions_result", "result_id"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     result_id: Mapped[int] = mapped_column(ForeignKey("results.id", ondelete="CASCADE"))
-    x: Mapped[int]
-    y: Mapped[int]
-    width: Mapped[int]
-    height: Mapped[int]
-    area: Mapped[int]
+    x: Mapped[int] = mapped_column(Whole)
+    y: Mapped[int] = mapped_column(Whole)
+    width: Mapped[int] = mapped_column(Whole)
+    height: Mapped[int] = mapped_column(Whole)
+    area: Mapped[int] = mapped_column(Whole)
     peak: Mapped[float]
 
 

@@ -38,7 +38,7 @@ def list_calibrated(project: Project, detector_id: int) -> dict[int, Thresholds]
         rows = session.scalars(
             select(t.Threshold).where(t.Threshold.detector_id == detector_id).order_by(t.Threshold.id.desc())
         )
-        return {row.class_id: _row(row).thresholds for row in rows}
+        return {row.class_id: _row(row).thresholds for row in rows if _is_whole(row)}
 
 
 def set_thresholds(
@@ -66,6 +66,7 @@ def set_thresholds(
                 .where(t.Threshold.detector_id == detector_id, t.Threshold.class_id == class_id)
                 .order_by(t.Threshold.id)
             )
+            if _is_whole(row)
         ]
         same = (one for one in reversed(history) if (one.review, one.ng, one.pixel) == numbers)
         told = next(same, None) or moved_by_hand(thresholds, history[0] if history else None, who)
@@ -94,7 +95,7 @@ def newest_thresholds(session: Session, detector_id: int) -> dict[int, Threshold
         .group_by(t.Threshold.class_id)
     )
     rows = session.scalars(select(t.Threshold).where(t.Threshold.id.in_(newest)))
-    return {row.class_id: _row(row) for row in rows}
+    return {row.class_id: _row(row) for row in rows if _is_whole(row)}
 
 
 def confirm_thresholds(session: Session, class_ids: Iterable[int]) -> None:
@@ -104,6 +105,8 @@ def confirm_thresholds(session: Session, class_ids: Iterable[int]) -> None:
     for row in session.scalars(
         select(t.Threshold).where(t.Threshold.id.in_(newest), t.Threshold.class_id.in_(set(class_ids)))
     ).all():
+        if not _is_whole(row):
+            continue
         before = _row(row).thresholds
         after = confirmed(before, good)
         if after.provenance != before.provenance:
@@ -124,6 +127,11 @@ def new_threshold(detector_id: int, class_id: int, values: Thresholds, who: str)
 
 def _good_shots(session: Session) -> set[int]:
     return set(session.scalars(select(t.Shot.id).where(t.Shot.confirmed_good.is_not(None))))
+
+
+def _is_whole(row: t.Threshold) -> bool:
+    """A damaged row judges nothing: better no verdict than a wrong one."""
+    return None not in (row.review, row.ng, row.pixel)
 
 
 def _row(row: t.Threshold) -> ThresholdRow:
