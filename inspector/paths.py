@@ -59,9 +59,11 @@ _UNFINISHED = re.compile(r"\.(new|old|staging)-[0-9a-f]{12}(-.*)?", re.DOTALL)
 
 def inside(folder: Path, relative: str, *, links: bool = True) -> Path | None:
     """`folder` / `relative`, or None for a name that could leave the folder on any system: absolute, with a drive,
-    "..", backslashes or NUL; without `links` also one that is, or goes through, a symbolic link below the folder."""
+    "..", backslashes, NUL or more than 255 bytes; without `links` also one that is, or goes through, a symbolic link below the folder."""
     pure = PurePosixPath(relative)
-    odd = any(part == ".." or part[1:2] == ":" for part in pure.parts)
+    odd = any(
+        part == ".." or part[1:2] == ":" or len(part.encode("utf-8", "replace")) > 255 for part in pure.parts
+    )
     if not pure.parts or pure.is_absolute() or odd or "\\" in relative or "\0" in relative:
         return None
     path = folder / pure

@@ -111,7 +111,9 @@ def test_garbage_in_one_row_hides_no_other(whole: Path, tmp_path: Path) -> None:
         tried += 1
         try:
             with projects.open(whole) as project:
-                assert _look_at_everything(project, tmp_path / f"export-{number}") >= results - 3, what  # a run has three at most
+                assert _look_at_everything(project, tmp_path / f"export-{number}") >= results - 3, (
+                    what
+                )  # a run has three at most
         except ProjectError as error:
             assert error.hint, what  # noqa: PT017
         except Exception as error:
