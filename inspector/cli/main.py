@@ -271,6 +271,7 @@ def evaluate(
     shots: Annotated[str, typer.Option(help="Numbers of normal shots, comma separated.")] = "4",
     seeds: Annotated[int, typer.Option(min=1, help="How many draws of the shots.")] = 3,
     output: Annotated[Path, typer.Option(help="Folder for results.json, .csv and .md.")] = Path("evaluation"),
+    classes: Annotated[str, typer.Option(help="Only these classes, comma separated.")] = "",
     weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     split: Annotated[
@@ -299,29 +300,29 @@ def evaluate(
 
     Finished candidates are kept in OUTPUT/parts: the same command goes on where it was stopped.
     """
-    from inspector.jobs.evaluation import run as job
+    from inspector.jobs.evaluation.plan import EvaluationPlan
+    from inspector.jobs.evaluation.run import evaluate as job
     from inspector.methods import catalogue
 
     if not all(number.strip().isdigit() for number in shots.split(",")):
         raise InspectorError(f"“{shots}” is not a list of numbers of shots.", "Write --shots 1,2,4.")
+    plan = EvaluationPlan(
+        data,
+        tuple(dict.fromkeys([*catalogue.expand(method), *(catalogue.CONTROLS if control else ())])),
+        tuple(int(number) for number in shots.split(",")),
+        tuple(range(seeds)),
+        output,
+        classes=tuple(name.strip() for name in classes.split(",") if name.strip()),
+        one_for_all=not one_for_one,
+        class_known=not find_class,
+        split=split,
+        false_alarm_rate=false_alarm_rate,
+        weights=weights or settings.load().weights,
+        device=device,
+        workers=workers,
+    )
     with console("Evaluate") as emit:
-        job.evaluate(
-            data,
-            catalogue.expand(method),
-            [int(number) for number in shots.split(",")],
-            seeds,
-            output,
-            control=control,
-            workers=workers,
-            weights=weights or settings.load().weights,
-            device=device,
-            one_for_all=not one_for_one,
-            class_known=not find_class,
-            split=split,
-            false_alarm_rate=false_alarm_rate,
-            emit=emit,
-            cancel=CancelToken(),
-        )
+        job(plan, emit=emit, cancel=CancelToken())
     say((output / "results.md").read_text("utf-8"))
 
 

@@ -1,28 +1,33 @@
 """One candidate of an evaluation: teach it, score every test image, read off the figures."""
 
-import math
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inspector.domain import CancelToken, Image, ScoreMap, Thresholds
 from inspector.errors import ImageError, InspectorError
-from inspector.images import read
+from inspector.images import mask, read
 from inspector.jobs.engine import least_side
-from inspector.jobs.evaluation.datasets import Dataset, Draws, Sample
+from inspector.jobs.evaluation.layouts import Sample, key
+from inspector.jobs.evaluation.plan import Candidate, Protocol
+from inspector.jobs.evaluation.stored import Reading
+from inspector.text import printable
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
     from inspector.methods.detector import Detector
+
+_log = logging.getLogger("inspector.jobs")
 
 EVALUATION_SIZE = 256
 """Side of the square at which maps and masks are compared."""
@@ -34,76 +39,32 @@ VERDICTS = ("false_alarms", "good_to_review", "detected", "missed")
 """Good parts called NG, good parts sent to review, defective ones called NG, defective ones called OK."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One method (a variant's name, see `catalogue.parse`) at one number of shots with one draw."""
-
-    method: str
-    shots: int
-    seed: int
-
-    @property
-    def words(self) -> str:
-        return f"{self.method}, {shots_words(self.shots)}, draw {self.seed}"
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """What is the same for all candidates. `false_alarm_rate`: None measures no verdicts."""
-
-    dataset: Dataset
-    draws: Draws
-    one_for_all: bool = True
-    class_known: bool = True
-    false_alarm_rate: float | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reading:
-    """What one candidate measured on one class: the figures, per-image rows and curves for drawing; `verdicts`: the
-    shares of `VERDICTS`, empty without thresholds."""
-
-    method: str
-    shots: int
-    seed: int
-    class_name: str
-    figures: dict[str, float]
-    images: list[dict[str, Any]]
-    curves: dict[str, list[list[float]]]
-    verdicts: dict[str, float]
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON values; a figure that is undefined is None."""
-        figures = {key: None if math.isnan(value) else value for key, value in self.figures.items()}
-        values = {**asdict(self), "figures": figures}
-        return {"class" if key == "class_name" else key: value for key, value in values.items()}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Reading":
-        """Raises KeyError or TypeError for what `as_json` never wrote."""
-        figures = {key: math.nan if value is None else value for key, value in values["figures"].items()}
-        rest = {key: values[key] for key in ("method", "shots", "seed", "images", "curves", "verdicts")}
-        return cls(class_name=values["class"], figures=figures, **rest)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """A finished candidate. `ms_per_image`: "own" of the method alone, "backbone" of the bare one (its detector taps)
-    beside it; empty for all draws but the first."""
+    beside it; empty for all draws but the first. `maps`: by class, in the order of the reading's images."""
 
     readings: list[Reading]
     teach_seconds: float
     ms_per_image: dict[str, float]
+    maps: dict[str, list[NDArray[np.float16]]] = field(default_factory=dict)
 
 
-def shots_words(shots: int) -> str:
-    return f"{shots} shot{'s' if shots != 1 else ''}"
+@dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """A test image as it is scored: shrunk, None where it can't be read. `mask`: at EVALUATION_SIZE, None where nobody
+    marked the defect. `problem`: what is wrong with the image or its mask, ""."""
+
+    sample: Sample
+    image: Image | None
+    mask: NDArray[np.bool_] | None = None
+    problem: str = ""
 
 
 class Bench:
     """Measures candidates one after another on one backbone; test images are decoded once for all of them.
 
-    `failed(key, sentence)` is told of every test image that can't be read. For one thread.
+    `failed(key, sentence)` is told of every test image that can't be read or whose mask can't be used. For one thread.
     """
 
     def __init__(
@@ -119,6 +80,7 @@ class Bench:
         self._failed = failed
         self._left = kept_bytes
         self._kept: dict[tuple[str, bool], list[Loaded]] = {}
+        self._told: set[str] = set()
 
     def backbone(self, random_weights: bool) -> "Backbone":
         if not random_weights:
@@ -139,24 +101,29 @@ class Bench:
             total = sum(map(len, dataset.test.values()))
             with ThreadPoolExecutor(2, "figures") as pool:
                 waiting: list[Future[Reading]] = []
+                kept: dict[str, list[NDArray[np.float16]]] = {}
                 for name in dataset.classes:
-                    samples: list[Sample] = []
-                    truth: list[NDArray[np.bool_] | None] = []
+                    scored: list[Loaded] = []
                     maps: list[ScoreMap] = []
                     for batch in self._batches(name, detectors[name].proportions, cancel):
-                        ready = [row for row in batch if isinstance(row[1], Image)]
-                        pictures = [image for _, image, _ in ready if isinstance(image, Image)]
+                        ready = [row for row in batch if row.image is not None]
+                        pictures = [row.image for row in ready if row.image is not None]
                         known = name if self._protocol.class_known else None
-                        maps += detectors[name].score(pictures, [known] * len(pictures))
-                        samples += [sample for sample, _, _ in ready]
-                        truth += [mask for _, _, mask in ready]
+                        found = detectors[name].score(pictures, [known] * len(pictures))
+                        for row, score_map in zip(ready, found, strict=True):
+                            if np.isfinite(score_map.image_score) and np.isfinite(score_map.values).all():
+                                scored.append(row)
+                                maps.append(score_map)
+                            else:
+                                self._failed(row.sample.key, f"{one.words}: its score is not a number.")
                         done += len(batch)
                         progress(1.0, done / total)
-                    own = (one, name, dataset.folder, samples, truth, maps, thresholds.get(name))
+                    kept[name] = [score_map.values.astype(np.float16) for score_map in maps]
+                    own = (one, name, dataset.folder, scored, maps, thresholds.get(name))
                     waiting.append(pool.submit(_read_off, *own))
                 readings = [future.result() for future in waiting]
             timed = one.seed == min(next(iter(self._protocol.draws.values())))  # other draws are as fast
-            return Measured(readings, seconds, self._speed(detectors, cancel) if timed else {})
+            return Measured(readings, seconds, self._speed(detectors, cancel) if timed else {}, kept)
         except InspectorError as error:
             if not cancel.cancelled:
                 error.message = f"{one.words}: {error.message}"
@@ -209,11 +176,12 @@ class Bench:
         kinds: set[bool] = set()
         prepare = partial(self._backbone.prepare_one, proportions=proportions)
         for batch in _load(self._protocol.dataset.test[name], prepare, least_side(self._backbone), cancel):
-            for sample, image, _ in batch:
-                if isinstance(image, ImageError):
-                    self._failed(sample.key, str(image))
-                else:
-                    kinds.add(sample.anomalous)
+            for row in batch:
+                if row.problem and row.sample.key not in self._told:
+                    self._told.add(row.sample.key)
+                    self._failed(row.sample.key, row.problem)
+                if row.image is not None:
+                    kinds.add(row.sample.anomalous)
             if keeps:
                 seen += batch
             yield batch
@@ -229,7 +197,7 @@ class Bench:
         """The fastest of three passes over a batch that is decoded already."""
         name = self._protocol.dataset.classes[0]
         first = next(self._batches(name, detectors[name].proportions, cancel))
-        images = [image for _, image, _ in first if isinstance(image, Image)]
+        images = [row.image for row in first if row.image is not None]
         if not images:
             return {}
         squares = [self._backbone.prepare_one(image.pixels) for image in images]
@@ -253,18 +221,20 @@ def _read_off(
     one: Candidate,
     name: str,
     folder: Path,
-    samples: Sequence[Sample],
-    truth: Sequence[NDArray[np.bool_] | None],
+    scored: Sequence[Loaded],
     maps: Sequence[ScoreMap],
     thresholds: Thresholds | None,
 ) -> Reading:
     """Figures and curves of one candidate on one class. Defective images without a mask count per image only."""
     from inspector.verdicts import metrics
 
+    samples = [row.sample for row in scored]
     labels = [sample.anomalous for sample in samples]
     scores = [score_map.image_score for score_map in maps]
     ranking = metrics.rank(scores, labels)
-    masked = [(_enlarged(m.values), mask) for m, mask in zip(maps, truth, strict=True) if mask is not None]
+    masked = [
+        (_enlarged(m.values), row.mask) for m, row in zip(maps, scored, strict=True) if row.mask is not None
+    ]
     pixels = metrics.read_pixels([m for m, _ in masked], [mask for _, mask in masked], PRO_LIMIT)
     curves = {
         "image_roc": metrics.roc_curve(ranking),
@@ -273,26 +243,32 @@ def _read_off(
         "pixel_pr": metrics.pr_curve(pixels.ranking),
         "pro": metrics.thin(*pixels.pro),
     }
-    rows = [
-        {
-            "image": sample.key,
-            "defect": sample.defect,
-            "mask": sample.mask.relative_to(folder).as_posix() if sample.mask else None,
-            "score": round(score_map.image_score, 6),
-            "class": score_map.class_name,
-        }
-        for sample, score_map in zip(samples, maps, strict=True)
-    ]
     return Reading(
         one.method,
         one.shots,
         one.seed,
         name,
         metrics.image_figures(scores, labels) | pixels.figures,
-        rows,
-        {key: [np.round(axis, 5).tolist() for axis in curve] for key, curve in curves.items()},
+        tuple(sample.key for sample in samples),
+        tuple(sample.defect for sample in samples),
+        tuple(tuple(key(folder, mask) for mask in sample.masks) for sample in samples),
+        tuple(score_map.class_name for score_map in maps),
+        np.array([round(score, 6) for score in scores], np.float64),
+        {kind: (np.round(x, 5), np.round(y, 5)) for kind, (x, y) in curves.items()},
         _verdicts(scores, labels, thresholds),
+        scale=_scale(maps, labels),
     )
+
+
+def _scale(maps: Sequence[ScoreMap], labels: Sequence[bool]) -> tuple[float, float]:
+    """(from where, up to where) maps of a class are coloured: what no more than 1 % of the pixels of good parts
+    reach, and the highest value of all."""
+    good = np.concatenate(
+        [m.values.ravel() for m, bad in zip(maps, labels, strict=True) if not bad]
+        or [np.zeros(1, np.float32)]
+    )
+    low, high = float(np.quantile(good, 0.99)), max((float(m.values.max()) for m in maps), default=1.0)
+    return round(low, 6), round(high, 6)
 
 
 def _verdicts(
@@ -308,9 +284,6 @@ def _verdicts(
     return dict(zip(VERDICTS, map(float, shares), strict=True))
 
 
-Loaded = tuple[Sample, Image | ImageError, NDArray[np.bool_] | None]
-
-
 def _load(
     samples: Sequence[Sample],
     prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
@@ -322,11 +295,14 @@ def _load(
     def load(sample: Sample) -> Loaded:
         try:
             image = read.read(sample.path, at_least)
-            mask = _mask(sample)
-        except ImageError as error:
-            return sample, error, None
+        except Exception as error:  # of whatever kind: one image does not end an evaluation
+            return Loaded(sample, None, problem=_sentence(error))
         small = replace(image, pixels=prepare(image.pixels), original_size=image.size)
-        return sample, small, mask
+        try:
+            return Loaded(sample, small, _mask(sample, image.size))
+        except Exception as error:
+            problem = f"{_sentence(error)} It counts per image only."
+            return Loaded(replace(sample, masks=()), small, problem=problem)
 
     coming = iter(samples)
     with ThreadPoolExecutor(2, "read") as readers:
@@ -347,17 +323,32 @@ _NOTHING = np.zeros((EVALUATION_SIZE, EVALUATION_SIZE), np.bool_)
 _NOTHING.flags.writeable = False
 
 
-def _mask(sample: Sample) -> NDArray[np.bool_] | None:
-    """The defect's pixels at EVALUATION_SIZE (nearest); all false for a good part, None where nobody marked them."""
+def _mask(sample: Sample, size: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """The defect's pixels at EVALUATION_SIZE (nearest); all false for a good part, None where nobody marked them.
+
+    `size`: (width, height) of the image. Raises ImageError for a mask that can't be used.
+    """
     if not sample.anomalous:
         return _NOTHING
-    if sample.mask is None:
+    if not sample.masks:
         return None
-    pixels = read.read(sample.mask).pixels
+    marked = mask.read(sample.masks[0], sample.path, size)
+    for further in sample.masks[1:]:
+        marked |= mask.read(further, sample.path, size)
+    if not marked.any():
+        raise ImageError(f"The mask of “{printable(sample.path.name)}” marks nothing.", "Mark the defect.")
     rows, columns = (
-        ((np.arange(EVALUATION_SIZE) + 0.5) * side / EVALUATION_SIZE).astype(int) for side in pixels.shape[:2]
+        ((np.arange(EVALUATION_SIZE) + 0.5) * side / EVALUATION_SIZE).astype(int) for side in marked.shape
     )
-    return np.asarray(pixels[np.ix_(rows, columns)].any(axis=2))
+    return np.asarray(marked[np.ix_(rows, columns)])
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, InspectorError):
+        return str(error)
+    _log.error("a test image can't be read", exc_info=error)
+    reason = str(error).strip().split("\n")[0] or type(error).__name__
+    return f"It can't be read: {reason}."
 
 
 def _enlarged(values: NDArray[np.float32]) -> NDArray[np.float32]:

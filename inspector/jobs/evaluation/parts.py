@@ -13,15 +13,10 @@ from typing import TYPE_CHECKING, Any
 import inspector
 from inspector import paths
 from inspector.errors import ExportError
-from inspector.jobs.evaluation.datasets import Sample
-from inspector.jobs.evaluation.measure import (
-    EVALUATION_SIZE,
-    PRO_LIMIT,
-    Candidate,
-    Measured,
-    Protocol,
-    Reading,
-)
+from inspector.jobs.evaluation.layouts import Sample
+from inspector.jobs.evaluation.measure import EVALUATION_SIZE, PRO_LIMIT, Measured
+from inspector.jobs.evaluation.plan import Candidate, Protocol
+from inspector.jobs.evaluation.stored import Reading
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
@@ -129,11 +124,10 @@ def _files(samples: Iterable[Sample]) -> list[tuple[Any, ...]]:
     """Keys, sizes and times of images and masks: enough to see that one was changed, without reading them all."""
     found: list[tuple[Any, ...]] = []
     for sample in samples:
-        for path in (sample.path, sample.mask):
-            if path is not None:
-                try:
-                    about = path.stat()
-                    found.append((sample.key, sample.defect, about.st_size, about.st_mtime_ns))
-                except OSError:
-                    found.append((sample.key, sample.defect, None, None))
+        for path in (sample.path, *sample.masks):
+            try:
+                about = path.stat()
+                found.append((sample.key, sample.defect, about.st_size, about.st_mtime_ns))
+            except OSError:
+                found.append((sample.key, sample.defect, None, None))
     return found

@@ -1,249 +1,296 @@
 """Evaluate: methods on labelled images by the field's protocol; what is finished is kept, so that a long one goes on."""
 
 import platform
+import re
+import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inspector.domain import CancelToken, Emit, JobKind
-from inspector.errors import InspectorError
-from inspector.jobs.evaluation import datasets
-from inspector.jobs.evaluation.datasets import Draws
-from inspector.jobs.evaluation.measure import (
-    EVALUATION_SIZE,
-    PRO_LIMIT,
-    Candidate,
-    Measured,
-    Protocol,
-    shots_words,
-)
+from inspector.images import read
+from inspector.jobs.evaluation import datasets, stored
+from inspector.jobs.evaluation.layouts import Sample, storable
+from inspector.jobs.evaluation.measure import EVALUATION_SIZE, PRO_LIMIT, Measured
+from inspector.jobs.evaluation.plan import Candidate, EvaluationPlan, Protocol, check_draws, method_title
+from inspector.jobs.evaluation.stored import Reading
 from inspector.jobs.events import Reporter, job
+from inspector.methods import catalogue
+from inspector.text import printable
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
-
-LEARNING = 3
-"""A method that learns: each shot counts as much as scoring the test images so many times."""
+    from inspector.jobs.evaluation.parts import Parts
 
 
 def evaluate(
-    data: Path,
-    methods: Sequence[str],
-    shots: Sequence[int],
-    seeds: int | Sequence[int],
-    output: Path,
-    *,
-    control: bool = False,
-    weights: str | Path | None = None,
-    device: str = "auto",
-    one_for_all: bool = True,
-    class_known: bool = True,
-    split: Path | None = None,
-    false_alarm_rate: float | None = None,
-    backbone: "Backbone | None" = None,
-    workers: int = 1,
-    resume: bool = True,
-    emit: Emit,
-    cancel: CancelToken,
+    plan: EvaluationPlan, *, backbone: "Backbone | None" = None, emit: Emit, cancel: CancelToken
 ) -> None:
-    """Measure every method at every number of shots, and write the results into the folder `output`.
+    """Measure every method at every number of shots, and write the results into the folder `plan.output`.
 
-    `methods`: names as `catalogue.parse` reads them, settings and random weights included; `control` adds
-    `catalogue.CONTROLS`, the same architecture with random weights.
-    `seeds`: how many draws (seeds 0, 1, …) or the seeds themselves; a draw shuffles the sorted good parts.
-    `one_for_all`: one detector taught on all classes, else one a class. `class_known`: detectors are told the class.
-    `split`: a split.json to take shots and test images from instead of drawing.
-    `false_alarm_rate`: also set thresholds from the shots alone for this rate, and count verdicts.
-    `backbone`: one that is loaded already, instead of `weights` and `device`; then everything runs in this process.
-    `workers`: processes side by side. `resume`: keep every finished candidate in `output`/parts, and take those that
-    lie there, if they were measured by the same program on the same images, shots, settings and backbone.
+    `backbone`: one that is loaded already, instead of the plan's weights and device; then everything runs in this
+    process.
 
-    Writes results.json, results.csv, results.md, details.json (scores of all images, curves), split.json and
-    images.json (where the images are on this computer); nothing but the parts when cancelled. `JobEnded.result`:
-    `folder`, `summary`. Test labels are used for the figures alone.
+    Writes results.json, results.csv, results.md, details.json (scores of all images, curves), maps/ (what detectors
+    saw), split.json and images.json (where the images are on this computer); nothing but the parts when cancelled.
+    Images and masks that can't be used are named and left out. `JobEnded.result`: `folder`, `summary`. Test labels
+    are used for the figures alone.
     """
-    with job(None, JobKind.EVALUATE, emit) as report:
-        from inspector.methods import catalogue
-
-        names = list(dict.fromkeys([*methods, *(catalogue.CONTROLS if control else ())]))
-        chosen_seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-        wanted = _checked(names, shots, chosen_seeds)
-        dataset = datasets.read(data)
-        if split is None:
-            draws = datasets.draw(dataset, chosen_seeds, max(shots))
-        else:
-            dataset, draws = datasets.read_split(split, dataset)
-            chosen_seeds = sorted(set.intersection(*(set(by_seed) for by_seed in draws.values())))
-        _check_draws(draws, chosen_seeds, max(shots))
-        protocol = Protocol(dataset, draws, one_for_all, class_known, false_alarm_rate)
-        candidates = [Candidate(method, count, seed) for method, count in wanted for seed in chosen_seeds]
+    with job(None, JobKind.EVALUATE, emit) as report, _all_or_nothing(plan):
+        series = plan.series()
+        dataset = datasets.read(plan.data)
+        if plan.classes:
+            dataset = dataset.only(plan.classes)
+        progress = _Progress(report)
+        dataset, draws, seeds = _drawn(plan, dataset, progress)
+        protocol = Protocol(dataset, draws, plan.one_for_all, plan.class_known, plan.false_alarm_rate)
+        candidates = [Candidate(one.method, one.shots, seed) for one in series for seed in seeds]
         test_images = sum(map(len, dataset.test.values()))
-        total = sum(_effort(one) for one in candidates) * test_images
-        what = ", ".join(names) if len(names) < 4 else f"{len(names)} methods"
+        what = (
+            ", ".join(map(method_title, plan.methods))
+            if len(plan.methods) < 4
+            else f"{len(plan.methods)} methods"
+        )
+        total = sum(one.series.effort for one in candidates) * test_images
         report.start(f"Evaluate {what} on {dataset.name}", total, window=600)
+        progress.begin(test_images)
         report.progress(0, "Loading the backbone")
         cancel.check()
+        for name in dataset.classes:
+            if missing := dataset.unmarked(name):
+                bad = sum(sample.anomalous for sample in dataset.test[name])
+                report.log(
+                    f"{name}: {missing} of {bad} defective images have no mask and count per image only."
+                )
 
         started = time.perf_counter()
-        from inspector.features import loading, random_weights
-        from inspector.jobs.evaluation import stored as evaluation_files
-        from inspector.jobs.evaluation import workers as evaluation_workers
-        from inspector.jobs.evaluation.parts import FOLDER, Parts, program
+        from inspector.features import loading
 
-        chosen = weights or "inspector-tiny"
-        loaded = backbone or loading.load(chosen, device)
-        parts = Parts(output / FOLDER, protocol, loaded) if resume else None
-        known = {one: parts.read(one) for one in candidates} if parts else {}
-        measured: dict[Candidate, Measured] = {one: found for one, found in known.items() if found}
-        continued = len(measured)
-        if continued:
-            report.log(f"{continued} of {len(candidates)} are measured already.")
-        progress = _Progress(report, test_images, measured)
-        missing = sorted((one for one in candidates if one not in measured), key=lambda one: one.seed)
-        if workers > 1 and backbone is None and len(missing) > 1:
-            missing.sort(key=_effort, reverse=True)  # so that no process is left alone with a long one
-            finished = evaluation_workers.side_by_side(
-                missing,
-                protocol,
-                chosen,
-                device,
-                loaded.dtype,
-                workers,
-                progress.at,
-                progress.failed,
-                cancel,
-            )
-        else:
-            finished = evaluation_workers.in_turns(
-                missing, protocol, loaded, progress.at, progress.failed, cancel
-            )
-        for one, found in finished:
-            if parts:
-                parts.write(one, found)
-            measured[one] = found
-            progress.at(one, 1.0, 1.0)
-            report.log(_line(one, found))
-
-        controls = [name for name in names if catalogue.parse(name).random_weights]
-        provenance = {
-            "data": dataset.name,
-            "folder": dataset.folder.name,
-            "layout": dataset.layout,
-            "classes": {
-                name: {
-                    "test_good": sum(not sample.anomalous for sample in samples),
-                    "test_defective": sum(sample.anomalous for sample in samples),
-                }
-                for name, samples in dataset.test.items()
-            },
-            "shots": sorted(set(shots)),
-            "seeds": chosen_seeds,
-            "split": "drawn" if split is None else split.name,
-            "one_for_all": one_for_all,
-            "class_known": class_known,
-            "settings": {name: dict(catalogue.parse(name).settings) for name in names},
-            "evaluation_size": EVALUATION_SIZE,
-            "aupro_limit": PRO_LIMIT,
-            "false_alarm_rate": false_alarm_rate,
-            "epoch": "last; no test label chooses anything",
-            "backbone": loaded.identity.as_json(),
-            "control": {
-                "methods": controls,
-                "backbone": random_weights.same_as(loaded).identity.as_json(),
-                "note": "same architecture and preprocessing, every weight random, the stem's included",
-            }
-            if controls
-            else None,
-            "device": str(loaded.device),
-            "dtype": str(loaded.dtype),
-            "versions": _versions(),
-            "programs": {
-                one: program(one) for one in dict.fromkeys(catalogue.parse(n).method for n in names)
-            },
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - started, 1),
-            "workers": workers,
-            "taken_from_parts": continued,
-            "teach_seconds": {
-                f"{one.method}/{one.shots}/{one.seed}": round(measured[one].teach_seconds, 2)
-                for one in candidates
-            },
-            "ms_per_image": _speed(measured),
-        }
+        loaded = backbone or loading.load(_weights(plan), plan.device)
+        done = _measure(plan, protocol, candidates, loaded, backbone is None, progress, cancel)
         cancel.check()
-        readings = [reading for one in candidates for reading in measured[one].readings]
-        summary = evaluation_files.write(output, readings, provenance)
-        datasets.write_split(output / "split.json", dataset, draws)
-        evaluation_files.write_place(output, dataset.folder)
-        report.result = {"folder": str(output), "summary": summary}
-        report.message = f"{len(candidates)} detectors measured on {test_images} images."
+        about = _provenance(plan, protocol, loaded, done)
+        about["seconds"] = round(time.perf_counter() - started, 1)
+        readings = [reading for one in candidates for reading in done.measured[one].readings]
+        summary = stored.write(plan.output, readings, about)
+        datasets.write_split(plan.output / "split.json", dataset, draws)
+        stored.write_place(plan.output, dataset.folder)
+        report.result = {"folder": str(plan.output), "summary": summary}
+        report.message = f"{_count(len(candidates), 'detector')} measured on {_count(test_images, 'image')}."
+        if progress.failures:
+            report.message += f" {_count(progress.failures, 'image')} named above had a problem."
 
 
 class _Progress:
-    """Joins what candidates say, in any order, to one figure in units of scored images."""
+    """Joins what candidates say, in any order, to one figure in units of scored images. What goes wrong before the job
+    has begun is said once it has."""
 
-    def __init__(self, report: Reporter, test_images: int, known: Mapping[Candidate, Measured]) -> None:
+    def __init__(self, report: Reporter) -> None:
         self._report = report
+        self._images = 0
+        self._done: dict[Candidate, float] = {}
+        self._failed: dict[str, str] = {}
+
+    @property
+    def failures(self) -> int:
+        return len(self._failed)
+
+    def begin(self, test_images: int) -> None:
         self._images = test_images
-        self._done = {one: float(_effort(one) * test_images) for one in known}
-        self._failed: set[str] = set()
+        for key, sentence in self._failed.items():
+            self._report.item(key, error=sentence)
+
+    def known(self, one: Candidate) -> None:
+        self._done[one] = float(one.series.effort * self._images)
 
     def at(self, one: Candidate, taught: float, scored: float) -> None:
-        self._done[one] = ((_effort(one) - 1) * taught + scored) * self._images
+        self._done[one] = ((one.series.effort - 1) * taught + scored) * self._images
         doing = f"teaching, {taught:.0%}" if taught < 1 else f"scoring, {scored:.0%}"
         self._report.progress(sum(self._done.values()), f"{one.words}: {doing}")
 
+    def log(self, sentence: str) -> None:
+        self._report.log(sentence)
+
     def failed(self, key: str, sentence: str) -> None:
         if key not in self._failed:
-            self._failed.add(key)
-            self._report.item(key, error=sentence)
+            self._failed[key] = sentence
+            if self._images:
+                self._report.item(key, error=sentence)
 
 
-def _effort(one: Candidate) -> int:
-    from inspector.methods import catalogue
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """`continued`: how many were measured before."""
 
-    return 1 + LEARNING * one.shots * catalogue.find(catalogue.parse(one.method).method).learns
-
-
-def _checked(methods: Sequence[str], shots: Sequence[int], seeds: Sequence[int]) -> list[tuple[str, int]]:
-    """(method, shots) to measure, in order."""
-    from inspector.methods import catalogue
-
-    if not (methods and shots and seeds):
-        raise InspectorError("There is nothing to evaluate.", "Name a method, a number of shots and a seed.")
-    for method in methods:
-        catalogue.check(catalogue.parse(method))
-    if min(shots) < 0 or max(shots) > 1000:
-        raise InspectorError(
-            "The number of shots must lie between 0 and 1000.", "The field uses 1, 2, 4 and 8."
-        )
-    wanted = [
-        (method, count)
-        for method in methods
-        for count in dict.fromkeys(shots)
-        if count >= catalogue.find(catalogue.parse(method).method).min_shots
-    ]
-    if not wanted:
-        raise InspectorError("These methods need at least one normal shot.", "Choose 1 shot or more.")
-    return wanted
+    measured: Mapping[Candidate, Measured]
+    continued: int
 
 
-def _check_draws(draws: Draws, seeds: Sequence[int], shots: int) -> None:
-    if not seeds:
-        raise InspectorError("The split has no seed that all classes share.", "Draw a new split.")
-    for name, by_seed in draws.items():
-        for seed in seeds:
-            if len(by_seed[seed]) < shots:
-                raise InspectorError(
-                    f"The class “{name}” has {len(by_seed[seed])} good parts to draw from, but "
-                    f"{shots_words(shots)} {'are' if shots != 1 else 'is'} wanted.",
-                    "Ask for fewer shots.",
-                )
+@contextmanager
+def _all_or_nothing(plan: EvaluationPlan) -> Iterator[None]:
+    """What stops before its end leaves nothing behind but the parts."""
+    new = not (plan.output / stored.MAPS).exists()
+    try:
+        yield
+    except BaseException:
+        if new and not plan.resume:
+            shutil.rmtree(plan.output / stored.MAPS, ignore_errors=True)
+            if plan.output.is_dir() and not any(plan.output.iterdir()):
+                plan.output.rmdir()
+        raise
+
+
+def _drawn(
+    plan: EvaluationPlan, dataset: datasets.Dataset, progress: _Progress
+) -> tuple[datasets.Dataset, datasets.Draws, tuple[int, ...]]:
+    """The set to measure, its shots, and the draws' seeds. A good part that can't be read is named, and the next one
+    is drawn in its place. Raises InspectorError when there are too few."""
+    if plan.split is not None:
+        dataset, draws = datasets.read_split(plan.split, dataset)
+        seeds = tuple(sorted(set.intersection(*(set(by_seed) for by_seed in draws.values()))))
+    else:
+        seen: dict[Path, bool] = {}
+
+        def readable(sample: Sample) -> bool:
+            if sample.path not in seen:
+                problem = _problem(sample)
+                seen[sample.path] = not problem
+                if problem:
+                    progress.failed(sample.key, problem)
+            return seen[sample.path]
+
+        seeds = plan.seeds
+        draws = datasets.draw(dataset, seeds, max(plan.shots), readable)
+    check_draws(draws, seeds, max(plan.shots))
+    return dataset, draws, seeds
+
+
+def _problem(sample: Sample) -> str:
+    try:
+        read.read(sample.path, EVALUATION_SIZE)
+    except Exception as error:  # of whatever kind: one image does not end an evaluation
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _measure(
+    plan: EvaluationPlan,
+    protocol: Protocol,
+    candidates: Sequence[Candidate],
+    backbone: "Backbone",
+    apart: bool,
+    progress: _Progress,
+    cancel: CancelToken,
+) -> _Done:
+    """Every candidate, from the parts or measured now. `apart`: other processes may load the same backbone."""
+    from inspector.jobs.evaluation import workers
+    from inspector.jobs.evaluation.parts import FOLDER, Parts
+
+    parts = Parts(plan.output / FOLDER, protocol, backbone) if plan.resume else None
+    known = {one: parts.read(one) for one in candidates} if parts else {}
+    measured: dict[Candidate, Measured] = {one: found for one, found in known.items() if found}
+    continued = len(measured)
+    if continued:
+        progress.log(f"{continued} of {len(candidates)} are measured already.")
+    for one in measured:
+        progress.known(one)
+    missing = sorted((one for one in candidates if one not in measured), key=lambda one: one.seed)
+    listener = workers.Listener(progress.at, progress.failed)
+    if plan.workers > 1 and apart and len(missing) > 1:
+        missing.sort(
+            key=lambda one: one.series.effort, reverse=True
+        )  # so that none is left alone with a long one
+        loading = workers.Loading(_weights(plan), plan.device, backbone.dtype)
+        finished = workers.side_by_side(missing, protocol, loading, plan.workers, listener, cancel)
+    else:
+        finished = workers.in_turns(missing, protocol, backbone, listener, cancel)
+    for one, found in finished:
+        measured[one] = _kept(plan.output, one, found, parts)
+        progress.at(one, 1.0, 1.0)
+        progress.log(_line(one, found))
+    return _Done(measured, continued)
+
+
+def _kept(output: Path, one: Candidate, found: Measured, parts: "Parts | None") -> Measured:
+    """The candidate with its maps on disk instead of in memory."""
+    readings: list[Reading] = []
+    name = re.sub(r"[^A-Za-z0-9=@]+", "-", one.method)[:60]
+    for number, reading in enumerate(found.readings):
+        file = f"{stored.MAPS}/{name}-{one.shots}-{one.seed}-{number}.npz"
+        stored.write_maps(output, file, found.maps[reading.class_name])
+        readings.append(replace(reading, maps=file))
+    kept = Measured(readings, found.teach_seconds, found.ms_per_image)
+    if parts:
+        parts.write(one, kept)
+    return kept
+
+
+def _weights(plan: EvaluationPlan) -> str | Path:
+    return plan.weights or "inspector-tiny"
+
+
+def _provenance(
+    plan: EvaluationPlan, protocol: Protocol, backbone: "Backbone", done: _Done
+) -> dict[str, Any]:
+    """How the figures came about, in plain JSON values."""
+    from inspector.features import random_weights
+    from inspector.jobs.evaluation.parts import program
+
+    dataset, names = protocol.dataset, list(dict.fromkeys(plan.methods))
+    controls = [name for name in names if catalogue.parse(name).random_weights]
+    first = next(iter(done.measured.values()))
+    return {
+        "data": dataset.name,
+        "folder": storable(dataset.folder.name),
+        "layout": dataset.layout,
+        "classes": {
+            reading.class_name: {
+                "test_good": sum(not sample.anomalous for sample in dataset.test[reading.class_name]),
+                "test_defective": sum(sample.anomalous for sample in dataset.test[reading.class_name]),
+                "unmarked": sum(
+                    bad and not own for bad, own in zip(reading.defective, reading.masks, strict=True)
+                ),
+            }
+            for reading in first.readings
+        },
+        "shots": sorted(set(plan.shots)),
+        "seeds": sorted({one.seed for one in done.measured}),
+        "split": "drawn" if plan.split is None else printable(plan.split.name),
+        "one_for_all": plan.one_for_all,
+        "class_known": plan.class_known,
+        "settings": {name: dict(catalogue.parse(name).settings) for name in names},
+        "evaluation_size": EVALUATION_SIZE,
+        "aupro_limit": PRO_LIMIT,
+        "false_alarm_rate": plan.false_alarm_rate,
+        "epoch": "last; no test label chooses anything",
+        "backbone": backbone.identity.as_json(),
+        "control": {
+            "methods": controls,
+            "backbone": random_weights.same_as(backbone).identity.as_json(),
+            "note": "same architecture and preprocessing, every weight random, the stem's included",
+        }
+        if controls
+        else None,
+        "device": str(backbone.device),
+        "dtype": str(backbone.dtype),
+        "versions": _versions(),
+        "programs": {one: program(one) for one in dict.fromkeys(catalogue.parse(n).method for n in names)},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "workers": plan.workers,
+        "taken_from_parts": done.continued,
+        "teach_seconds": {
+            f"{one.method}/{one.shots}/{one.seed}": round(found.teach_seconds, 2)
+            for one, found in done.measured.items()
+        },
+        "ms_per_image": _speed(done.measured),
+    }
 
 
 def _speed(measured: Mapping[Candidate, Measured]) -> dict[str, float]:
@@ -274,3 +321,7 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'s' if number != 1 else ''}"

@@ -1,219 +1,375 @@
-"""Readings of an evaluation → results.json, results.csv, results.md, details.json."""
+"""Evaluations on disk: what one measured, written and read here alone.
 
-import csv
-import io
+A folder holds results.json (means), details.json (every score and curve), results.csv and results.md (for people),
+images.json (where the images are on this computer) and maps/ (what the detectors saw).
+"""
+
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inspector import paths
-from inspector.errors import ExportError
+from inspector.errors import ExportError, InspectorError
+from inspector.jobs.evaluation import tables
+from inspector.jobs.evaluation.lists import GOOD
+from inspector.jobs.evaluation.plan import Series, method_title
 from inspector.verdicts.metrics import FIGURES
 
-if TYPE_CHECKING:
-    from inspector.jobs.evaluation.measure import Reading
-
-TITLES = {
-    "image_auroc": "Image AUROC",
-    "image_ap": "Image AP",
-    "image_f1": "Image F1",
-    "pixel_auroc": "Pixel AUROC",
-    "pixel_ap": "Pixel AP",
-    "pixel_f1": "Pixel F1",
-    "aupro": "AUPRO",
-}
-
-SHARES = {
-    "false_alarms": "False alarms (good called NG)",
-    "good_to_review": "Good to review",
-    "detected": "Defects called NG",
-    "missed": "Defects called OK",
-}
-
-Table = dict[str, dict[str, dict[str, Any]]]
+MEAN = ""
+"""The class name of a row that is the mean over all classes."""
+RESULTS, DETAILS, PLACE, MAPS = "results.json", "details.json", "images.json", "maps"
+Floats = NDArray[np.float64]
 
 
-def write(folder: Path, readings: Sequence["Reading"], provenance: Mapping[str, Any]) -> Table:
-    """Write the four files and give back results.json's `summary`. Raises ExportError where nothing can be written.
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What one candidate measured on one class.
+
+    Per test image, in order: `keys`, `defects` (its type, "good" for a good part), `masks` (keys), `judged_as` (the
+    class that the detector took it for) and `scores`. `figures`: 0–1, nan where undefined. `curves`: (x, y) by kind.
+    `verdicts`: the shares of `measure.VERDICTS`, empty without thresholds. `maps`: file of the anomaly maps below the
+    evaluation's folder, "" where there is none; `scale`: (from where, up to where) they are coloured.
+    """
+
+    method: str
+    shots: int
+    seed: int
+    class_name: str
+    figures: Mapping[str, float]
+    keys: tuple[str, ...]
+    defects: tuple[str, ...]
+    masks: tuple[tuple[str, ...], ...]
+    judged_as: tuple[str, ...]
+    scores: Floats
+    curves: Mapping[str, tuple[Floats, Floats]]
+    verdicts: Mapping[str, float]
+    maps: str = ""
+    scale: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def series(self) -> Series:
+        return Series(self.method, self.shots)
+
+    @cached_property
+    def defective(self) -> NDArray[np.bool_]:
+        return np.array([defect != GOOD for defect in self.defects], np.bool_)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values; a figure that is undefined is None."""
+        rows = zip(self.keys, self.defects, self.masks, self.scores.tolist(), self.judged_as, strict=True)
+        names = ("image", "defect", "masks", "score", "class")
+        return {
+            "method": self.method,
+            "shots": self.shots,
+            "seed": self.seed,
+            "class": self.class_name,
+            "figures": {key: None if math.isnan(value) else value for key, value in self.figures.items()},
+            "images": [dict(zip(names, row, strict=True)) for row in rows],
+            "curves": {kind: [x.tolist(), y.tolist()] for kind, (x, y) in self.curves.items()},
+            "verdicts": dict(self.verdicts),
+            "maps": self.maps,
+            "scale": list(self.scale),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Reading":
+        """Raises KeyError, TypeError, ValueError or AttributeError for what `as_json` never wrote."""
+        images = values["images"]
+        low, high = values.get("scale", (0.0, 1.0))
+        return cls(
+            str(values["method"]),
+            int(values["shots"]),
+            int(values["seed"]),
+            str(values["class"]),
+            {str(k): math.nan if value is None else float(value) for k, value in values["figures"].items()},
+            tuple(str(image["image"]) for image in images),
+            tuple(str(image["defect"]) for image in images),
+            tuple(_masks(image) for image in images),
+            tuple(str(image["class"]) for image in images),
+            np.array([image["score"] for image in images], np.float64),
+            {
+                str(kind): (np.array(x, np.float64), np.array(y, np.float64))
+                for kind, (x, y) in values["curves"].items()
+            },
+            {str(key): float(value) for key, value in values.get("verdicts", {}).items()},
+            str(values.get("maps") or ""),
+            (float(low), float(high)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table. `means`, `stds`: in the order of FIGURES, 0–1, None where undefined; one draw has no
+    deviation."""
+
+    series: Series
+    class_name: str
+    means: tuple[float | None, ...]
+    stds: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An evaluation in a list. `when`: as people read it, local time. `pace`: seconds for a unit of effort on one test
+    image, 0 where that isn't known; `tried`: the methods that it was taken from."""
+
+    folder: Path
+    data: str
+    when: str
+    methods: str
+    counts: str
+    pace: float = 0.0
+    tried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """`source`: where the images were. `speed`: milliseconds an image by method. `note`: what is to be known about the
+    figures, "" mostly."""
+
+    listed: Listed
+    about: str
+    note: str
+    source: Path
+    classes: tuple[str, ...]
+    series: tuple[Series, ...]
+    rows: tuple[Row, ...]
+    readings: Mapping[Series, tuple[Reading, ...]]
+    speed: Mapping[str, float]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(r.seed for own in self.readings.values() for r in own))
+
+    def row(self, series: Series, class_name: str) -> Row | None:
+        return next((r for r in self.rows if (r.series, r.class_name) == (series, class_name)), None)
+
+    def find(self, series: Series, class_name: str, seed: int | None = None) -> list[Reading]:
+        """The readings of a series on one class, or on all where the class is MEAN."""
+        return [
+            r
+            for r in self.readings.get(series, ())
+            if class_name in (MEAN, r.class_name) and seed in (None, r.seed)
+        ]
+
+
+# writing
+
+
+def write(folder: Path, readings: Sequence[Reading], provenance: Mapping[str, Any]) -> tables.Table:
+    """Write results and details and give back results.json's `summary`. Raises ExportError where nothing can be
+    written.
 
     `summary.<method>.<shots>.<figure>`: mean over classes and seeds, 0–1; `summary_std`: standard deviation over
     seeds of the mean over classes; `classes.<method>.<shots>.<class>.<figure>`: {mean, std} over seeds. An undefined
     figure is null, and left out of means. `verdicts.<method>.<shots>.<class or "mean of classes">.<share>`: where
     thresholds were set from the shots alone.
     """
-    summary, summary_std, classes = _tables(readings)
+    summary, summary_std, classes = tables.tables(readings)
     results: dict[str, Any] = {
         "summary": summary,
         "summary_std": summary_std,
         "classes": classes,
         "provenance": provenance,
     }
-    verdicts = _verdicts(readings)
-    if verdicts:
-        results["verdicts"] = verdicts
-    details = [
-        {**r.as_json(), "figures": {key: _plain(value) for key, value in r.figures.items()}} for r in readings
-    ]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lines = b",\n".join(_json(reading, None) for reading in details)  # one a line, to be read bit by bit
-        paths.write_atomic(folder / "details.json", b"[\n" + lines + b"\n]\n")
-        paths.write_atomic(folder / "results.csv", _csv(classes).encode("utf-8-sig"))
-        paths.write_atomic(
-            folder / "results.md", _markdown(summary, summary_std, classes, verdicts, provenance).encode()
-        )
-        paths.write_atomic(folder / "results.json", _json(results, 1))
-    except OSError as error:
-        raise ExportError(
-            f"The results can't be written to {folder.name}: {error.strerror or error}.",
-            "Choose another folder.",
-        ) from error
+    if shares := tables.verdict_shares(readings):
+        results["verdicts"] = shares
+    details = []
+    for reading in readings:
+        figures = {key: tables.plain(value) for key, value in reading.figures.items()}
+        details.append(_json({**reading.as_json(), "figures": figures}, None))
+    lines = b",\n".join(details)  # one a line, to be read bit by bit
+    _write(folder / DETAILS, b"[\n" + lines + b"\n]\n")
+    _write(folder / "results.csv", tables.as_csv(classes).encode("utf-8-sig"))
+    _write(folder / "results.md", tables.as_markdown(results).encode())
+    _write(folder / RESULTS, _json(results, 1))
     return summary
-
-
-PLACE_FILE = "images.json"
 
 
 def write_place(folder: Path, images: Path) -> None:
     """Note where the images are on this computer, for the window. A file of its own, as results.json is passed on."""
-    paths.write_atomic(folder / PLACE_FILE, _json({"folder": str(images)}, 1))
+    _write(
+        folder / PLACE, json.dumps({"folder": str(images)}, indent=1).encode()
+    )  # odd names survive as escapes
 
 
-def _tables(readings: Sequence["Reading"]) -> tuple[Table, Table, Table]:
-    summary: Table = {}
-    summary_std: Table = {}
-    classes: Table = {}
-    for method, shots in dict.fromkeys((r.method, r.shots) for r in readings):
-        own = [r for r in readings if (r.method, r.shots) == (method, shots)]
-        names = list(dict.fromkeys(r.class_name for r in own))
-        seeds = list(dict.fromkeys(r.seed for r in own))
-        place = np.full((len(FIGURES), len(names), len(seeds)), np.nan)
-        for r in own:
-            place[:, names.index(r.class_name), seeds.index(r.seed)] = [r.figures[key] for key in FIGURES]
-        over_classes = [[_mean(column) for column in figure.T] for figure in place]
-        key = str(shots)
-        summary.setdefault(method, {})[key] = {
-            f: _plain(_mean(values)) for f, values in zip(FIGURES, over_classes, strict=True)
-        }
-        summary_std.setdefault(method, {})[key] = {
-            f: _plain(_std(values)) for f, values in zip(FIGURES, over_classes, strict=True)
-        }
-        classes.setdefault(method, {})[key] = {
-            name: {
-                f: {"mean": _plain(_mean(place[i, c])), "std": _plain(_std(place[i, c]))}
-                for i, f in enumerate(FIGURES)
-            }
-            for c, name in enumerate(names)
-        }
-    return summary, summary_std, classes
+def write_maps(folder: Path, file: str, maps: Sequence[NDArray[np.float16]]) -> None:
+    """The anomaly maps of a reading, in the order of its images. Raises ExportError."""
+    from io import BytesIO
+
+    packed = BytesIO()
+    np.savez_compressed(packed, *maps)
+    _write(folder / file, packed.getvalue())
 
 
-def _verdicts(readings: Sequence["Reading"]) -> Table:
-    """Mean over the seeds by class, and over the classes."""
-    found: Table = {}
-    for r in readings:
-        if r.verdicts:
-            found.setdefault(r.method, {}).setdefault(str(r.shots), {}).setdefault(r.class_name, []).append(
-                r.verdicts
-            )
-    for by_shots in found.values():
-        for by_class in by_shots.values():
-            for name, rows in by_class.items():
-                by_class[name] = {key: round(_mean([row[key] for row in rows]), 6) for key in rows[0]}
-            keys = next(iter(by_class.values())).keys()
-            means = {key: round(_mean([row[key] for row in by_class.values()]), 6) for key in keys}
-            by_class["mean of classes"] = means
-    return found
-
-
-def _mean(values: Any) -> float:
-    finite = [value for value in values if not math.isnan(value)]
-    return sum(finite) / len(finite) if finite else math.nan
-
-
-def _std(values: Any) -> float:
-    """Over the seeds, as a sample: 0 for a single one."""
-    finite = [value for value in values if not math.isnan(value)]
-    return float(np.std(finite, ddof=1)) if len(finite) > 1 else 0.0 if finite else math.nan
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else round(float(value), 6)
+def _write(file: Path, data: bytes) -> None:
+    try:
+        paths.write_atomic(file, data)
+    except OSError as error:
+        raise ExportError(
+            f"The results can't be written to {file.parent.name}: {error.strerror or error}.",
+            "Choose another folder.",
+        ) from error
 
 
 def _json(values: Any, indent: int | None) -> bytes:
     return json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _csv(classes: Table) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["method", "shots", "class", *(f"{f}_{kind}" for f in FIGURES for kind in ("mean", "std"))])
-    for method, by_shots in classes.items():
-        for shots, by_class in by_shots.items():
-            for name, figures in by_class.items():
-                safe = f"'{name}" if name[:1] in "=+-@" else name
-                rows.writerow(
-                    [method, shots, safe, *(figures[f][kind] for f in FIGURES for kind in ("mean", "std"))]
-                )
-    return text.getvalue()
+# reading
 
 
-def _markdown(
-    summary: Table, summary_std: Table, classes: Table, verdicts: Table, provenance: Mapping[str, Any]
-) -> str:
-    backbone, control = provenance["backbone"], provenance["control"]
-    lines = [
-        f"# {provenance['data']}",
-        "",
-        f"{len(provenance['classes'])} classes, {len(provenance['seeds'])} draws of the shots, "
-        f"{'one detector for all classes' if provenance['one_for_all'] else 'one detector a class'}, "
-        f"class {'known' if provenance['class_known'] else 'found'}; "
-        f"backbone {backbone['architecture']} ({backbone['key']}) on {provenance['device']}; "
-        f"maps at {provenance['evaluation_size']} px, AUPRO to a false-positive rate of {provenance['aupro_limit']}. "
-        "Per cent, mean ± standard deviation over draws.",
-        "",
-        *([f"Control ({', '.join(control['methods'])}): {control['note']}.", ""] if control else []),
-        *_head("Method", "Shots", *(TITLES[f] for f in FIGURES), "ms / image"),
+def listed(root: Path) -> list[Listed]:
+    """The evaluations in a folder, the newest first; what can't be read is left out. For a worker."""
+    found = []
+    for file in root.glob(f"*/{RESULTS}"):
+        try:
+            when, entry = _listed(file.parent, _results(file.parent)["provenance"])
+        except (InspectorError, KeyError, TypeError, ValueError, AttributeError):
+            continue
+        found.append((when, entry))
+    return [
+        entry for _, entry in sorted(found, key=lambda pair: (pair[0], pair[1].folder.name), reverse=True)
     ]
-    for method, by_shots in summary.items():
+
+
+def load(folder: Path) -> Evaluation:
+    """A whole evaluation. Raises InspectorError when a file is missing or damaged. For a worker."""
+    try:
+        results = _results(folder)
+        about = results["provenance"]
+        _, entry = _listed(folder, about)
+        rows = tuple(_rows(results))
+        readings: dict[Series, tuple[Reading, ...]] = {}
+        for series, group in groupby(_readings(folder / DETAILS), lambda r: r.series):
+            readings[series] = (*readings.get(series, ()), *group)
+        made = Evaluation(
+            entry,
+            _about(about),
+            " ".join(tables.unmarked_words(about["classes"])).strip(),
+            _source(folder, about),
+            tuple(dict.fromkeys(row.class_name for row in rows if row.class_name)),
+            tuple(dict.fromkeys(row.series for row in rows)),
+            rows,
+            readings,
+            {str(name): float(value) for name, value in about.get("ms_per_image", {}).items()},
+        )
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise _damaged(folder) from error
+    if not rows or not readings:
+        raise _damaged(folder)
+    return made
+
+
+def read_map(folder: Path, reading: Reading, number: int) -> NDArray[np.float32] | None:
+    """The anomaly map of a reading's image, (map_height, map_width); None where it wasn't kept. For a worker."""
+    file = paths.inside(folder, reading.maps)
+    if file is None:
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as maps:
+            values = np.asarray(maps[f"arr_{number}"], np.float32)
+    except Exception:  # gone or damaged: the picture stands without it, and says so
+        return None
+    return values if values.ndim == 2 and values.size and np.isfinite(values).all() else None
+
+
+def _damaged(folder: Path) -> InspectorError:
+    return InspectorError(
+        f"The evaluation in {folder.name} can't be read.",
+        "Choose a folder with the results.json and details.json of an evaluation, or run it again.",
+    )
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    try:
+        results = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(folder) from error
+    if not isinstance(results, dict):
+        raise _damaged(folder)
+    return results
+
+
+def _source(folder: Path, about: Mapping[str, Any]) -> Path:
+    """Where the images were when it was measured on this computer; results that came from elsewhere don't say."""
+    try:
+        return Path(json.loads((folder / PLACE).read_text(encoding="utf-8"))["folder"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Path(str(about.get("folder") or folder / "images"))  # whole in older evaluations
+
+
+def _listed(folder: Path, about: Mapping[str, Any]) -> tuple[datetime, Listed]:
+    when = datetime.fromisoformat(about["date"])
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    names = tuple(str(name) for name in about["settings"])
+    methods = ", ".join(map(method_title, names))
+    shots = ", ".join(str(count) for count in about["shots"])
+    classes, seeds = len(about["classes"]), len(about["seeds"])
+    words = (
+        f"{shots} shot{'s' if shots != '1' else ''} · {seeds} draw{'s' if seeds != 1 else ''}"
+        f" · {classes} class{'es' if classes != 1 else ''}"
+    )
+    shown = f"{when.astimezone():%d %b %Y, %H:%M}"
+    return when, Listed(folder, str(about["data"]), shown, methods, words, _pace(about, names), names)
+
+
+def _pace(about: Mapping[str, Any], names: Sequence[str]) -> float:
+    """What a unit of effort took on one test image, where everything was measured anew in one process."""
+    if about.get("taken_from_parts") or about.get("workers", 1) != 1:
+        return 0.0
+    tests = sum(int(count["test_good"] + count["test_defective"]) for count in about["classes"].values())
+    effort = sum(Series(name, int(shots)).effort for name in names for shots in about["shots"])
+    return float(about.get("seconds", 0.0)) / max(effort * len(about["seeds"]) * tests, 1)
+
+
+def _about(about: Mapping[str, Any]) -> str:
+    good = sum(count["test_good"] for count in about["classes"].values())
+    bad = sum(count["test_defective"] for count in about["classes"].values())
+    spread = "mean ± standard deviation over draws, " if len(about["seeds"]) > 1 else ""
+    return (
+        f"{good} good and {bad} defective test images · "
+        f"{'one detector for all classes' if about['one_for_all'] else 'one detector a class'} · "
+        f"class {'known' if about['class_known'] else 'found'} · {about['backbone']['architecture']} on"
+        f" {about['device']} · {spread}in per cent"
+    )
+
+
+def _rows(results: Mapping[str, Any]) -> Iterable[Row]:
+    several = len(results["provenance"]["seeds"]) > 1
+    unknown = (None,) * len(FIGURES)
+    for method, by_shots in results["summary"].items():
         for shots, means in by_shots.items():
-            cells = [_cell(means[f], summary_std[method][shots][f]) for f in FIGURES]
-            lines.append(_row(method, shots, *cells, str(provenance["ms_per_image"].get(method, ""))))
-    lines += ["", f"Bare backbone: {provenance['ms_per_image'].get('backbone', '?')} ms an image.", ""]
-    if verdicts:
-        lines += [f"## Verdicts at a wanted false-alarm rate of {provenance['false_alarm_rate']:.1%}", ""]
-        lines += [
-            "Thresholds come from the shots alone; shares of the test images, mean over draws.",
-            "",
-            *_head("Method", "Shots", "Class", *SHARES.values()),
-        ]
-        for method, by_shots in verdicts.items():
-            for shots, by_class in by_shots.items():
-                for name, shares in by_class.items():
-                    lines.append(_row(method, shots, name, *(f"{shares[key]:.1%}" for key in SHARES)))
-        lines.append("")
-    for method, by_shots in classes.items():
-        for shots, by_class in by_shots.items():
-            count = f"{shots} shot{'s' if shots != '1' else ''}"
-            lines += [f"## {method}, {count}", "", *_head("Class", *(TITLES[f] for f in FIGURES))]
-            for name, figures in by_class.items():
-                lines.append(_row(name, *(_cell(figures[f]["mean"], figures[f]["std"]) for f in FIGURES)))
-            lines.append("")
-    return "\n".join(lines)
+            series = Series(method, int(shots))
+            spread = results["summary_std"][method][shots]
+            yield Row(series, MEAN, _figures(means), _figures(spread) if several else unknown)
+            for name, figures in results["classes"][method][shots].items():
+                spread = {key: value["std"] for key, value in figures.items()}
+                means_of = {key: value["mean"] for key, value in figures.items()}
+                yield Row(series, name, _figures(means_of), _figures(spread) if several else unknown)
 
 
-def _head(*titles: str) -> list[str]:
-    return [_row(*titles), _row(*["---", *["---:"] * (len(titles) - 1)])]
+def _figures(values: Mapping[str, float | None]) -> tuple[float | None, ...]:
+    return tuple(None if (value := values[key]) is None else float(value) for key in FIGURES)
 
 
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+def _readings(file: Path) -> Iterable[Reading]:
+    with file.open(encoding="utf-8") as lines:  # a line at a time, so that the window goes on drawing
+        for line in lines:
+            text = line.strip().rstrip(",")
+            if text not in ("[", "]", ""):
+                yield Reading.from_json(json.loads(text))
 
 
-def _cell(mean: float | None, std: float | None) -> str:
-    return "–" if mean is None else f"{100 * mean:.1f} ± {100 * (std or 0):.1f}"
+def _masks(image: Mapping[str, Any]) -> tuple[str, ...]:
+    one = image.get("mask")  # before an image could have several
+    return (str(one),) if one else tuple(str(key) for key in image.get("masks") or ())

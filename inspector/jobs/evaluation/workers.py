@@ -6,6 +6,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -13,33 +14,49 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.domain import CancelToken
 from inspector.errors import InspectorError
-from inspector.jobs.evaluation.measure import KEPT_BYTES, Bench, Candidate, Measured, Protocol
+from inspector.jobs.evaluation.measure import KEPT_BYTES, Bench, Measured
+from inspector.jobs.evaluation.plan import Candidate, Protocol
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
 
 _log = logging.getLogger("inspector.jobs")
 
-Progress = Callable[[Candidate, float, float], None]
-"""Candidate, how far it is taught and how far scored, both 0–1."""
-Failed = Callable[[str, str], None]
 Finished = Iterator[tuple[Candidate, Measured]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told what happens: `progress(candidate, taught, scored)`, both 0–1, and `failed(key, sentence)`."""
+
+    progress: Callable[[Candidate, float, float], None]
+    failed: Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How each process gets its own backbone, its share of the cores and of the memory."""
+
+    weights: str | Path
+    device: str
+    dtype: Any
+    threads: int = 0
+    kept_bytes: int = KEPT_BYTES
 
 
 def in_turns(
     candidates: Sequence[Candidate],
     protocol: Protocol,
     backbone: "Backbone",
-    progress: Progress,
-    failed: Failed,
+    listener: Listener,
     cancel: CancelToken,
 ) -> Finished:
     """Each candidate as it is finished, in order."""
-    bench = Bench(protocol, backbone, failed)
+    bench = Bench(protocol, backbone, listener.failed)
     for one in candidates:
 
         def heard(taught: float, scored: float, one: Candidate = one) -> None:
-            progress(one, taught, scored)
+            listener.progress(one, taught, scored)
 
         cancel.check()
         yield one, bench.measure(one, heard, cancel)
@@ -48,15 +65,12 @@ def in_turns(
 def side_by_side(
     candidates: Sequence[Candidate],
     protocol: Protocol,
-    weights: str | Path,
-    device: str,
-    dtype: Any,
+    loading: Loading,
     workers: int,
-    progress: Progress,
-    failed: Failed,
+    listener: Listener,
     cancel: CancelToken,
 ) -> Finished:
-    """Each candidate as it is finished, in any order. `dtype`: of the backbone in every process.
+    """Each candidate as it is finished, in any order.
 
     Every process has its share of the cores and a backbone of its own. Whatever ends this generator (the last
     candidate, an error, a cancellation) ends the processes at once, as they keep nothing. Raises InspectorError for
@@ -67,15 +81,17 @@ def side_by_side(
     busy: dict[Connection, Candidate] = {}
     processes: list[BaseProcess] = []
     workers = min(workers, len(candidates))
-    threads = max(1, (os.cpu_count() or 1) // max(1, workers))
+    share = Loading(
+        loading.weights,
+        loading.device,
+        loading.dtype,
+        threads=max(1, (os.cpu_count() or 1) // max(1, workers)),
+        kept_bytes=loading.kept_bytes // max(1, workers),
+    )
     try:
         for _ in range(workers):
             ours, theirs = context.Pipe()
-            process = context.Process(
-                target=_work,
-                args=(theirs, protocol, weights, device, dtype, threads, KEPT_BYTES // workers),
-                daemon=True,
-            )
+            process = context.Process(target=_work, args=(theirs, protocol, share), daemon=True)
             process.start()
             processes.append(process)
             theirs.close()
@@ -85,31 +101,17 @@ def side_by_side(
             cancel.check()
             ready = wait(list(busy), timeout=0.1)
             for ours, one in [(ours, one) for ours, one in busy.items() if ours in ready]:
-                try:
-                    kind, *told = ours.recv()
-                except (EOFError, OSError) as error:
-                    raise InspectorError(
-                        f"{one.words}: the process that measured it ended unexpectedly.",
-                        "Measure again with fewer workers; what is finished is kept.",
-                    ) from error
-                if kind == "progress":
-                    progress(one, *told)
-                elif kind == "failed":
-                    failed(*told)
-                elif kind == "error":
-                    message, hint, trace = told
-                    if trace:
-                        _log.critical("%s failed in a worker:\n%s", one.words, trace)
-                    raise InspectorError(message, hint)
+                finished = _hear(ours, one, listener)
+                if finished is None:
+                    continue
+                following = next(coming, None)
+                if following is None:
+                    del busy[ours]
+                    ours.close()
                 else:
-                    following = next(coming, None)
-                    if following is None:
-                        del busy[ours]
-                        ours.close()
-                    else:
-                        busy[ours] = following
-                        ours.send(following)
-                    yield one, told[0]
+                    busy[ours] = following
+                    ours.send(following)
+                yield one, finished
     finally:
         for ours in busy:
             ours.close()
@@ -119,25 +121,45 @@ def side_by_side(
             started.join()
 
 
-def _work(
-    theirs: Connection,
-    protocol: Protocol,
-    weights: str | Path,
-    device: str,
-    dtype: Any,
-    threads: int,
-    kept_bytes: int,
-) -> None:
+def _hear(ours: Connection, one: Candidate, listener: Listener) -> Measured | None:
+    """What a process says of its candidate; the measurement once it is done."""
+    try:
+        kind, *told = ours.recv()
+    except (EOFError, OSError) as error:
+        raise InspectorError(
+            f"{one.words}: the process that measured it ended unexpectedly.",
+            "Measure again with fewer workers; what is finished is kept.",
+        ) from error
+    if kind == "done":
+        measured: Measured = told[0]
+        return measured
+    if kind == "progress":
+        listener.progress(one, *told)
+    elif kind == "failed":
+        listener.failed(*told)
+    else:
+        message, hint, trace = told
+        if trace:
+            _log.critical("%s failed in a worker:\n%s", one.words, trace)
+        raise InspectorError(message, hint)
+    return None
+
+
+def _work(theirs: Connection, protocol: Protocol, loading: Loading) -> None:
     """In a process of its own: measure what comes until nothing comes any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to hear
     one: Candidate | None = None
     try:
-        from inspector.features import loading
         from inspector.features.device import limit_threads
+        from inspector.features.loading import load
 
-        limit_threads(threads)
-        loaded = loading.load(weights, device, dtype=dtype)
-        bench = Bench(protocol, loaded, lambda key, error: theirs.send(("failed", key, error)), kept_bytes)
+        limit_threads(loading.threads)
+        loaded = load(loading.weights, loading.device, dtype=loading.dtype)
+
+        def failed(key: str, sentence: str) -> None:
+            theirs.send(("failed", key, sentence))
+
+        bench = Bench(protocol, loaded, failed, loading.kept_bytes)
 
         def heard(taught: float, scored: float) -> None:
             theirs.send(("progress", taught, scored))

@@ -9,11 +9,13 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from inspector.jobs.evaluation.stored import TITLES
+from inspector.jobs.evaluation.plan import Series
+from inspector.jobs.evaluation.stored import MEAN, Evaluation
+from inspector.jobs.evaluation.tables import TITLES
 from inspector.verdicts.metrics import FIGURES
 from inspector.views.evaluate.curves import KINDS, CurvesView, Line
 from inspector.views.evaluate.report import curves_of, mean_curves, table_of
-from inspector.views.evaluate.stored import MEAN, Candidate, Evaluation, cell, class_words
+from inspector.views.evaluate.scores import cell, class_words
 from inspector.views.look import icons, theme
 from inspector.views.viewer.viewer_panel import Elided
 
@@ -24,7 +26,7 @@ _Index = QModelIndex | QPersistentModelIndex
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _LOOKS = ("main", "second")
-Side = tuple[Evaluation, Candidate]
+Side = tuple[Evaluation, Series]
 
 
 def letter(number: int) -> str:
@@ -57,9 +59,9 @@ class CompareModel(QAbstractTableModel):
         self.classes = [MEAN, *dict.fromkeys(names)]
         place = FIGURES.index(figure)
         self._cells = {}
-        for number, (evaluation, candidate) in enumerate(self.sides):
+        for number, (evaluation, series) in enumerate(self.sides):
             for name in self.classes:
-                row = evaluation.row(candidate, name)
+                row = evaluation.row(series, name)
                 self._cells[name, number] = (row.means[place], row.stds[place]) if row else (None, None)
         self.endResetModel()
 
@@ -181,7 +183,7 @@ class EvaluationCompare(QWidget):
             if widget := item.widget():
                 widget.deleteLater()
         self.choices = []
-        first = self.evaluations[0].candidates
+        first = self.evaluations[0].series
         for line, evaluation in enumerate(self.evaluations):
             mark = QLabel(letter(line))
             theme.set_role(mark, "heading")
@@ -190,8 +192,8 @@ class EvaluationCompare(QWidget):
             words.set_whole(f"{entry.data}, {entry.when} · {entry.methods} · {entry.counts}")
             choice = QComboBox()
             choice.setAccessibleName(f"Method of {letter(line)}")
-            for candidate in evaluation.candidates:
-                choice.addItem(candidate.words, candidate)
+            for series in evaluation.series:
+                choice.addItem(series.words, series)
             # The same method and shots as A where there are; what differs is then the evaluation.
             choice.setCurrentIndex(max(0, choice.findText(first[0].words)))
             choice.currentIndexChanged.connect(lambda _: self._show())
@@ -223,13 +225,13 @@ class EvaluationCompare(QWidget):
         name = self.model.classes[row]
         kind = self.kind.currentData()
         lines: list[Line] = []
-        for number, (evaluation, candidate) in enumerate(self.sides()):
+        for number, (evaluation, series) in enumerate(self.sides()):
             look = _LOOKS[number] if number < len(_LOOKS) else "quiet"
-            words = f"{letter(number)}: {candidate.words}"
+            words = f"{letter(number)}: {series.words}"
             lines += (
-                curves_of(evaluation.find(candidate, name), kind, words, look)
+                curves_of(evaluation.find(series, name), kind, words, look)
                 if name
-                else mean_curves(evaluation, candidate, kind, words, look)
+                else mean_curves(evaluation, series, kind, words, look)
             )
         self.curves.set_lines(kind, lines)
         more = ", the others faint" if len(self.evaluations) > 2 else ""

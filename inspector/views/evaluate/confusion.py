@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.domain import Decision
-from inspector.views.evaluate.stored import Scores
+from inspector.views.evaluate.scores import Scores
 from inspector.views.look import theme
 from inspector.views.look.verdict_chip import VerdictChip
 

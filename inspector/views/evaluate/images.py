@@ -13,6 +13,8 @@ from PySide6.QtGui import QIcon, QKeySequence, QPixmap, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QListView, QPushButton, QVBoxLayout, QWidget
 
 from inspector.exports.heat import Heat, Mode
+from inspector.jobs.evaluation.stored import Reading
+from inspector.paths import inside
 from inspector.views.look import icons, theme
 from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.viewer.image_view import ImageView
@@ -30,13 +32,34 @@ _MASK_SIDE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One test image. `path` None: the evaluation names a file outside its folder."""
+    """A test image of a reading. `folder`: of the evaluation; `source`: of the images."""
 
-    key: str
-    path: Path | None
-    mask: Path | None
-    defect: str
-    score: float
+    folder: Path
+    source: Path
+    reading: Reading
+    number: int
+
+    @property
+    def key(self) -> str:
+        return self.reading.keys[self.number]
+
+    @property
+    def path(self) -> Path | None:
+        """None: the evaluation names a file outside its folder."""
+        return inside(self.source, self.key)
+
+    @property
+    def defect(self) -> str:
+        return self.reading.defects[self.number]
+
+    @property
+    def score(self) -> float:
+        return float(self.reading.scores[self.number])
+
+    @property
+    def masks(self) -> list[Path]:
+        found = [inside(self.source, key) for key in self.reading.masks[self.number]]
+        return [path for path in found if path is not None]
 
 
 class _Items(QAbstractListModel):
@@ -193,14 +216,15 @@ class EvaluationImages(QWidget):
 
 def _read(item: Item) -> tuple[Picture, NDArray[np.float32] | None]:
     from inspector.errors import ImageError
-    from inspector.images import read
+    from inspector.images import mask, read
 
     if item.path is None:
         raise ImageError(f"“{item.key}” lies outside the image set.", "Run the evaluation again.")
     image = read.read(item.path)
     values = None
-    if item.mask is not None:
-        pixels = read.read(item.mask).pixels
-        step = max(1, -(-max(pixels.shape[:2]) // _MASK_SIDE))
-        values = (pixels[::step, ::step].max(axis=2) > 0).astype(np.float32)
+    for path in item.masks:
+        marked = mask.read(path, item.path, image.size)
+        step = max(1, -(-max(marked.shape) // _MASK_SIDE))
+        own = marked[::step, ::step].astype(np.float32)
+        values = own if values is None else np.maximum(values, own)
     return picture(image.pixels, image.name), values

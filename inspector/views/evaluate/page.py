@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -29,11 +30,11 @@ from PySide6.QtWidgets import (
 from inspector import paths
 from inspector.domain import JobEnded, JobKind, JobStatus
 from inspector.errors import InspectorError
-from inspector.views.evaluate import stored as evaluations
+from inspector.jobs.evaluation.plan import EvaluationPlan
+from inspector.jobs.evaluation.stored import Evaluation, Listed, listed, load
 from inspector.views.evaluate.comparison import EvaluationCompare
 from inspector.views.evaluate.report import EvaluationReport
-from inspector.views.evaluate.setup import EvaluationSetup, Plan, folder_of
-from inspector.views.evaluate.stored import Evaluation, Listed
+from inspector.views.evaluate.setup import EvaluationSetup, folder_of
 from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.shared.page import Page
@@ -218,7 +219,7 @@ class EvaluatePage(Page):
         roots, project = self._roots(), self.context.project
 
         def work() -> list[Listed]:
-            return [entry for root in roots for entry in evaluations.listed(root)]
+            return [entry for root in roots for entry in listed(root)]
 
         def arrived(found: list[Listed]) -> None:
             if project is self.context.project:
@@ -276,7 +277,7 @@ class EvaluatePage(Page):
                 self.stack.setCurrentWidget(self.compare)
 
         self.context.runner.read(
-            self, lambda: [evaluations.load(folder) for folder in folders], arrived, self.context.show_error
+            self, lambda: [load(folder) for folder in folders], arrived, self.context.show_error
         )
 
     def _browse(self) -> None:
@@ -293,7 +294,7 @@ class EvaluatePage(Page):
             self._extra[folder] = found.listed
             self._read_list(folder)
 
-        self.context.runner.read(self, partial(evaluations.load, folder), arrived, self.context.show_error)
+        self.context.runner.read(self, partial(load, folder), arrived, self.context.show_error)
 
     # a new one
 
@@ -311,25 +312,13 @@ class EvaluatePage(Page):
         if self.setup.data.whole():
             self.new()
 
-    def run(self, plan: Plan) -> None:
-        output = plan.root / f"{datetime.now():%Y-%m-%d %H-%M-%S}"
+    def run(self, plan: EvaluationPlan) -> None:
+        plan = replace(plan, output=plan.output / f"{datetime.now():%Y-%m-%d %H-%M-%S}")
 
         def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
             from inspector.jobs.evaluation.run import evaluate
 
-            evaluate(
-                plan.data,
-                plan.methods,
-                plan.shots,
-                plan.seeds,
-                output,
-                one_for_all=plan.one_for_all,
-                class_known=plan.class_known,
-                backbone=engine.backbone(),
-                resume=False,  # every run here has a folder of its own
-                emit=emit,
-                cancel=cancel,
-            )
+            evaluate(plan, backbone=engine.backbone(), emit=emit, cancel=cancel)
 
         self.setup.set_running(True)
         self._job = self.context.runner.start(JobKind.EVALUATE, f"Evaluate {plan.data.name}", work)

@@ -23,24 +23,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.jobs.evaluation.stored import TITLES
-from inspector.paths import inside
+from inspector.jobs.evaluation.plan import Series, method_title
+from inspector.jobs.evaluation.stored import MEAN, Evaluation, Reading, Row
+from inspector.jobs.evaluation.tables import TITLES
 from inspector.verdicts.metrics import FIGURES
 from inspector.views.evaluate.confusion import CELLS, ConfusionView
 from inspector.views.evaluate.curves import KINDS, CurvesView, Line
 from inspector.views.evaluate.images import EvaluationImages, Item
-from inspector.views.evaluate.stored import (
-    MEAN,
-    Candidate,
-    Evaluation,
-    Reading,
-    Row,
-    cell,
-    class_words,
-    mean_curve,
-    method_title,
-    pool,
-)
+from inspector.views.evaluate.scores import cell, class_words, mean_curve, scores_of
 from inspector.views.look import icons, theme
 from inspector.views.viewer.viewer_panel import Elided
 
@@ -89,13 +79,13 @@ class RowModel(QAbstractTableModel):
     def text(self, row: Row, column: int) -> str:
         if column < _FIRST:
             return (
-                method_title(row.candidate.method),
-                str(row.candidate.shots),
+                method_title(row.series.method),
+                str(row.series.shots),
                 class_words(row.class_name),
             )[column]
         if column < _FIRST + len(FIGURES):
             return cell(row.means[column - _FIRST], row.stds[column - _FIRST])
-        speed = self._speed.get(row.candidate.method)
+        speed = self._speed.get(row.series.method)
         return "" if speed is None or row.class_name else f"{speed:.1f}"
 
     def data(self, index: _Index, role: int = 0) -> Any:
@@ -132,7 +122,7 @@ class RowModel(QAbstractTableModel):
         if column < _FIRST:
             self.rows.sort(
                 key=lambda row: (
-                    row.candidate.shots if column == 1 else self.text(row, column).casefold(),
+                    row.series.shots if column == 1 else self.text(row, column).casefold(),
                     row.class_name,
                 ),
                 reverse=down,
@@ -143,7 +133,7 @@ class RowModel(QAbstractTableModel):
             if column < _FIRST + len(FIGURES):
                 value = row.means[column - _FIRST]
             else:
-                value = self._speed.get(row.candidate.method)
+                value = self._speed.get(row.series.method)
             return float("inf") if value is None else -value if down else value
 
         self.rows.sort(key=figure)
@@ -190,11 +180,11 @@ def curves_of(readings: Sequence[Reading], kind: str, name: str, look: str) -> l
     ]
 
 
-def mean_curves(evaluation: Evaluation, candidate: Candidate, kind: str, name: str, look: str) -> list[Line]:
+def mean_curves(evaluation: Evaluation, series: Series, kind: str, name: str, look: str) -> list[Line]:
     """The curves' mean over the classes, a line for each draw."""
     lines = []
     for seed in evaluation.seeds:
-        curve = mean_curve(evaluation.find(candidate, MEAN, seed), kind)
+        curve = mean_curve(evaluation.find(series, MEAN, seed), kind)
         if curve is not None:
             lines.append(Line(f"{name}, draw {seed}" if len(evaluation.seeds) > 1 else name, *curve, look))
     return lines
@@ -208,7 +198,7 @@ class EvaluationReport(QWidget):
         self._context = context
         self.evaluation: Evaluation | None = None
         self._source = Path()
-        self._chosen: tuple[Candidate, str] | None = None
+        self._chosen: tuple[Series, str] | None = None
         self._cell: tuple[bool, bool] = (True, False)
         self.title = QLabel()
         theme.set_role(self.title, "heading")
@@ -313,13 +303,13 @@ class EvaluationReport(QWidget):
         self.title.setText(f"{evaluation.listed.data}   {evaluation.listed.when}")
         self.about.set_whole(evaluation.about)
         self.shown.clear()
-        if len(evaluation.candidates) > 1:
+        if len(evaluation.series) > 1:
             self.shown.addItem("Means of all methods", "means")
             self.shown.addItem("Everything", "all")
-        for candidate in evaluation.candidates:
-            self.shown.addItem(candidate.words, candidate)
+        for series in evaluation.series:
+            self.shown.addItem(series.words, series)
         measure = QFontMetrics(theme.font(bold=True))
-        widest = max(measure.horizontalAdvance(method_title(one.method)) for one in evaluation.candidates)
+        widest = max(measure.horizontalAdvance(method_title(one.method)) for one in evaluation.series)
         self.table.horizontalHeader().resizeSection(0, min(max(widest + 20, 116), 232))
         was = self.draw.blockSignals(True)
         self.draw.clear()
@@ -327,7 +317,7 @@ class EvaluationReport(QWidget):
             self.draw.addItem(f"Draw {seed}", seed)
         self.draw.setVisible(len(evaluation.seeds) > 1)
         self.draw.blockSignals(was)
-        self._chosen = (evaluation.candidates[0], MEAN)
+        self._chosen = (evaluation.series[0], MEAN)
         self.pages.setCurrentWidget(self._figures)
         self._show_rows()
 
@@ -337,7 +327,7 @@ class EvaluationReport(QWidget):
         rows = [
             row
             for row in self.evaluation.rows
-            if wanted == "all" or (row.class_name == MEAN if wanted == "means" else row.candidate == wanted)
+            if wanted == "all" or (row.class_name == MEAN if wanted == "means" else row.series == wanted)
         ]
         self.model.set_rows(rows, dict(self.evaluation.speed))
         self._find_chosen()
@@ -348,40 +338,40 @@ class EvaluationReport(QWidget):
 
     def _find_chosen(self) -> None:
         """The chosen row is chosen again after the rows were changed, or the first."""
-        places = [(row.candidate, row.class_name) for row in self.model.rows]
+        places = [(row.series, row.class_name) for row in self.model.rows]
         place = places.index(self._chosen) if self._chosen in places else 0
         self.table.setCurrentIndex(self.model.index(place, 0))
 
     def _choose(self, place: int) -> None:
         if 0 <= place < len(self.model.rows):
             row = self.model.rows[place]
-            self._chosen = (row.candidate, row.class_name)
+            self._chosen = (row.series, row.class_name)
             self._show_chosen()
 
     def _picked(self, name: str) -> None:
         """A curve was clicked: its class, where the table has a row of it."""
         for place, row in enumerate(self.model.rows):
-            if self._chosen and row.candidate == self._chosen[0] and row.class_name == name:
+            if self._chosen and row.series == self._chosen[0] and row.class_name == name:
                 self.table.setCurrentIndex(self.model.index(place, 0))
 
     def _show_chosen(self) -> None:
         if self.evaluation is None or self._chosen is None or self.draw.currentIndex() < 0:
             return
         self._show_curves()
-        self.confusion.set_scores(pool(self.evaluation.find(*self._chosen, self.draw.currentData())))
+        self.confusion.set_scores(scores_of(self.evaluation.find(*self._chosen, self.draw.currentData())))
 
     def _show_curves(self) -> None:
         if self.evaluation is None or self._chosen is None:
             return
-        candidate, class_name = self._chosen
+        series, class_name = self._chosen
         kind, seed = self.kind.currentData(), self.draw.currentData()
         lines: list[Line] = []
         for name in self.evaluation.classes:
             look = "main" if name == class_name else "quiet"
-            lines += curves_of(self.evaluation.find(candidate, name, seed), kind, name, look)
+            lines += curves_of(self.evaluation.find(series, name, seed), kind, name, look)
         self.curves.set_lines(kind, lines)
         words = class_name or f"a line for each of {len(self.evaluation.classes)} classes"
-        self.curves_title.setText(f"{candidate.words}: {words}")
+        self.curves_title.setText(f"{series.words}: {words}")
 
     # the images behind a cell
 
@@ -392,16 +382,10 @@ class EvaluationReport(QWidget):
 
     def _show_images(self) -> None:
         scores = self.confusion.scores
-        if scores is None or self._chosen is None:
+        if scores is None or self._chosen is None or self.evaluation is None:
             return
         items = [
-            Item(
-                scores.keys[i],
-                inside(self._source, scores.keys[i]),
-                inside(self._source, scores.masks[i]),
-                scores.defects[i],
-                float(scores.scores[i]),
-            )
+            Item(self.evaluation.listed.folder, self._source, *scores.places[i])
             for i in scores.cell(*self._cell, self.confusion.threshold)
         ]
         kind = "Defective" if self._cell[0] else "Good"

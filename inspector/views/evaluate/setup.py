@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.domain import JobEnded, JobEvent, JobItem, JobKind, JobLog, JobProgress, JobStarted
+from inspector.jobs.evaluation.plan import EvaluationPlan
 from inspector.methods import catalogue
 from inspector.views.look import icons, theme
 from inspector.views.start.page import short
@@ -41,19 +42,6 @@ if TYPE_CHECKING:
 
 SHOTS = (1, 2, 4, 8)
 _FOUND = ("Class", "Good to draw from", "Good to test", "Defective to test", "With a mask")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What Run was pressed for."""
-
-    data: Path
-    methods: tuple[str, ...]
-    shots: tuple[int, ...]
-    seeds: int
-    one_for_all: bool
-    class_known: bool
-    root: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +83,7 @@ def look(folder: Path) -> Found:
                 len(found.train[name]),
                 sum(not s.anomalous for s in found.test[name]),
                 sum(s.anomalous for s in found.test[name]),
-                sum(s.mask is not None for s in found.test[name]),
+                sum(bool(s.masks) for s in found.test[name]),
             )
             for name in found.classes
         ),
@@ -109,7 +97,7 @@ def _caption(text: str) -> QLabel:
 
 
 class EvaluationSetup(QWidget):
-    """`run_requested(Plan)`. `take_folder` looks at a folder; the form keeps what was chosen before."""
+    """`run_requested(EvaluationPlan)`. `take_folder` looks at a folder; the form keeps what was chosen before."""
 
     run_requested = Signal(object)
 
@@ -346,7 +334,7 @@ class EvaluationSetup(QWidget):
         if name:
             self.set_root(Path(name))
 
-    def plan(self) -> Plan | None:
+    def plan(self) -> EvaluationPlan | None:
         """What would be run now; None while something is missing."""
         methods = (
             *(name for name, box in self.methods.items() if box.isChecked()),
@@ -356,14 +344,15 @@ class EvaluationSetup(QWidget):
         shots = tuple(count for count, box in self.shots.items() if box.isChecked() and self._enough(count))
         if self.found is None or not methods or not shots:
             return None
-        return Plan(
+        return EvaluationPlan(
             self.found.folder,
             methods,
             shots,
-            self.seeds.value(),
-            self.one_for_all.isChecked(),
-            self.known.isChecked(),
+            tuple(range(self.seeds.value())),
             self.root,
+            one_for_all=self.one_for_all.isChecked(),
+            class_known=self.known.isChecked(),
+            resume=False,  # every run here has a folder of its own
         )
 
     def _enough(self, shots: int) -> bool:
@@ -396,7 +385,7 @@ class EvaluationSetup(QWidget):
         elif plan is None:
             words = "Tick a method and a number of shots."
         else:
-            count = len(plan.methods) * len(plan.shots) * plan.seeds
+            count = len(plan.methods) * len(plan.shots) * len(plan.seeds)
             words = f"{count} detector{'s' if count != 1 else ''} on {self.found.tests:,} test images."
             if self._context.runner.busy:
                 words += " It starts when the running job is done."

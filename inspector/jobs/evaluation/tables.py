@@ -1,0 +1,191 @@
+"""Readings of an evaluation → means over classes and draws, and the tables that people read."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inspector.jobs.evaluation.plan import Series
+from inspector.verdicts.metrics import FIGURES
+
+if TYPE_CHECKING:
+    from inspector.jobs.evaluation.stored import Reading
+
+TITLES = {
+    "image_auroc": "Image AUROC",
+    "image_ap": "Image AP",
+    "image_f1": "Image F1",
+    "pixel_auroc": "Pixel AUROC",
+    "pixel_ap": "Pixel AP",
+    "pixel_f1": "Pixel F1",
+    "aupro": "AUPRO",
+}
+
+SHARES = {
+    "false_alarms": "False alarms (good called NG)",
+    "good_to_review": "Good to review",
+    "detected": "Defects called NG",
+    "missed": "Defects called OK",
+}
+
+Table = dict[str, dict[str, dict[str, Any]]]
+"""Method → number of shots → figure or class → value."""
+
+
+def tables(readings: Sequence["Reading"]) -> tuple[Table, Table, Table]:
+    """(`summary`, `summary_std`, `classes`) of results.json."""
+    summary: Table = {}
+    summary_std: Table = {}
+    classes: Table = {}
+    for method, shots in dict.fromkeys((r.method, r.shots) for r in readings):
+        own = [r for r in readings if (r.method, r.shots) == (method, shots)]
+        names = list(dict.fromkeys(r.class_name for r in own))
+        seeds = list(dict.fromkeys(r.seed for r in own))
+        place = np.full((len(FIGURES), len(names), len(seeds)), np.nan)
+        for r in own:
+            place[:, names.index(r.class_name), seeds.index(r.seed)] = [r.figures[key] for key in FIGURES]
+        over_classes = [[_mean(column) for column in figure.T] for figure in place]
+        key = str(shots)
+        summary.setdefault(method, {})[key] = {
+            f: plain(_mean(values)) for f, values in zip(FIGURES, over_classes, strict=True)
+        }
+        summary_std.setdefault(method, {})[key] = {
+            f: plain(_std(values)) for f, values in zip(FIGURES, over_classes, strict=True)
+        }
+        classes.setdefault(method, {})[key] = {
+            name: {
+                f: {"mean": plain(_mean(place[i, c])), "std": plain(_std(place[i, c]))}
+                for i, f in enumerate(FIGURES)
+            }
+            for c, name in enumerate(names)
+        }
+    return summary, summary_std, classes
+
+
+def verdict_shares(readings: Sequence["Reading"]) -> Table:
+    """Mean over the seeds by class, and over the classes."""
+    found: Table = {}
+    for r in readings:
+        if r.verdicts:
+            found.setdefault(r.method, {}).setdefault(str(r.shots), {}).setdefault(r.class_name, []).append(
+                r.verdicts
+            )
+    for by_shots in found.values():
+        for by_class in by_shots.values():
+            for name, rows in by_class.items():
+                by_class[name] = {key: round(_mean([row[key] for row in rows]), 6) for key in rows[0]}
+            keys = next(iter(by_class.values())).keys()
+            means = {key: round(_mean([row[key] for row in by_class.values()]), 6) for key in keys}
+            by_class["mean of classes"] = means
+    return found
+
+
+def _mean(values: Any) -> float:
+    finite = [value for value in values if not math.isnan(value)]
+    return sum(finite) / len(finite) if finite else math.nan
+
+
+def _std(values: Any) -> float:
+    """Over the seeds, as a sample: 0 for a single one."""
+    finite = [value for value in values if not math.isnan(value)]
+    return float(np.std(finite, ddof=1)) if len(finite) > 1 else 0.0 if finite else math.nan
+
+
+def plain(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), 6)
+
+
+def as_csv(classes: Table) -> str:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["method", "shots", "class", *(f"{f}_{kind}" for f in FIGURES for kind in ("mean", "std"))])
+    for method, by_shots in classes.items():
+        for shots, by_class in by_shots.items():
+            for name, figures in by_class.items():
+                safe = f"'{name}" if name[:1] in "=+-@" else name
+                rows.writerow(
+                    [method, shots, safe, *(figures[f][kind] for f in FIGURES for kind in ("mean", "std"))]
+                )
+    return text.getvalue()
+
+
+def as_markdown(results: Mapping[str, Any]) -> str:
+    """The whole of results.json as a page. One draw has no spread to show."""
+    summary, spread, classes = (results[key] for key in ("summary", "summary_std", "classes"))
+    verdicts, provenance = results.get("verdicts", {}), results["provenance"]
+    several = len(provenance["seeds"]) > 1
+    backbone, control = provenance["backbone"], provenance["control"]
+    lines = [
+        f"# {provenance['data']}",
+        "",
+        f"{_count(len(provenance['classes']), 'class', 'es')}, {_count(len(provenance['seeds']), 'draw')} of the shots, "
+        f"{'one detector for all classes' if provenance['one_for_all'] else 'one detector a class'}, "
+        f"class {'known' if provenance['class_known'] else 'found'}; "
+        f"backbone {backbone['architecture']} ({backbone['key']}) on {provenance['device']}; "
+        f"maps at {provenance['evaluation_size']} px, AUPRO to a false-positive rate of {provenance['aupro_limit']}. "
+        + ("Per cent, mean ± standard deviation over draws." if several else "Per cent."),
+        "",
+        *unmarked_words(provenance["classes"]),
+        *([f"Control ({', '.join(control['methods'])}): {control['note']}.", ""] if control else []),
+        *_head("Method", "Shots", *(TITLES[f] for f in FIGURES), "ms / image"),
+    ]
+    for method, by_shots in summary.items():
+        for shots, means in by_shots.items():
+            spreads = spread[method][shots]
+            cells = [_cell(means[f], spreads[f] if several else None) for f in FIGURES]
+            lines.append(_row(method, shots, *cells, str(provenance["ms_per_image"].get(method, ""))))
+    lines += ["", f"Bare backbone: {provenance['ms_per_image'].get('backbone', '?')} ms an image.", ""]
+    if verdicts:
+        lines += [f"## Verdicts at a wanted false-alarm rate of {provenance['false_alarm_rate']:.1%}", ""]
+        lines += [
+            "Thresholds come from the shots alone; shares of the test images, mean over draws.",
+            "",
+            *_head("Method", "Shots", "Class", *SHARES.values()),
+        ]
+        for method, by_shots in verdicts.items():
+            for shots, by_class in by_shots.items():
+                for name, shares in by_class.items():
+                    lines.append(_row(method, shots, name, *(f"{shares[key]:.1%}" for key in SHARES)))
+        lines.append("")
+    for method, by_shots in classes.items():
+        for shots, by_class in by_shots.items():
+            lines += [
+                f"## {Series(method, int(shots)).words} ({method})",
+                "",
+                *_head("Class", *(TITLES[f] for f in FIGURES)),
+            ]
+            for name, figures in by_class.items():
+                cells = [_cell(figures[f]["mean"], figures[f]["std"] if several else None) for f in FIGURES]
+                lines.append(_row(name, *cells))
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _head(*titles: str) -> list[str]:
+    return [_row(*titles), _row(*["---", *["---:"] * (len(titles) - 1)])]
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _cell(mean: float | None, std: float | None) -> str:
+    if mean is None:
+        return "–"
+    return f"{100 * mean:.1f}" + ("" if std is None else f" ± {100 * std:.1f}")
+
+
+def unmarked_words(classes: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """A sentence and an empty line where masks are missing."""
+    missing = [(name, count.get("unmarked", 0)) for name, count in classes.items() if count.get("unmarked")]
+    if not missing:
+        return []
+    named = ", ".join(f"{name} {count} of {classes[name]['test_defective']}" for name, count in missing)
+    return [f"Defective images without a usable mask count per image only: {named}.", ""]
+
+
+def _count(number: int, word: str, plural: str = "s") -> str:
+    return f"{number} {word}{plural if number != 1 else ''}"
