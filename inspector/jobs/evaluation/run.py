@@ -18,6 +18,7 @@ from inspector.domain import CancelToken, Emit, JobKind
 from inspector.images import read
 from inspector.jobs.evaluation import datasets, stored
 from inspector.jobs.evaluation.layouts import Sample, storable
+from inspector.jobs.evaluation.lists import GOOD
 from inspector.jobs.evaluation.measure import EVALUATION_SIZE, PRO_LIMIT, Measured
 from inspector.jobs.evaluation.plan import Candidate, EvaluationPlan, Protocol, check_draws, method_title
 from inspector.jobs.evaluation.stored import Reading
@@ -255,7 +256,8 @@ def _provenance(
                 "test_good": sum(not sample.anomalous for sample in dataset.test[reading.class_name]),
                 "test_defective": sum(sample.anomalous for sample in dataset.test[reading.class_name]),
                 "unmarked": sum(
-                    bad and not own for bad, own in zip(reading.defective, reading.masks, strict=True)
+                    defect != GOOD and not masks
+                    for defect, masks in zip(reading.defects, reading.masks, strict=True)
                 ),
             }
             for reading in first.readings

@@ -1,5 +1,7 @@
 import csv
 import json
+import os
+import sys
 
 import pytest
 
@@ -33,8 +35,8 @@ def test_a_folder_of_mvtec_classes_is_read_in_sorted_order(mvtec):
     assert [s.key for s in found.train["nut"]] == [f"nut/train/good/{i:03}.png" for i in (1, 2, 10)]
     kinds = {s.defect: s for s in found.test["nut"]}
     assert set(kinds) == {"good", "crack", "stain"}
-    assert kinds["crack"].mask == (mvtec / "nut/ground_truth/crack/000_mask.png").resolve()
-    assert kinds["stain"].mask is None
+    assert kinds["crack"].masks == ((mvtec / "nut/ground_truth/crack/000_mask.png").resolve(),)
+    assert kinds["stain"].masks == ()
     assert not kinds["good"].anomalous
 
 
@@ -58,7 +60,7 @@ def test_visas_table_is_read(tmp_path):
     assert found.layout == "VisA"
     assert [s.key for s in found.train["pcb"]] == [rows[1][3], rows[0][3]]
     (bad,) = [s for s in found.test["pcb"] if s.anomalous]
-    assert bad.mask == (tmp_path / rows[3][4]).resolve()
+    assert bad.masks == ((tmp_path / rows[3][4]).resolve(),)
 
 
 def test_real_iads_lists_are_read(tmp_path):
@@ -82,7 +84,74 @@ def test_real_iads_lists_are_read(tmp_path):
     assert found.layout == "Real-IAD"
     assert found.train["usb"][0].path == (tmp_path / "realiad_256/usb/OK/S1/a.jpg").resolve()
     assert [s.defect for s in found.test["usb"]] == ["AK", "good"]
-    assert found.test["usb"][0].mask == (tmp_path / "realiad_256/usb/NG/AK/c.png").resolve()
+    assert found.test["usb"][0].masks == ((tmp_path / "realiad_256/usb/NG/AK/c.png").resolve(),)
+
+
+def masks_of(folder, defect="crack"):
+    return {
+        s.path.name: [m.name for m in s.masks]
+        for s in datasets.read(folder).test["bolt"]
+        if s.defect == defect
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["000_mask.png", "000.png", "000.bmp", "000.jpg", "000_MASK.PNG", "000_mask.tiff", "000.PNG"]
+)
+def test_masks_are_found_by_their_images_name_whatever_their_suffix_and_case(mvtec, name):
+    truth = mvtec / "bolt/ground_truth/crack"
+    (truth / "000_mask.png").unlink()
+    touch(truth / name, truth / "001_mask.png")
+    assert masks_of(mvtec) == {"000.png": [name]}
+
+
+def test_a_folder_of_masks_for_each_image_is_read_as_in_mvtec_loco(mvtec):
+    truth = mvtec / "bolt/ground_truth/crack"
+    (truth / "000_mask.png").unlink()
+    touch(truth / "000/001.png", truth / "000/000.png", truth / "000/._000.png", truth / "001/000.png")
+    assert masks_of(mvtec) == {"000.png": ["000.png", "001.png"]}
+
+
+def test_images_without_a_mask_are_counted(mvtec):
+    found = datasets.read(mvtec)
+    assert found.unmarked("bolt") == 1  # the stain
+    (mvtec / "bolt/ground_truth/crack/000_mask.png").unlink()
+    assert datasets.read(mvtec).unmarked("bolt") == 2
+
+
+def test_what_systems_leave_behind_is_no_image_defect_or_class(mvtec):
+    before = datasets.read(mvtec)
+    touch(
+        mvtec / "bolt/test/.ipynb_checkpoints/000-checkpoint.png",
+        mvtec / "bolt/test/__MACOSX/000.png",
+        mvtec / "bolt/train/good/._001.png",
+        mvtec / "bolt/test/crack/._000.png",
+        mvtec / "bolt/ground_truth/crack/._000_mask.png",
+        mvtec / "__MACOSX/bolt/train/good/._001.png",
+        mvtec / ".trash/train/good/001.png",
+    )
+    assert datasets.read(mvtec) == before
+
+
+def test_some_of_the_classes_can_be_taken(mvtec):
+    found = datasets.read(mvtec).only(["nut"])
+    assert found.classes == ("nut",)
+    assert set(found.test) == {"nut"}
+    with pytest.raises(InspectorError, match="no class “screw”"):
+        found.only(["screw"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there may a name be no UTF-8")
+def test_names_that_are_no_utf_8_have_keys_that_can_be_stored(mvtec, tmp_path):
+    for byte in (b"\xff", b"\xfe"):
+        (mvtec / "bolt/test/good" / os.fsdecode(b"0" + byte + b"0.png")).write_bytes(b"picture")
+    found = datasets.read(mvtec)
+    keys = [s.key for s in found.test["bolt"]]
+    assert "bolt/test/good/0\\xff0.png" in keys
+    assert len(set(keys)) == len(keys)
+    draws = datasets.draw(found, [0], 2)
+    datasets.write_split(tmp_path / "split.json", found, draws)
+    assert datasets.read_split(tmp_path / "split.json", found) == (found, draws)
 
 
 @pytest.mark.parametrize(

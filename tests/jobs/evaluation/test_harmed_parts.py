@@ -41,7 +41,7 @@ def test_the_written_set_is_read_by_evaluate_and_the_same_every_time(demo: Path,
         good = [sample for sample in found.test[name] if not sample.anomalous]
         bad = [sample for sample in found.test[name] if sample.anomalous]
         assert (len(good), len(bad)) == (rest, 2 * rest)
-        assert all(sample.mask is not None for sample in bad)
+        assert all(len(sample.masks) == 1 for sample in bad)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.png"))
     assert all(
         (tmp_path / "one" / file).read_bytes() == (tmp_path / "other" / file).read_bytes() for file in files

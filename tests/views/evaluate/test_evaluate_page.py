@@ -14,19 +14,21 @@ from scipy.integrate import trapezoid
 from inspector.domain import CancelToken, JobEnded, JobStatus
 from inspector.errors import InspectorError
 from inspector.images import demo_parts
+from inspector.jobs.evaluation import stored
+from inspector.jobs.evaluation.plan import EvaluationPlan, Series, method_title
 from inspector.jobs.evaluation.run import evaluate
+from inspector.jobs.evaluation.stored import MEAN
 from inspector.methods import catalogue
 from inspector.settings import Settings
-from inspector.views.evaluate import stored as evaluations
+from inspector.views.evaluate import scores
 from inspector.views.evaluate.curves import KINDS
 from inspector.views.evaluate.page import EvaluatePage
 from inspector.views.evaluate.report import HEADINGS
-from inspector.views.evaluate.stored import MEAN, Candidate
 from inspector.views.look import theme
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import JobRunner
 
-ONE_SHOT = Candidate("patchcore", 1)
+ONE_SHOT = Series("patchcore", 1)
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +47,15 @@ def parts(tmp_path_factory):
 def measured(tmp_path_factory, parts, engine):
     """Two evaluations as the job writes them: (PatchCore at 1 shot, PatchCore at 1 and 2 shots with two draws)."""
     root = tmp_path_factory.mktemp("measured")
-    for name, shots, seeds in (("first", [1], 1), ("second", [1, 2], [3, 4])):
+    for name, shots, seeds in (("first", (1,), (0,)), ("second", (1, 2), (3, 4))):
         ended = []
 
         def emit(event, ended=ended):
             if isinstance(event, JobEnded):
                 ended.append(event)
 
-        evaluate(
-            parts,
-            ["patchcore"],
-            shots,
-            seeds,
-            root / name,
-            backbone=engine.backbone(),
-            emit=emit,
-            cancel=CancelToken(),
-        )
+        plan = EvaluationPlan(parts, ("patchcore",), shots, seeds, root / name)
+        evaluate(plan, backbone=engine.backbone(), emit=emit, cancel=CancelToken())
         assert ended[0].status is JobStatus.DONE, ended[0].message
     return root
 
@@ -153,7 +147,7 @@ def test_run_measures_in_the_background_and_shows_the_report(page, context, part
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.report, timeout=60_000)
     assert events[-1].status is JobStatus.DONE, events[-1].message
     assert page.setup.progress.figures.text().startswith("100 %")
-    assert "patchcore, 1 shot, draw 0: image AUROC" in page.setup.progress.lines.toPlainText()
+    assert "PatchCore, 1 shot, draw 1: image AUROC" in page.setup.progress.lines.toPlainText()
     folder = page.report.evaluation.listed.folder
     assert folder.parent == home / "projects" / "evaluations"
     assert {p.name for p in folder.iterdir()} >= {"results.json", "results.md", "results.csv"}
@@ -200,7 +194,7 @@ def test_the_table_shows_what_results_json_says_and_sorts(open_first, qtbot):
     stored = json.loads((report.evaluation.listed.folder / "results.json").read_text("utf-8"))
     assert cells(report, "Class") == ["Mean of classes", "cloth", "washer"]
     mean = stored["summary"]["patchcore"]["1"]["image_auroc"]
-    assert cells(report, "Image AUROC")[0] == f"{100 * mean:.1f} ± 0.0"
+    assert cells(report, "Image AUROC")[0] == f"{100 * mean:.1f}"
     header = report.table.horizontalHeader()
     place = HEADINGS.index("AUPRO")
     at = QPoint(header.sectionViewportPosition(place) + 20, 10)
@@ -265,11 +259,12 @@ def test_the_matrix_counts_what_the_threshold_parts(open_first):
 
 def test_a_cell_opens_its_images_and_escape_leads_back(page, open_first, qtbot):
     report = open_first()
+    report.table.setCurrentIndex(report.model.index(cells(report, "Class").index("cloth"), 0))
     report.confusion.set_threshold(float(report.confusion.scores.scores.min()))
     report.confusion.cells[True, True].click()
     images = report.images
     assert report.pages.currentWidget() is images
-    assert images.model.rowCount() == 6
+    assert images.model.rowCount() == 3
     assert all(item.defect != "good" for item in images.model.items)
     scores = [item.score for item in images.model.items]
     assert scores == sorted(scores)  # the closest calls first
@@ -324,8 +319,8 @@ def test_two_evaluations_stand_side_by_side_with_their_difference(page, open_fir
     compare.figure.setCurrentIndex(place)
     for row, name in enumerate((MEAN, "cloth", "washer")):
         left, right = (evaluation.row(candidate, name).means[-1] for evaluation, candidate in compare.sides())
-        assert compare.model.index(row, 1).data().startswith(f"{100 * left:.1f} ±")
-        assert compare.model.index(row, 2).data().startswith(f"{100 * right:.1f} ±")
+        assert compare.model.index(row, 1).data().startswith(f"{100 * left:.1f}")
+        assert compare.model.index(row, 2).data().startswith(f"{100 * right:.1f}")
         shown = compare.model.index(row, 3).data().replace("−", "-")
         assert float(shown) == pytest.approx(100 * (right - left), abs=0.051)
     assert {line.look for line in compare.curves.lines} == {"main", "second"}
@@ -344,15 +339,15 @@ def test_two_evaluations_stand_side_by_side_with_their_difference(page, open_fir
 
 
 def test_the_mean_of_two_steps_has_both_steps(measured):
-    reading = evaluations.load(measured / "first").readings[ONE_SHOT][0]
+    reading = stored.load(measured / "first").readings[ONE_SHOT][0]
     steps = [([0, 0, 1], [0, 1, 1]), ([0, 0.5, 0.5, 1], [0, 0, 1, 1])]
     readings = [
         replace(reading, curves={"image_roc": (np.array(x, float), np.array(y, float))}) for x, y in steps
     ]
-    x, y = evaluations.mean_curve(readings, "image_roc")
+    x, y = scores.mean_curve(readings, "image_roc")
     assert x.tolist() == [0, 0, 0.5, 0.5, 1, 1]
     assert y.tolist() == [0, 0.5, 0.5, 1, 1, 1]
-    assert evaluations.mean_curve(readings, "pro") is None
+    assert scores.mean_curve(readings, "pro") is None
 
 
 def test_ablations_and_the_control_join_the_chosen_methods(page, parts, qtbot):
@@ -366,7 +361,7 @@ def test_ablations_and_the_control_join_the_chosen_methods(page, parts, qtbot):
     assert methods[1:5] == tuple(catalogue.ABLATIONS)
     assert methods[5:] == catalogue.CONTROLS
     assert setup.reason.text().startswith(f"{7 * 3} detectors")  # one shot and three draws
-    titles = [evaluations.method_title(name) for name in methods]
+    titles = [method_title(name) for name in methods]
     assert "AnoPLe (scales one)" in titles
     assert "PatchCore (random weights)" in titles
 
@@ -377,12 +372,12 @@ def test_a_damaged_evaluation_is_refused_with_the_next_step(measured, tmp_path):
     for text in ("", "[\n{}\n]\n", whole[: len(whole) // 2]):
         (folder / "details.json").write_text(text, "utf-8")
         with pytest.raises(InspectorError) as raised:
-            evaluations.load(folder)
+            stored.load(folder)
         assert raised.value.hint
     (folder / "results.json").write_text("[]", "utf-8")
     with pytest.raises(InspectorError):
-        evaluations.load(folder)
-    assert evaluations.listed(tmp_path) == []
+        stored.load(folder)
+    assert stored.listed(tmp_path) == []
 
 
 def test_the_page_is_a_tab_that_needs_no_project(window, qtbot):
