@@ -1,5 +1,6 @@
 """The `inspector` command: the window by default, and every job without a window."""
 
+import signal
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -32,6 +33,7 @@ def main() -> None:
     take_any_character()
     log.start()
     log.catch_unexpected()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is temporary is cleaned up
     if len(sys.argv) == 1:  # the window, without the cost of building the command tree
         sys.exit(_guarded(lambda: _window(None)))
     sys.exit(_guarded(lambda: app(standalone_mode=True)))

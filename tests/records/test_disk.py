@@ -166,6 +166,27 @@ def test_copies_of_dead_processes_are_swept_from_the_temporary_folder(
     assert list(tmp_path.glob("inspector-view-*")) == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to answer")
+def test_a_command_that_is_told_to_end_leaves_no_copy_of_the_database(tmp_path: Path) -> None:
+    folder = shutil.copytree(V1, tmp_path / "project")
+    code = (
+        "import signal, tempfile\n"
+        "from inspector.cli import main\n"
+        "from inspector.jobs import export\n"
+        "tempfile.tempdir = sys.argv.pop()\n"
+        "def wait(*_, **__):\n"
+        "    assert list(Path(tempfile.tempdir).glob('inspector-view-*'))\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    signal.pause()\n"
+        "export.export = wait\n"
+        "main.main()"
+    )
+    (tmp_path / "temporary").mkdir()
+    done = _run(code, "export", folder, tmp_path / "out", tmp_path / "temporary")
+    assert done.returncode == 143, done.stderr
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
 def test_a_killed_migration_leaves_a_whole_backup_or_none(tmp_path: Path) -> None:
     for place in ("copy_database", "migrate", "put_in_place"):
         folder = tmp_path / place

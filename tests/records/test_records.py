@@ -495,3 +495,14 @@ def test_readers_on_other_threads_see_whole_batches_while_one_writes(project: Pr
             reader.join()
     assert {count % 7 for count in seen} == {0}
     assert count_results(project).total == 140
+
+
+def test_numbers_that_a_person_moves_lose_the_words_and_promise_of_teaching_and_undo_gives_them_back(
+    project: Project, taught: Any
+) -> None:
+    found = list_thresholds(project, taught.detector_id)[taught.class_id].thresholds
+    set_thresholds(project, taught.detector_id, taught.class_id, Thresholds(0.1, 0.2, 0.1), who="Ada")
+    moved = list_thresholds(project, taught.detector_id)[taught.class_id].thresholds.provenance
+    assert (moved["method"], moved["who"], moved["promised"]) == ("moved by hand", "Ada", False)
+    set_thresholds(project, taught.detector_id, taught.class_id, found, who="Ada")
+    assert list_thresholds(project, taught.detector_id)[taught.class_id].thresholds == found

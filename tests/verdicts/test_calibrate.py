@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,16 @@ from hypothesis import strategies as st
 
 from inspector.domain import ScoreMap, Thresholds
 from inspector.errors import InspectorError
-from inspector.verdicts.calibrate import carried, shots_needed, thresholds, upper_bound
+from inspector.verdicts.calibrate import (
+    carried,
+    confirmed,
+    moved_by_hand,
+    shots_needed,
+    stand_out,
+    thresholds,
+    upper_bound,
+    words,
+)
 
 
 def held_out(scores, usual=0.1):
@@ -130,3 +140,48 @@ def test_what_a_person_moved_keeps_its_factor_to_what_was_found(before, after, f
         assert kept.ng / again.ng == pytest.approx(chosen.ng / found.ng) if again.ng > 0 else kept.ng == 0
     assert carried(chosen, found, found) == chosen
     assert carried(found, found, again).review <= carried(found, found, again).ng
+
+
+ENOUGH = [0.40, 0.45, 0.5, 0.42] * 5
+
+
+def test_shots_that_taught_what_scores_them_promise_nothing():
+    honest = thresholds(held_out(ENOUGH), 0.05, 20)
+    assert honest.provenance["promised"]
+    assert "At most 5 %" in words(honest)
+    taught = thresholds(held_out(ENOUGH), 0.05, 20, independent=False)
+    assert (taught.review, taught.ng) == (honest.review, honest.ng)
+    assert not taught.provenance["promised"]
+    assert "At most" not in words(taught)
+    assert "prompts had seen it" in words(taught)
+
+
+def test_a_shot_that_stands_out_holds_back_the_promise_until_it_is_called_good():
+    scores = [*ENOUGH, 1.9]
+    assert stand_out(held_out(scores)) == [20]
+    limits = thresholds(held_out(scores), 0.05, 21, outliers=[77])
+    assert not limits.provenance["promised"]
+    assert "1 shot stands out" in words(limits)
+    said = confirmed(limits, {77, 5})
+    assert said.provenance["promised"]
+    assert (said.review, said.ng, said.pixel) == (limits.review, limits.ng, limits.pixel)
+    assert confirmed(said, set()).provenance == limits.provenance
+
+
+def test_good_shots_seldom_stand_out_and_two_wrong_ones_do_not_hide_each_other():
+    rng = np.random.default_rng(3)
+    wrong = sum(bool(stand_out(held_out(0.1 + 0.4 * np.exp(rng.normal(0, 0.25, 8))))) for _ in range(300))
+    assert wrong / 300 < 0.05
+    assert stand_out(held_out([0.5, 0.45, 1.8, 0.55, 0.5, 2.0, 0.48, 0.52])) == [2, 5]
+    assert stand_out(held_out([0.5])) == []
+    assert stand_out(held_out([0.5, 0.5, 0.5])) == []
+
+
+def test_thresholds_moved_by_hand_say_so_and_promise_nothing():
+    found = thresholds(held_out(ENOUGH), 0.05, 20)
+    moved = moved_by_hand(replace(found, ng=2.0), found, "Ada")
+    assert moved.ng == 2.0
+    assert not moved.provenance["promised"]
+    assert words(moved).startswith("Moved by hand by Ada; nothing is promised.")
+    assert f"NG {found.ng:.3f}" in words(moved)
+    assert words(Thresholds(0.1, 0.2, 0.1)) == ""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.domain import Decision, Thresholds
+from inspector.verdicts.calibrate import words
 from inspector.verdicts.judge import decide
 from inspector.views.look import theme
 
@@ -41,28 +41,8 @@ def moved(start: Thresholds, review: float, ng: float) -> Thresholds:
 
 
 def provenance_text(thresholds: Thresholds | None) -> str:
-    """Where the calibrated thresholds came from and what they can promise."""
-    told: Mapping[str, Any] = thresholds.provenance if thresholds else {}
-    parts, wanted = told.get("good_parts"), told.get("wanted_rate")
-    if parts is None or wanted is None:
-        return ""
-    views = str(told.get("source", "")).startswith("altered")
-    source = (
-        "From altered views of one normal shot."
-        if views
-        else f"From {parts} normal shots, each left out once."
-    )
-    if told.get("promised"):
-        return f"{source} At most {_percent(wanted)} of good parts are called NG."
-    more = told.get("more_shots", 0)
-    return (
-        f"{source} Wanted: {_percent(wanted)} of good parts called NG. {_percent(told.get('attainable_rate', 1.0))} is"
-        f" the best that can be promised; {more} more shot{'s' if more != 1 else ''} let you promise {_percent(wanted)}."
-    )
-
-
-def _percent(rate: float) -> str:
-    return f"{rate * 100:.2g} %"
+    """Where thresholds came from and what they can promise."""
+    return words(thresholds) if thresholds else ""
 
 
 class Histogram(QWidget):
@@ -301,7 +281,7 @@ class ScoreView(QWidget):
         """`thresholds` are in force; `calibrated` came from the normal shots."""
         self._stored, self.calibrated = thresholds, calibrated
         self._show(thresholds)
-        self.provenance.setText(provenance_text(calibrated or thresholds).replace(" %", "\u00a0%"))
+        self.provenance.setText(provenance_text(thresholds or calibrated).replace(" %", "\u00a0%"))
         for widget in (self.review_box, self.ng_box):
             widget.setEnabled(thresholds is not None)
 
