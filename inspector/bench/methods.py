@@ -72,7 +72,7 @@ def methods(
     `left_out`: a sentence for each that the backbone doesn't suit.
     """
     from inspector.bench import backbone as speed
-    from inspector.methods import catalogue, detector
+    from inspector.methods import catalogue, storage
 
     chosen = [*dict.fromkeys(names)] or [info.name for info in catalogue.available()]
     for name in chosen:
@@ -96,9 +96,9 @@ def methods(
             except InspectorError as error:  # needs what this backbone doesn't have
                 left_out[name] = str(error)
                 continue
-            detector.save(made, Path(folder) / str(len(runs)))
+            storage.save(made, Path(folder) / str(len(runs)))
             fresh = loaded.without_text()
-            ready = detector.load(Path(folder) / str(len(runs)), fresh)
+            ready = storage.load(Path(folder) / str(len(runs)), fresh)
             ready.score(batch[:1], [known])
             runs[name], text[name] = ready, fresh.text_loaded
     found: dict[str, dict[str, Any]] = {name: {} for name in runs}
@@ -134,7 +134,7 @@ def methods(
 def _teach(method: str, files: Files, weights: str, device: str, dtype: str, target: Path) -> dict[str, Any]:
     """In the process of its own."""
     from inspector.bench import backbone as speed
-    from inspector.methods import catalogue, detector
+    from inspector.methods import catalogue, storage
     from inspector.verdicts import calibrate
 
     variant = catalogue.parse(method)
@@ -162,7 +162,7 @@ def _teach(method: str, files: Files, weights: str, device: str, dtype: str, tar
     for name, held_out in made.held_out(shots).items():
         calibrate.thresholds(held_out, FALSE_ALARM_RATE, len(shots[name]))
     marks.append(time.perf_counter())
-    detector.save(made, target)
+    storage.save(made, target)
     marks.append(time.perf_counter())
     names = ("read_seconds", "fit_seconds", "thresholds_seconds", "save_seconds")
     spent = [round(after - before, 3) for before, after in pairwise(marks)]

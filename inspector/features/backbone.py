@@ -250,6 +250,11 @@ class Backbone:
                 sequence = tower.block(index, sequence)
             return tower.head(sequence).float().reshape(batch, count, -1)
 
+    def tap_width(self, tap: str) -> int:
+        """How many numbers a token of a stem or block tap holds. Raises ValueError for one that this tower doesn't have."""
+        self._check((tap,), None, prompted=False)
+        return self.width if tap.startswith("block") else self._tower.stage_widths[tap == "stem16"]
+
     def _check(self, taps: Sequence[str], vv_from: int | None, prompted: bool) -> None:
         if (prompted or vv_from is not None) and not self.is_vit:
             raise ValueError(

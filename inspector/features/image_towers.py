@@ -21,7 +21,8 @@ from inspector.errors import WeightsError
 
 class Tower(Protocol):
     """`depth`: transformer blocks (0 for a convolutional tower); `width`: of the tokens; `grid`: (rows, columns) of
-    patches; `embed_dim`: joint space; `prefix_tokens`: tokens before the patches; `has_stages`: taps stem8, stem16.
+    patches; `embed_dim`: joint space; `prefix_tokens`: tokens before the patches; `has_stages`: taps stem8, stem16, whose
+    tokens hold `stage_widths` numbers.
     """
 
     depth: int
@@ -30,6 +31,7 @@ class Tower(Protocol):
     embed_dim: int
     prefix_tokens: int
     has_stages: bool
+    stage_widths: tuple[int, int]
 
     def stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels [B,3,S,S] → convolutional stages at stride 8 and 16, [B,C,h,w] each."""
@@ -107,6 +109,7 @@ class OpenClipTower:
     """open_clip's own VisionTransformer."""
 
     has_stages = False
+    stage_widths = (0, 0)
     prefix_tokens = 1
 
     def __init__(self, visual: VisionTransformer) -> None:
@@ -169,6 +172,7 @@ class TimmTower:
         self.grid: tuple[int, int] = tuple(self.trunk.patch_embed.grid_size)
         self.prefix_tokens: int = self.trunk.num_prefix_tokens
         self.has_stages = hasattr(self.trunk.patch_embed, "stages")
+        self.stage_widths: tuple[int, int] = getattr(self.trunk.patch_embed, "stage_widths", (0, 0))
         weight = next(self.trunk.parameters())
         with torch.no_grad():
             probe = torch.zeros(1, 1, self.width, dtype=weight.dtype, device=weight.device)
@@ -225,6 +229,7 @@ class FastVitTower:
         rows, columns = visual.image_size
         self.grid = (-(-rows // 32), -(-columns // 32))
         self.embed_dim: int = self.trunk.head.fc.out_features
+        self.stage_widths: tuple[int, int] = tuple(stage["num_chs"] for stage in self.trunk.feature_info[1:3])
 
     def stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
         fine = self.trunk.stages[1](self.trunk.stages[0](self.trunk.stem(x)))

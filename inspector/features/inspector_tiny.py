@@ -70,6 +70,8 @@ class HybridEmbed(nn.Module):
     The stem stays in evaluation mode and keeps its running statistics, whatever the model around it does.
     """
 
+    stage_widths = CHANNELS[:2]
+
     def __init__(
         self,
         img_size: int = 240,

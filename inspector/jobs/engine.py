@@ -60,7 +60,7 @@ class Engine:
     def detector(self, project: Project, row: DetectorRow) -> "Detector":
         """A detector of a project, ready to score, on the backbone it was taught on. Raises `DetectorError`,
         `WeightsError`."""
-        from inspector.methods import detector
+        from inspector.methods import storage
 
         if row.problem:
             raise DetectorError(f"The detector “{row.title}” can't be used: {row.problem}", "Teach it again.")
@@ -68,7 +68,7 @@ class Engine:
         of = (project.folder, row.id, row.created, found.identity.key, found.device)
         if self._detector is None or of != self._detector_of:
             self._detector, self._detector_of = None, None
-            self._detector = detector.load(row.folder, found)
+            self._detector = storage.load(row.folder, found)
             self._detector_of = of
         return self._detector
 

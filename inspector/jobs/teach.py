@@ -44,7 +44,7 @@ def teach(
     """
     with job(project, JobKind.TEACH, emit) as report:
         from inspector.features.cached_backbone import CachedBackbone
-        from inspector.methods import detector
+        from inspector.methods import storage
 
         project.require_writable()
         chosen = user_settings.load()
@@ -96,7 +96,7 @@ def teach(
         staging = detector_staging(project)
         try:
             with project.plain_errors():
-                detector.save(made, staging)
+                storage.save(made, staging)
             cancel.check()
             detector_id = add_detector(
                 project,

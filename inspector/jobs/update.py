@@ -1,11 +1,11 @@
 """Update: shots that were added since go into the memory of the newest detector at once, without teaching it again."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inspector.domain import CancelToken, Emit, Image, JobKind, Thresholds
-from inspector.errors import Cancelled, DetectorError, InspectorError, ProjectError
+from inspector.errors import Cancelled, InspectorError, ProjectError
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
 from inspector.jobs.proposal import doubted, find_flips, said, set_thresholds_from, standing_out, told
@@ -62,8 +62,8 @@ def update(
     """
     with job(project, JobKind.TEACH, emit) as report:
         from inspector.features.cached_backbone import CachedBackbone
-        from inspector.methods import catalogue, detector
-        from inspector.methods.memory.patchcore import batches
+        from inspector.methods import catalogue, storage
+        from inspector.methods.taught import batches
 
         project.require_writable()
         row = find_detector(project)
@@ -74,11 +74,8 @@ def update(
             raise ProjectError("There are no new shots that the memory could learn.", "Teach again.")
         report.progress(0, "Loading the detector")
         backbone = engine.backbone(row.backbone.get("weights"))
-        made = detector.load(row.folder, CachedBackbone(backbone))
-        remember: Callable[[str, Sequence[Image]], None] | None = getattr(made, "add_shots", None)
+        made = storage.load(row.folder, CachedBackbone(backbone))
         info = catalogue.find(row.method)
-        if remember is None:
-            raise DetectorError(f"{row.title} has no memory for single shots.", "Teach again.")
 
         known = list_memory(project, row.id)
         rows, images = _read(project, known, fresh, least_side(backbone), report, cancel)
@@ -91,7 +88,7 @@ def update(
         for class_id, name in names.items():
             for batch in batches(images[class_id][len(known[class_id]) :]):
                 cancel.check()
-                remember(name, batch)
+                made.add_shots(name, batch)
         cancel.check()
         report.progress(_ADDED, "Scoring each shot without itself")
         held_out = made.held_out({name: images[class_id] for class_id, name in names.items()})
@@ -117,7 +114,7 @@ def update(
         staging = detector_staging(project)
         try:
             with project.plain_errors():
-                detector.save(made, staging)
+                storage.save(made, staging)
             cancel.check()
             present = {shot.id for shot in list_shots(project)}
             if not present.issuperset(_flat(new.values())):

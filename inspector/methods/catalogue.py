@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import inspect
 import json
 import re
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inspector.errors import DetectorError
+from inspector.methods.settings import fits
 
 if TYPE_CHECKING:
     from inspector.methods.detector import Detector
@@ -67,7 +67,7 @@ METHODS: dict[str, MethodInfo] = {
             "iipad",
             "IIPAD",
             "Writes a prompt for every single image; needs no class name.",
-            "inspector.methods.iipad:IIPAD",
+            "inspector.methods.iipad.method:IIPAD",
             needs=("text", "vit"),
             learns=True,
         ),
@@ -84,7 +84,7 @@ METHODS: dict[str, MethodInfo] = {
             "mpama",
             "MPAMA",
             "Prompts at several neighbourhood sizes and a mixture of small experts.",
-            "inspector.methods.mpama:MPAMA",
+            "inspector.methods.mpama.method:MPAMA",
             needs=("text", "vit"),
             learns=True,
             reconstruction=True,
@@ -162,7 +162,7 @@ def make(method: str, **settings: Any) -> "Detector":
     except (TypeError, ValueError) as error:
         wanted = ", ".join(f"{key}={value!r}" for key, value in settings.items())
         raise DetectorError(
-            f"{find(method).title} can't be made with {wanted or 'its settings'}: {error}.",
+            f"{find(method).title} can't be made with {wanted[:120] or 'its settings'}: {error}.",
             "Use the method's default settings.",
         ) from error
 
@@ -227,11 +227,12 @@ def parse(name: str) -> Variant:
 
 def check(variant: Variant) -> None:
     """Raises DetectorError for a setting that the method doesn't have, or a value that it can't take."""
-    title, known = find(variant.method).title, defaults(variant.method)
+    title, found = find(variant.method).title, implementation(variant.method)
+    known = found.defaults
     for key, value in variant.settings.items():
         if key not in known:
             raise DetectorError(f"{title} has no setting “{key}”.", f"It has: {', '.join(known)}.")
-        if not _fits(value, known[key]):
+        if not fits(value, known[key], found.choices.get(key, ())):
             raise DetectorError(
                 f"The setting {key} of {title} can't be {json.dumps(value)}.",
                 f"Its default is {json.dumps(known[key])}.",
@@ -241,11 +242,7 @@ def check(variant: Variant) -> None:
 
 def defaults(method: str) -> Mapping[str, Any]:
     """The settings of a method with their default values. Loads its code."""
-    found = implementation(method)
-    own: Mapping[str, Any] | None = getattr(found, "defaults", None)
-    if own is not None:
-        return own
-    return {name: one.default for name, one in inspect.signature(found).parameters.items()}
+    return implementation(method).defaults
 
 
 def expand(words: str) -> list[str]:
@@ -267,16 +264,8 @@ def _value(text: str) -> Any:
 
     try:
         return json.loads(text, parse_constant=refuse)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
-
-
-def _fits(value: Any, default: Any) -> bool:
-    if default is None:
-        return not isinstance(value, str)
-    if isinstance(default, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is type(default)
 
 
 def _spoken(value: Any) -> str:

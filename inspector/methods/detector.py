@@ -1,33 +1,27 @@
-"""What every detection method is, and how a taught one is kept on disk."""
+"""What every detection method is to those who teach with it and inspect with it."""
 
-import errno
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
-import safetensors.torch
 from torch import Tensor
 
-from inspector import paths
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
-from inspector.errors import DetectorError, InspectorError
+from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
-from inspector.methods import catalogue
-
-TENSORS_FILE = "detector.safetensors"
-MANIFEST_FILE = "detector.json"
-FORMAT = 1
-TEACH_AGAIN = "Teach the detector again."
 
 
 class Detector(Protocol):
-    """A method with what it learned. Made by `catalogue.make`, taught by `fit`, or read back by `load`."""
+    """A method with what it learned. Made by `catalogue.make`, taught by `fit`, or read back by `storage.load`."""
 
     method: ClassVar[str]
+    defaults: ClassVar[Mapping[str, Any]]
+    """Its settings with their default values."""
+    choices: ClassVar[Mapping[str, Sequence[Any]]]
+    """The values that some settings can take."""
     checkpoints: Path | None
-    """A folder where a method that learns keeps every finished epoch; None, at first, keeps nothing."""
+    """A folder where a method that learns keeps every finished epoch, so that a killed teaching continues; None, at first,
+    keeps nothing."""
 
     def __init__(self, **settings: Any) -> None: ...
 
@@ -55,11 +49,21 @@ class Detector(Protocol):
         progress: Progress,
         cancel: CancelToken,
     ) -> None:
-        """Learn the classes from their normal shots. Raises DetectorError for a class without shots, Cancelled."""
+        """Learn the classes from their normal shots. Raises DetectorError for a class without shots, Cancelled; a teaching
+        that fails or is cancelled leaves the detector as it was."""
+        ...
+
+    def add_shots(self, class_name: str, images: Sequence[Image]) -> None:
+        """Remember further normal shots of a class; scoring uses them at once. Learned prompts stay, and are then out of date.
+        Raises DetectorError for a class that only teaching could open; the detector is then as it was."""
         ...
 
     def score(self, images: Sequence[Image], class_names: Sequence[str | None]) -> list[ScoreMap]:
-        """One ScoreMap an image, in order; None lets the detector find the class."""
+        """One ScoreMap an image, in order; None lets the detector find the class.
+
+        A score or map is whatever the arithmetic gives: one that is not finite (a half-precision overflow on some
+        accelerator) is returned as it is, and whoever judges it treats the image as failed.
+        """
         ...
 
     def held_out(self, shots: Mapping[str, Sequence[Image]]) -> dict[str, list[ScoreMap]]:
@@ -74,85 +78,10 @@ class Detector(Protocol):
     @classmethod
     def from_state(
         cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], backbone: Backbone
-    ) -> Self: ...
-
-
-def save(detector: Detector, folder: Path) -> None:
-    """Write a taught detector as `folder`; one that is there is replaced as a whole or not at all.
-
-    Raises DetectorError when it isn't taught or the folder can't be written.
-    """
-    if not detector.classes:
-        raise DetectorError(
-            "This detector was not taught yet, so there is nothing to save.", "Teach it first."
-        )
-    tensors, settings = detector.state()
-    data = safetensors.torch.save(
-        {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    )
-    manifest = {
-        "format": FORMAT,
-        "method": detector.method,
-        "classes": list(detector.classes),
-        "backbone": detector.backbone.identity.as_json(),
-        "settings": settings,
-        "sha256": hashlib.sha256(data).hexdigest(),
-    }
-    try:
-        with paths.new_folder(folder) as fresh:
-            (fresh / TENSORS_FILE).write_bytes(data)
-            (fresh / MANIFEST_FILE).write_bytes(json.dumps(manifest, indent=1, ensure_ascii=False).encode())
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise DetectorError(
-            f"The detector can't be saved: {'the disk is full' if full else error.strerror or error}.",
-            "Check the free space and the rights on the project folder.",
-        ) from error
-
-
-def load(folder: Path, backbone: Backbone) -> Detector:
-    """Read a detector that `save` wrote, ready to score on `backbone`.
-
-    Raises DetectorError when it is missing, damaged, made by a newer version or taught on another backbone.
-    """
-    manifest = read_manifest(folder)
-    if other := backbone.identity.mismatch(manifest["backbone"]):
-        raise DetectorError(
-            f"This detector can't be used. {other}",
-            "Teach it again, or choose the backbone that it was taught on under Weights; stored results stay as they are.",
-        )
-    implementation = catalogue.implementation(manifest["method"])
-    try:
-        data = (folder / TENSORS_FILE).read_bytes()
-    except OSError as error:
-        raise DetectorError("The detector's file of learned values is missing.", TEACH_AGAIN) from error
-    if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
-        raise DetectorError("The detector's file of learned values is damaged or was changed.", TEACH_AGAIN)
-    try:
-        tensors = {name: value.to(backbone.device) for name, value in safetensors.torch.load(data).items()}
-        return implementation.from_state(tensors, manifest["settings"], backbone)
-    except InspectorError:
-        raise
-    except Exception as error:  # whatever a file of ours with foreign content provokes
-        raise DetectorError(f"The detector in {folder.name} can't be read: {error}.", TEACH_AGAIN) from error
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The checked content of `detector.json`: format, method, classes, backbone, settings, sha256."""
-    try:
-        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DetectorError(f"There is no detector in {folder.name}.", TEACH_AGAIN) from error
-    except (OSError, ValueError) as error:
-        raise DetectorError(
-            f"The detector's description in {folder.name} can't be read.", TEACH_AGAIN
-        ) from error
-    shape = {"format": int, "method": str, "classes": list, "backbone": dict, "settings": dict, "sha256": str}
-    if not isinstance(manifest, dict) or not all(isinstance(manifest.get(k), t) for k, t in shape.items()):
-        raise DetectorError(f"The detector's description in {folder.name} is incomplete.", TEACH_AGAIN)
-    if manifest["format"] > FORMAT:
-        raise DetectorError("This detector was made by a newer version of Inspector.", "Update Inspector.")
-    return manifest
+    ) -> Self:
+        """What `state` gave, ready to score. Raises DetectorError, KeyError, TypeError or ValueError for values that it
+        can't have given."""
+        ...
 
 
 def need_shots(shots: Mapping[str, Sequence[Image]]) -> None:

@@ -19,19 +19,21 @@ last epoch is kept, never one chosen on test images.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from inspector.domain import CancelToken, Image, Progress
-from inspector.features.backbone import Features
-from inspector.methods.memory.patchcore import batches
+from inspector.features.backbone import Backbone, Features
 from inspector.methods.prompts import fusion, losses, training
-from inspector.methods.prompts.method import Learned, enlarged
+from inspector.methods.prompts.method import PromptMethod, TaughtPrompts, enlarged
 from inspector.methods.prompts.phrases import GENERIC_DEFECTS, spoken
 from inspector.methods.prompts.tokens import Piece, Splicer, need_text, normalised
 from inspector.methods.smoothing import smoothed
+from inspector.methods.stored_tensors import StoredTensors
+from inspector.methods.taught import batches
 
 HEADS = ("pixel", "image")
 
@@ -75,7 +77,50 @@ class Contexts(nn.Module):
         ]
 
 
-class PromptAD(Learned):
+def read(backbone: Backbone, pixels: Tensor) -> Features:
+    """Prepared images [B,3,S,S] → class token, V-V patches of all blocks, and the taps that a memory keeps."""
+    return backbone.forward(pixels, taps=backbone.default_taps, vv_from=1)
+
+
+def scale_of(temperature: str | float, backbone: Backbone) -> float:
+    """What cosines are multiplied with before the softmax, see the module's description."""
+    if isinstance(temperature, int | float):
+        return 1 / float(temperature)
+    exp = backbone.logit_scale
+    return exp if temperature == "exp" else math.log(exp)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TaughtPromptAD(TaughtPrompts):
+    """`text_features` [classes, heads, 2, d]: normal anchor and mean abnormal direction."""
+
+    text_features: Tensor
+
+    def features(self, pixels: Tensor) -> Features:
+        return read(self.backbone, pixels)
+
+    def maps_and_scores(
+        self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
+    ) -> tuple[Tensor, Tensor]:
+        states = self.text_features[self.numbers(class_names)]
+        pixel, image = states[:, 0], states[:, 1]
+        temperature = 1 / scale_of(self.settings["temperature"], self.backbone)
+        state = fusion.abnormal_probability(
+            normalised(features.vv), pixel[:, None, 0], pixel[:, None, 1], temperature
+        )
+        planes = smoothed(
+            enlarged(state.reshape(-1, *self.backbone.grid), self.map_size), self.settings["sigma"]
+        )
+        visual = self.memory.maps(features, class_names, without)
+        whole = fusion.abnormal_probability(normalised(features.cls), image[:, 0], image[:, 1], temperature)
+        maps = fusion.harmonic(planes, visual) / 2
+        return maps, fusion.harmonic(visual.flatten(1).amax(1), whole) / 2
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"text_features": self.text_features}
+
+
+class PromptAD(PromptMethod[TaughtPromptAD]):
     """Settings beside those of the module's description: `prompts` are the contexts a head and class (pixel, image)."""
 
     method = "promptad"
@@ -97,33 +142,36 @@ class PromptAD(Learned):
         "sigma": 1.0,
         "seed": 0,
     }
-    choices: ClassVar[Mapping[str, Sequence[Any]]] = {"eam_axis": ("channels", "tokens")}
+    choices: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "eam_axis": ("channels", "tokens"),
+        "temperature": ("raw", "exp", float),
+    }
 
-    text_features: Tensor
-    """[classes, heads, 2, d]: normal anchor and mean abnormal direction."""
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        counts = self.settings["prompts"]
+        if len(counts) != len(HEADS) or any(type(count) is not int for count in counts):
+            raise ValueError("prompts are two numbers, such as [1, 3]")
 
-    @property
-    def scale(self) -> float:
-        """What cosines are multiplied with before the softmax."""
-        wanted = self.settings["temperature"]
-        if isinstance(wanted, int | float):
-            return 1 / float(wanted)
-        exp = self.backbone.logit_scale
-        return exp if wanted == "exp" else math.log(exp)
-
-    def _see(self, x: Tensor) -> Features:
-        return self.backbone.forward(x, taps=self.backbone.default_taps, vv_from=1)
-
-    def _teach(self, shots: Mapping[str, Sequence[Image]], progress: Progress, cancel: CancelToken) -> None:
-        s, backbone, names = self.settings, self.backbone, tuple(shots)
-        text = need_text(backbone, self.title)
+    def learn(
+        self,
+        shots: Mapping[str, Sequence[Image]],
+        backbone: Backbone,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> TaughtPromptAD:
+        s, names = self.settings, tuple(shots)
+        text, scale = need_text(backbone, self.title), scale_of(s["temperature"], backbone)
         with training.seeded(s["seed"], 2):
             counts = dict(zip(HEADS, s["prompts"], strict=True))
             learned = Contexts(len(names), counts, s["length"], s["abnormal"], text.width).to(backbone.device)
         seen = []
         for name in names:
             cancel.check()
-            features = [self._look(batch, backbone) for batch in batches(shots[name])]
+            features = [
+                read(backbone, backbone.prepare([image.pixels for image in batch]))
+                for batch in batches(shots[name])
+            ]
             patches = torch.cat([normalised(one.vv) for one in features])
             seen.append(
                 {"pixel": patches, "image": torch.cat([normalised(one.cls) for one in features])[:, None]}
@@ -133,52 +181,37 @@ class PromptAD(Learned):
         def step(chosen: Sequence[int], draw: torch.Generator) -> training.Losses:
             terms: training.Losses = {}
             for head in HEADS:
-                read = learned.read(splicer, head, chosen, names)
-                for number, (normal, handcrafted, own) in zip(chosen, read, strict=True):
-                    for name, term in self._losses(seen[number][head], normal, handcrafted, own).items():
+                prompts = learned.read(splicer, head, chosen, names)
+                for number, features in zip(chosen, prompts, strict=True):
+                    for name, term in self.loss_terms(scale, seen[number][head], *features).items():
                         key = f"{head} {name}"
                         share = term / len(chosen)
                         terms[key] = terms[key] + share if key in terms else share
             return terms
 
-        self._train(learned, step, len(names), shots, progress, cancel)
+        self.train(learned, step, len(names), shots, backbone, progress=progress, cancel=cancel)
         with torch.no_grad():
             heads = []
             for head in HEADS:
-                read = learned.read(splicer, head, range(len(names)), names)
-                pairs = [(normal, normalised(torch.cat(rest).mean(0))) for normal, *rest in read]
+                prompts = learned.read(splicer, head, range(len(names)), names)
+                pairs = [(normal, normalised(torch.cat(rest).mean(0))) for normal, *rest in prompts]
                 heads.append(torch.stack([torch.stack(pair) for pair in pairs]))
-            self.text_features = torch.stack(heads, dim=1)
+        return TaughtPromptAD(**self.common(shots, backbone), text_features=torch.stack(heads, dim=1))
 
-    def _losses(self, seen: Tensor, normal: Tensor, handcrafted: Tensor, own: Tensor) -> training.Losses:
+    def loss_terms(
+        self, scale: float, seen: Tensor, normal: Tensor, handcrafted: Tensor, own: Tensor
+    ) -> training.Losses:
         """The three terms of one class and head; seen [K, N, d]."""
         abnormal = torch.cat([handcrafted, own])
         axis = 1 if self.settings["eam_axis"] == "tokens" else -1
         return {
-            "clip": losses.normal_against_all(seen.flatten(0, 1), normal, abnormal, self.scale),
+            "clip": losses.normal_against_all(seen.flatten(0, 1), normal, abnormal, scale),
             "margin": losses.explicit_margin(seen, normal, normalised(abnormal.mean(0)), axis=axis),
             "gap": 1e-3 * losses.mean_gap(handcrafted, own),
         }
 
-    def _read(
-        self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
-    ) -> tuple[Tensor, Tensor]:
-        states = self.text_features[self._numbers(class_names)]
-        pixel, image = states[:, 0], states[:, 1]
-        temperature = 1 / self.scale
-        state = fusion.abnormal_probability(
-            normalised(features.vv), pixel[:, None, 0], pixel[:, None, 1], temperature
-        )
-        planes = smoothed(
-            enlarged(state.reshape(-1, *self.backbone.grid), self.map_size), self.settings["sigma"]
-        )
-        visual = self.bank.maps(features, class_names, without)
-        whole = fusion.abnormal_probability(normalised(features.cls), image[:, 0], image[:, 1], temperature)
-        maps = fusion.harmonic(planes, visual) / 2
-        return maps, fusion.harmonic(visual.flatten(1).amax(1), whole) / 2
-
-    def _tensors(self) -> dict[str, Tensor]:
-        return {"text_features": self.text_features}
-
-    def _restore(self, tensors: Mapping[str, Tensor]) -> None:
-        self.text_features = tensors["text_features"]
+    @classmethod
+    def restored(cls, stored: StoredTensors, common: dict[str, Any]) -> TaughtPromptAD:
+        classes, width = len(common["names"]), common["backbone"].embed_dim
+        features = stored.take("text_features", classes, len(HEADS), 2, width)
+        return TaughtPromptAD(**common, text_features=features)

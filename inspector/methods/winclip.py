@@ -12,6 +12,7 @@ Deviations: maps are smoothed like every other method's; a hybrid's last-block p
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -20,12 +21,12 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Backbone, Features
 from inspector.features.text_tower import TextTower
-from inspector.methods.memory.bank import MemoryBank
 from inspector.methods.prompts import fusion
-from inspector.methods.prompts.method import Learned, enlarged
+from inspector.methods.prompts.method import PromptMethod, TaughtPrompts, enlarged
 from inspector.methods.prompts.phrases import ABNORMAL_STATES, NORMAL_STATES, TEMPLATES, spoken
 from inspector.methods.prompts.tokens import need_text, normalised
 from inspector.methods.smoothing import smoothed
+from inspector.methods.stored_tensors import StoredTensors
 
 TEMPERATURE = 0.07
 SCALES = (2, 3)
@@ -62,31 +63,17 @@ def state_features(text: TextTower, class_name: str) -> Tensor:
     return normalised(torch.stack(means))
 
 
-class WinCLIP(Learned):
-    """`sigma`: smoothing in cells of a 60×60 map."""
-
-    method = "winclip"
-    title = "WinCLIP"
-    shotless = True
-    defaults: ClassVar[Mapping[str, Any]] = {"sigma": 1.0}
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TaughtWinCLIP(TaughtPrompts):
+    """`text_features` [classes, 2, d]: the normal and the abnormal direction of every class."""
 
     text_features: Tensor
-    """[classes, 2, d]."""
 
-    def _teach(self, shots: Mapping[str, Sequence[Image]], progress: Progress, cancel: CancelToken) -> None:
-        text = need_text(self.backbone, self.title)
-        found = []
-        for number, name in enumerate(shots):
-            cancel.check()
-            found.append(state_features(text, name))
-            progress((number + 1) / len(shots), f"{name}: read the phrases", {})
-        self.text_features = torch.stack(found)
-
-    def _see(self, x: Tensor) -> Features:
+    def features(self, pixels: Tensor) -> Features:
         """Class token, last-block patches, and the class tokens of all windows as taps on their own grids."""
         backbone = self.backbone
         last = f"block{backbone.depth}"
-        tokens = backbone.embed(x)
+        tokens = backbone.embed(pixels)
         seen = backbone.forward(tokens, taps=(last,))
         for side in SCALES:
             grid = (backbone.grid[0] - side + 1, backbone.grid[1] - side + 1)
@@ -94,26 +81,23 @@ class WinCLIP(Learned):
             seen.grids[f"window{side}"] = grid
         return seen
 
-    def _make_bank(self, backbone: Backbone) -> MemoryBank:
-        return MemoryBank(max(1, backbone.image_size // 4), neighbourhood=1)
-
-    def _find(self, features: Features) -> tuple[list[str], list[float]]:
-        if self.bank.classes:
-            return super()._find(features)
+    def nearest_classes(self, features: Features) -> tuple[list[str], list[float]]:
+        if self.memory.classes:
+            return super().nearest_classes(features)
         near = normalised(features.cls) @ normalised(self.text_features.mean(1)).T
         sure, best = torch.softmax(near / TEMPERATURE, dim=-1).max(-1)
         return [self.classes[i] for i in best.tolist()], sure.tolist()
 
-    def _read(
+    def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
-        states = self.text_features[self._numbers(class_names)]
+        states = self.text_features[self.numbers(class_names)]
         normal, abnormal = states[:, 0], states[:, 1]
         whole = fusion.abnormal_probability(normalised(features.cls), normal, abnormal, TEMPERATURE)
         views = [self._spread(side, self._window_state(features, side, states)) for side in SCALES]
         state = fusion.harmonic(*views, whole[:, None])
         score = whole
-        shown = [self.bank.count(name) for name in class_names]
+        shown = [self.memory.count(name) for name in class_names]
         seen = [number for number, count in enumerate(shown) if count]
         if seen:
             visual = self._visual(features, class_names, without, seen)
@@ -136,11 +120,11 @@ class WinCLIP(Learned):
         rows: Sequence[int],
     ) -> Tensor:
         """M_w [rows, N]: the mean of both window distances, spread over patches, and the patch distance."""
-        patches = self.bank.patches(features)
+        patches = self.memory.patches(features)
         names, shots = [class_names[i] for i in rows], [without[i] for i in rows]
         maps = []
         for tap, values in patches.items():
-            distance = self.bank.distances(tap, values[list(rows)], names, shots)
+            distance = self.memory.distances(tap, values[list(rows)], names, shots)
             window = tap.startswith("window")
             maps.append(self._spread(int(tap.removeprefix("window")), distance) if window else distance)
         return fusion.mean(*maps)
@@ -149,8 +133,40 @@ class WinCLIP(Learned):
         rows, columns = self.backbone.grid
         return spread(values, windows(self.backbone.grid, side), rows * columns)
 
-    def _tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> dict[str, Tensor]:
         return {"text_features": self.text_features}
 
-    def _restore(self, tensors: Mapping[str, Tensor]) -> None:
-        self.text_features = tensors["text_features"]
+
+class WinCLIP(PromptMethod[TaughtWinCLIP]):
+    """`sigma`: smoothing in cells of a 60×60 map."""
+
+    method = "winclip"
+    title = "WinCLIP"
+    shotless = True
+    neighbourhood = 1
+    defaults: ClassVar[Mapping[str, Any]] = {"sigma": 1.0}
+
+    def learn(
+        self,
+        shots: Mapping[str, Sequence[Image]],
+        backbone: Backbone,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> TaughtWinCLIP:
+        text = need_text(backbone, self.title)
+        found = []
+        for number, name in enumerate(shots):
+            cancel.check()
+            found.append(state_features(text, name))
+            progress((number + 1) / len(shots), f"{name}: read the phrases", {})
+        return TaughtWinCLIP(**self.common(shots, backbone), text_features=torch.stack(found))
+
+    @staticmethod
+    def memory_widths(settings: Mapping[str, Any], backbone: Backbone) -> dict[str, int]:
+        windows = {f"window{side}": backbone.embed_dim for side in SCALES}
+        return {f"block{backbone.depth}": backbone.width, **windows}
+
+    @classmethod
+    def restored(cls, stored: StoredTensors, common: dict[str, Any]) -> TaughtWinCLIP:
+        shape = len(common["names"]), 2, common["backbone"].embed_dim
+        return TaughtWinCLIP(**common, text_features=stored.take("text_features", *shape))

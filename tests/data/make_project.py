@@ -120,7 +120,9 @@ def _round(folder: Path) -> None:
     data = safetensors.numpy.save(tensors)
     file.write_bytes(data)
     values = json.loads(manifest.read_text("utf-8"))
-    manifest.write_text(json.dumps(values | {"sha256": hashlib.sha256(data).hexdigest()}, indent=1), "utf-8")
+    values |= {"sha256": hashlib.sha256(data).hexdigest()}
+    del values["manifest_sha256"]  # of the values before
+    manifest.write_text(json.dumps(values, indent=1), "utf-8")
 
 
 def _complain(event: JobEvent) -> None:

@@ -14,7 +14,7 @@ import pytest
 from inspector.domain import CancelToken, JobEnded, JobEvent, JobItem, JobKind, JobLog, JobProgress, JobStatus
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
-from inspector.methods import detector as detectors
+from inspector.methods import storage
 from inspector.methods.prompts.description import template
 from inspector.records import project as projects
 from inspector.records.classes import ClassState, add_class, describe_class, find_class, list_classes
@@ -194,7 +194,7 @@ def test_the_description_of_a_class_reaches_the_method_that_reads_it(
     start(project, engine, run, method="finegrained", settings={"epochs": 1, "ahps": 1, "alps": 1})
     row = find_detector(project)
     assert row.settings["descriptions"] == {"washer": record.as_json()}
-    made = detectors.load(row.folder, engine.backbone())
+    made = storage.load(row.folder, engine.backbone())
     known = getattr(made, "records")  # noqa: B009
     assert known == {"washer": record, "cloth": template("cloth")}
     assert washer.state is ClassState.READY

@@ -22,7 +22,7 @@ from inspector.images import read
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
 from inspector.jobs.update import news, update
-from inspector.methods import detector as detectors
+from inspector.methods import storage
 from inspector.records import project as projects
 from inspector.records.classes import ClassRow, ClassState, find_class
 from inspector.records.detectors import find_detector, list_detectors, list_memory
@@ -73,7 +73,7 @@ def test_an_updated_patch_memory_is_the_one_that_teaching_would_make(
     images = [read.read(path) for path in sorted((demo / "washer" / "test").glob("*/*"))[:2]]
     backbone = engine.backbone()
     one, other = (
-        detectors.load(row.folder, backbone).score(images, ["washer"] * 2) for row in (updated, fresh)
+        storage.load(row.folder, backbone).score(images, ["washer"] * 2) for row in (updated, fresh)
     )
     assert all(np.array_equal(a.values, b.values) for a, b in zip(one, other, strict=True))
     new, again = list_thresholds(taught, updated.id), list_thresholds(taught, fresh.id)
@@ -172,7 +172,7 @@ def test_learned_prompts_are_out_of_date_after_an_update_and_the_memory_is_not(
     assert after.settings == before.settings
     assert len(after.held_out[row.id]) == 4
     backbone = engine.backbone()
-    old, new = (detectors.load(one.folder, backbone) for one in (before, after))
+    old, new = (storage.load(one.folder, backbone) for one in (before, after))
     assert (getattr(old, "outdated"), getattr(new, "outdated")) == (False, True)  # noqa: B009
     shot = [read.read(more[0])]
     assert new.score(shot, ["washer"])[0].image_score < old.score(shot, ["washer"])[0].image_score

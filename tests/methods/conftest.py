@@ -16,11 +16,15 @@ VISION = {"layers": 4, "width": 48, "head_width": 16, "patch_size": 16, "image_s
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 4, "layers": 3}
 
 
-@pytest.fixture(scope="session")
-def tiny_clip() -> Backbone:
+def small_clip() -> Backbone:
     """open_clip's own ViT and text tower: 64 px, 4×4 patches, 4 blocks, joint width 32."""
     torch.manual_seed(0)
     return from_model(open_clip.CLIP(32, VISION, TEXT).eval(), "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_clip() -> Backbone:
+    return small_clip()
 
 
 @pytest.fixture(scope="session")
@@ -43,10 +47,14 @@ def draw_part(kind: str, number: int, size: tuple[int, int] = (90, 70)) -> Image
     return Image(pixels.astype(np.uint8), f"{number:04x}{len(kind):04x}" * 8, f"{kind}-{number}.png")
 
 
-@pytest.fixture
-def parts() -> dict[str, list[Image]]:
+def two_parts() -> dict[str, list[Image]]:
     """Two shots of each of two classes."""
     return {kind: [draw_part(kind, number) for number in range(2)] for kind in ("disc", "plate")}
+
+
+@pytest.fixture
+def parts() -> dict[str, list[Image]]:
+    return two_parts()
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import torch
 
 from inspector.domain import Image
 from inspector.features.backbone import Backbone
-from inspector.methods.iipad import IIPAD, Generator, WordMap, depths, object_tokens
+from inspector.methods.iipad.generator import Generator, WordMap, depths, object_tokens, read
+from inspector.methods.iipad.method import IIPAD
 from inspector.methods.prompts import training
 from inspector.methods.prompts.tokens import Splicer, normalised
 
@@ -59,13 +60,14 @@ def test_every_learnable_part_gets_a_gradient_and_nothing_else(
 ) -> None:
     detector = taught(IIPAD(**QUICK), parts, tiny_clip)
     assert tiny_clip.text is not None
-    detector.learned.zero_grad(set_to_none=True)
-    seen = detector._see(tiny_clip.prepare([image.pixels for image in parts["disc"]]))
-    written = detector._write(Splicer(tiny_clip.text), normalised(seen.cls), seen.objects)
+    generator = detector.taught.generator
+    generator.zero_grad(set_to_none=True)
+    seen = read(tiny_clip, tiny_clip.prepare([image.pixels for image in parts["disc"]]))
+    written = generator.encoded(Splicer(tiny_clip.text), seen.unit_cls, seen.objects)
     phrases = normalised(torch.randn(3, 32))
-    terms = detector._losses(written, seen.layers, phrases, -phrases, training.generator(0))
+    terms = detector.loss_terms(written, seen.layers, phrases, -phrases, training.generator(0))
     torch.stack(list(terms.values())).sum().backward()
-    for name, parameter in detector.learned.named_parameters():
+    for name, parameter in generator.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
     assert all(p.grad is None for p in tiny_clip.text._parameters())
@@ -97,7 +99,7 @@ def test_a_new_shot_joins_both_banks(
     before = detector.score([fresh], ["disc"])[0].image_score
     detector.add_shots("disc", [fresh])
     assert detector.outdated
-    assert detector.shot_class.tolist() == [0, 0, 1, 1, 0]
+    assert detector.taught.shot_class.tolist() == [0, 0, 1, 1, 0]
     assert detector.score([fresh], ["disc"])[0].image_score < before
 
 

@@ -1,9 +1,7 @@
 """MPA and MPAMA on a small random CLIP: neighbourhoods, bridge, routing, what learns in which stage, and persistence."""
 
 import math
-import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +10,11 @@ import torch
 from torch.nn import functional as F
 
 from inspector.domain import CancelToken, Image
-from inspector.errors import Cancelled, DetectorError
+from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
 from inspector.methods import catalogue
-from inspector.methods import detector as detectors
-from inspector.methods.mpama import MPAMA, DamagedShots, Experts, Perceptions, bridged, perceived
+from inspector.methods.mpama.method import MPAMA, DamagedShots
+from inspector.methods.mpama.prompts import Experts, Perceptions, bridged, perceived
 from inspector.methods.prompts import training
 from inspector.methods.prompts.tokens import Splicer, need_text
 
@@ -89,7 +87,7 @@ def test_an_expert_adds_its_share_by_hand() -> None:
 
 
 def _lesson(detector: MPAMA, parts: Mapping[str, list[Image]]) -> DamagedShots:
-    return detector._lesson(parts, lambda done, line, values: None, CancelToken())
+    return detector.damaged_shots(parts, detector.backbone, lambda done, line, values: None, CancelToken())
 
 
 def _graded(module: torch.nn.Module) -> None:
@@ -106,11 +104,13 @@ def test_the_first_stage_reaches_every_prompt_and_the_second_every_expert_and_no
     drawn = lesson.draw(range(4), training.generator(0))
     with training.seeded(0):
         prompts, experts = Perceptions(3, 3, 2, text), Experts(32, 4, 2, 2)
-    torch.stack(list(detector.step(drawn, prompts(Splicer(text)), None).values())).sum().backward()
+    torch.stack(
+        list(detector.loss_terms(drawn, prompts(Splicer(text)), None, (4, 4)).values())
+    ).sum().backward()
     _graded(prompts)
     frozen = prompts(Splicer(text))[0].detach(), prompts(Splicer(text))[1].detach()
     prompts.zero_grad(set_to_none=True)
-    terms = detector.step(drawn, frozen, experts)
+    terms = detector.loss_terms(drawn, frozen, experts, (4, 4))
     assert {"balance", "focal", "dice"} == set(terms)
     torch.stack(list(terms.values())).sum().backward()
     _graded(experts)
@@ -121,22 +121,16 @@ def test_the_first_stage_reaches_every_prompt_and_the_second_every_expert_and_no
 
 def test_the_loss_is_that_worked_out_by_hand() -> None:
     detector = MPAMA(levels=[1])
-    detector._backbone = _Grid()  # type: ignore[assignment]
-    detector.bank.map_size = 1
     e = torch.eye(2)
     pair = torch.stack([e[0], e[1]])
     gap = 0.07 * math.log(3)  # p = 3/4
     token = torch.tensor([0.0, gap])
     drawn = token[None], token.expand(1, 1, 1, 2), torch.ones(1, 1, 1)
-    terms = detector.step(drawn, (pair[None], pair), None)
+    terms = detector.loss_terms(drawn, (pair[None], pair), None, (1, 1))
     assert terms["focal"].item() == pytest.approx(0.25**2 * -math.log(0.75), rel=1e-4)
     over, under = 1 - (2 * 0.75 + 1) / (0.75 + 1 + 1), 1 - 1 / (0.25 + 0 + 1)
     assert terms["dice"].item() == pytest.approx(over + under, rel=1e-4)
     assert terms["image"].item() == pytest.approx(-math.log(0.75), rel=1e-4)
-
-
-class _Grid:
-    grid = (1, 1)
 
 
 def test_a_lesson_pairs_every_shot_with_a_damaged_copy(
@@ -162,90 +156,6 @@ def test_both_stages_lower_their_loss(tiny_clip: Backbone, parts: dict[str, list
     assert np.mean(losses[25:]) < np.mean(losses[15:18])
     assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
     assert any(line.startswith("Tokens go to: identity") for _, line, _ in seen)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"adaptation": False},
-        {"class_token": True, "relative": False},
-        {"levels": [3], "routes": 1, "bottlenecks": 1},
-    ],
-)
-def test_every_variant_scores_the_same_after_saving_and_loading(
-    tiny_clip: Backbone,
-    parts: dict[str, list[Image]],
-    taught: Teach,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: dict[str, Any],
-) -> None:
-    detector = taught(MPAMA(**QUICK, **settings), parts, tiny_clip)
-    detectors.save(detector, tmp_path / "it")
-    monkeypatch.setattr(Backbone, "text", property(lambda self: pytest.fail("the text tower was loaded")))
-    read_back = detectors.load(tmp_path / "it", tiny_clip)
-    for before, after in zip(
-        detector.score(parts["disc"], ["disc", None]),
-        read_back.score(parts["disc"], ["disc", None]),
-        strict=True,
-    ):
-        assert np.array_equal(before.values, after.values)
-        assert before.image_score == after.image_score
-        assert before.class_name == after.class_name == "disc"
-        assert before.values.shape == (16, 16)
-        assert 0 <= before.values.min() <= before.values.max() <= 1
-    assert not any(name.split(".")[2].startswith("vv") for name in detector.bank.tensors())
-
-
-def test_the_same_seed_makes_the_same_detector_and_another_seed_another(
-    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
-) -> None:
-    one, two, other = (taught(MPAMA(**QUICK, seed=seed), parts, tiny_clip) for seed in (0, 0, 1))
-    for name, tensor in one.state()[0].items():
-        assert torch.equal(tensor, two.state()[0][name]), name
-    assert not torch.equal(one.state()[0]["learned.local"], other.state()[0]["learned.local"])
-
-
-@pytest.mark.parametrize("stage", [1, 2])
-def test_a_teach_killed_in_either_stage_continues_to_the_very_same_detector(
-    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach, tmp_path: Path, stage: int
-) -> None:
-    undisturbed = taught(MPAMA(**QUICK), parts, tiny_clip)
-    killed, told = MPAMA(**QUICK), 0
-    killed.checkpoints = tmp_path / "kept"
-
-    def kill(done: float, line: str, values: Mapping[str, float]) -> None:
-        nonlocal told
-        told += line.startswith("Epoch 2")
-        if told == stage:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        killed.fit(parts, tiny_clip, progress=kill, cancel=CancelToken())
-    continued, lines = MPAMA(**QUICK), []
-    continued.checkpoints = tmp_path / "kept"
-    continued.fit(parts, tiny_clip, progress=lambda _, line, __: lines.append(line), cancel=CancelToken())
-    assert sum(line.startswith("Epoch 1") for line in lines) == 2 - stage
-    for name, tensor in undisturbed.state()[0].items():
-        assert torch.equal(tensor, continued.state()[0][name]), name
-    assert not (tmp_path / "kept").exists()
-
-
-def test_cancel_stops_teaching_at_once(tiny_clip: Backbone, parts: dict[str, list[Image]]) -> None:
-    cancel, stopped = CancelToken(), 0.0
-
-    def stop(done: float, line: str, values: Mapping[str, float]) -> None:
-        nonlocal stopped
-        if line.startswith("Epoch"):
-            stopped = stopped or time.monotonic()
-            cancel.cancel()
-
-    detector = MPAMA(**QUICK | {"epochs": 500})
-    with pytest.raises(Cancelled):
-        detector.fit(parts, tiny_clip, progress=stop, cancel=cancel)
-    assert time.monotonic() - stopped < 2
-    assert detector.classes == ()
 
 
 def test_settings_that_make_no_sense_are_refused_in_a_sentence() -> None:

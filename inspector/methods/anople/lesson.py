@@ -27,7 +27,11 @@ def views(pixels: NDArray[np.uint8], size: int, scales: str) -> list[NDArray[np.
 
 
 class Lesson:
-    """The views of all shots and their damaged copies, as tokens before block 1, and the masks of the defects."""
+    """The views of all shots and their damaged copies, as tokens before block 1, and the masks of the defects.
+
+    `names`: the classes; `cells`: (rows, columns) of a mask; `labels` [shots]: the class number of each shot; `tokens`
+    [shots, views · (1 + variants), T, width]; `masks` [shots, views · (1 + variants), rows, columns] in 0–1.
+    """
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class Lesson:
         progress: Progress,
         cancel: CancelToken,
     ) -> None:
+        self.backbone, self.cells, self.names = backbone, cells, tuple(shots)
         size = backbone.image_size
         rng = np.random.default_rng(training.seed_of(seed, 11))
         pictures = [(index, image) for index, images in enumerate(shots.values()) for image in images]

@@ -80,7 +80,7 @@ def regions(tokens: Tensor, parts: Tensor, background: Tensor, centres: str = "l
     return found
 
 
-def weights(found: Tensor, grid: tuple[int, int], extra: float) -> Tensor:
+def region_weights(found: Tensor, grid: tuple[int, int], extra: float) -> Tensor:
     """Region masks [L, rows · columns] of an enlarged image → learning weights [L, N] on the backbone's own grid.
 
     1 everywhere and `extra` more inside a region, averaged over the patches that lie in one of the grid's cells.

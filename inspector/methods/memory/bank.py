@@ -6,10 +6,11 @@ first sees dull and bright spots, the second doesn't mind contrast and exposure;
 and taps.
 """
 
+import copy
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -17,7 +18,9 @@ from torch.nn import functional as F
 
 from inspector.errors import DetectorError
 from inspector.features.backbone import Features
+from inspector.methods.settings import checked
 from inspector.methods.smoothing import MEMORY_CUT, blur
+from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors
 
 CHUNK = 1 << 19
 """Similarities computed at a time: 2 MB stay in a processor's cache. An accelerator takes a hundred times as many."""
@@ -33,7 +36,7 @@ Joined = tuple[Tensor, ...]
 
 
 class MemoryBank:
-    """What is kept of the patches of every class, tap and shot.
+    """What is kept of the patches of every class, tap and shot. With more shots there is another memory; none changes.
 
     `map_size`: side of the maps. `neighbourhood`: odd side of the square of patches that are averaged.
     `sigma`: Gaussian smoothing in cells of a 60×60 map of a square image, whatever the map's size; the same distance
@@ -57,14 +60,15 @@ class MemoryBank:
         """How many shots the class has."""
         return len(self._shots.get(class_name, ()))
 
-    def add(self, class_name: str, features: Features) -> None:
-        """Remember every image in `features` as a further normal shot of the class."""
-        patches = self.patches(features)
-        kept = {tap: self.keep(values) for tap, values in patches.items()}
-        batch = next(iter(kept.values())).shape[0]
-        shots = self._shots.setdefault(class_name, [])
-        shots += [{tap: values[index].clone() for tap, values in kept.items()} for index in range(batch)]
-        self._joined = {key: value for key, value in self._joined.items() if key[0] != class_name}
+    def with_shots(self, class_name: str, features: Features) -> Self:
+        """The same memory with every image in `features` as a further normal shot of the class; this one stays as it is."""
+        kept = {tap: self.keep(values) for tap, values in self.patches(features).items()}
+        count = next(iter(kept.values())).shape[0]
+        fresh = [{tap: values[index].clone() for tap, values in kept.items()} for index in range(count)]
+        grown = copy.copy(self)
+        grown._shots = {**self._shots, class_name: [*self._shots.get(class_name, ()), *fresh]}
+        grown._joined = {key: value for key, value in self._joined.copy().items() if key[0] != class_name}
+        return grown
 
     def patches(self, features: Features) -> dict[str, Tensor]:
         """Every tap of `features` as patch descriptions [B, N, 2 d] float32; see `describe`."""
@@ -122,6 +126,13 @@ class MemoryBank:
 
     # What a patch memory keeps and compares; a subspace keeps and compares something else.
 
+    dtype: ClassVar[torch.dtype] = torch.float32
+
+    @staticmethod
+    def shape(width: int) -> tuple[int | None, ...]:
+        """The shape of what is kept of one shot, where a token holds `width` numbers."""
+        return None, 2 * width
+
     def keep(self, patches: Tensor) -> Tensor:
         """[B, N, 2 d] → what is kept of each shot, [B, …]."""
         return patches
@@ -169,17 +180,42 @@ class MemoryBank:
         }
 
     @classmethod
-    def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Self:
-        """What `tensors` and `settings` gave; other keys in `tensors` are left alone."""
-        bank = cls(settings["map_size"], settings["neighbourhood"], settings["sigma"])
-        bank._shots = {name: [] for name in settings["classes"]}
-        shots = list(bank._shots.values())
-        numbered = [(key.split(".", 2), value) for key, value in tensors.items()]
-        own = [(int(a), int(b), tap, value) for (a, b, tap), value in _threes(numbered)]
-        for number, shot, tap, value in sorted(own, key=lambda row: row[:3]):
-            while len(shots[number]) <= shot:
-                shots[number].append({})
-            shots[number][shot][tap] = value
+    def from_state(
+        cls,
+        stored: StoredTensors,
+        settings: Mapping[str, Any],
+        widths: Mapping[str, int],
+        largest: int = 1024,
+    ) -> Self:
+        """What `tensors` and `settings` gave, taken out of `stored`.
+
+        `widths`: numbers a token of every tap holds; `largest` map side. Raises DetectorError for values that no memory of
+        these taps holds: shots of a class are numbered without a gap, and all have every tap.
+        """
+        classes, size = settings["classes"], settings["map_size"]
+        if not isinstance(classes, list) or len({str(name) for name in classes}) < len(classes):
+            raise DetectorError("The detector's memory names its classes wrongly.", TEACH_AGAIN)
+        if type(size) is not int or not 1 <= size <= largest:
+            raise DetectorError(
+                f"The detector's maps can't have a side of {str(size)[:20]} cells.", TEACH_AGAIN
+            )
+        own = {name: settings[name] for name in ("neighbourhood", "sigma")}
+        bank = cls(size, **checked(own, {"neighbourhood": 3, "sigma": 1.0}, {}))
+        counts = [0] * len(classes)
+        for name in stored.names():
+            number, shot, tap = (*name.split(".", 2), "", "")[:3]
+            if tap in widths and number.isdecimal() and shot.isdecimal() and int(number) < len(classes):
+                counts[int(number)] += tap == min(widths)
+        bank._shots = {
+            str(name): [
+                {
+                    tap: stored.take(f"{number}.{shot}.{tap}", *cls.shape(width), dtype=cls.dtype)
+                    for tap, width in sorted(widths.items())
+                }
+                for shot in range(counts[number])
+            ]
+            for number, name in enumerate(classes)
+        }
         return bank
 
     # Parts
@@ -230,10 +266,6 @@ class MemoryBank:
         )
         chosen = known.topk(SHORTLIST, dim=1, largest=False).indices.cpu()
         return torch.zeros_like(everyone).scatter_(1, chosen, True)
-
-
-def _threes(rows: Iterable[tuple[list[str], Tensor]]) -> Iterable[tuple[list[str], Tensor]]:
-    return (row for row in rows if len(row[0]) == 3 and row[0][0].isdigit() and row[0][1].isdigit())
 
 
 def describe(values: Tensor, grid: tuple[int, int], neighbourhood: int) -> Tensor:

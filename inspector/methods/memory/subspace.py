@@ -25,6 +25,12 @@ class SubspaceBank(MemoryBank):
     Those of several shots add up, so a shot is added, or left out, without going back to its patches.
     """
 
+    dtype: ClassVar[torch.dtype] = torch.float64
+
+    @staticmethod
+    def shape(width: int) -> tuple[int | None, ...]:
+        return width + 1, width + 1
+
     def keep(self, patches: Tensor) -> Tensor:
         vectors = patches.chunk(2, dim=-1)[0]
         rows = torch.cat([vectors, vectors.new_ones(*vectors.shape[:2], 1)], dim=2).cpu().double()

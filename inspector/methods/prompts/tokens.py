@@ -34,6 +34,11 @@ def need_blocks(backbone: Backbone, title: str) -> None:
         )
 
 
+def first_vv_block(depth: int) -> int:
+    """Where the V-V path starts: all blocks up to 12 of them (PromptAD), else the last 19 (AnomalyCLIP)."""
+    return max(1, depth - 18) if depth > 12 else 1
+
+
 def normalised(tokens: Tensor | None) -> Tensor:
     """Joint tokens of a pass, float32, of unit length."""
     assert tokens is not None, "the pass left out its joint features"

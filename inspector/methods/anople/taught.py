@@ -1,0 +1,128 @@
+"""What AnoPLe knows after teaching, and how it scores: decoder and memory side by side, joined per map."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inspector.features.backbone import Features
+from inspector.methods.anople.prompts import Prompts
+from inspector.methods.prompts import fusion
+from inspector.methods.prompts.method import TaughtPrompts, enlarged
+from inspector.methods.prompts.tokens import normalised
+from inspector.methods.smoothing import smoothed
+
+TEMPERATURE = 0.07
+MATCHES = 5
+"""Shot patches, per shot, that a patch is read against."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShotReadings:
+    """What the prompts say of the shots of one class. `likes` [K, N, c]: patches to match with, of unit length; `odds` [K, N]:
+    the state reading of each, log-odds of "abnormal"."""
+
+    likes: Tensor
+    odds: Tensor
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TaughtAnoPLe(TaughtPrompts):
+    """`text_features` [classes, 2, d]: constants after teaching, so that scoring never loads the text tower. `spread`
+    [classes]: how far, in log-odds, slightly altered views of the shots read from their likes (root mean square).
+    `readings`: by class."""
+
+    prompts: Prompts
+    text_features: Tensor
+    spread: Tensor
+    readings: Mapping[str, ShotReadings] = field(default_factory=dict)
+
+    def features(self, pixels: Tensor) -> Features:
+        backbone = self.backbone
+        whole = torch.zeros(len(pixels), dtype=torch.long)
+        taps = backbone.default_taps
+        if self.settings["bank"] == "prompted":
+            seen = self.prompts.features(backbone, pixels, whole)
+            return dataclasses.replace(seen, taps={"patches": normalised(seen.patches)})
+        if all(tap.startswith("stem") for tap in taps):  # prompts enter behind the stem: one pass for both
+            return self.prompts.features(backbone, pixels, whole, taps)
+        tokens = backbone.embed(pixels)
+        plain = backbone.forward(tokens, taps=taps, joint=False)
+        seen = self.prompts.features(backbone, tokens, whole)
+        return dataclasses.replace(seen, taps=plain.taps, grids={**plain.grids, **seen.grids})
+
+    def maps_and_scores(
+        self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
+    ) -> tuple[Tensor, Tensor]:
+        s = self.settings
+        odds, abnormal = self.state_reading(features, class_names)
+        if s["relative"]:
+            usual = 2 * self.spread[self.numbers(class_names)]
+            odds = self.relative(odds, features, class_names, without) / usual[:, None]
+        state = torch.sigmoid(enlarged(odds.reshape(-1, *self.backbone.grid), self.map_size))
+        maps = [smoothed(state, s["sigma"])]
+        if s["fusion"] != "none":
+            maps.append(self.memory.maps(features, class_names, without))
+        join = fusion.FUSIONS.get(s["fusion"], fusion.mean)
+        fused = join(*maps)
+        if s["image_score"] == "token":
+            return fused, fusion.harmonic(abnormal, fused.flatten(1).amax(1))
+        return fused, join(*(one.flatten(1).amax(1) for one in maps))
+
+    def remembering(self, class_name: str, features: Features) -> "TaughtAnoPLe":
+        grown = super().remembering(class_name, features)
+        with torch.no_grad():
+            odds, _ = self.state_reading(features, [class_name] * len(normalised(features.cls)))
+        fresh, known = ShotReadings(self._likes(features), odds), self.readings.get(class_name)
+        if known is not None:
+            fresh = ShotReadings(torch.cat([known.likes, fresh.likes]), torch.cat([known.odds, fresh.odds]))
+        return dataclasses.replace(grown, readings={**self.readings, class_name: fresh})
+
+    def state_reading(self, features: Features, class_names: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """The decoder's log-odds of "abnormal" [B, N] and the class token's probability [B]."""
+        if self.settings["instance_conditioned"]:
+            states = self.prompts.states(self.splicer, class_names, features.prompts)
+        else:
+            states = self.text_features[self.numbers(class_names)]
+        abnormal = fusion.abnormal_probability(
+            normalised(features.cls), states[:, 0], states[:, 1], TEMPERATURE
+        )
+        return decode(self.prompts, normalised(features.patches), states)[0], abnormal
+
+    def relative(
+        self, odds: Tensor, features: Features, class_names: Sequence[str], without: Sequence[int | None]
+    ) -> Tensor:
+        """Log-odds [B, N] less what the class's shots say of the patches that look alike (`fusion.relative_to_likes`)."""
+        rows = []
+        for own, likes, name, left_out in zip(odds, self._likes(features), class_names, without, strict=True):
+            known = self.readings[name]
+            kept = [shot for shot in range(len(known.likes)) if shot != left_out]
+            likeness = likes @ known.likes[kept].flatten(0, 1).T
+            rows.append(
+                fusion.relative_to_likes(own, likeness, known.odds[kept].flatten(), MATCHES * len(kept))
+            )
+        return torch.stack(rows)
+
+    def _likes(self, features: Features) -> Tensor:
+        """What patches are matched by: the memory's last tap on the tower's grid, [B, N, c] of unit length."""
+        tap = max(name for name in features.taps if features.grids[name] == self.backbone.grid)
+        tokens = features.taps[tap].float()
+        plane = tokens.transpose(1, 2).reshape(-1, tokens.shape[2], *self.backbone.grid)
+        return normalised(F.avg_pool2d(plane, 3, 1, 1).flatten(2).transpose(1, 2))
+
+    def tensors(self) -> dict[str, Tensor]:
+        made: dict[str, Any] = {"text_features": self.text_features, "spread": self.spread}
+        for number, name in enumerate(self.names):
+            made[f"shots.{number}.likes"] = self.readings[name].likes
+            made[f"shots.{number}.odds"] = self.readings[name].odds
+        return {**made, **{f"prompts.{name}": value for name, value in self.prompts.state_dict().items()}}
+
+
+def decode(prompts: Prompts, patches: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+    """Joint tokens [B, N, d] and states [B, 2, d] → log-odds of "abnormal" [B, N] and D [B, N, d]."""
+    decoded: Tensor = prompts.decoder(patches)
+    return (decoded @ (states[:, 1] - states[:, 0]).unsqueeze(-1)).squeeze(-1) / TEMPERATURE, decoded

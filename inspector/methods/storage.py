@@ -1,0 +1,131 @@
+"""How a taught detector is kept on disk: its learned values as safetensors, and a JSON file that says what they are.
+
+`detector.json` holds format, method, classes, backbone identity, settings, `sha256` of the learned values, and
+`manifest_sha256` of all that, which files of earlier versions lack. Checksums notice damage; a file that was changed on
+purpose may carry right ones, so every setting and tensor is checked as well before anything is made of it.
+"""
+
+import errno
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from inspector import paths
+from inspector.errors import DetectorError, InspectorError
+from inspector.features.backbone import Backbone
+from inspector.methods import catalogue
+from inspector.methods.detector import Detector
+from inspector.methods.stored_tensors import TEACH_AGAIN
+
+TENSORS_FILE = "detector.safetensors"
+MANIFEST_FILE = "detector.json"
+FORMAT = 1
+_SHAPE = {"format": int, "method": str, "classes": list, "backbone": dict, "settings": dict, "sha256": str}
+
+
+def save(detector: Detector, folder: Path) -> None:
+    """Write a taught detector as `folder`; one that is there is replaced as a whole or not at all.
+
+    Raises DetectorError when it isn't taught or the folder can't be written.
+    """
+    if not detector.classes:
+        raise DetectorError(
+            "This detector was not taught yet, so there is nothing to save.", "Teach it first."
+        )
+    tensors, settings = detector.state()
+    data = safetensors.torch.save(
+        {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    )
+    manifest = {
+        "format": FORMAT,
+        "method": detector.method,
+        "classes": list(detector.classes),
+        "backbone": detector.backbone.identity.as_json(),
+        "settings": settings,
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    manifest["manifest_sha256"] = _digest(manifest)
+    try:
+        with paths.new_folder(folder) as fresh:
+            (fresh / TENSORS_FILE).write_bytes(data)
+            (fresh / MANIFEST_FILE).write_bytes(json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise DetectorError(
+            f"The detector can't be saved: {'the disk is full' if full else error.strerror or error}.",
+            "Check the free space and the rights on the project folder.",
+        ) from error
+
+
+def load(folder: Path, backbone: Backbone) -> Detector:
+    """Read a detector that `save` wrote, ready to score on `backbone`.
+
+    Raises DetectorError when it is missing, damaged, made by a newer version, taught on another backbone, or holds settings
+    or values that its method can't have; what it takes to find out is never more memory than the files themselves.
+    """
+    manifest = read_manifest(folder)
+    if other := backbone.identity.mismatch(manifest["backbone"]):
+        raise DetectorError(
+            f"This detector can't be used. {other}",
+            "Teach it again, or choose the backbone that it was taught on under Weights; stored results stay as they are.",
+        )
+    implementation = catalogue.implementation(manifest["method"])
+    try:
+        data = (folder / TENSORS_FILE).read_bytes()
+    except OSError as error:
+        raise DetectorError("The detector's file of learned values is missing.", TEACH_AGAIN) from error
+    if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
+        raise DetectorError("The detector's file of learned values is damaged or was changed.", TEACH_AGAIN)
+    try:
+        tensors = {
+            name: value
+            if value.dtype == torch.float64
+            else value.to(backbone.device)  # not every device has it
+            for name, value in safetensors.torch.load(data).items()
+        }
+        made = implementation.from_state(tensors, manifest["settings"], backbone)
+    except InspectorError:
+        raise
+    except Exception as error:  # whatever a file of ours with foreign content provokes
+        why = str(error).partition("\n")[0][:200]
+        raise DetectorError(f"The detector in {folder.name} can't be read: {why}.", TEACH_AGAIN) from error
+    if list(made.classes) != manifest["classes"]:
+        raise DetectorError(
+            f"The detector in {folder.name} names other classes than it was taught.", TEACH_AGAIN
+        )
+    return made
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The content of `detector.json`: format, method, classes, backbone, settings, sha256, and mostly manifest_sha256.
+
+    Raises DetectorError when it is missing, damaged, incomplete or of a newer version.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DetectorError(f"There is no detector in {folder.name}.", TEACH_AGAIN) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DetectorError(
+            f"The detector's description in {folder.name} can't be read.", TEACH_AGAIN
+        ) from error
+    if not isinstance(manifest, dict) or not all(isinstance(manifest.get(k), t) for k, t in _SHAPE.items()):
+        raise DetectorError(f"The detector's description in {folder.name} is incomplete.", TEACH_AGAIN)
+    if manifest["format"] > FORMAT:
+        raise DetectorError("This detector was made by a newer version of Inspector.", "Update Inspector.")
+    if manifest.get("manifest_sha256", _digest(manifest)) != _digest(manifest):
+        raise DetectorError(
+            f"The detector's description in {folder.name} is damaged or was changed.", TEACH_AGAIN
+        )
+    return manifest
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """sha256 of all that a manifest says, but for this digest itself."""
+    said = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
