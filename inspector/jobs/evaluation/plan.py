@@ -41,8 +41,17 @@ class EvaluationPlan:
     resume: bool = True
 
     def series(self) -> "list[Series]":
-        """Every method at every number of shots that it can take, in order. Raises InspectorError when there is
-        nothing to measure, or a method or setting that doesn't exist."""
+        """Every method at every number of shots that it can take, in order. Loads no method's code."""
+        return [
+            Series(method, count)
+            for method in dict.fromkeys(self.methods)
+            for count in dict.fromkeys(self.shots)
+            if count >= catalogue.find(catalogue.parse(method).method).min_shots
+        ]
+
+    def checked(self) -> "list[Series]":
+        """The same. Raises InspectorError when there is nothing to measure, or a method or setting that doesn't
+        exist."""
         if not (self.methods and self.shots and self.seeds):
             raise InspectorError(
                 "There is nothing to evaluate.", "Name a method, a number of shots and a seed."
@@ -53,15 +62,9 @@ class EvaluationPlan:
             raise InspectorError(
                 "The number of shots must lie between 0 and 1000.", "The field uses 1, 2, 4 and 8."
             )
-        found = [
-            Series(method, count)
-            for method in dict.fromkeys(self.methods)
-            for count in dict.fromkeys(self.shots)
-            if count >= catalogue.find(catalogue.parse(method).method).min_shots
-        ]
-        if not found:
+        if not self.series():
             raise InspectorError("These methods need at least one normal shot.", "Choose 1 shot or more.")
-        return found
+        return self.series()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inspector.domain import CancelToken, Emit, JobKind
+from inspector.errors import InspectorError
 from inspector.images import read
 from inspector.jobs.evaluation import datasets, stored
 from inspector.jobs.evaluation.layouts import Sample, storable
@@ -45,7 +46,7 @@ def evaluate(
     are used for the figures alone.
     """
     with job(None, JobKind.EVALUATE, emit) as report, _all_or_nothing(plan):
-        series = plan.series()
+        series = plan.checked()
         dataset = datasets.read(plan.data)
         if plan.classes:
             dataset = dataset.only(plan.classes)
@@ -102,6 +103,14 @@ class _Progress:
     @property
     def failures(self) -> int:
         return len(self._failed)
+
+    @property
+    def first_failure(self) -> str:
+        """Of what went wrong, the first in words, "" where nothing did."""
+        if not self._failed:
+            return ""
+        key, sentence = next(iter(self._failed.items()))
+        return f" {_count(len(self._failed), 'good part')} can't be read, the first {key}: {sentence}"
 
     def begin(self, test_images: int) -> None:
         self._images = test_images
@@ -169,7 +178,11 @@ def _drawn(
 
         seeds = plan.seeds
         draws = datasets.draw(dataset, seeds, max(plan.shots), readable)
-    check_draws(draws, seeds, max(plan.shots))
+    try:
+        check_draws(draws, seeds, max(plan.shots))
+    except InspectorError as error:
+        error.message += progress.first_failure
+        raise
     return dataset, draws, seeds
 
 

@@ -14,7 +14,8 @@ from inspector.jobs.evaluation.stored import MEAN, Evaluation
 from inspector.jobs.evaluation.tables import TITLES
 from inspector.verdicts.metrics import FIGURES
 from inspector.views.evaluate.curves import KINDS, CurvesView, Line
-from inspector.views.evaluate.report import curves_of, mean_curves, table_of
+from inspector.views.evaluate.lines import curves_of, mean_curves
+from inspector.views.evaluate.rows_table import table_of
 from inspector.views.evaluate.scores import cell, class_words
 from inspector.views.look import icons, theme
 from inspector.views.viewer.viewer_panel import Elided

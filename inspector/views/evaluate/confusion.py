@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
-    QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 from inspector.domain import Decision
 from inspector.views.evaluate.scores import Scores
 from inspector.views.look import theme
+from inspector.views.look.number_field import NumberField
 from inspector.views.look.verdict_chip import VerdictChip
 
 CELLS = {
@@ -125,13 +125,11 @@ class ConfusionView(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
         self.slider.setAccessibleName("Threshold")
-        self.box = QDoubleSpinBox()
-        self.box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        self.box.setKeyboardTracking(False)
-        self.box.setRange(-1e9, 1e9)
-        self.box.setMinimumWidth(72)
-        self.box.setToolTip("NG from this score on")
-        self.box.setAccessibleName("Threshold as a number")
+        self.box = NumberField("The threshold")
+        self.box.setFixedWidth(84)
+        self.own = QLabel("Each class at its own best F1. Choose a class in the table to move its threshold.")
+        self.own.setWordWrap(True)
+        theme.set_role(self.own, "quiet")
         self.best = QPushButton("Best F1")
         self.best.setToolTip(
             "Where F1 is highest on these test images; a test result, not a setting to inspect with"
@@ -148,9 +146,11 @@ class ConfusionView(QWidget):
         label = QLabel("Threshold")
         label.setBuddy(self.slider)
         choose.addWidget(label)
+        self._label = label
         choose.addWidget(self.box)
         choose.addWidget(self.best)
-        choose.addStretch(1)
+        choose.addWidget(self.own, 1)
+        choose.addStretch(0)
         grid = QGridLayout()
         grid.setSpacing(8)
         grid.setColumnStretch(1, 1)
@@ -180,24 +180,33 @@ class ConfusionView(QWidget):
         column_.addWidget(self.words)
         self.histogram.dragged.connect(self.set_threshold)
         self.slider.valueChanged.connect(lambda step: self.set_threshold(self._score(step)))
-        self.box.valueChanged.connect(self.set_threshold)
+        self.box.changed.connect(self.set_threshold)
+        self.box.refused.connect(self._refused)
         self.best.clicked.connect(self._to_best)
 
     def set_scores(self, scores: Scores) -> None:
-        """Show other images; the threshold goes where F1 is highest."""
+        """Show other images; the threshold goes where F1 is highest. Scores of several classes have no threshold in
+        common: each class stays at its own, and nothing can be moved."""
         self.scores = scores
+        for widget in (self.slider, self.box, self.best, self._label):
+            widget.setVisible(not scores.several)
+        self.own.setVisible(scores.several)
+        self.histogram.setEnabled(not scores.several)
         self.histogram.set_scores(scores)
         span = self.histogram.high - self.histogram.low
         decimals = int(np.clip(2 - np.floor(np.log10(max(span, 1e-9))), 3, 6))
-        was = self.box.blockSignals(True)
-        self.box.setDecimals(decimals)
-        self.box.setSingleStep(10.0**-decimals)
-        self.box.blockSignals(was)
+        self.box.set_range(self.histogram.low, self.histogram.high, decimals)
+        self.box.setToolTip(
+            f"NG from this score on, {self.histogram.low:.{decimals}f} to {self.histogram.high:.{decimals}f}"
+        )
         self.set_threshold(scores.best_threshold())
 
     def _to_best(self) -> None:
         if self.scores is not None:
             self.set_threshold(self.scores.best_threshold())
+
+    def _refused(self, sentence: str) -> None:
+        self.words.setText(f"{sentence} The threshold stays.")
 
     def _score(self, step: int) -> float:
         return self.histogram.low + step / _STEPS * (self.histogram.high - self.histogram.low)
@@ -208,10 +217,10 @@ class ConfusionView(QWidget):
         self.threshold = threshold
         self.histogram.set_threshold(threshold)
         share = (threshold - self.histogram.low) / (self.histogram.high - self.histogram.low)
-        for widget, value in ((self.slider, round(share * _STEPS)), (self.box, threshold)):
-            was = widget.blockSignals(True)
-            widget.setValue(value)  # type: ignore[arg-type]
-            widget.blockSignals(was)
+        blocker = QSignalBlocker(self.slider)
+        self.slider.setValue(round(share * _STEPS))
+        blocker.unblock()
+        self.box.set_value(threshold)
         counts = {key: self.scores.cell(*key, threshold).size for key in CELLS}
         for key, button in self.cells.items():
             images = f"{counts[key]:,} image{'s' if counts[key] != 1 else ''}"

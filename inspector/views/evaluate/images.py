@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from PySide6.QtGui import QIcon, QKeySequence, QPixmap, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QListView, QPushButton, QVBoxLayout, QWidget
 
 from inspector.exports.heat import Heat, Mode
-from inspector.jobs.evaluation.stored import Reading
+from inspector.jobs.evaluation.stored import Reading, read_map
 from inspector.paths import inside
 from inspector.views.look import icons, theme
 from inspector.views.look.thumbnails import Thumbnails
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 _THUMB = 56
 _MASK_SIDE = 1024
+_NO_MAP = "This evaluation kept no map of what the detector saw."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ class Item:
     @property
     def defect(self) -> str:
         return self.reading.defects[self.number]
+
+    @property
+    def words(self) -> str:
+        """Its class and defect type, and the class it was taken for where that is another."""
+        own, judged = self.reading.class_name, self.reading.judged_as[self.number]
+        return f"{own} · {self.defect}" + (f" · taken for {judged}" if judged != own else "")
 
     @property
     def score(self) -> float:
@@ -81,7 +90,7 @@ class _Items(QAbstractListModel):
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = 0) -> Any:
         item = self.items[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return f"{Path(item.key).name}\n{item.defect}   {item.score:.3f}"
+            return f"{Path(item.key).name}\n{item.words}   {item.score:.3f}"
         if role == Qt.ItemDataRole.ToolTipRole:
             return item.key
         if role == Qt.ItemDataRole.DecorationRole:
@@ -124,12 +133,13 @@ class EvaluationImages(QWidget):
         self.model = _Items(Thumbnails(context.runner, 2 * _THUMB, self), self)
         self.list.setModel(self.model)
         self.view = ImageView()
-        self.view.set_heat(Heat(0.0, 1.0, 0.5, opacity=1.0, mode=Mode.CONTOUR))
         self.name = Elided()
         self.detail = QLabel()
         self.detail.setFont(theme.font(figures=True))
         theme.set_role(self.detail, "quiet")
-        self.outline = tool("contour", "Outline of the marked defect (Space)", checkable=True)
+        self.heat = tool("heat", "What the detector saw (Space)", checkable=True)
+        self.heat.setChecked(True)
+        self.outline = tool("contour", "Outline of the marked defect (O)", checkable=True)
         self.outline.setChecked(True)
         self.elsewhere = QPushButton("Choose where the images are now")
         self.elsewhere.hide()
@@ -146,6 +156,7 @@ class EvaluationImages(QWidget):
         line.setSpacing(16)
         line.addWidget(self.name, 1)
         line.addWidget(self.detail)
+        line.addWidget(self.heat)
         line.addWidget(self.outline)
         right = QVBoxLayout()
         right.setSpacing(0)
@@ -163,11 +174,13 @@ class EvaluationImages(QWidget):
 
         self.back.clicked.connect(self.closed)
         self.elsewhere.clicked.connect(self.moved)
-        self.outline.toggled.connect(self.view.set_overlay)
+        self.heat.toggled.connect(self.view.set_overlay)
+        self.outline.toggled.connect(lambda _: self._show(self.list.currentIndex().row()))
         self.list.selectionModel().currentChanged.connect(lambda now, _before: self._show(now.row()))
         for keys, action in (
             ("Esc", self.closed.emit),
-            ("Space", self.outline.toggle),
+            ("Space", self.heat.toggle),
+            ("O", self.outline.toggle),
             ("Right", lambda: self.step(1)),
             ("Left", lambda: self.step(-1)),
             ("+", lambda: self.view.zoom(1.25)),
@@ -198,11 +211,16 @@ class EvaluationImages(QWidget):
         self._asked += 1
         number = self._asked
         self.name.set_whole(item.key)
-        self.detail.setText(f"{item.defect}   {item.score:.4f}")
+        self.detail.setText(f"{item.words}   {item.score:.4f}")
+
+        outline = self.outline.isChecked()
 
         def arrived(found: tuple[Picture, NDArray[np.float32] | None]) -> None:
             if number == self._asked:
-                self.view.show_picture(*found)
+                made, values = found
+                low, high = item.reading.scale
+                self.view.set_heat(Heat(low, max(high, low + 1e-9), low))
+                self.view.show_picture(made, values, note="" if values is not None else _NO_MAP)
 
         def failed(_error: BaseException) -> None:
             if number == self._asked:
@@ -211,20 +229,25 @@ class EvaluationImages(QWidget):
                     "This image can't be read: it was moved or changed since the evaluation."
                 )
 
-        self._context.runner.read(self, lambda: _read(item), arrived, failed, priority=1_000_000)
+        self._context.runner.read(self, partial(_read, item, outline), arrived, failed, priority=1_000_000)
 
 
-def _read(item: Item) -> tuple[Picture, NDArray[np.float32] | None]:
+def _read(item: Item, outline: bool) -> tuple[Picture, NDArray[np.float32] | None]:
+    """The picture, with the marked defect's outline if asked for, and the map of what the detector saw."""
     from inspector.errors import ImageError
+    from inspector.exports.overlay import render_overlay
     from inspector.images import mask, read
 
     if item.path is None:
         raise ImageError(f"“{item.key}” lies outside the image set.", "Run the evaluation again.")
     image = read.read(item.path)
-    values = None
-    for path in item.masks:
-        marked = mask.read(path, item.path, image.size)
+    pixels = image.pixels
+    if outline and item.masks:
+        marked = np.zeros(pixels.shape[:2], np.bool_)
+        for path in item.masks:
+            with contextlib.suppress(ImageError):  # the picture and its heat stand without it
+                marked |= mask.read(path, item.path, image.size)
         step = max(1, -(-max(marked.shape) // _MASK_SIDE))
-        own = marked[::step, ::step].astype(np.float32)
-        values = own if values is None else np.maximum(values, own)
-    return picture(image.pixels, image.name), values
+        small = marked[::step, ::step].astype(np.float32)
+        pixels = render_overlay(pixels, small, Heat(0.0, 1.0, 0.5, opacity=1.0, mode=Mode.CONTOUR))
+    return picture(pixels, image.name), read_map(item.folder, item.reading, item.number)

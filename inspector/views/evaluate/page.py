@@ -33,8 +33,9 @@ from inspector.errors import InspectorError
 from inspector.jobs.evaluation.plan import EvaluationPlan
 from inspector.jobs.evaluation.stored import Evaluation, Listed, listed, load
 from inspector.views.evaluate.comparison import EvaluationCompare
+from inspector.views.evaluate.reads import folder_of
 from inspector.views.evaluate.report import EvaluationReport
-from inspector.views.evaluate.setup import EvaluationSetup, folder_of
+from inspector.views.evaluate.setup import EvaluationSetup
 from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.shared.page import Page
@@ -84,6 +85,8 @@ class EvaluatePage(Page):
         ("Ctrl+click", "Compare evaluations"),
         ("Ctrl+C", "Copy the table"),
         ("Ctrl+E", "Open the folder of the results"),
+        ("Space", "Heat of an image"),
+        ("O", "Outline of its marked defect"),
         ("Esc", "From the images back to the figures"),
     )
 
@@ -223,6 +226,7 @@ class EvaluatePage(Page):
 
         def arrived(found: list[Listed]) -> None:
             if project is self.context.project:
+                self.setup.set_earlier(found)
                 self._show_list(found, wanted)
 
         self.context.runner.read(self, work, arrived, self.context.show_error)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -16,8 +15,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QPlainTextEdit,
-    QProgressBar,
     QPushButton,
     QRadioButton,
     QScrollArea,
@@ -29,65 +26,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.domain import JobEnded, JobEvent, JobItem, JobKind, JobLog, JobProgress, JobStarted
 from inspector.jobs.evaluation.plan import EvaluationPlan
+from inspector.jobs.evaluation.stored import Listed
 from inspector.methods import catalogue
+from inspector.views.evaluate.progress import EvaluationProgress
+from inspector.views.evaluate.reads import ClassFound, Found, duration, look, too_few
 from inspector.views.look import icons, theme
 from inspector.views.start.page import short
 from inspector.views.viewer.viewer_panel import Elided, tool
-from inspector.views.window.job_bar import time_left
 
 if TYPE_CHECKING:
     from inspector.views.shared.context import WindowContext
 
 SHOTS = (1, 2, 4, 8)
 _FOUND = ("Class", "Good to draw from", "Good to test", "Defective to test", "With a mask")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An image set as it was recognised. `classes`: (name, good to draw, good to test, defective, with mask)."""
-
-    folder: Path
-    layout: str
-    classes: tuple[tuple[str, int, int, int, int], ...]
-
-    @property
-    def fewest(self) -> int:
-        """Shots that every class can give."""
-        return min(count for _, count, *_ in self.classes)
-
-    @property
-    def tests(self) -> int:
-        return sum(good + bad for _, _, good, bad, _ in self.classes)
-
-    @property
-    def words(self) -> str:
-        count = len(self.classes)
-        return (
-            f"{self.layout} layout · {count} class{'es' if count != 1 else ''} · {self.tests:,} test images"
-        )
-
-
-def look(folder: Path) -> Found:
-    """Recognise an image set. Raises InspectorError. For a worker."""
-    from inspector.jobs.evaluation import datasets
-
-    found = datasets.read(folder)
-    return Found(
-        found.folder,
-        found.layout,
-        tuple(
-            (
-                name,
-                len(found.train[name]),
-                sum(not s.anomalous for s in found.test[name]),
-                sum(s.anomalous for s in found.test[name]),
-                sum(bool(s.masks) for s in found.test[name]),
-            )
-            for name in found.classes
-        ),
-    )
 
 
 def _caption(text: str) -> QLabel:
@@ -106,6 +58,7 @@ class EvaluationSetup(QWidget):
         self._context = context
         self.found: Found | None = None
         self._looking = 0
+        self._earlier: tuple[Listed, ...] = ()
         self._running = False
         self.root = Path()
         self.data = Elided()
@@ -150,6 +103,10 @@ class EvaluationSetup(QWidget):
         self.reason = QLabel()
         self.reason.setWordWrap(True)
         theme.set_role(self.reason, "small")
+        self.few = QLabel()
+        self.few.setTextFormat(Qt.TextFormat.PlainText)
+        self.few.setWordWrap(True)
+        theme.set_role(self.few, "small")
         self.table = QTableWidget(0, len(_FOUND))
         self.progress = EvaluationProgress(context)
         self.side = QStackedWidget()
@@ -195,13 +152,17 @@ class EvaluationSetup(QWidget):
         lines: list[tuple[str, QHBoxLayout | QWidget]] = [
             ("Beside them", beside),
             ("Shots", shots),
+            ("", self.few),
             ("Draws", self.seeds),
             ("Detector", self._pair(self.one_for_all, self.one_for_one)),
             ("The class is", self._pair(self.known, self.to_find)),
         ]
         for line, (words, field) in enumerate(lines):
-            form.addWidget(_caption(words), line, 0)
-            if isinstance(field, QWidget):
+            if words:
+                form.addWidget(_caption(words), line, 0)
+            if isinstance(field, QLabel):
+                form.addWidget(field, line, 1)
+            elif isinstance(field, QWidget):
                 form.addWidget(field, line, 1, Qt.AlignmentFlag.AlignLeft)
             else:
                 form.addLayout(field, line, 1)
@@ -281,6 +242,7 @@ class EvaluationSetup(QWidget):
         for box in (*self.methods.values(), self.ablations, self.control, *self.shots.values()):
             box.toggled.connect(self._refresh)
         self.seeds.valueChanged.connect(self._refresh)
+        self.table.itemChanged.connect(lambda _: self._refresh())
         self._context.runner.busy_changed.connect(lambda _: self._refresh())
 
     def choose(self) -> None:
@@ -315,14 +277,33 @@ class EvaluationSetup(QWidget):
         self._context.runner.read(self, lambda: look(folder), arrived, failed)
 
     def _fill(self, found: Found) -> None:
+        blocker = QSignalBlocker(self.table)
         self.table.setRowCount(len(found.classes))
-        for line, row in enumerate(found.classes):
-            for column, value in enumerate(row):
-                item = QTableWidgetItem(f"{value:,}" if isinstance(value, int) else str(value))
-                if column:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                    item.setFont(theme.font(figures=True))
+        for line, one in enumerate(found.classes):
+            name = QTableWidgetItem(one.name)
+            name.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+            name.setCheckState(Qt.CheckState.Checked)
+            name.setToolTip("Untick to leave this class out")
+            self.table.setItem(line, 0, name)
+            for column, value in enumerate((one.train, one.good, one.defective, one.masked), 1):
+                item = QTableWidgetItem(f"{value:,}")
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                item.setFont(theme.font(figures=True))
                 self.table.setItem(line, column, item)
+        blocker.unblock()
+
+    def chosen(self) -> list[ClassFound]:
+        """The classes that are ticked."""
+        if self.found is None:
+            return []
+        items = (self.table.item(line, 0) for line in range(self.table.rowCount()))
+        ticked = [item is not None and item.checkState() == Qt.CheckState.Checked for item in items]
+        return [one for one, on in zip(self.found.classes, ticked, strict=True) if on]
+
+    def set_earlier(self, earlier: Sequence[Listed]) -> None:
+        """Evaluations that were measured here, the newest first; they tell how long the next one takes."""
+        self._earlier = tuple(earlier)
+        self._refresh()
 
     def set_root(self, root: Path) -> None:
         """Results go into a new folder below `root`."""
@@ -341,8 +322,9 @@ class EvaluationSetup(QWidget):
             *(catalogue.ABLATIONS if self.ablations.isChecked() else ()),
             *(catalogue.CONTROLS if self.control.isChecked() else ()),
         )
-        shots = tuple(count for count, box in self.shots.items() if box.isChecked() and self._enough(count))
-        if self.found is None or not methods or not shots:
+        classes = self.chosen()
+        shots = tuple(n for n, box in self.shots.items() if box.isChecked() and not too_few(classes, n))
+        if self.found is None or not methods or not shots or not classes:
             return None
         return EvaluationPlan(
             self.found.folder,
@@ -350,13 +332,11 @@ class EvaluationSetup(QWidget):
             shots,
             tuple(range(self.seeds.value())),
             self.root,
+            classes=() if len(classes) == len(self.found.classes) else tuple(one.name for one in classes),
             one_for_all=self.one_for_all.isChecked(),
             class_known=self.known.isChecked(),
             resume=False,  # every run here has a folder of its own
         )
-
-    def _enough(self, shots: int) -> bool:
-        return self.found is None or shots <= self.found.fewest
 
     def _ask_run(self) -> None:
         plan = self.plan()
@@ -373,104 +353,28 @@ class EvaluationSetup(QWidget):
         self._refresh()
 
     def _refresh(self) -> None:
+        classes = self.chosen()
+        reasons = {count: too_few(classes, count) for count in self.shots}
         for count, box in self.shots.items():
-            box.setEnabled(self._enough(count))
-            box.setToolTip("" if self._enough(count) else "A class has fewer good parts to draw from")
+            box.setEnabled(not reasons[count])
+            box.setToolTip(reasons[count])
+        few = next((reason for reason in reasons.values() if reason), "")
+        self.few.setText(few)
+        self.few.setVisible(bool(few))
         plan = self.plan()
         self.run.setEnabled(plan is not None and not self._running)
+        self.reason.setText(self._words(plan, sum(one.tests for one in classes)))
+
+    def _words(self, plan: EvaluationPlan | None, tests: int) -> str:
         if self._running:
-            words = "One evaluation at a time; this one is under way."
-        elif self.found is None:
-            words = "Choose a folder of labelled images first."
-        elif plan is None:
-            words = "Tick a method and a number of shots."
-        else:
-            count = len(plan.methods) * len(plan.shots) * len(plan.seeds)
-            words = f"{count} detector{'s' if count != 1 else ''} on {self.found.tests:,} test images."
-            if self._context.runner.busy:
-                words += " It starts when the running job is done."
-        self.reason.setText(words)
-
-
-class EvaluationProgress(QWidget):
-    """The evaluation that runs: how far, how long still, what it said."""
-
-    def __init__(self, context: WindowContext) -> None:
-        super().__init__()
-        self._context = context
-        self._own = False  # the job that speaks is an evaluation
-        self.title = QLabel()
-        theme.set_role(self.title, "heading")
-        self.title.setWordWrap(True)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.figures = QLabel()
-        self.figures.setFont(theme.font(figures=True))
-        self.message = QLabel()
-        self.message.setWordWrap(True)
-        theme.set_role(self.message, "quiet")
-        self.lines = QPlainTextEdit()
-        self.lines.setReadOnly(True)
-        self.lines.setMaximumBlockCount(2000)
-        self.lines.setAccessibleName("What was measured so far")
-        self.cancel = QPushButton(icons.icon("stop"), "Cancel")
-        self.cancel.setToolTip("Stop; nothing is written")
-        row = QHBoxLayout()
-        row.addWidget(self.figures, 1)
-        row.addWidget(self.cancel)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(24, 24, 24, 16)
-        column.setSpacing(8)
-        for widget in (self.title, self.bar):
-            column.addWidget(widget)
-        column.addLayout(row)
-        column.addWidget(self.message)
-        column.addWidget(self.lines, 1)
-        context.job_event.connect(self.take)
-
-    def begin(self) -> None:
-        self._own = False
-        self.title.setText("Waiting for the job before it…" if self._context.runner.busy else "Starting…")
-        self.bar.setRange(0, 0)
-        self.figures.clear()
-        self.message.clear()
-        self.lines.clear()
-        self.cancel.setEnabled(True)
-        self.cancel.setText("Cancel")
-
-    def stopping(self) -> None:
-        self.cancel.setText("Stopping…")
-        self.cancel.setEnabled(False)
-
-    def take(self, event: JobEvent) -> None:
-        if isinstance(event, JobStarted):
-            self._own = event.kind == JobKind.EVALUATE
-            if self._own:
-                self.title.setText(event.title)
-        elif not self._own:
-            return
-        elif isinstance(event, JobProgress):
-            share = min(1.0, event.done / event.total) if event.total > 0 else 0.0
-            self.bar.setRange(0, 1000 if event.done else 0)
-            self.bar.setValue(round(share * 1000))
-            words = [f"{share:.0%}".replace("%", " %")]
-            if event.seconds_left is not None and share < 1:
-                words.append(time_left(event.seconds_left))
-            self.figures.setText("   ".join(words) if event.done else "")
-            self.message.setText(event.message)
-        elif isinstance(event, JobLog):
-            self.lines.appendPlainText(event.message)
-        elif isinstance(event, JobItem) and event.error:
-            self.lines.appendPlainText(f"{event.name} is left out: {event.error}")
-        elif isinstance(event, JobEnded):
-            self._own = False
-
-
-def folder_of(paths: Sequence[Path]) -> Path | None:
-    """The folder that a drop is about: the first one, or the one of a results.json."""
-    for path in paths:
-        if path.name == "results.json":
-            return path.parent
-        if path.is_dir():
-            return path
-    return None
+            return "One evaluation at a time; this one is under way."
+        if self.found is None:
+            return "Choose a folder of labelled images first."
+        if plan is None:
+            return "Tick a method and a number of shots." if self.chosen() else "Tick a class to measure on."
+        count = len(plan.series()) * len(plan.seeds)
+        words = f"{count} detector{'s' if count != 1 else ''} on {tests:,} test images. "
+        words += duration(plan, tests, self._earlier)
+        if self._context.runner.busy:
+            words += " It starts when the running job is done."
+        return words

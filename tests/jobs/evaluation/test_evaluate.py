@@ -443,3 +443,13 @@ def test_what_is_stopped_without_parts_leaves_nothing(parts, engine, tmp_path):
     plan = EvaluationPlan(parts, ("patchcore",), (1,), (0, 1), tmp_path / "out", resume=False)
     evaluate(plan, backbone=engine.backbone(), emit=stop_after_the_first, cancel=cancel)
     assert not (tmp_path / "out").exists()
+
+
+def test_too_few_readable_good_parts_are_said_with_the_first_that_is_not(measure, parts, tmp_path):
+    data = copied(parts, tmp_path)
+    for path in (data / "washer/train/good").iterdir():
+        path.write_bytes(b"")
+    events, _ = measure(data, seeds=1)
+    assert events[-1].status is JobStatus.FAILED
+    assert "“washer” has 0 good parts to draw from" in events[-1].message
+    assert "4 good parts can't be read, the first washer/train/good/" in events[-1].message

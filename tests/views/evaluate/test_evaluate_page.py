@@ -120,7 +120,8 @@ def test_a_dropped_folder_is_recognised_and_told_class_by_class(page, parts, qtb
         ["washer", "3", "3", "3", "3"],
     ]
     assert page.setup.shots[2].isEnabled()
-    assert not page.setup.shots[4].isEnabled()  # only three good parts to draw from
+    assert not page.setup.shots[4].isEnabled()
+    assert page.setup.few.text().startswith("4 shots can't be drawn: “cloth” has only 3 good parts.")
 
 
 def test_a_folder_without_labels_is_refused_with_the_next_step(page, context, tmp_path, qtbot):
@@ -236,10 +237,15 @@ def test_each_curve_is_drawn_for_each_class_and_a_click_chooses_its_class(open_f
     report.curves.render(drawn)  # Qt's complaints fail the test
 
 
+def choose(report, name):
+    report.table.setCurrentIndex(report.model.index(cells(report, "Class").index(name), 0))
+
+
 def test_the_matrix_counts_what_the_threshold_parts(open_first):
     report = open_first()
+    choose(report, "washer")
     confusion, scores = report.confusion, report.confusion.scores
-    assert scores.scores.size == 12
+    assert scores.scores.size == 6
     best = confusion.threshold
     for threshold in (best, float(scores.scores.min()) - 1, float(scores.scores.max()) + 1):
         confusion.set_threshold(threshold)
@@ -257,6 +263,59 @@ def test_the_matrix_counts_what_the_threshold_parts(open_first):
     assert "0.0 % of defects found" in confusion.words.text()
 
 
+def test_all_classes_together_are_counted_each_at_its_own_threshold(open_first):
+    report = open_first()
+    counted = {}
+    for name in ("cloth", "washer"):
+        choose(report, name)
+        counted[name] = {key: int(button.text().split()[0]) for key, button in report.confusion.cells.items()}
+    choose(report, "Mean of classes")
+    confusion = report.confusion
+    for key, button in confusion.cells.items():
+        assert int(button.text().split()[0]) == counted["cloth"][key] + counted["washer"][key]
+    assert confusion.own.isVisible()
+    assert not confusion.slider.isVisible()
+    assert not confusion.box.isVisible()
+    choose(report, "cloth")
+    assert confusion.slider.isVisible()
+    assert not confusion.own.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("abc-5", "“abc-5” is no number"),
+        ("-5", "lies between"),
+        ("99999", "lies between"),
+        ("nan", "lies between"),
+        ("", "no number"),
+    ],
+)
+def test_a_threshold_that_can_not_be_taken_is_refused_in_words(open_first, qtbot, typed, said):
+    report = open_first()
+    choose(report, "cloth")
+    confusion = report.confusion
+    before, shown = confusion.threshold, confusion.box.text()
+    confusion.box.selectAll()
+    qtbot.keyClick(confusion.box, Qt.Key.Key_Backspace)
+    qtbot.keyClicks(confusion.box, typed)
+    qtbot.keyClick(confusion.box, Qt.Key.Key_Return)
+    assert confusion.threshold == before
+    assert confusion.box.text() == shown
+    assert said in confusion.words.text()
+
+
+def test_a_typed_threshold_is_taken(open_first, qtbot):
+    report = open_first()
+    choose(report, "cloth")
+    confusion = report.confusion
+    middle = (confusion.histogram.low + confusion.histogram.high) / 2
+    confusion.box.selectAll()
+    qtbot.keyClicks(confusion.box, f"{middle:.4f}".replace(".", ","))
+    qtbot.keyClick(confusion.box, Qt.Key.Key_Return)
+    assert confusion.threshold == pytest.approx(middle, abs=1e-3)
+
+
 def test_a_cell_opens_its_images_and_escape_leads_back(page, open_first, qtbot):
     report = open_first()
     report.table.setCurrentIndex(report.model.index(cells(report, "Class").index("cloth"), 0))
@@ -269,7 +328,14 @@ def test_a_cell_opens_its_images_and_escape_leads_back(page, open_first, qtbot):
     scores = [item.score for item in images.model.items]
     assert scores == sorted(scores)  # the closest calls first
     qtbot.waitUntil(lambda: images.view.picture is not None and images.view.values is not None)
-    assert images.view.values.max() == 1.0
+    reading = images.model.items[0].reading
+    shown = stored.read_map(report.evaluation.listed.folder, reading, images.model.items[0].number)
+    np.testing.assert_array_equal(images.view.values, shown)
+    assert (images.view.heat.low, images.view.heat.high) == reading.scale  # one for all images of the class
+    assert images.detail.text().startswith(f"cloth · {images.model.items[0].defect}")
+    plain = images.view.picture.small.copy()
+    images.outline.toggle()
+    qtbot.waitUntil(lambda: not np.array_equal(images.view.picture.small, plain))
     first = images.name.whole()
     qtbot.keyClick(images.list, Qt.Key.Key_Right)
     assert images.name.whole() != first
@@ -293,7 +359,7 @@ def test_draws_and_numbers_of_shots_can_be_chosen(open_first):
     report = open_first("second")
     assert cells(report, "Shots") == ["1", "2"]
     assert report.draw.isVisible()
-    assert [report.draw.itemText(n) for n in range(2)] == ["Draw 3", "Draw 4"]
+    assert [report.draw.itemText(n) for n in range(2)] == ["Draw 4", "Draw 5"]  # seeds 3 and 4
     before = report.confusion.scores.scores.tolist()
     report.draw.setCurrentIndex(1)
     assert report.confusion.scores.scores.tolist() != before
@@ -348,6 +414,56 @@ def test_the_mean_of_two_steps_has_both_steps(measured):
     assert x.tolist() == [0, 0, 0.5, 0.5, 1, 1]
     assert y.tolist() == [0, 0.5, 0.5, 1, 1, 1]
     assert scores.mean_curve(readings, "pro") is None
+
+
+def test_a_class_can_be_left_out(page, parts, tmp_path, qtbot):
+    folder = shutil.copytree(parts, tmp_path / "parts")
+    for further in (3, 4, 5):
+        shutil.copy(folder / "washer/train/good/000.png", folder / f"washer/train/good/{further:03}.png")
+    page.accept_paths([folder])
+    qtbot.waitUntil(lambda: page.setup.found is not None)
+    setup = page.setup
+    assert setup.plan().classes == ()
+    assert not setup.shots[4].isEnabled()
+    setup.table.item(0, 0).setCheckState(Qt.CheckState.Unchecked)  # cloth
+    assert setup.plan().classes == ("washer",)
+    assert setup.shots[4].isEnabled()
+    assert "8 shots can't be drawn: “washer” has only 6" in setup.few.text()
+    assert "on 6 test images" in setup.reason.text()
+    setup.table.item(1, 0).setCheckState(Qt.CheckState.Unchecked)
+    assert setup.plan() is None
+    assert setup.reason.text() == "Tick a class to measure on."
+
+
+def test_how_long_it_takes_is_said_from_earlier_evaluations(page, parts, measured, home, qtbot):
+    page.accept_paths([parts])
+    qtbot.waitUntil(lambda: page.setup.found is not None)
+    assert "PatchCore was not measured here before" in page.setup.reason.text()
+    shutil.copytree(measured / "first", home / "projects" / "evaluations" / "first")
+    page.activated()
+    qtbot.waitUntil(lambda: "Takes about a minute" in page.setup.reason.text())
+    page.setup.methods["anople"].setChecked(True)
+    assert "AnoPLe was not measured here before" in page.setup.reason.text()
+
+
+def test_images_without_a_usable_mask_are_counted_in_setup_and_report(
+    page, parts, engine, open_first, tmp_path, qtbot
+):
+    folder = shutil.copytree(parts, tmp_path / "parts")
+    next((folder / "cloth/ground_truth").glob("*/*")).unlink()
+    page.accept_paths([folder])
+    qtbot.waitUntil(lambda: page.setup.found is not None)
+    assert page.setup.words.text().endswith("1 defective without a mask: they count per image only")
+    plan = EvaluationPlan(folder, ("patchcore",), (1,), (0,), tmp_path / "out")
+    evaluate(plan, backbone=engine.backbone(), emit=lambda event: None, cancel=CancelToken())
+    page.open(tmp_path / "out")
+    qtbot.waitUntil(page.report.note.isVisible)
+    assert page.report.note.text().endswith("cloth 1 of 3.")
+
+
+def test_one_draw_shows_no_spread_and_several_do(open_first):
+    assert not any("±" in text for text in cells(open_first("first"), "AUPRO"))
+    assert all("±" in text for text in cells(open_first("second"), "AUPRO"))
 
 
 def test_ablations_and_the_control_join_the_chosen_methods(page, parts, qtbot):
