@@ -141,9 +141,9 @@ def teach(
     weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
 ) -> None:
     """Add normal shots to a project and teach a detector."""
-    from inspector.images import read
     from inspector.jobs import teach as job
     from inspector.jobs.engine import Engine
+    from inspector.jobs.shot_folders import sort_shots
     from inspector.records import project as projects
     from inspector.records.classes import add_class, list_classes
     from inspector.records.names import class_key
@@ -153,9 +153,12 @@ def teach(
     opening = projects.open(project) if project.exists() else projects.create(project, project.name)
     with opening as opened:
         known = {class_key(row.name): row.id for row in list_classes(opened)}
-        for folder in sorted(path for path in shots.iterdir() if path.is_dir()) if shots else ():
-            class_id = known.get(class_key(folder.name)) or add_class(opened, folder.name)
-            for added in add_shots(opened, class_id, read.find([folder])):
+        found = sort_shots([shots] if shots else [])
+        for line in found.left_out:
+            print(f"Left out: {line}", file=sys.stderr)
+        for name, files in found.classes.items():
+            class_id = known.get(class_key(name)) or add_class(opened, name)
+            for added in add_shots(opened, class_id, files):
                 if added.message:
                     say(f"{added.name}: {added.message}", error=True)
         engine = Engine(weights=weights or chosen.weights, device=chosen.device)

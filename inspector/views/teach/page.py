@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobKind
-from inspector.errors import InspectorError
 from inspector.views.look import theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.labels import wrapped
@@ -27,9 +25,9 @@ from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
 from inspector.views.shared.page import Page
-from inspector.views.shared.undo import Steps
-from inspector.views.teach.adding_shots import Adding, Source, ask_files, find, from_clipboard, png
+from inspector.views.teach.adding_shots import AddingShots
 from inspector.views.teach.class_column import ClassColumn
+from inspector.views.teach.class_edits import ClassEdits
 from inspector.views.teach.class_list import ROW, ClassModel
 from inspector.views.teach.description_form import DescriptionForm
 from inspector.views.teach.memory_update import MemoryUpdate
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
     from inspector.methods.prompts.description import PartDescription
     from inspector.records.classes import ClassRow
     from inspector.records.detectors import DetectorRow
-    from inspector.records.project import Project
     from inspector.records.shots import ShotRow
 
 
@@ -59,7 +56,10 @@ class TeachPage(Page):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
-        self.steps = Steps(context, context.classes_changed.emit, self)
+        self.edits = ClassEdits(context, self)
+        self.adding = AddingShots(context, self.edits, self)
+        self.edits.added.connect(self._class_added)
+        self.adding.filling.connect(self._choose)
         self._thumbnails = Thumbnails(context.runner, PICTURE * 2, self)
         self._wanted_class: int | None = None
         self._job: Job | None = None
@@ -89,6 +89,7 @@ class TeachPage(Page):
         )
         self.header.remove_class_button.clicked.connect(self.remove_class)
         self.header.remove_button.clicked.connect(self.remove_shots)
+        self.adding.counted.connect(self.header.count.setText)
         self.header.paste_button.clicked.connect(lambda: self.paste())
         self.header.add_button.clicked.connect(self.choose_files)
 
@@ -179,22 +180,14 @@ class TeachPage(Page):
         return row
 
     def refresh(self) -> None:
-        project = self.context.project
-        if project is None:
-            self._show_state()
-            return
         self._refreshes += 1
-        self.context.runner.read(
-            self,
-            partial(read_all, project),
-            partial(self._classes_read, project, self._refreshes),
-            priority=10**6,
-            latest="classes",
+        asked = self.context.query(
+            self, read_all, partial(self._classes_read, self._refreshes), latest="classes", priority=10**6
         )
+        if not asked:
+            self._show_state()
 
-    def _classes_read(self, project: Project, number: int, found: Found) -> None:
-        if project is not self.context.project:
-            return
+    def _classes_read(self, number: int, found: Found) -> None:
         self._detector = found.detector
         self.classes.set_rows(found.classes)
         if number == self._refreshes:  # what is newer will be told soon
@@ -204,6 +197,10 @@ class TeachPage(Page):
             self._choose_again()
         self._read_shots()
         self._show_state()
+
+    def _choose(self, class_id: int) -> None:
+        self._wanted_class = class_id
+        self._choose_again()
 
     def _choose_again(self) -> None:
         """Keep the class that was chosen, or take the first."""
@@ -225,14 +222,14 @@ class TeachPage(Page):
         self._show_state()
 
     def _read_shots(self) -> None:
-        project, row = self.context.project, self.chosen_class
-        if project is not None and row is not None:
-            self.context.runner.read(
+        row = self.chosen_class
+        if row is not None:
+            self.context.query(
                 self,
-                partial(read_shots, project, row.id),
+                lambda project: read_shots(project, row.id),
                 partial(self._shots_read, row.id),
-                priority=10**6,
                 latest="shots",
+                priority=10**6,
             )
 
     def _shots_read(self, class_id: int, rows: list[ShotRow]) -> None:
@@ -284,141 +281,42 @@ class TeachPage(Page):
         if not self._read_only:
             self.column.ask()
 
-    def add_class(self, name: str, then: Callable[[int], None] | None = None) -> None:
-        from inspector.records.classes import add_class, remove_class, restore_class
+    def add_class(self, name: str) -> None:
+        self.edits.add(name, refused=self.column.refuse)
 
-        project = self.context.writable()
-        if project is None:
-            return
-
-        def done(class_id: int) -> None:
-            self.column.added()
-            self._wanted_class = class_id
-            self.steps.done(
-                f"add class “{name}”",
-                lambda project: restore_class(project, class_id),
-                lambda project: remove_class(project, class_id),
-            )
-            self.context.classes_changed.emit()
-            if then is not None:
-                then(class_id)
-
-        def failed(error: BaseException) -> None:
-            if not (isinstance(error, InspectorError) and self.column.refuse(str(error))):
-                self.context.show_error(error)
-
-        self.context.change(self, lambda project: add_class(project, name), done, failed)
+    def _class_added(self, class_id: int) -> None:
+        self.column.added()
+        self._wanted_class = class_id
 
     def rename_class(self, class_id: int, name: str) -> None:
-        from inspector.records.classes import rename_class
-
-        project = self.context.writable()
         index = self.classes.find(class_id)
-        if project is None or not index.isValid():
-            return
-        before = index.data(ROW).name
-        self.steps.do(
-            f"rename “{before}”",
-            lambda project: rename_class(project, class_id, name),
-            lambda project: rename_class(project, class_id, before),
-        )
+        if index.isValid():
+            self.edits.rename(index.data(ROW), name)
 
     def remove_class(self) -> None:
-        from inspector.records.classes import remove_class, restore_class
-
-        project, row = self.context.writable(), self.chosen_class
-        if project is None or row is None:
-            return
-        self._shown_class = None
-        self.steps.do(
-            f"remove “{row.name}”",
-            lambda project: remove_class(project, row.id),
-            lambda project: restore_class(project, row.id),
-            f"Removed the class “{row.name}”; its results stay.",
-        )
+        row = self.chosen_class
+        if row is not None and self.context.writable() is not None:
+            self._shown_class = None
+            self.edits.remove(row)
 
     # shots
 
     def choose_files(self) -> None:
-        if names := ask_files(self):
-            self.accept_paths(names)
+        self.adding.choose_files(self, self.chosen_class, self.classes.rows)
 
     def accept_paths(self, paths: Sequence[Path]) -> bool:
-        """Files go to the chosen class. Several folders, or one where there is no class, become classes."""
-        if self.context.writable() is not None:
-            self._sort_in(paths)
+        self.adding.take(paths, self.chosen_class, self.classes.rows)
         return True
-
-    def _sort_in(self, paths: Sequence[Path]) -> None:
-        folders = [path for path in paths if path.is_dir()]
-        files = [path for path in paths if path not in folders]
-        row = self.chosen_class
-        if len(folders) > 1 or (folders and row is None):
-            for folder in folders:
-                self._into_class_named(folder.name, [folder])
-            if not files:
-                return
-            folders = []
-        if row is not None:
-            self._add(row.id, [*files, *folders])
-        else:
-            self._into_class_named(files[0].parent.name or "Part", files)
-
-    def _into_class_named(self, name: str, found: list[Path]) -> None:
-        same = [row for row in self.classes.rows if _plain(row.name) == _plain(name)]
-        if same:
-            self._add(same[0].id, found)
-        else:
-            self.add_class(" ".join(name.split())[:80], lambda class_id: self._add(class_id, found))
 
     def paste(self) -> bool:
-        """Add a picture or copied files from the clipboard."""
-        if self.context.writable() is not None:
-            self._paste()
+        if not self.adding.paste(self.chosen_class, self.classes.rows):
+            self.ask_class()
         return True
 
-    def _paste(self) -> None:
-        files, picture = from_clipboard()
-        if files:
-            self.accept_paths(files)
-            return
-        if picture.isNull():
-            self.context.toast("The clipboard holds neither a picture nor image files.")
-            return
-        row = self.chosen_class
-        if row is None:
-            self.context.toast("Add a class first, then paste its shots.")
-            self.ask_class()
-            return
-        name = f"Pasted {datetime.now().strftime('%Y-%m-%d %H.%M.%S')}.png"
-        self.context.runner.read(self, partial(png, picture), lambda data: self._add(row.id, [(name, data)]))
-
-    def _add(self, class_id: int, sources: Sequence[Source]) -> None:
-        """Find the images among `sources`, then store them one by one, showing each as it arrives."""
-        self._wanted_class = class_id
-        self._choose_again()
-        self.context.runner.read(
-            self,
-            partial(find, list(sources)),
-            lambda found: Adding(self, self.context, class_id, found).next(),
-            self.context.show_error,
-            priority=10**6,
-        )
-
     def remove_shots(self) -> None:
-        from inspector.records.shots import remove_shots, restore_shots
-
-        project, rows = self.context.writable(), self.grid.chosen()
-        if project is None or not rows:
-            return
-        ids = [row.id for row in rows]
-        what = f"“{rows[0].name}”" if len(rows) == 1 else f"{len(rows)} shots"
-        self.steps.do(
-            f"remove {what}",
-            lambda project: remove_shots(project, ids),
-            lambda project: restore_shots(project, ids),
-            f"Removed {what} from {rows[0].class_name}.",
-        )
+        rows = self.grid.chosen()
+        if rows and self.context.writable() is not None:
+            self.edits.remove_shots(rows)
 
     # descriptions
 
@@ -430,10 +328,8 @@ class TeachPage(Page):
         self._show_state()
 
     def _described(self, class_id: int, record: PartDescription | None) -> None:
-        from inspector.records.classes import describe_class
-
-        project, index = self.context.project, self.classes.find(class_id)
-        if project is None or project.read_only or not index.isValid():
+        index = self.classes.find(class_id)
+        if self._read_only or not index.isValid():
             return
         before = self._descriptions.get(class_id)
         if record is None:
@@ -441,11 +337,7 @@ class TeachPage(Page):
         else:
             self._descriptions[class_id] = record
         self._refreshes += 1  # an answer on its way knows nothing of this
-        self.steps.do(
-            f"describe “{index.data(ROW).name}”",
-            lambda project: describe_class(project, class_id, record),
-            lambda project: describe_class(project, class_id, before),
-        )
+        self.edits.describe(index.data(ROW), before, record)
 
     # teaching
 
@@ -482,7 +374,3 @@ class TeachPage(Page):
             self._job = None
             self.panel.end()
             self._show_state()
-
-
-def _plain(name: str) -> str:
-    return "".join(name.split()).casefold()

@@ -111,6 +111,38 @@ def test_several_folders_become_classes_and_known_names_are_reused(
     assert _classes(page) == {"Washer": (1, "ready to teach"), "cloth": (2, "ready to teach")}
 
 
+def test_a_data_set_becomes_classes_named_by_their_products_and_what_was_left_out_is_said(
+    project_window: MainWindow, page: TeachPage, idle: Idle, picture: Picture, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("cookie/train/good", "nut/train/good", "nut/test/cracked", "nut/.cache")):
+        picture(f"set/{name}/{number}.png", number)
+    project_window.take_paths([tmp_path / "set"])
+    idle()
+    assert _classes(page) == {"cookie": (1, "ready to teach"), "nut": (1, "ready to teach")}
+    assert "test" in project_window.toast.label.toolTip()
+
+
+@pytest.mark.parametrize("inside", ["good", "good/1.png"])
+def test_good_parts_are_called_by_their_product_not_by_the_folder_they_lie_in(
+    project_window: MainWindow, page: TeachPage, idle: Idle, picture: Picture, tmp_path: Path, inside: str
+) -> None:
+    picture("cookie/train/good/1.png", 1)
+    project_window.take_paths([tmp_path / "cookie" / "train" / inside])
+    idle()
+    assert list(_classes(page)) == ["cookie"]
+
+
+def test_folders_whose_names_differ_only_in_case_or_encoding_are_one_class(
+    project_window: MainWindow, page: TeachPage, idle: Idle, picture: Picture, tmp_path: Path
+) -> None:
+    picture("a/M\u00fcller/1.png", 1)
+    picture("b/mu\u0308ller/2.png", 2)
+    project_window.take_paths([tmp_path / "a" / "M\u00fcller", tmp_path / "b" / "mu\u0308ller"])
+    idle()
+    assert list(_classes(page).values()) == [(2, "ready to teach")]
+    assert not project_window.banner.isVisible()
+
+
 def test_a_file_that_cannot_be_read_is_named_and_the_others_are_added(
     project_window: MainWindow, page: TeachPage, idle: Idle, picture: Picture, tmp_path: Path
 ) -> None:

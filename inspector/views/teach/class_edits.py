@@ -1,0 +1,116 @@
+"""What people change on classes and shots: written off the GUI thread, each a step that can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from inspector.errors import InspectorError
+from inspector.views.shared.context import WindowContext
+from inspector.views.shared.undo import Steps
+
+if TYPE_CHECKING:
+    from inspector.methods.prompts.description import PartDescription
+    from inspector.records.classes import ClassRow
+    from inspector.records.project import Project
+    from inspector.records.shots import ShotRow
+
+
+class ClassEdits(QObject):
+    added = Signal(int)  # a class that is there now
+
+    def __init__(self, context: WindowContext, parent: QObject) -> None:
+        super().__init__(parent)
+        self.context = context
+        self.steps = Steps(context, context.classes_changed.emit, self)
+
+    def add(
+        self,
+        name: str,
+        refused: Callable[[str], bool] = lambda _why: False,
+    ) -> None:
+        """`refused` may take the reason why it can't be, and say it itself."""
+        from inspector.records.classes import add_class, remove_class, restore_class
+
+        def done(class_id: int) -> None:
+            self.steps.done(
+                f"add class “{name}”",
+                lambda project: restore_class(project, class_id),
+                lambda project: remove_class(project, class_id),
+                self._on_teach,
+            )
+            self.added.emit(class_id)
+            self.context.classes_changed.emit()
+
+        def failed(error: BaseException) -> None:
+            if not (isinstance(error, InspectorError) and refused(str(error))):
+                self.context.show_error(error)
+
+        self.context.change(self, lambda project: add_class(project, name), done, failed)
+
+    def rename(self, row: ClassRow, name: str) -> None:
+        from inspector.records.classes import rename_class
+
+        self.steps.do(
+            f"rename “{row.name}”",
+            lambda project: rename_class(project, row.id, name),
+            lambda project: rename_class(project, row.id, row.name),
+            place=self._on_teach,
+        )
+
+    def remove(self, row: ClassRow) -> None:
+        from inspector.records.classes import remove_class, restore_class
+
+        self.steps.do(
+            f"remove “{row.name}”",
+            lambda project: remove_class(project, row.id),
+            lambda project: restore_class(project, row.id),
+            f"Removed the class “{row.name}”; its results stay.",
+            self._on_teach,
+        )
+
+    def remove_shots(self, rows: Sequence[ShotRow]) -> None:
+        from inspector.records.shots import remove_shots, restore_shots
+
+        ids = [row.id for row in rows]
+        what = f"“{rows[0].name}”" if len(rows) == 1 else f"{len(rows)} shots"
+        self.steps.do(
+            f"remove {what}",
+            lambda project: remove_shots(project, ids),
+            lambda project: restore_shots(project, ids),
+            f"Removed {what} from {rows[0].class_name}.",
+            self._on_teach,
+        )
+
+    def describe(self, row: ClassRow, before: PartDescription | None, after: PartDescription | None) -> None:
+        from inspector.records.classes import describe_class
+
+        self.steps.do(
+            f"describe “{row.name}”",
+            lambda project: describe_class(project, row.id, after),
+            lambda project: describe_class(project, row.id, before),
+            place=self._on_teach,
+        )
+
+    def shots_added(self, shot_ids: Sequence[int], class_ids: Sequence[int]) -> None:
+        """They are stored already, the classes were made for them; one step takes all back."""
+        from inspector.records.classes import remove_class, restore_class
+        from inspector.records.shots import remove_shots, restore_shots
+
+        def back(project: Project) -> None:
+            for class_id in class_ids:
+                restore_class(project, class_id)
+            restore_shots(project, shot_ids)
+
+        def away(project: Project) -> None:
+            remove_shots(project, shot_ids)
+            for class_id in class_ids:
+                remove_class(project, class_id)
+
+        what = f"{len(shot_ids)} shot{'s' if len(shot_ids) != 1 else ''}"
+        self.steps.done(f"add {what}", back, away, self._on_teach)
+
+    def _on_teach(self) -> None:
+        self.context.go("teach")
