@@ -26,7 +26,7 @@ from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
 from inspector.records.detectors import DetectorRow, find_detector
 from inspector.records.files import ImageFacts, keep_image
-from inspector.records.names import class_key, cleaned
+from inspector.records.names import class_key, file_name
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import NewResult, count_results, record_results
@@ -152,7 +152,7 @@ def _named(sources: Sequence[Path]) -> list[tuple[Path, str]]:
     for path in read.find(sources):
         inside = (root for folder, root in zip(folders, roots, strict=True) if path.is_relative_to(folder))
         root = next(inside, path.parent)
-        result.append((path, cleaned(path.relative_to(root).as_posix()) or "unnamed"))
+        result.append((path, file_name(path.relative_to(root).as_posix())))
     return result
 
 

@@ -33,6 +33,12 @@ def cleaned(text: str) -> str:
     return " ".join("".join(c for c in " ".join(text.split()) if not _hidden(c)).split())
 
 
+def file_name(text: str) -> str:
+    """The name of a file as it is stored: its own, spaces and all, without invisible characters, in UTF-8."""
+    one_line = "".join(" " if c in "\t\n\v\f\r" else c for c in storable(text))
+    return "".join(c for c in one_line if not _hidden(c)) or "unnamed"
+
+
 def moment(when: datetime) -> str:
     """Local time as people read it: "26 Nov 14:42", with the year where it is another one."""
     local = when.astimezone()

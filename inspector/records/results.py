@@ -25,7 +25,7 @@ from inspector.records.files import (
     pairs,
     write_file,
 )
-from inspector.records.names import cleaned
+from inspector.records.names import file_name
 from inspector.records.project import Project
 from inspector.records.result_filter import (
     EVERYTHING,
@@ -272,7 +272,7 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
                     detector_id=detector_id,
                     image_id=image_id,
                     class_id=item.class_id,
-                    name=cleaned(item.name),
+                    name=file_name(item.name),
                     image_score=score,
                     class_confidence=item.class_confidence,
                     decision=decision,

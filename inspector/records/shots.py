@@ -13,7 +13,7 @@ from inspector.errors import InspectorError
 from inspector.images import read as images
 from inspector.records import schema as t
 from inspector.records.files import ImageFacts, find_image, image_ids, keep_image
-from inspector.records.names import cleaned
+from inspector.records.names import file_name
 from inspector.records.project import Project
 from inspector.records.thresholds import confirm_thresholds
 
@@ -133,7 +133,7 @@ def confirm_shots(project: Project, shot_ids: Iterable[int], good: bool = True) 
 
 
 def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes]) -> AddedShot:
-    name = cleaned(source.name if isinstance(source, Path) else source[0]) or "unnamed"
+    name = file_name(source.name if isinstance(source, Path) else source[0])
     try:
         if isinstance(source, Path):
             data = images.read_bytes(source)
