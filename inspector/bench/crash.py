@@ -1,27 +1,64 @@
-"""What a killed process loses: nothing that it announced."""
+"""What a killed process loses: nothing that it announced, whatever it was doing."""
 
 import multiprocessing
 import random
+import shutil
 import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
+from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from inspector import paths
 from inspector.bench import drawn_parts
-from inspector.domain import CancelToken, JobEnded, JobEvent, JobItem, JobProgress, JobStatus
-from inspector.errors import InspectorError
+from inspector.domain import (
+    CancelToken,
+    Decision,
+    JobEnded,
+    JobEvent,
+    JobItem,
+    JobProgress,
+    JobStatus,
+    Thresholds,
+)
+from inspector.errors import InspectorError, ProjectError
 from inspector.images import read
 from inspector.jobs.engine import Engine
+from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
+from inspector.jobs.teach import teach
+from inspector.jobs.update import update
 from inspector.records import project as projects
-from inspector.records.detectors import find_detector
+from inspector.records.classes import find_class, list_classes
+from inspector.records.detectors import find_detector, list_detectors
 from inspector.records.jobs import list_jobs
+from inspector.records.project import Project
 from inspector.records.results import list_results, result_ids
+from inspector.records.reviews import add_review, list_reviews
 from inspector.records.runs import list_runs, remove_run
+from inspector.records.shots import add_shots, list_shots, remove_shots
+from inspector.records.thresholds import list_thresholds, set_thresholds
+
+KINDS = ("inspect", "teach", "prompts", "update", "create", "migrate", "export", "threshold", "review")
+"""What a process may be doing when it is killed. "teach" remembers, "prompts" learns in epochs."""
+_MOST = {"inspect": 16, "threshold": 16, "review": 16, "teach": 2, "update": 2}
+"""Fewer announcements than this are waited for before a kill; a kind that announces nothing is killed once it began."""
+_BEGUN = "begun"
+_START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """`folder`: the project; `top`: a folder of this measurement alone; `batch`: images to inspect."""
+
+    folder: Path
+    top: Path
+    batch: Path
 
 
 def crash(
@@ -29,13 +66,15 @@ def crash(
     *,
     seed: int = 0,
     images: int = 60,
+    kinds: tuple[str, ...] = ("inspect",),
     make_engine: Callable[[], Engine] = Engine,
     progress: Callable[[int, str], None] = lambda number, line: None,
 ) -> dict[str, Any]:
-    """Kill an inspecting process `kills` times at random moments and see what is left.
+    """Kill a working process `kills` times at random moments and see what is left. `kinds`: of `KINDS`, in turns.
 
-    After each kill the project must open, its database and every row's files be whole, every result that the dead
-    process had announced be there, and its job be ABORTED. Returns counts; `lost` and `problems` must be empty.
+    After each kill the project must open, its database and every row's files be whole, every result, review, threshold
+    and detector that the dead process had announced be there, no job be running, and no unfinished file lie about.
+    Returns counts; `lost` and `problems` must be empty.
     """
     rng = random.Random(seed)
     problems: list[str] = []
@@ -47,22 +86,28 @@ def crash(
         folder = Path(top) / "project"
         shots, batch = drawn_parts.files(Path(top), images, None, size=160)
         with projects.create(folder, "Crash") as project:
-            drawn_parts.teach_part(project, make_engine(), shots)
+            engine = make_engine()
+            drawn_parts.teach_part(project, engine, shots)
+            inspect(project, engine, batch[:4], emit=lambda event: None, cancel=CancelToken())
+        place = _Place(folder, Path(top), batch[0].parent)
+        if "migrate" in kinds:
+            _make_old(folder, Path(top) / "old")
         for number in range(kills):
+            kind = kinds[number % len(kinds)]
             receiver, sender = context.Pipe(duplex=False)
-            child = context.Process(target=_until_killed, args=(folder, batch[0].parent, make_engine, sender))
+            child = context.Process(target=_until_killed, args=(kind, place, make_engine, sender))
             child.start()
             sender.close()
-            seen = _listen(receiver, rng.randrange(16), rng.uniform(0.0, 0.4))
+            seen = _listen(receiver, rng.randrange(_MOST.get(kind, 1)), rng.uniform(0.0, 0.4))
             child.kill()
             child.join()
             seen += _rest(receiver)
             receiver.close()
             announced += len(seen)
-            found = _examine(folder, seen)
+            found = _examine(kind, place, seen)
             lost += found.pop("lost")
             aborted += found.pop("aborted")
-            problems += [f"kill {number + 1}: {text}" for text in found.pop("problems")]
+            problems += [f"kill {number + 1} ({kind}): {text}" for text in found.pop("problems")]
             progress(number + 1, f"{len(seen)} results announced before kill {number + 1}")
     return {
         "kills": kills,
@@ -73,26 +118,76 @@ def crash(
     }
 
 
-_BEGUN = "begun"
-_START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-
-
-def _until_killed(folder: Path, images: Path, make_engine: Callable[[], Engine], sender: Connection) -> None:
-    """In the process that will be killed: inspect over and over, announcing what `inspect` announces."""
+def _until_killed(kind: str, place: _Place, make_engine: Callable[[], Engine], sender: Connection) -> None:
+    """In the process that will be killed: do one thing over and over, announcing what is said to be stored."""
 
     def emit(event: JobEvent) -> None:
         if isinstance(event, JobItem) and event.result_id is not None:
             sender.send(event.result_id)
         elif isinstance(event, JobProgress) and event.done == 0:
             sender.send(_BEGUN)
-        elif isinstance(event, JobEnded) and event.status is not JobStatus.DONE:
-            sender.send(event.message)
+        elif isinstance(event, JobEnded):
+            if event.status is not JobStatus.DONE:
+                sender.send(event.message)
+            elif kind in ("teach", "prompts", "update"):
+                sender.send(event.result["detector_id"])
 
+    if kind in ("create", "migrate"):
+        for number in count():
+            sender.send(_BEGUN)
+            target = place.top / kind / str(number)
+            if kind == "create":
+                projects.create(target, "New").close()
+            else:
+                shutil.copytree(place.top / "old", target.with_suffix(".part"))
+                target.with_suffix(".part").rename(target)
+                projects.open(target).close()
     engine = make_engine()
-    with projects.open(folder) as project:
-        engine.detector(project, find_detector(project))
-        while True:
-            inspect(project, engine, [images], batch_size=4, emit=emit, cancel=CancelToken())
+    with projects.open(place.folder) as project:
+        row = find_detector(project)
+        engine.detector(project, row)
+        for number in count():
+            _once(kind, project, engine, place, number, emit, sender)
+
+
+def _once(
+    kind: str,
+    project: Project,
+    engine: Engine,
+    place: _Place,
+    number: int,
+    emit: Callable[[JobEvent], None],
+    sender: Connection,
+) -> None:
+    nothing = CancelToken()
+    class_id = find_class(project, "Part").id
+    if kind == "inspect":
+        inspect(project, engine, [place.batch], batch_size=4, emit=emit, cancel=nothing)
+    elif kind in ("teach", "prompts"):
+        method, settings = ("patchcore", {}) if kind == "teach" else ("finegrained", {"epochs": 4})
+        teach(project, engine, method=method, settings=settings, emit=emit, cancel=nothing)
+    elif kind == "update":
+        fresh = place.top / f"fresh {time.monotonic_ns()}.png"
+        drawn_parts.copy_with_own_hash(next(iter(place.batch.iterdir())), fresh, time.monotonic_ns())
+        add_shots(project, class_id, [fresh])
+        fresh.unlink()
+        update(project, engine, emit=emit, cancel=nothing)
+        remove_shots(project, [shot.id for shot in list_shots(project, class_id)[drawn_parts.SHOTS :]])
+    elif kind == "export":
+        sender.send(_BEGUN)
+        target = place.top / "export"
+        export(project, target, ["csv", "overlays"], emit=emit, cancel=nothing)
+    elif kind == "threshold":
+        sender.send(_BEGUN)
+        row = find_detector(project)
+        ng = 0.2 + number % 50 / 100
+        set_thresholds(project, row.id, class_id, Thresholds(ng / 2, ng, ng / 2), who="Crash")
+        sender.send(list_thresholds(project, row.id)[class_id].id)
+    else:
+        sender.send(_BEGUN)
+        decision = list(Decision)[number % 3]
+        for review_id in add_review(project, result_ids(project)[:2], decision, who="Crash"):
+            sender.send(review_id)
 
 
 def _listen(receiver: Connection, results: int, seconds: float) -> list[int]:
@@ -129,25 +224,115 @@ def _rest(receiver: Connection) -> list[int]:
     return seen
 
 
-def _examine(folder: Path, announced: list[int]) -> dict[str, Any]:
-    problems = []
-    with projects.open(folder) as project:
-        rows = list_results(project, announced)
-        for row in list_results(project, result_ids(project)):
-            whole = row.error or (
-                row.image_score is not None and row.map_path is not None and not row.missing
-            )
-            if not whole or (row.map_path is not None and not row.map_path.is_file()):
-                problems.append(f"result {row.id} is not whole")
-            if row.path is not None and read.read(row.path).sha256 != row.sha256:
-                problems.append(f"the image of result {row.id} is damaged")
+def _examine(kind: str, place: _Place, announced: list[int]) -> dict[str, Any]:
+    problems: list[str] = []
+    if kind == "create":
+        problems += _made_anew(place.top / kind)
+    if kind == "migrate":
+        problems += _migrated(place.top / kind)
+    with projects.open(place.folder) as project:
+        problems += _damaged_results(project)
+        there = _announced_ids(kind, project, announced)
         jobs = list_jobs(project)
         if any(job.status is JobStatus.RUNNING for job in jobs):
             problems.append("a job is still running")
-        for run in list_runs(project):
+        rows = list_detectors(project)
+        problems += [f"{row.label} can't be used: {row.problem}" for row in rows if row.problem]
+        known = {str(row.id) for row in rows}
+        problems += [
+            f"detectors/{path.name} belongs to nobody"
+            for path in (place.folder / "detectors").iterdir()
+            if path.name not in known and path.name != ".teaching"
+        ]
+        for run in list_runs(project)[:-1]:
             remove_run(project, run.id)  # the next examination looks at new results only
-    with closing(sqlite3.connect(folder / projects.DATABASE)) as connection:
-        if connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
-            problems.append("the database is damaged")
+    litter = [path for path in place.folder.rglob(".*") if paths.is_unfinished(path.name)]
+    problems += [f"{path.relative_to(place.folder)} was left behind" for path in litter]
+    if (place.folder / "set-aside").exists():
+        problems.append("a detector was set aside")
+    if not _is_whole(place.folder):
+        problems.append("the database is damaged")
     aborted = int(bool(jobs) and jobs[0].status is JobStatus.ABORTED)
-    return {"lost": len(announced) - len(rows), "aborted": aborted, "problems": problems}
+    return {"lost": len(set(announced) - there), "aborted": aborted, "problems": problems}
+
+
+def _damaged_results(project: Project) -> list[str]:
+    problems = []
+    for row in list_results(project, result_ids(project)):
+        whole = row.error or (row.image_score is not None and row.map_path is not None and not row.missing)
+        if not whole or (row.map_path is not None and not row.map_path.is_file()):
+            problems.append(f"result {row.id} is not whole")
+        if row.path is not None and read.read(row.path).sha256 != row.sha256:
+            problems.append(f"the image of result {row.id} is damaged")
+    return problems
+
+
+def _announced_ids(kind: str, project: Project, announced: list[int]) -> set[int]:
+    """Of what a dead process had announced, what is there."""
+    if kind in ("teach", "prompts", "update"):
+        return {row.id for row in list_detectors(project)}
+    if kind == "threshold":  # a history: whoever finds a newer one finds the earlier ones too
+        newest = max(
+            (item.id for item in list_thresholds(project, find_detector(project).id).values()), default=0
+        )
+        return {value for value in announced if value <= newest}
+    if kind == "review":
+        rows = result_ids(project)[:2]
+        return {review.id for row in rows for review in list_reviews(project, int(row))}
+    return {row.id for row in list_results(project, announced)}
+
+
+def _made_anew(top: Path) -> list[str]:
+    """Every folder in which a project was being created holds one, or can be created again."""
+    problems = []
+    for folder in top.iterdir() if top.is_dir() else ():
+        try:
+            if (folder / projects.DATABASE).exists():
+                projects.open(folder).close()
+            else:
+                projects.create(folder, "Again").close()
+        except ProjectError as error:
+            problems.append(f"create: {error}")
+        problems += [f"{path.name} was left behind" for path in folder.rglob(".*")]
+    shutil.rmtree(top, ignore_errors=True)
+    return problems
+
+
+def _migrated(top: Path) -> list[str]:
+    """Every project that was being migrated opens with what it held, and its backups are whole."""
+    problems = []
+    for folder in top.iterdir() if top.is_dir() else ():
+        if folder.suffix == ".part":
+            continue  # killed while the old project was being copied there
+        try:
+            with projects.open(folder) as project:
+                if not list_classes(project):
+                    problems.append("migrate: the classes are gone")
+        except ProjectError as error:
+            problems.append(f"migrate: {error}")
+        problems += [
+            f"{path.name} was left behind" for path in folder.rglob(".*") if paths.is_unfinished(path.name)
+        ]
+        problems += [f"{path.name} is damaged" for path in (folder / "backups").glob("*") if not _sound(path)]
+    shutil.rmtree(top, ignore_errors=True)
+    return problems
+
+
+def _make_old(folder: Path, target: Path) -> None:
+    """The database as revision 0002 had it, in a project without files."""
+    target.mkdir()
+    shutil.copyfile(folder / projects.DATABASE, target / projects.DATABASE)
+    with closing(sqlite3.connect(target / projects.DATABASE)) as connection, connection:
+        connection.execute("ALTER TABLE shots DROP COLUMN confirmed_good")
+        for column in ("charge", "proposal", "updated_from"):
+            connection.execute(f"ALTER TABLE detectors DROP COLUMN {column}")
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+
+
+def _is_whole(folder: Path) -> bool:
+    return _sound(folder / projects.DATABASE)
+
+
+def _sound(database: Path) -> bool:
+    with closing(sqlite3.connect(database)) as connection:
+        return bool(connection.execute("PRAGMA integrity_check").fetchone() == ("ok",))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from inspector.cli.output import figures, say, table
+from inspector.errors import InspectorError
 
 app = typer.Typer(help="Measure this machine; every figure in the README comes from these commands.")
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.", dir_okay=False)]
@@ -59,11 +60,21 @@ def bench_throughput(
 
 
 @app.command("crash")
-def bench_crash(kills: Annotated[int, typer.Option(min=1)] = 50, target: Json = None) -> None:
+def bench_crash(
+    kills: Annotated[int, typer.Option(min=1)] = 50,
+    target: Json = None,
+    kinds: Annotated[
+        str,
+        typer.Option(help="What is killed, comma separated, in turns; or “all”, see inspector.bench.crash."),
+    ] = "inspect",
+) -> None:
     """Kill a run at random moments; nothing finished may be lost and the project must open."""
-    from inspector.bench.crash import crash
+    from inspector.bench.crash import KINDS, crash
 
-    figures(crash(kills=kills), target)
+    chosen = KINDS if kinds == "all" else tuple(kinds.split(","))
+    if unknown := set(chosen) - set(KINDS):
+        raise InspectorError(f"There is no kind “{min(unknown)}”.", f"Choose from: {', '.join(KINDS)}.")
+    figures(crash(kills=kills, kinds=chosen), target)
 
 
 @app.command("teach")

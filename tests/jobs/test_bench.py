@@ -7,7 +7,7 @@ import pytest
 import stem_engine
 
 from inspector.bench import methods as bench_methods
-from inspector.bench.crash import crash
+from inspector.bench.crash import KINDS, crash
 from inspector.bench.throughput import throughput
 from inspector.errors import InspectorError
 from inspector.jobs.engine import Engine
@@ -19,6 +19,13 @@ def test_killing_an_inspecting_process_loses_no_finished_result() -> None:
     assert found["lost"] == 0
     assert found["announced"] > 0
     assert found["aborted_jobs"] >= 1
+
+
+def test_killing_whatever_a_process_does_loses_nothing_and_leaves_no_litter() -> None:
+    found = crash(len(KINDS), seed=3, images=24, kinds=KINDS, make_engine=stem_engine.make)
+    assert found["problems"] == []
+    assert found["lost"] == 0
+    assert found["announced"] > 0
 
 
 def test_throughput_is_measured_beside_the_bare_backbone(engine: Engine, demo: Path) -> None:
