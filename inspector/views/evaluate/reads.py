@@ -66,12 +66,14 @@ def look(folder: Path) -> Found:
 
 def too_few(classes: Sequence[ClassFound], shots: int) -> str:
     """Why so many shots can't be had, "" where they can."""
-    poor = min(classes, key=lambda one: one.train, default=None)
-    if poor is None or poor.train >= shots:
+    poor = sorted((one for one in classes if one.train < shots), key=lambda one: one.train)
+    if not poor:
         return ""
+    first, more = poor[0], len(poor) - 1
+    others = f" and {more} other class{'es' if more > 1 else ''} too few" if more else ""
     return (
-        f"{shots} shots can't be drawn: “{poor.name}” has only {poor.train} good part{'s' if poor.train != 1 else ''}. "
-        "Untick it to leave it out."
+        f"{shots} shots can't be drawn: “{first.name}” has only {first.train} good part"
+        f"{'s' if first.train != 1 else ''}{others}. Untick {'them to leave them' if more else 'it to leave it'} out."
     )
 
 
@@ -86,6 +88,8 @@ def duration(plan: EvaluationPlan, tests: int, earlier: Sequence[Listed]) -> str
             known, key=lambda entry: len(entry.tried)
         ).pace  # of few methods it says most about this one
         seconds += pace * one.effort * tests * len(plan.seeds)
+    if seconds < 20:
+        return "Takes some seconds, going by earlier evaluations."
     if seconds < 90:
         return "Takes about a minute, going by earlier evaluations."
     if seconds < 5400:

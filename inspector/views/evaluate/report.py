@@ -91,7 +91,7 @@ class EvaluationReport(QWidget):
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-        for section, wide in ((0, 116), (1, 52), (2, 120), (len(HEADINGS) - 1, 60)):
+        for section, wide in ((0, 116), (1, 52), (2, 136), (len(HEADINGS) - 1, 60)):
             header.setSectionResizeMode(section, QHeaderView.ResizeMode.Interactive)
             header.resizeSection(section, wide)
 

@@ -259,11 +259,12 @@ def _style_sheet(t: Tokens) -> str:
     QSpinBox, QDoubleSpinBox {{ min-height: 26px; }}
     QComboBox QLineEdit {{ border: none; padding: 0; background: transparent; }}
     QCheckBox, QRadioButton {{ spacing: 8px; }}
-    QCheckBox::indicator, QRadioButton::indicator {{ width: 14px; height: 14px; background: {t.base};
-        border: 1px solid {t.faint}; border-radius: 4px; }}
+    QCheckBox::indicator, QAbstractItemView::indicator, QRadioButton::indicator {{ width: 14px; height: 14px;
+        background: {t.base}; border: 1px solid {t.faint}; border-radius: 4px; }}
     QRadioButton::indicator {{ border-radius: 8px; }}
     QCheckBox::indicator:hover, QRadioButton::indicator:hover, QCheckBox::indicator:focus {{ border-color: {ACCENT}; }}
-    QCheckBox::indicator:checked {{ background: {ACCENT}; border-color: {ACCENT}; image: url("{icons}/tick.svg"); }}
+    QCheckBox::indicator:checked, QAbstractItemView::indicator:checked {{ background: {ACCENT};
+        border-color: {ACCENT}; image: url("{icons}/tick.svg"); }}
     QRadioButton::indicator:checked {{ width: 6px; height: 6px; border: 5px solid {ACCENT}; background: #ffffff; }}
     QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{ background: {t.window};
         border-color: {t.line}; }}
