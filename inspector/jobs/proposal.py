@@ -77,9 +77,11 @@ def said(proposal: Proposal | None, doubtful: Mapping[int, float]) -> str:
         )
     if proposal is not None:
         passed = sum(one.after is Decision.OK for one in proposal.flips)
+        changes = f"would change {len(proposal.flips)} of {proposal.compared} stored results, {passed} of them to OK, and"
         parts.append(
-            f" It is only proposed: of {proposal.compared} stored results it would change {len(proposal.flips)}, "
-            f"{passed} of them to OK."
+            f" It {changes if proposal.flips else ''} waits on the Teach page for your decision.".replace(
+                "  ", " "
+            )
         )
     return "".join(parts)
 

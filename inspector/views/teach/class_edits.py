@@ -24,7 +24,7 @@ class ClassEdits(QObject):
     def __init__(self, context: WindowContext, parent: QObject) -> None:
         super().__init__(parent)
         self.context = context
-        self.steps = Steps(context, context.classes_changed.emit, self)
+        self.steps = Steps(context, self._changed, self)
 
     def add(
         self,
@@ -111,6 +111,10 @@ class ClassEdits(QObject):
 
         what = f"{len(shot_ids)} shot{'s' if len(shot_ids) != 1 else ''}"
         self.steps.done(f"add {what}", back, away, self._on_teach)
+
+    def _changed(self) -> None:
+        self.context.classes_changed.emit()
+        self.context.detectors_changed.emit()  # which one is in charge follows from the shots that are there
 
     def _on_teach(self) -> None:
         self.context.go("teach")

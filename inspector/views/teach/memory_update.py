@@ -1,4 +1,5 @@
-"""New shots go into the memory of the newest detector by themselves, shortly after they were added."""
+"""New shots go into the memory of the detector in charge by themselves, shortly after they were added; what comes of it
+is only proposed."""
 
 from __future__ import annotations
 
@@ -83,7 +84,7 @@ class MemoryUpdate(QObject):
         def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
             from inspector.jobs.update import update
 
-            update(project, engine, emit=emit, cancel=cancel)
+            update(project, engine, propose=True, emit=emit, cancel=cancel)
 
         self._job = self._context.runner.start(JobKind.TEACH, "Add new shots to the memory", work)
 

@@ -30,7 +30,9 @@ from inspector.views.teach.class_column import ClassColumn
 from inspector.views.teach.class_edits import ClassEdits
 from inspector.views.teach.class_list import ROW, ClassModel
 from inspector.views.teach.description_form import DescriptionForm
+from inspector.views.teach.detector_edits import DetectorEdits
 from inspector.views.teach.memory_update import MemoryUpdate
+from inspector.views.teach.proposal_card import ProposalCard
 from inspector.views.teach.shot_grid import PICTURE, ShotGrid, ShotModel, complaints
 from inspector.views.teach.shots_header import ShotsHeader
 from inspector.views.teach.teach_panel import TeachPanel
@@ -92,6 +94,14 @@ class TeachPage(Page):
         self.adding.counted.connect(self.header.count.setText)
         self.header.paste_button.clicked.connect(lambda: self.paste())
         self.header.add_button.clicked.connect(self.choose_files)
+
+        self.decisions = DetectorEdits(context, self)
+        self.proposal = ProposalCard(self._thumbnails)
+        self.proposal.accepted.connect(self.decisions.accept)
+        self.proposal.discarded.connect(self.decisions.discard)
+        self.proposal.called_good.connect(self.decisions.call_good)
+        self.proposal.removed.connect(self.edits.remove_shots)
+        self.proposal.result_wanted.connect(context.show_result)
 
         self.panel = TeachPanel(context)
         self.panel.teach_requested.connect(self.teach)
@@ -160,6 +170,10 @@ class TeachPage(Page):
         column.setSpacing(0)
         column.addWidget(self.header)
         column.addWidget(self.notes)
+        proposal = QHBoxLayout()
+        proposal.setContentsMargins(16, 0, 16, 12)
+        proposal.addWidget(self.proposal)
+        column.addLayout(proposal)
         column.addWidget(self.stack, 1)
         return whole
 
@@ -171,6 +185,7 @@ class TeachPage(Page):
         self.classes.set_rows([])
         self.shots.set_rows([])
         self._detector, self._descriptions, self._describing = None, {}, False
+        self.proposal.show_waiting(None, False)
         self.refresh()
 
     @property
@@ -190,6 +205,7 @@ class TeachPage(Page):
     def _classes_read(self, number: int, found: Found) -> None:
         self._detector = found.detector
         self.classes.set_rows(found.classes)
+        self.proposal.show_waiting(found.waiting, self._read_only)
         if number == self._refreshes:  # what is newer will be told soon
             self._descriptions = found.descriptions
             self.memory.look(found.detector, found.news)
@@ -353,7 +369,15 @@ class TeachPage(Page):
         def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
             from inspector.jobs.teach import teach
 
-            teach(project, engine, method=method, false_alarm_rate=rate, emit=emit, cancel=cancel)
+            teach(
+                project,
+                engine,
+                method=method,
+                false_alarm_rate=rate,
+                propose=True,
+                emit=emit,
+                cancel=cancel,
+            )
 
         title = f"Teach {len(ready)} class{'es' if len(ready) != 1 else ''}"
         self.memory.cancel()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inspector.views.teach.proposal_card import Waiting, read_waiting
+
 if TYPE_CHECKING:
     from inspector.methods.prompts.description import PartDescription
     from inspector.records.classes import ClassRow
@@ -15,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """`detector`: the newest. `descriptions` by class id. `news`: class id → ids of shots that it could remember."""
+    """`detector`: the one in charge. `waiting`: one that is proposed. `descriptions` by class id. `news`: class id → ids of shots that it could remember."""
 
     classes: list[ClassRow]
     detector: DetectorRow | None
     descriptions: dict[int, PartDescription]
     news: dict[int, list[int]]
+    waiting: Waiting | None
 
 
 def read_all(project: Project) -> Found:
@@ -35,6 +38,7 @@ def read_all(project: Project) -> Found:
         detector,
         list_descriptions(project),
         {class_id: [shot.id for shot in shots] for class_id, shots in news.items()},
+        read_waiting(project),
     )
 
 

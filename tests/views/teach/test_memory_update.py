@@ -71,15 +71,27 @@ def settle(qtbot: QtBot, page: TeachPage, idle: Idle) -> None:
     idle()
 
 
-def test_a_new_shot_is_remembered_after_a_pause(
+def accept(qtbot: QtBot, page: TeachPage, idle: Idle) -> None:
+    assert page.proposal.isVisible()
+    if not page.proposal.accept_button.isEnabled():
+        page.proposal.good_button.click()
+        idle()
+    page.proposal.accept_button.click()
+    settle(qtbot, page, idle)
+    assert not page.proposal.isVisible()
+
+
+def test_a_new_shot_is_remembered_after_a_pause_and_the_detector_proposed(
     qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, picture: Picture
 ) -> None:
     page.accept_paths([picture("new.png", 9), picture("newer.png", 10)])
     settle(qtbot, page, idle)
+    assert window.toast.label.text().startswith("The memory knows 2 new shots of washer.")
+    assert not page.panel.progress.isVisible()
+    assert [one.shots for one in list_detectors(project(page))] == [2]
+    accept(qtbot, page, idle)
     (row,) = page.classes.rows
     assert (row.shots, str(row.state)) == (4, "taught")
-    assert window.toast.label.text() == "The memory knows 2 new shots of washer."
-    assert not page.panel.progress.isVisible()
     assert [one.shots for one in list_detectors(project(page))] == [4, 2]
     assert page.panel.taught.text().startswith("Updated ")
     settle(qtbot, page, idle)
@@ -102,7 +114,23 @@ def test_a_shot_that_is_taken_back_in_time_updates_nothing(
     page.memory._timer.setInterval(50)
     page.memory._timer.start()
     settle(qtbot, page, idle)
+    accept(qtbot, page, idle)
     assert len(list_detectors(project(page))) == 2
+
+
+def test_a_discarded_detector_changes_nothing_and_comes_back_with_undo(
+    qtbot: QtBot, page: TeachPage, idle: Idle, picture: Picture
+) -> None:
+    (before,) = list_detectors(project(page))
+    page.accept_paths([picture("new.png", 9)])
+    settle(qtbot, page, idle)
+    page.proposal.discard_button.click()
+    settle(qtbot, page, idle)
+    assert not page.proposal.isVisible()
+    assert [row.id for row in list_detectors(project(page)) if row.in_charge] == [before.id]
+    page.context.undo.undo()
+    settle(qtbot, page, idle)
+    assert page.proposal.isVisible()
 
 
 def test_undo_after_an_update_puts_the_earlier_detector_in_charge_again(
@@ -110,12 +138,14 @@ def test_undo_after_an_update_puts_the_earlier_detector_in_charge_again(
 ) -> None:
     page.accept_paths([picture("new.png", 9)])
     settle(qtbot, page, idle)
+    accept(qtbot, page, idle)
     newer, earlier = list_detectors(project(page))
-    page.context.undo.undo()
-    settle(qtbot, page, idle)
+    assert newer.in_charge
+    while page.context.undo.canUndo():  # called good, put in charge, added
+        page.context.undo.undo()
+        settle(qtbot, page, idle)
     assert [str(row.state) for row in page.classes.rows] == ["taught"]
     assert [row.id for row in list_detectors(project(page)) if row.in_charge] == [earlier.id]
-    assert newer.in_charge
 
 
 def test_a_damaged_detector_is_not_updated_over_and_over(
@@ -150,6 +180,7 @@ def test_teaching_goes_before_an_update(qtbot: QtBot, page: TeachPage, idle: Idl
     assert page.panel.button.isEnabled()
     page.panel.button.click()
     settle(qtbot, page, idle)
+    accept(qtbot, page, idle)
     assert [one.added_shots for one in list_detectors(project(page))] == [{}, {}]
     assert [str(row.state) for row in page.classes.rows] == ["taught"]
 
@@ -170,4 +201,4 @@ def test_what_was_new_when_the_project_was_opened_waits_for_the_user(
     assert len(list_jobs(project(page))) == 1
     page.accept_paths([picture("new.png", 9)])
     settle(qtbot, page, idle)
-    assert window.toast.label.text() == "The memory knows 2 new shots of washer."
+    assert window.toast.label.text().startswith("The memory knows 2 new shots of washer.")
