@@ -1,5 +1,7 @@
 """Evaluate: methods on labelled images by the field's protocol; what is finished is kept, so that a long one goes on."""
 
+import hashlib
+import json
 import platform
 import re
 import shutil
@@ -237,7 +239,12 @@ def _kept(output: Path, one: Candidate, found: Measured, parts: "Parts | None") 
     readings: list[Reading] = []
     name = re.sub(r"[^A-Za-z0-9=@]+", "-", one.method)[:60]
     for number, reading in enumerate(found.readings):
-        file = f"{stored.MAPS}/{name}-{one.shots}-{one.seed}-{number}.npz"
+        # Named by what was measured, so that another protocol's maps in the same folder never take their place.
+        content = (
+            json.dumps([one.method, reading.class_name, reading.keys]).encode() + reading.scores.tobytes()
+        )
+        digest = hashlib.sha256(content).hexdigest()[:12]
+        file = f"{stored.MAPS}/{name}-{one.shots}-{one.seed}-{number}-{digest}.npz"
         stored.write_maps(output, file, found.maps[reading.class_name])
         readings.append(replace(reading, maps=file))
     kept = Measured(readings, found.teach_seconds, found.ms_per_image)
