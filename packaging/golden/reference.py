@@ -1,0 +1,492 @@
+"""Maps and scores of every method, worked out a second time: from a stored detector's values and the backbone's features
+alone, by the equations that each method's description states, in numpy, one image at a time, without a line of
+`inspector.methods`.
+
+What it takes from Inspector is `inspector.features`: preprocessing, the image tower's passes and the text tower. All that
+comes after them (patch descriptions, memories, prompts, decoders, experts, fusions, enlarging, smoothing) is here.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, uniform_filter
+from scipy.special import erf, expit, logit
+
+from inspector.features.backbone import Backbone, Features
+
+Array = NDArray[np.float64]
+EPS = 1e-6
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image of one class and a stored detector. `without`: the number of the shot of its class that doesn't count."""
+
+    backbone: Backbone
+    stored: Mapping[str, NDArray[Any]]
+    settings: Mapping[str, Any]
+    bank: Mapping[str, Any]
+    names: Sequence[str]
+    pixels: NDArray[np.uint8]
+    class_name: str
+    without: int | None
+
+    @property
+    def own(self) -> int:
+        """The number of the class."""
+        return list(self.names).index(self.class_name)
+
+    @property
+    def side(self) -> int:
+        return int(self.bank["map_size"])
+
+    def learned(self, name: str) -> Array:
+        return np.asarray(self.stored[f"learned.{name}"], np.float64)
+
+    def prepared(self, proportions: bool = False) -> torch.Tensor:
+        return self.backbone.prepare([self.pixels], proportions)
+
+    def plane(self, values: Array, sigma: float) -> Array:
+        """Patch values on the backbone's grid → a smoothed map; prompts cut the kernel at three standard deviations."""
+        rows, columns = self.backbone.grid
+        return smooth(enlarge(values.reshape(rows, columns), self.side), [sigma, sigma], 3)
+
+
+def score(
+    folder: Path, backbone: Backbone, pixels: NDArray[np.uint8], class_name: str, without: int | None = None
+) -> tuple[Array, float]:
+    """The map [side, side] and the score of an image by the detector in `folder`."""
+    manifest = json.loads((folder / "detector.json").read_text("utf-8"))
+    stored = safetensors.numpy.load_file(folder / "detector.safetensors")
+    about = manifest["settings"]
+    case = Case(
+        backbone,
+        stored,
+        about.get("settings", about),
+        about["bank"],
+        manifest["classes"],
+        pixels,
+        class_name,
+        without,
+    )
+    with torch.no_grad():
+        return METHODS[manifest["method"]](case)
+
+
+# What several methods share
+
+
+def array(tensor: torch.Tensor | None) -> Array:
+    assert tensor is not None
+    return tensor.detach().double().cpu().numpy()
+
+
+def tensor(values: NDArray[Any]) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32))
+
+
+def unit(x: Array) -> Array:
+    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+
+
+def softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def harmonic(*parts: Any) -> Any:
+    """n / Σ 1/xᵢ, and 0 where one of them is."""
+    whole = np.broadcast_arrays(*parts)
+    zero = np.any([part <= EPS for part in whole], axis=0)
+    return np.where(zero, 0.0, len(whole) / np.sum([1 / np.maximum(part, EPS) for part in whole], axis=0))
+
+
+def abnormal(tokens: Array, normal: Array, other: Array, temperature: float) -> Array:
+    """The abnormal entry of a softmax over two states."""
+    both = np.stack([tokens @ normal, tokens @ other], -1) / temperature
+    return softmax(both)[..., 1]
+
+
+def odds(p: Array) -> Array:
+    return np.asarray(logit(np.clip(p, EPS, 1 - EPS)))
+
+
+def enlarge(plane: Array, side: int) -> Array:
+    return np.asarray(cv2.resize(plane, (side, side), interpolation=cv2.INTER_LINEAR), np.float64)
+
+
+def smooth(plane: Array, sigmas: Sequence[float], cut: float) -> Array:
+    """A Gaussian of `sigmas` cells (rows, columns) of a 60×60 map, mirrored at the border."""
+    for axis, sigma in enumerate(sigmas):
+        cells = sigma * plane.shape[axis] / 60
+        if cells > 0:
+            reach = min(max(1, round(cut * cells)), plane.shape[axis] - 1)
+            plane = gaussian_filter1d(plane, cells, axis=axis, mode="mirror", radius=reach)
+    return plane
+
+
+def neighbours(tokens: Array, grid: Sequence[int], side: int) -> Array:
+    """[N, d] averaged over side × side patches; those outside the image count as zero."""
+    planes = tokens.reshape(*grid, -1)
+    return np.asarray(uniform_filter(planes, (side, side, 1), mode="constant").reshape(tokens.shape))
+
+
+# Memories
+
+
+def described(tokens: Array, grid: Sequence[int], side: int) -> Array:
+    pooled = neighbours(tokens, grid, side)
+    inside = neighbours(np.ones((len(tokens), 1)), grid, side)
+    return np.concatenate([pooled, unit(pooled) * inside], 1)
+
+
+def kept(case: Case, tap: str) -> list[Array]:
+    number = case.bank["classes"].index(case.class_name)
+    shots, count = [], 0
+    while f"{number}.{count}.{tap}" in case.stored:
+        shots.append(np.asarray(case.stored[f"{number}.{count}.{tap}"], np.float64))
+        count += 1
+    return [shot for place, shot in enumerate(shots) if place != case.without]
+
+
+def nearest(case: Case, tap: str, patches: Array) -> Array:
+    """PatchCore's distance of every patch to the nearest one of the shots: in relative vector and direction, ½ the mean.
+
+    Of both, the share in the main directions of the shots' patches counts, and the length of the rest.
+    """
+    memory = np.concatenate(kept(case, tap))
+    width = memory.shape[1] // 2
+    usual = np.sqrt(np.mean(np.sum(memory[:, :width] ** 2, 1)))
+    scale = np.concatenate([np.full(width, 1 / usual), np.ones(width)])
+    centre = np.mean(memory * scale, 0)
+    main = np.linalg.svd(memory * scale - centre)[2][:width].T
+
+    def shortened(some: Array) -> Array:
+        inside = (some * scale - centre) @ main
+        rest = np.sum((some * scale - centre) ** 2, 1) - np.sum(inside**2, 1)
+        return np.concatenate([inside, np.sqrt(np.maximum(rest, 0))[:, None]], 1)
+
+    memory, patches = shortened(memory), shortened(patches)
+    squared = [np.min(np.sum((memory - patch) ** 2, 1)) for patch in patches]
+    return np.asarray(np.clip(np.sqrt(np.array(squared) / 8), 0, 1))
+
+
+def residual(case: Case, tap: str, patches: Array) -> Array:
+    """SubspaceAD's: what the main directions of the shots' patches leave over."""
+    moments = np.sum(kept(case, tap), axis=0)
+    moments = moments / moments[-1, -1]
+    mean, second = moments[-1, :-1], moments[:-1, :-1]
+    values, directions = np.linalg.eigh(second - np.outer(mean, mean))
+    values, directions = np.maximum(values[::-1], 0), directions[:, ::-1]
+    rank = min(int(np.sum(np.cumsum(values) / values.sum() < 0.99)) + 1, len(values))
+    vectors = patches[:, : len(mean)] - mean
+    left = vectors - vectors @ directions[:, :rank] @ directions[:, :rank].T
+    return np.asarray(np.clip(np.linalg.norm(left, axis=1) / (2 * np.sqrt(np.trace(second))), 0, 1))
+
+
+Distance = Callable[[Case, str, Array], Array]
+
+
+def memory_map(case: Case, seen: Features, distance: Distance = nearest) -> Array:
+    maps = []
+    for tap, tokens in seen.taps.items():
+        grid = seen.grids[tap]
+        patches = described(array(tokens)[0], grid, case.bank["neighbourhood"])
+        plane = enlarge(distance(case, tap, patches).reshape(grid), case.side)
+        square = np.sqrt(grid[0] * grid[1])
+        maps.append(smooth(plane, [case.bank["sigma"] * square / cells for cells in grid], 4))
+    return np.asarray(np.clip(np.mean(maps, axis=0), 0, 1))
+
+
+def patchcore(case: Case, distance: Distance = nearest) -> tuple[Array, float]:
+    taps = case.settings["taps"] or case.backbone.default_taps
+    plain = not case.settings["squares"] and case.backbone.takes_proportions(taps)
+    found = memory_map(case, case.backbone.forward(case.prepared(plain), taps=taps, joint=False), distance)
+    return found, found.max()
+
+
+def subspace(case: Case) -> tuple[Array, float]:
+    return patchcore(case, residual)
+
+
+# Prompts
+
+
+def winclip(case: Case) -> tuple[Array, float]:
+    backbone, (rows, columns) = case.backbone, case.backbone.grid
+    tokens = backbone.embed(case.prepared())
+    seen = backbone.forward(tokens, taps=(f"block{backbone.depth}",))
+    normal, other = case.learned("text_features")[case.own]
+    whole = float(abnormal(unit(array(seen.cls)[0]), normal, other, 0.07))
+    shown, views, distances = case.class_name in case.bank["classes"], [], []
+    for side in (2, 3):
+        corners = [(y, x) for y in range(rows - side + 1) for x in range(columns - side + 1)]
+        covers = [[(y + a) * columns + x + b for a in range(side) for b in range(side)] for y, x in corners]
+
+        def spread(values: Array, covers: list[list[int]] = covers) -> Array:
+            over: list[list[float]] = [[] for _ in range(rows * columns)]
+            for value, patches in zip(values, covers, strict=True):
+                for patch in patches:
+                    over[patch].append(1 / max(value, EPS))
+            return np.array([1 / np.mean(some) for some in over])
+
+        features = array(backbone.windows(tokens, torch.tensor(covers)))[0]
+        views.append(spread(abnormal(unit(features), normal, other, 0.07)))
+        if shown:
+            windows = described(features, (len(features), 1), 1)
+            distances.append(spread(nearest(case, f"window{side}", windows)))
+    state, image = harmonic(*views, whole), whole
+    if shown:
+        last = array(seen.taps[f"block{backbone.depth}"])[0]
+        distances.append(nearest(case, f"block{backbone.depth}", described(last, (rows, columns), 1)))
+        visual = np.mean(distances, axis=0)
+        state, image = state + visual, (whole + visual.max()) / 2
+    return case.plane(state, case.settings["sigma"]), image
+
+
+def promptad(case: Case) -> tuple[Array, float]:
+    wanted, scale = case.settings["temperature"], case.backbone.logit_scale
+    temperature = {"raw": 1 / np.log(scale), "exp": 1 / scale}.get(wanted, wanted)
+    seen = case.backbone.forward(case.prepared(), taps=case.backbone.default_taps, vv_from=1)
+    pixel, image = case.learned("text_features")[case.own]
+    state = abnormal(unit(array(seen.vv)[0]), *pixel, temperature)
+    prompted, visual = case.plane(state, case.settings["sigma"]), memory_map(case, seen)
+    whole = abnormal(unit(array(seen.cls)[0]), *image, temperature)
+    return harmonic(prompted, visual) / 2, float(harmonic(visual.max(), whole) / 2)
+
+
+def first_vv(backbone: Backbone) -> int:
+    return max(1, backbone.depth - 18) if backbone.depth > 12 else 1
+
+
+def finegrained(case: Case) -> tuple[Array, float]:
+    s, backbone = case.settings, case.backbone
+    scale = {"raw": np.log(backbone.logit_scale), "exp": backbone.logit_scale, "0.07": 1 / 0.07}[s["tau"]]
+    seen = backbone.forward(case.prepared(), taps=backbone.default_taps, vv_from=first_vv(backbone))
+    there = ~case.stored["learned.absent"][case.own].astype(bool)
+    normal, other, queries = (
+        case.learned(name)[case.own][there] for name in ("normal", "abnormal", "queries")
+    )
+
+    def reading(token: Array) -> float:
+        level = int(np.argmax(queries @ token))
+        return float(expit(scale * (other[level] - normal[level]) @ token))
+
+    tokens = unit(array(seen.vv)[0])
+    state = np.array([reading(token) for token in tokens])
+    if s["reweight"]:
+        image = abnormal(tokens, normal[0], other[0], 1 / scale)
+        state = np.clip(state * image / case.learned("usual")[case.own], 0, 1)
+    found = harmonic(case.plane(state, s["sigma"]), memory_map(case, seen))
+    return found, float(harmonic(reading(unit(array(seen.cls)[0])), found.max()))
+
+
+def mpama(case: Case) -> tuple[Array, float]:
+    s, backbone, grid = case.settings, case.backbone, case.backbone.grid
+    first, depth = first_vv(backbone), backbone.depth
+    blocks = sorted({max(first, round(depth * part / 4)) for part in (1, 2, 3, 4)})
+    names = [f"vv{block}" for block in blocks]
+    seen = backbone.forward(case.prepared(), taps=(*backbone.default_taps, *names), vv_from=first)
+    layers = [unit(array(seen.taps.pop(name))[0]) for name in names]
+    if s["adaptation"]:
+        layers = [adapted(case, tokens, number) for number, tokens in enumerate(layers)]
+    maps = []
+    for size, pair in zip(s["levels"], case.learned("local"), strict=True):
+        reach = min(size // 2, min(grid) - 1)
+        for tokens in layers:
+            planes = tokens.reshape(*grid, -1)
+            wide = uniform_filter(planes, (2 * reach + 1, 2 * reach + 1, 1), mode="mirror")
+            around = tokens if size == 1 else unit(wide.reshape(tokens.shape))
+            maps.append(abnormal(around, *pair, 0.07))
+    state = np.mean(maps, axis=0)
+    whole = abnormal(unit(array(seen.cls)[0]), *case.learned("whole"), 0.07)
+    if s["relative"]:
+        of_map, of_class, spread = case.learned("usual")[case.own]
+        state = expit((odds(state) - of_map) / (2 * spread))
+        whole = expit(odds(whole) - of_class)
+    prompted, visual = case.plane(state, s["sigma"]), memory_map(case, seen)
+    highest = [prompted.max(), visual.max(), *([whole] if s["class_token"] else [])]
+    return harmonic(prompted, visual), float(harmonic(*highest))
+
+
+def adapted(case: Case, tokens: Array, layer: int) -> Array:
+    """F' = norm(F + Σ g_e·e(F)) over the identity, the bottlenecks and nothing."""
+
+    def linear(name: str, x: Array) -> Array:
+        return x @ case.learned(f"experts.{name}.weight").T + case.learned(f"experts.{name}.bias")
+
+    count, share = case.settings["bottlenecks"], softmax(linear(f"routers.{layer}", tokens))
+    least = np.sort(share, 1)[:, -case.settings["routes"]][:, None]
+    gates = np.where(share >= least, share, 0)
+    gates /= gates.sum(1, keepdims=True)
+    added = gates[:, :1] * tokens
+    for number in range(count):
+        inner = linear(f"bottlenecks.{number}.0", tokens)
+        inner = inner * 0.5 * (1 + erf(inner / np.sqrt(2)))
+        added = added + gates[:, number + 1 : number + 2] * linear(f"bottlenecks.{number}.2", inner)
+    return unit(tokens + added)
+
+
+def words(case: Case, text: str) -> Array:
+    """The embeddings of a text's own tokens, for tokenizers with one start and one end token."""
+    tower = case.backbone.text
+    assert tower is not None
+    ids = tower.tokens([text])
+    return array(tower.embed(ids))[0, 1 : int(tower.eot(ids)[0])]
+
+
+def encoded(case: Case, prompts: Sequence[Array], deep: Sequence[Array] = ()) -> Array:
+    """Text features of token rows [n, width] put between start and end, of unit length."""
+    tower = case.backbone.text
+    assert tower is not None
+    found = []
+    for row in prompts:
+        frame = array(tower.embed(tower.tokens([""])))[0]
+        whole = np.concatenate([frame[:1], row, frame[1:]])[: tower.context_length]
+        end = torch.tensor([1 + len(row)])
+        layers = [tensor(layer) for layer in deep]
+        found.append(unit(array(tower.encode(tensor(whole)[None], end, layers))[0]))
+    return np.array(found)
+
+
+def iipad(case: Case) -> tuple[Array, float]:
+    s, backbone = case.settings, case.backbone
+    blocks = sorted({max(1, backbone.depth * part // 4) for part in (1, 2, 3, 4)})
+    names = [f"vv{block}" for block in blocks]
+    seen = backbone.forward(case.prepared(), taps=(*backbone.default_taps, *names), vv_from=blocks[0])
+    layers = [unit(array(seen.taps.pop(name))[0]) for name in names]
+    cls = unit(array(seen.cls)[0])
+    last = tensor(layers[-1].T.reshape(1, -1, *backbone.grid))
+    pooled = array(torch.nn.functional.adaptive_avg_pool2d(last, (4, 4)))[0].reshape(len(cls), 16).T
+    objects = unit(pooled + cls)
+
+    def g(name: str) -> Array:
+        return case.learned(f"generator.{name}")
+
+    def linear(name: str, x: Array) -> Array:
+        return x @ g(f"{name}.weight").T + g(f"{name}.bias")
+
+    def along(name: str, x: Array) -> Array:
+        """Linear maps over the token axis."""
+        number = 0
+        while f"learned.generator.{name}.maps.{number}.weight" in case.stored:
+            x = linear(f"{name}.maps.{number}", x.T).T
+            number += 1
+        return x
+
+    spoken = (objects - g("words.centre")) @ g("words.matrix") + g("words.offset")
+    whole = linear("whole.0", cls)
+    general = along("whole_tokens", np.where(whole > 0, whole, 0.01 * whole)[None])
+    query, prompts = linear("query", cls)[None], []
+    for state in ("normal", "abnormal"):
+        keys = linear(f"objects_in.{state}", spoken)
+        attended = softmax(query @ keys.T / np.sqrt(keys.shape[1])) @ keys
+        special = along(f"found_tokens.{state}", linear(f"found.{state}", attended))
+        context = g(f"contexts.{state}") + general + special
+        prompts.append(np.concatenate([context, along(f"object_tokens.{state}", spoken)]))
+    own = encoded(case, prompts)
+    mine = np.flatnonzero(case.stored["learned.shot_class"] == case.own)
+    mine = np.array([shot for place, shot in enumerate(mine) if place != case.without])
+    normal, other = unit((case.learned("shot_prompts")[mine].mean(0) + own) / 2)
+    shown = np.mean([abnormal(layer, normal, other, 0.07) for layer in layers], axis=0)
+    prompted, visual = case.plane(shown, s["sigma"]), memory_map(case, seen) * len(seen.taps)
+    image = prompted.max() + visual.max()
+    if s["image_score"] == "code":
+        alike = np.mean(np.sum(case.learned("shot_objects")[mine] * objects, -1))
+        image = image - (1 - abnormal(cls, normal, other, 0.07)) - alike
+    return prompted + visual, float(image)
+
+
+def anople(case: Case) -> tuple[Array, float]:
+    s, backbone, grid = case.settings, case.backbone, case.backbone.grid
+    coupled = "prompts.coupled."
+    both = s["prompts"] == "both"
+    text = case.learned(f"{coupled}text") if s["prompts"] != "vision" else None
+    vision = case.learned(f"{coupled}vision") if s["prompts"] != "text" else None
+
+    def mapped(name: str, prompts: Array) -> Array:
+        maps = [0] * len(prompts) if s["coupling"] == "shared" else range(len(prompts))
+        return np.stack(
+            [
+                row @ case.learned(f"{coupled}{name}.{n}.weight").T
+                + case.learned(f"{coupled}{name}.{n}.bias")
+                for row, n in zip(prompts, maps, strict=True)
+            ]
+        )
+
+    deep = vision
+    if both and vision is not None and text is not None:
+        deep = np.concatenate([vision, mapped("to_vision", text)], 1)
+    visual = None if deep is None else list(tensor(deep))
+    tokens = backbone.embed(case.prepared())
+    prefix = tensor(case.learned("prompts.prefix")[:1])
+    seen = backbone.forward(tokens, visual_prompts=visual, prefix=prefix)
+    patches, cls = unit(array(seen.patches)[0]), unit(array(seen.cls)[0])
+    plain = backbone.forward(case.prepared(), taps=backbone.default_taps, joint=False)
+    if s["bank"] == "prompted":
+        plain = Features(None, None, None, {"patches": tensor(patches)[None]}, {"patches": grid})
+
+    normal, other = case.learned("text_features")[case.own]
+    if s["instance_conditioned"]:
+        assert text is not None
+        front = text
+        if both and vision is not None:
+            became = np.stack([array(one)[0, : vision.shape[1]] for one in seen.prompts[: len(vision)]])
+            front = np.concatenate([text, mapped("to_text", became)], 1)
+        rows = [
+            np.concatenate([front[0], words(case, f"{state}{case.class_name}.")])
+            for state in ("", "abnormal ")
+        ]
+        normal, other = encoded(case, rows, front[1:])
+    square = tensor(patches.T.reshape(1, -1, *grid))
+    weights = [tensor(case.learned(f"prompts.decoder.{name}")) for name in WEIGHTS]
+    inner = torch.nn.functional.gelu(torch.nn.functional.conv2d(square, *weights[:2], padding=1))
+    change = array(torch.nn.functional.conv2d(inner, *weights[2:]))[0].reshape(len(cls), -1).T
+    reading = unit(patches + change) @ (other - normal) / 0.07
+    if s["relative"]:
+        reading = relative(case, reading, plain) / (2 * case.learned("spread")[case.own])
+    logits = enlarge(reading.reshape(grid), case.side)
+    maps = [smooth(expit(logits), [s["sigma"]] * 2, 3)]
+    if s["fusion"] != "none":
+        maps.append(memory_map(case, plain))
+    join = {"harmonic": harmonic, "sum": lambda *x: np.sum(x, axis=0)}.get(
+        s["fusion"], lambda *x: np.mean(x, axis=0)
+    )
+    found = join(*maps)
+    if s["image_score"] == "token":
+        return found, float(harmonic(abnormal(cls, normal, other, 0.07), found.max()))
+    return found, float(join(*(one.max() for one in maps)))
+
+
+WEIGHTS = ("into.weight", "into.bias", "back.weight", "back.bias")
+
+
+def relative(case: Case, reading: Array, seen: Features) -> Array:
+    """Log-odds less their mean over the 5 shot patches, per shot, that look most alike."""
+    tap = max(name for name, cells in seen.grids.items() if cells == case.backbone.grid and name in seen.taps)
+    likes = unit(neighbours(array(seen.taps[tap])[0], case.backbone.grid, 3))
+    shots = [n for n in range(len(case.learned(f"shots.{case.own}.odds"))) if n != case.without]
+    theirs = case.learned(f"shots.{case.own}.likes")[shots].reshape(-1, likes.shape[1])
+    said = case.learned(f"shots.{case.own}.odds")[shots].flatten()
+    best = np.argsort(-likes @ theirs.T, 1, kind="stable")[:, : min(5 * len(shots), len(said))]
+    return np.asarray(reading - said[best].mean(1))
+
+
+METHODS: Mapping[str, Callable[[Case], tuple[Array, float]]] = {
+    "anople": anople,
+    "iipad": iipad,
+    "finegrained": finegrained,
+    "mpama": mpama,
+    "winclip": winclip,
+    "promptad": promptad,
+    "patchcore": patchcore,
+    "subspace": subspace,
+}

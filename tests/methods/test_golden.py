@@ -1,0 +1,114 @@
+"""Every method against an independent reference: live, on freshly taught detectors, and as golden values that are kept."""
+
+import ast
+import importlib.util
+import json
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from inspector.domain import CancelToken, Image
+from inspector.features import loading
+from inspector.features.backbone import Backbone
+from inspector.methods import catalogue, storage
+
+ROOT = Path(__file__).parent.parent.parent
+CASES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("patchcore", {}),
+    ("patchcore", {"taps": ["block1", "block4"], "neighbourhood": 5, "sigma": 3.0}),
+    ("subspace", {}),
+    ("winclip", {}),
+    ("promptad", {}),
+    ("promptad", {"temperature": "exp"}),
+    ("finegrained", {}),
+    ("finegrained", {"queries": "former", "tau": "0.07", "reweight": False}),
+    ("mpama", {}),
+    ("mpama", {"levels": [1, 5], "class_token": True, "relative": False}),
+    ("mpama", {"adaptation": False}),
+    ("iipad", {}),
+    ("iipad", {"image_score": "code"}),
+    ("anople", {}),
+    ("anople", {"prompts": "text", "fusion": "sum"}),
+    ("anople", {"coupling": "per_layer", "instance_conditioned": True}),
+    ("anople", {"bank": "prompted", "fusion": "mean", "image_score": "token", "relative": False}),
+)
+TOLERANCE = 1e-3
+"""On maps of the scale 0–1: single against double precision; the root of a squared distance near 0 shows most of it."""
+QUICK = {"epochs": 2, "adaptation_epochs": 2, "variants": 1, "alps": 1, "ahps": 2}
+
+
+def _module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "packaging" / "golden" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[name] = made  # dataclasses look their module up
+    spec.loader.exec_module(made)
+    return made
+
+
+reference = _module("reference")
+
+
+def test_the_reference_imports_nothing_of_the_methods() -> None:
+    tree = ast.parse((ROOT / "packaging" / "golden" / "reference.py").read_text("utf-8"))
+    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names += [name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names]
+    assert {name for name in names if name.startswith("inspector")} == {"inspector.features.backbone"}
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"), [pytest.param(*case, id=f"{case[0]}{json.dumps(case[1])}") for case in CASES]
+)
+def test_maps_and_scores_are_those_of_the_reference(
+    tiny_clip: Backbone,
+    parts: dict[str, list[Image]],
+    new_part: Any,
+    tmp_path: Path,
+    method: str,
+    settings: dict[str, Any],
+) -> None:
+    quick = {key: value for key, value in QUICK.items() if key in catalogue.defaults(method)}
+    detector = catalogue.make(method, **{**quick, **settings})
+    detector.fit(parts, tiny_clip, progress=lambda *_: None, cancel=CancelToken())
+    storage.save(detector, tmp_path / "it")
+    images, names = [new_part("disc", 7), new_part("plate", 8)], ["disc", "plate"]
+    for image, name, found in zip(images, names, detector.score(images, names), strict=True):
+        values, score = reference.score(tmp_path / "it", tiny_clip, image.pixels, name)
+        assert np.abs(found.values - values).max() < TOLERANCE
+        assert found.image_score == pytest.approx(score, abs=TOLERANCE)
+    for number, found in enumerate(detector.held_out(parts)["plate"]):
+        pixels = parts["plate"][number].pixels
+        values, score = reference.score(tmp_path / "it", tiny_clip, pixels, "plate", number)
+        assert np.abs(found.values - values).max() < TOLERANCE
+        assert found.image_score == pytest.approx(score, abs=TOLERANCE)
+
+
+def test_stored_detectors_of_every_method_give_the_golden_maps_and_scores(tmp_path: Path) -> None:
+    """Made by packaging/golden/make.py from the reference, on detectors of an earlier version."""
+    make = _module("make")
+    with zipfile.ZipFile(make.STORED) as archive:
+        archive.extractall(tmp_path)
+    backbone, seen = loading.load(device="cpu", dtype=torch.float32), set()
+    with np.load(make.TARGET, allow_pickle=False) as golden:
+        for file in sorted(tmp_path.glob("detectors/*/detector.json")):
+            detector = storage.load(file.parent, backbone)
+            drawn = [make.demo_parts.draw(make.PRODUCT, *part, size=160)[0] for part in make.PARTS]
+            images = [Image(pixels, "", "") for pixels in drawn]
+            for number, found in enumerate(detector.score(images, [make.PRODUCT] * len(images))):
+                wanted = golden[f"{detector.method}.{number}.map"].astype(np.float32)
+                assert np.abs(found.values[::2, ::2] - wanted).max() < GOLDEN, detector.method
+                score = float(golden[f"{detector.method}.{number}.score"])
+                assert found.image_score == pytest.approx(score, abs=GOLDEN), detector.method
+            seen.add(detector.method)
+    assert seen == set(catalogue.METHODS)
+
+
+GOLDEN = 2e-3
+"""Half precision keeps 1e-3 at the upper end of the scale; processors differ by less."""
