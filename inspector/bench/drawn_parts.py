@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobStatus
 from inspector.errors import InspectorError
-from inspector.images import read
+from inspector.images.find import find
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
 from inspector.records.classes import add_class
@@ -21,10 +21,10 @@ SHOTS = 4
 def files(folder: Path, images: int, data: Path | None, size: int = 512) -> tuple[list[Path], list[Path]]:
     """Files of one product: (normal shots, images to inspect), each image with bytes of its own."""
     if data is not None:
-        found = read.find([data])
+        found = find([data]).images
         if len(found) < SHOTS + 1:
             raise InspectorError(f"{data} holds too few images.", f"Give a folder with more than {SHOTS}.")
-        return found[:SHOTS], found[SHOTS : SHOTS + images]
+        return list(found[:SHOTS]), list(found[SHOTS : SHOTS + images])
     from inspector.images import demo_parts
 
     drawn = folder / "drawn"

@@ -1,20 +1,18 @@
-"""FILE → IMAGE: find image files, read them, and say in one sentence why one can't be read.
+"""FILE → IMAGE: read a file, and say in one sentence why one can't be read.
 
 What the file holds decides, never its suffix. This module imports no decoder, so the window may import it at start.
 """
 
 import hashlib
 import os
-import re
 import stat
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from inspector.domain import Image
 from inspector.errors import ImageError
 from inspector.text import printable, storable
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp")
 MAX_PIXELS = 2**27
 """Largest image read: 134 megapixels (16,384 × 8,192)."""
 MIN_SIDE = 8
@@ -22,7 +20,8 @@ MIN_SIDE = 8
 MAX_BYTES = 8 * MAX_PIXELS
 """Largest file read: the largest image as uncompressed 16 bit RGBA."""
 
-_HEAD = 64
+HEAD = 64
+"""So many bytes tell what a file is."""
 
 
 def read(path: Path | str, at_least: int | None = None) -> Image:
@@ -65,7 +64,7 @@ def read_bytes(path: Path) -> bytes:
                 "Crop the image or save it smaller.",
             )
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            head = file.read(HEAD)
             _check_kind(head, name)
             return head + file.read()
     except FileNotFoundError:
@@ -91,7 +90,7 @@ def decode(data: bytes, name: str, path: Path | None = None, *, at_least: int | 
     from inspector.images import formats
 
     shown = printable(name)
-    _check_kind(data[:_HEAD], shown)
+    _check_kind(data[:HEAD], shown)
     try:
         header = formats.parse_header(data)
         width, height = header.size
@@ -136,36 +135,6 @@ def decode(data: bytes, name: str, path: Path | None = None, *, at_least: int | 
     )
 
 
-def find(paths: Iterable[Path | str]) -> list[Path]:
-    """Image files among files and folders (searched to the bottom), each once, in natural order (2 before 10).
-
-    Inside folders the suffix decides and hidden entries are left out. A path given by itself always stays, also when
-    it can't be read, so that `read` can say why.
-    """
-    found: dict[Path, None] = {}
-    for path in map(Path, paths):
-        if path.is_dir():
-            found.update(dict.fromkeys(_walk(path)))
-        else:
-            found[path] = None
-    return sorted(found, key=_natural)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    failed: list[OSError] = []
-    for root, folders, files in os.walk(folder, onerror=failed.append):
-        folders[:] = [f for f in folders if not f.startswith(".")]
-        for file in files:
-            if not file.startswith(".") and file.lower().endswith(SUFFIXES):
-                yield Path(root, file)
-    yield from (Path(error.filename) for error in failed if error.filename)
-
-
-def _natural(path: Path) -> tuple[list[tuple[int, int | str]], str]:
-    parts = re.split(r"([0-9]+)", str(path).casefold())
-    return [(0, int(p)) if i % 2 else (1, p) for i, p in enumerate(parts)], str(path)
-
-
 def _no_memory(name: str) -> ImageError:
     return ImageError(
         f"There is not enough memory to open “{name}”.", "Close other programs or crop the image."
@@ -174,41 +143,55 @@ def _no_memory(name: str) -> ImageError:
 
 _KNOWN = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _OTHERS = {
-    b"GIF8": "a GIF file",
-    b"%PDF": "a PDF file",
-    b"PK\x03\x04": "a ZIP archive or office document",
-    b"8BPS": "a Photoshop file",
-    b"\0\0\0\x0cjP  ": "a JPEG 2000 file",
-    b"\xff\x4f\xff\x51": "a JPEG 2000 file",
-    b"\xff\x0a": "a JPEG XL file",
-    b"\0\0\0\x0cJXL ": "a JPEG XL file",
-    b"\x76\x2f\x31\x01": "an OpenEXR file",
-    b"\x93NUMPY": "a NumPy array",
-    b"SIMPLE  =": "a FITS file",
-    b"version https://git-lfs": "a Git LFS pointer, not the image itself",
+    b"GIF8": "GIF file",
+    b"%PDF": "PDF file",
+    b"PK\x03\x04": "ZIP archive or office document",
+    b"8BPS": "Photoshop file",
+    b"\0\0\0\x0cjP  ": "JPEG 2000 file",
+    b"\xff\x4f\xff\x51": "JPEG 2000 file",
+    b"\xff\x0a": "JPEG XL file",
+    b"\0\0\0\x0cJXL ": "JPEG XL file",
+    b"\x76\x2f\x31\x01": "OpenEXR file",
+    b"\x93NUMPY": "NumPy array",
+    b"SIMPLE  =": "FITS file",
+    b"\x1aE\xdf\xa3": "video",
+    b"version https://git-lfs": "Git LFS pointer",
 }
+_UNKNOWN = "other file"
+
+
+def other_kind(head: bytes) -> str:
+    """What a file is by its first `HEAD` bytes, in the singular and without an article; "" for an image of a kind that
+    is read, also when it was cut short."""
+    if head.startswith(_KNOWN) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return ""
+    if head and len(head) < 12 and any(k.startswith(head) for k in (*_KNOWN, b"RIFF")):
+        return ""
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        return (
+            "HEIC file"
+            if brand[:3] in (b"hei", b"hev", b"mif")
+            else "AVIF file"
+            if brand[:3] == b"avi"
+            else "video"
+        )
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "video"
+    return next((words for magic, words in _OTHERS.items() if head.startswith(magic)), _UNKNOWN)
 
 
 def _check_kind(head: bytes, name: str) -> None:
     """Refuse by its first bytes what is no image, before the rest is read."""
     if not head:
         raise ImageError(f"“{name}” is empty (0 bytes).", "Copy it again from where it came from.")
-    if head.startswith(_KNOWN) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
-        return
-    if len(head) < 12 and any(k.startswith(head) for k in (*_KNOWN, b"RIFF")):
+    if not any(head):
         raise ImageError(
-            f"“{name}” ends too early: the file is truncated.", "Copy it again from where it came from."
+            f"“{name}” is filled with zeros, not an image.", "Copy it again from where it came from."
         )
-    what = next((words for magic, words in _OTHERS.items() if head.startswith(magic)), "not an image")
-    if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        what = (
-            "a HEIC file"
-            if brand[:3] in (b"hei", b"hev", b"mif")
-            else "an AVIF file"
-            if brand == b"avif"
-            else "a video"
-        )
-    elif not any(head.strip(b"\0")):
-        what = "filled with zeros, not an image"
-    raise ImageError(f"“{name}” is {what}.", "Use PNG, JPEG, BMP, TIFF or WebP.")
+    what = other_kind(head)
+    if not what:
+        return
+    hint = "Fetch the image itself: git lfs pull." if "LFS" in what else "Use PNG, JPEG, BMP, TIFF or WebP."
+    article = "an" if what[0] in "AO" else "a"
+    raise ImageError(f"“{name}” is {'not an image' if what == _UNKNOWN else f'{article} {what}'}.", hint)

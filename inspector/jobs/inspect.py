@@ -22,6 +22,7 @@ from inspector import settings
 from inspector.domain import CancelToken, Emit, Image, JobKind, ScoreMap
 from inspector.errors import Cancelled, DetectorError, ImageError, InspectorError, ProjectError
 from inspector.images import read
+from inspector.images.find import counted, find
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
 from inspector.records.detectors import DetectorRow, find_detector
@@ -67,12 +68,15 @@ def inspect(
         project.require_writable()
         row = find_detector(project, detector_id, class_name)
         class_id = _class_id(row, class_name)
-        files = _named(sources)
+        found = find(sources)
+        left_out = f"Left out: {counted(found.left_out)}." if found.left_out else ""
+        files = _named(found.images, sources)
         if not files:
             raise ImageError(
-                "There are no images to inspect.", "Choose image files, or a folder that holds some."
+                f"There are no images to inspect. {left_out}".strip(),
+                "Choose image files, or a folder that holds some.",
             )
-        where = Path(sources[0]).name if len(sources) == 1 else f"{len(files)} images"
+        where = file_name(Path(sources[0]).absolute().name) if len(sources) == 1 else f"{len(files)} images"
         report.start(f"Inspect {where}", len(files))
         report.progress(0, "Loading the detector")
         detector = engine.detector(project, row)
@@ -110,7 +114,7 @@ def inspect(
                 future.result()
         if cancel.cancelled:
             raise Cancelled
-        report.message = _summary(project, run_id)
+        report.message = f"{_summary(project, run_id)} {left_out}".strip()
 
 
 @contextmanager
@@ -144,12 +148,12 @@ def _class_id(row: DetectorRow, class_name: str | None) -> int | None:
     )
 
 
-def _named(sources: Sequence[Path]) -> list[tuple[Path, str]]:
+def _named(images: Sequence[Path], sources: Sequence[Path]) -> list[tuple[Path, str]]:
     """Every image file with the name people will see: below a folder, the path from there."""
     folders = [Path(source) for source in sources if Path(source).is_dir()]
     roots = [folder.parent if len(folders) > 1 else folder for folder in folders]
     result = []
-    for path in read.find(sources):
+    for path in images:
         inside = (root for folder, root in zip(folders, roots, strict=True) if path.is_relative_to(folder))
         root = next(inside, path.parent)
         result.append((path, file_name(path.relative_to(root).as_posix())))

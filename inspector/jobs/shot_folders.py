@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inspector.images import read
+from inspector.images.find import LeftOut, counted, look
 from inspector.text import printable
 
 GOOD = frozenset(
@@ -50,7 +49,7 @@ NOT_GOOD = frozenset(
 @dataclass(slots=True)
 class SortedShots:
     """`classes`: class name → image files, in order; `loose`: single files, of whichever class is meant.
-    `left_out`: a sentence for each folder whose images were not taken."""
+    `left_out`: a sentence for each folder whose images were not taken, and one for all files that are no images."""
 
     classes: dict[str, list[Path]] = field(default_factory=dict)
     loose: list[Path] = field(default_factory=list)
@@ -64,11 +63,14 @@ def sort_shots(paths: Iterable[Path]) -> SortedShots:
     Looks at the disk, so not for the GUI thread.
     """
     sorted_shots = SortedShots()
+    others: list[LeftOut] = []
     for path in paths:
         if path.is_dir():
-            _sort_folder(path, class_name(path), sorted_shots, top=True)
+            _sort_folder(path, class_name(path), sorted_shots, others, top=True)
         else:
             sorted_shots.loose.append(path)
+    if others:
+        sorted_shots.left_out.append(f"{counted(others)}.")
     return sorted_shots
 
 
@@ -80,33 +82,26 @@ def class_name(folder: Path) -> str:
     return folder.name or "Part"
 
 
-def _sort_folder(folder: Path, name: str, into: SortedShots, *, top: bool = False) -> None:
+def _sort_folder(
+    folder: Path, name: str, into: SortedShots, others: list[LeftOut], *, top: bool = False
+) -> None:
     try:
-        entries = sorted((entry for entry in os.scandir(folder) if not entry.name.startswith(".")), key=_name)
+        inside = look(folder)
     except OSError as error:
         into.left_out.append(f"“{printable(folder.name)}” can't be read: {error.strerror}.")
         return
-    folders = [Path(entry.path) for entry in entries if entry.is_dir() and entry.name != "__MACOSX"]
-    images = [
-        Path(entry.path)
-        for entry in entries
-        if not entry.is_dir() and Path(entry.name).suffix.lower() in read.SUFFIXES
-    ]
-    if images:
-        into.classes.setdefault(name, []).extend(images)
-    for inner in folders:
+    others += inside.left_out
+    if inside.images:
+        into.classes.setdefault(name, []).extend(inside.images)
+    for inner in inside.folders:
         plain = _plain(inner.name)
         if plain in NOT_GOOD:
             into.left_out.append(f"“{printable(inner.name)}” of {printable(name)}: no good shots.")
-        elif plain in GOOD or images or not top:
-            _sort_folder(inner, name, into)
+        elif plain in GOOD or inside.images or not top:
+            _sort_folder(inner, name, into, others)
         else:
-            _sort_folder(inner, inner.name, into)
+            _sort_folder(inner, inner.name, into, others)
 
 
 def _plain(name: str) -> str:
     return name.casefold().replace("-", "_").replace(" ", "_")
-
-
-def _name(entry: os.DirEntry[str]) -> str:
-    return entry.name

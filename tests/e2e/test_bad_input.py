@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from inspector.domain import CancelToken, JobEnded, JobEvent, JobItem, JobStatus
 from inspector.errors import InspectorError
-from inspector.images import read
+from inspector.images.find import find
 from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
@@ -158,7 +158,7 @@ def test_bad_shots_are_named_and_the_good_one_teaches(
     project: Project, engine: Engine, job: Job, mixed: Path
 ) -> None:
     gear, empty = add_class(project, "gear"), add_class(project, "empty")
-    added = add_shots(project, gear, read.find([mixed]))
+    added = add_shots(project, gear, find([mixed]).images)
     failed = [item for item in added if item.status == "failed"]
     assert len(failed) == len(_bad_files(b"any")) + 1
     assert all(len(item.message) > 20 for item in failed)
@@ -235,7 +235,7 @@ def test_bad_files_dropped_as_shots_are_named_in_the_window(
     idle()
     page = window.page
     assert isinstance(page, TeachPage)
-    drop(*read.find([mixed]))
+    drop(*find([mixed]).images)
     assert window.banner.isVisible()
     assert window.banner.hint.text()
     assert page.shots.rowCount() == 4  # the three there were and the good part; its copies are one picture

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 
 from inspector.errors import ImageError
 from inspector.images import formats
-from inspector.images.read import MAX_PIXELS, decode, find, read
+from inspector.images.read import MAX_PIXELS, decode, read
 
 RNG = np.random.default_rng(7)
 SMOOTH = np.stack(np.meshgrid(np.arange(48) * 5, np.arange(32) * 7, indexing="xy"), -1).astype(np.uint8)
@@ -383,28 +383,6 @@ def test_names_that_are_not_utf8_can_be_stored(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.png")
     path.write_bytes(encoded(Pillow.fromarray(RGB), "PNG"))
     assert read(path).name == "caf\ufffd.png"
-
-
-def test_find_walks_folders_in_natural_order_and_keeps_what_was_named(tmp_path: Path) -> None:
-    for name in (
-        "b/img10.PNG",
-        "b/img2.png",
-        "b/notes.txt",
-        "b/.hidden.png",
-        ".git/x.png",
-        "a.tiff",
-        "odd.dat",
-    ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = find([tmp_path, tmp_path / "a.tiff", tmp_path / "odd.dat", tmp_path / "gone.png"])
-    assert [p.relative_to(tmp_path).as_posix() for p in found] == [
-        "a.tiff",
-        "b/img2.png",
-        "b/img10.PNG",
-        "gone.png",
-        "odd.dat",
-    ]
 
 
 SEEDS = [

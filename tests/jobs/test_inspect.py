@@ -12,6 +12,7 @@ import pytest
 
 from inspector.domain import CancelToken, Decision, JobEnded, JobEvent, JobItem, JobProgress, JobStatus
 from inspector.images import read
+from inspector.images.find import find
 from inspector.jobs import events as job_events
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.inspect import inspect
@@ -67,7 +68,7 @@ def test_every_file_becomes_a_result_with_map_copy_and_verdict(
     assert end(events).status is JobStatus.DONE, end(events)
     found = rows(taught)
     assert sorted(row.name for row in found) == sorted(
-        path.relative_to(batch).as_posix() for path in read.find([batch])
+        path.relative_to(batch).as_posix() for path in find([batch]).images
     )
     items = {event.result_id: event.name for event in events if isinstance(event, JobItem)}
     assert items == {row.id: row.name for row in found}
@@ -120,11 +121,11 @@ def test_a_renamed_class_is_still_known_to_its_detector(
 def test_bad_files_become_failed_items_and_never_stop_the_batch(
     taught: Project, engine: Engine, run: Run, batch: Path
 ) -> None:
-    good = len(read.find([batch]))
+    good = len(find([batch]).images)
     (batch / "empty.png").write_bytes(b"")
-    (batch / "cut.png").write_bytes(read.find([batch / "good"])[0].read_bytes()[:3000])
+    (batch / "cut.png").write_bytes(find([batch / "good"]).images[0].read_bytes()[:3000])
     (batch / "text.jpg").write_text("no image at all, only words")
-    (batch / "ünï \n code.png").write_bytes(read.find([batch / "good"])[0].read_bytes() + b"\0")
+    (batch / "ünï \n code.png").write_bytes(find([batch / "good"]).images[0].read_bytes() + b"\0")
     events = start(taught, engine, run, batch, batch / "vanished.png", class_name="washer", batch_size=2)
     assert end(events).status is JobStatus.DONE
     failed = {row.name: row.error for row in rows(taught) if row.error}
@@ -148,7 +149,7 @@ def test_a_batch_of_bad_files_alone_ends_well(
 def test_files_that_vanish_while_the_run_goes_on_become_failed_items(
     taught: Project, engine: Engine, run: Run, batch: Path
 ) -> None:
-    last = read.find([batch])[-1]
+    last = find([batch]).images[-1]
 
     def work(emit: Callable[[JobEvent], None]) -> None:
         def watch(event: JobEvent) -> None:
@@ -170,7 +171,7 @@ def test_an_inspected_shot_is_marked(taught: Project, engine: Engine, run: Run, 
 def test_the_same_image_twice_gives_two_results_and_one_copy(
     taught: Project, engine: Engine, run: Run, batch: Path
 ) -> None:
-    first = read.find([batch])[0]
+    first = find([batch]).images[0]
     shutil.copy(first, batch / "again.jpeg")
     start(taught, engine, run, first, batch / "again.jpeg", class_name="washer")
     one, two = rows(taught)
@@ -193,7 +194,7 @@ def test_cancelling_keeps_what_was_finished(taught: Project, engine: Engine, run
     assert end(events).status is JobStatus.CANCELLED
     announced = {event.result_id for event in events if isinstance(event, JobItem)}
     assert announced == {row.id for row in rows(taught)}
-    assert 1 <= len(announced) < len(read.find([batch]))
+    assert 1 <= len(announced) < len(find([batch]).images)
     assert end(events).result["run_id"] == list_runs(taught)[0].id
 
 

@@ -33,7 +33,8 @@ def _names(found: dict[str, list[Path]]) -> dict[str, list[str]]:
 def test_each_product_of_a_data_set_is_a_class_with_its_good_training_images(tree: Path) -> None:
     found = sort_shots([tree])
     assert _names(found.classes) == {"cookie": ["1.png", "2.PNG"], "nut": ["a.jpg", "c.jpg"]}
-    assert len(found.left_out) == 3
+    assert len(found.left_out) == 4
+    assert found.left_out[-1] == "1 TXT file (readme.txt)."
     assert any("ground_truth" in line and "cookie" in line for line in found.left_out)
     assert any("ng" in line and "nut" in line for line in found.left_out)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inspector.errors import InspectorError
+from inspector.images.find import hidden
 from inspector.images.read import SUFFIXES
 from inspector.jobs.evaluation import lists
 from inspector.jobs.evaluation.lists import GOOD, can_be_shown
@@ -95,11 +96,6 @@ def storable(name: str) -> str:
     """A name that may be written to any file: bytes that are no UTF-8 as \\xff, control characters as \\u0007."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if can_be_shown(c) else f"\\u{ord(c):04x}" for c in text)
-
-
-def hidden(name: str) -> bool:
-    """What systems and programs leave behind: .ipynb_checkpoints, ._files of macOS and its __MACOSX."""
-    return name.startswith(".") or name == "__MACOSX"
 
 
 class _Masks:
