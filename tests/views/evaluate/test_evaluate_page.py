@@ -6,94 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import stem_engine
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QPixmap
 from scipy.integrate import trapezoid
 
-from inspector.domain import CancelToken, JobEnded, JobStatus
 from inspector.errors import InspectorError
-from inspector.images import demo_parts
 from inspector.jobs.evaluation import stored
-from inspector.jobs.evaluation.plan import EvaluationPlan, Series, method_title
-from inspector.jobs.evaluation.run import evaluate
+from inspector.jobs.evaluation.plan import Series
 from inspector.jobs.evaluation.stored import MEAN
-from inspector.methods import catalogue
-from inspector.settings import Settings
 from inspector.views.evaluate import scores
 from inspector.views.evaluate.curves import KINDS
 from inspector.views.evaluate.page import EvaluatePage
 from inspector.views.evaluate.report import HEADINGS
-from inspector.views.look import theme
-from inspector.views.shared.context import WindowContext
-from inspector.views.shared.job_runner import JobRunner
 
 ONE_SHOT = Series("patchcore", 1)
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return stem_engine.make()
-
-
-@pytest.fixture(scope="module")
-def parts(tmp_path_factory):
-    """Two products, drawn small, three good and three defective test images each."""
-    folder = tmp_path_factory.mktemp("labelled") / "parts"
-    return demo_parts.write_demo(folder, shots=3, good=3, defective=3, kinds=("washer", "cloth"), size=128)
-
-
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory, parts, engine):
-    """Two evaluations as the job writes them: (PatchCore at 1 shot, PatchCore at 1 and 2 shots with two draws)."""
-    root = tmp_path_factory.mktemp("measured")
-    for name, shots, seeds in (("first", (1,), (0,)), ("second", (1, 2), (3, 4))):
-        ended = []
-
-        def emit(event, ended=ended):
-            if isinstance(event, JobEnded):
-                ended.append(event)
-
-        plan = EvaluationPlan(parts, ("patchcore",), shots, seeds, root / name)
-        evaluate(plan, backbone=engine.backbone(), emit=emit, cancel=CancelToken())
-        assert ended[0].status is JobStatus.DONE, ended[0].message
-    return root
-
-
-@pytest.fixture
-def context(qapp, engine):
-    theme.apply("dark")
-    made = WindowContext(JobRunner(lambda: engine), Settings(theme="dark", method="patchcore"))
-    yield made
-    assert made.runner.close(20)
-    made.deleteLater()
-
-
-@pytest.fixture
-def page(context, home, qtbot):
-    made = EvaluatePage(context)
-    qtbot.addWidget(made)
-    made.resize(1280, 720)
-    with qtbot.waitExposed(made):
-        made.show()
-    made.activated()
-    return made
-
-
-@pytest.fixture
-def open_first(page, measured, tmp_path, qtbot):
-    """The page with the first evaluation open, from a copy of its folder."""
-
-    def work(name="first"):
-        folder = shutil.copytree(measured / name, tmp_path / name)
-        page.accept_paths([folder])
-        qtbot.waitUntil(
-            lambda: page.stack.currentWidget() is page.report and page.report.evaluation is not None
-        )
-        qtbot.waitUntil(lambda: page.report.evaluation.listed.folder == folder)
-        return page.report
-
-    return work
 
 
 def cells(report, column):
@@ -108,88 +34,6 @@ def test_an_empty_page_says_one_sentence_and_its_button_asks_for_a_folder(page, 
     page.empty.button.click()
     assert page.stack.currentWidget() is page.setup
     qtbot.waitUntil(lambda: page.setup.found is not None)
-
-
-def test_a_dropped_folder_is_recognised_and_told_class_by_class(page, parts, qtbot):
-    page.accept_paths([parts])
-    qtbot.waitUntil(lambda: page.setup.found is not None)
-    assert page.setup.words.text() == "MVTec AD layout · 2 classes · 12 test images"
-    table = page.setup.table
-    assert [[table.item(r, c).text() for c in range(5)] for r in range(2)] == [
-        ["cloth", "3", "3", "3", "3"],
-        ["washer", "3", "3", "3", "3"],
-    ]
-    assert page.setup.shots[2].isEnabled()
-    assert not page.setup.shots[4].isEnabled()
-    assert page.setup.few.text().startswith(
-        "4 shots can't be drawn: “cloth” has only 3 good parts and 1 other class too few."
-    )
-
-
-def test_a_folder_without_labels_is_refused_with_the_next_step(page, context, tmp_path, qtbot):
-    with qtbot.waitSignal(context.error_raised) as raised:
-        page.accept_paths([tmp_path])
-    assert raised.args[0].hint
-    assert not page.setup.run.isEnabled()
-    with qtbot.waitSignal(context.error_raised) as raised:
-        page.accept_paths([tmp_path / "single.png"])
-    assert "folder" in raised.args[0].message
-
-
-def test_run_measures_in_the_background_and_shows_the_report(page, context, parts, home, qtbot):
-    page.accept_paths([parts])
-    qtbot.waitUntil(lambda: page.setup.found is not None)
-    assert page.setup.methods["patchcore"].isChecked()
-    page.setup.seeds.setValue(1)
-    assert page.setup.plan().shots == (1,)  # 4 is ticked but can't be had
-    events = []
-    context.job_event.connect(events.append)
-    page.setup.run.click()
-    assert not page.setup.run.isEnabled()
-    assert page.setup.side.currentWidget() is page.setup.progress
-    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.report, timeout=60_000)
-    assert events[-1].status is JobStatus.DONE, events[-1].message
-    assert page.setup.progress.figures.text().startswith("100 %")
-    assert "PatchCore, 1 shot, draw 1: image AUROC" in page.setup.progress.lines.toPlainText()
-    folder = page.report.evaluation.listed.folder
-    assert folder.parent == home / "projects" / "evaluations"
-    assert {p.name for p in folder.iterdir()} >= {"results.json", "results.md", "results.csv"}
-    assert [entry.folder for entry in page.chosen()] == [folder]
-    assert page.setup.run.isEnabled()
-
-
-def test_a_cancelled_run_leaves_the_form_ready_and_nothing_on_disk(page, context, parts, home, qtbot):
-    page.accept_paths([parts])
-    qtbot.waitUntil(lambda: page.setup.found is not None)
-    with qtbot.waitSignal(context.runner.ended, timeout=30_000) as ended:
-        page.setup.run.click()
-        page.setup.progress.cancel.click()
-        assert not page.setup.progress.cancel.isEnabled()
-    assert ended.args[1].status is JobStatus.CANCELLED
-    assert page.stack.currentWidget() is page.setup
-    assert page.setup.run.isEnabled()
-    assert not list((home / "projects").rglob("results.json"))
-
-
-def test_a_run_that_fails_says_so_and_leaves_the_form_ready(page, context, parts, tmp_path, qtbot):
-    folder = shutil.copytree(parts, tmp_path / "parts")
-    page.accept_paths([folder])
-    qtbot.waitUntil(lambda: page.setup.found is not None)
-    shutil.rmtree(folder)
-    with qtbot.waitSignal(context.runner.ended, timeout=30_000) as ended:
-        page.setup.run.click()
-    assert ended.args[1].status is JobStatus.FAILED
-    assert ended.args[1].hint
-    assert page.stack.currentWidget() is page.setup
-    assert page.setup.run.isEnabled()
-
-
-def test_results_of_a_project_lie_in_its_folder(page, context, project, qtbot):
-    context.set_project(project)
-    assert page.setup.root == project.folder / "evaluations"
-    context.set_project(None)
-    assert page.setup.root.name == "evaluations"
-    assert project.folder not in page.setup.root.parents
 
 
 def test_the_table_shows_what_results_json_says_and_sorts(open_first, qtbot):
@@ -418,71 +262,9 @@ def test_the_mean_of_two_steps_has_both_steps(measured):
     assert scores.mean_curve(readings, "pro") is None
 
 
-def test_a_class_can_be_left_out(page, parts, tmp_path, qtbot):
-    folder = shutil.copytree(parts, tmp_path / "parts")
-    for further in (3, 4, 5):
-        shutil.copy(folder / "washer/train/good/000.png", folder / f"washer/train/good/{further:03}.png")
-    page.accept_paths([folder])
-    qtbot.waitUntil(lambda: page.setup.found is not None)
-    setup = page.setup
-    assert setup.plan().classes == ()
-    assert not setup.shots[4].isEnabled()
-    setup.table.setCurrentCell(0, 0)  # cloth
-    qtbot.keyClick(setup.table, Qt.Key.Key_Space)
-    assert setup.plan().classes == ("washer",)
-    assert setup.shots[4].isEnabled()
-    assert "8 shots can't be drawn: “washer” has only 6" in setup.few.text()
-    assert "on 6 test images" in setup.reason.text()
-    setup.table.item(1, 0).setCheckState(Qt.CheckState.Unchecked)
-    assert setup.plan() is None
-    assert setup.reason.text() == "Tick a class to measure on."
-
-
-def test_how_long_it_takes_is_said_from_earlier_evaluations(page, parts, measured, home, qtbot):
-    page.accept_paths([parts])
-    qtbot.waitUntil(lambda: page.setup.found is not None)
-    assert "PatchCore was not measured here before" in page.setup.reason.text()
-    shutil.copytree(measured / "first", home / "projects" / "evaluations" / "first")
-    page.activated()
-    qtbot.waitUntil(lambda: "going by earlier evaluations" in page.setup.reason.text())
-    page.setup.methods["anople"].setChecked(True)
-    assert "AnoPLe was not measured here before" in page.setup.reason.text()
-
-
-def test_images_without_a_usable_mask_are_counted_in_setup_and_report(
-    page, parts, engine, open_first, tmp_path, qtbot
-):
-    folder = shutil.copytree(parts, tmp_path / "parts")
-    next((folder / "cloth/ground_truth").glob("*/*")).unlink()
-    page.accept_paths([folder])
-    qtbot.waitUntil(lambda: page.setup.found is not None)
-    assert page.setup.words.text().endswith("1 defective without a mask: they count per image only")
-    plan = EvaluationPlan(folder, ("patchcore",), (1,), (0,), tmp_path / "out")
-    evaluate(plan, backbone=engine.backbone(), emit=lambda event: None, cancel=CancelToken())
-    page.open(tmp_path / "out")
-    qtbot.waitUntil(page.report.note.isVisible)
-    assert page.report.note.text().endswith("cloth 1 of 3.")
-
-
 def test_one_draw_shows_no_spread_and_several_do(open_first):
     assert not any("±" in text for text in cells(open_first("first"), "AUPRO"))
     assert all("±" in text for text in cells(open_first("second"), "AUPRO"))
-
-
-def test_ablations_and_the_control_join_the_chosen_methods(page, parts, qtbot):
-    page.accept_paths([parts])
-    qtbot.waitUntil(lambda: page.setup.found is not None)
-    setup = page.setup
-    assert setup.plan().methods == ("patchcore",)
-    setup.ablations.setChecked(True)
-    setup.control.setChecked(True)
-    methods = setup.plan().methods
-    assert methods[1:5] == tuple(catalogue.ABLATIONS)
-    assert methods[5:] == catalogue.CONTROLS
-    assert setup.reason.text().startswith(f"{7 * 3} detectors")  # one shot and three draws
-    titles = [method_title(name) for name in methods]
-    assert "AnoPLe (scales one)" in titles
-    assert "PatchCore (random weights)" in titles
 
 
 def test_a_damaged_evaluation_is_refused_with_the_next_step(measured, tmp_path):
