@@ -165,6 +165,7 @@ def _once(
         inspect(project, engine, [place.batch], batch_size=4, emit=emit, cancel=nothing)
     elif kind in ("teach", "prompts"):
         method, settings = ("patchcore", {}) if kind == "teach" else ("finegrained", {"epochs": 4})
+        _remove_added(project, class_id)  # a memory can't forget what it is taught here
         teach(project, engine, method=method, settings=settings, emit=emit, cancel=nothing)
     elif kind == "update":
         fresh = place.top / f"fresh {time.monotonic_ns()}.png"
@@ -172,7 +173,7 @@ def _once(
         add_shots(project, class_id, [fresh])
         fresh.unlink()
         update(project, engine, emit=emit, cancel=nothing)
-        remove_shots(project, [shot.id for shot in list_shots(project, class_id)[drawn_parts.SHOTS :]])
+        _remove_added(project, class_id)
     elif kind == "export":
         sender.send(_BEGUN)
         target = place.top / "export"
@@ -188,6 +189,10 @@ def _once(
         decision = list(Decision)[number % 3]
         for review_id in add_review(project, result_ids(project)[:2], decision, who="Crash"):
             sender.send(review_id)
+
+
+def _remove_added(project: Project, class_id: int) -> None:
+    remove_shots(project, [shot.id for shot in list_shots(project, class_id)[drawn_parts.SHOTS :]])
 
 
 def _listen(receiver: Connection, results: int, seconds: float) -> list[int]:

@@ -68,7 +68,7 @@ def test_a_defective_part_added_as_a_shot_and_taken_back_changes_no_verdict(
     assert added.shot_id is not None
     ended = _propose(taught, engine, run)
     assert ended.result["proposed"]
-    assert "only proposed" in ended.message
+    assert "waits on the Teach page" in ended.message
     assert find_detector(taught).id == find_class(taught, "washer").detector_id == first.id
     assert _inspect(taught, engine, tests) == before
 
