@@ -66,6 +66,7 @@ class FeatureCache:
                 self._trim()
 
     def clear(self) -> None:
+        """Remove every file. Raises OSError."""
         for path in self.folder.glob("*/*.safetensors"):
             path.unlink(missing_ok=True)
         self._size = None

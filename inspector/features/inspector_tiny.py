@@ -170,6 +170,7 @@ def inspector_tiny_vit(pretrained: bool = False, **kwargs: Any) -> nn.Module:
 
 
 def folder() -> Path:
+    """Where its configuration and weights lie."""
     return paths.resources() / "models" / NAME
 
 

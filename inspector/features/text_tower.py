@@ -68,6 +68,7 @@ class TextTower:
         return None
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+        """The same tower, moved in place."""
         for module in (self._embedding, self._transformer, self._norm):
             module.to(device, dtype)
         if isinstance(self._projection, nn.Linear):

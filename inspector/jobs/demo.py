@@ -19,6 +19,7 @@ from inspector.domain import (
     JobStatus,
 )
 from inspector.errors import Cancelled, InspectorError
+from inspector.methods.catalogue import QUICK
 
 if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
@@ -81,7 +82,7 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
                 add_shots(project, class_id, sorted((product / "train" / "good").iterdir()))
                 cancel.check()
             _step(  # the method that teaches in a second: a visitor waits for the result
-                lambda inner: teach(project, engine, method="patchcore", emit=inner, cancel=cancel),
+                lambda inner: teach(project, engine, method=QUICK, emit=inner, cancel=cancel),
                 emit,
                 _DRAWN,
                 _TAUGHT,

@@ -14,7 +14,8 @@ from inspector.methods.settings import fits
 if TYPE_CHECKING:
     from inspector.methods.detector import Detector
 
-DEFAULT = "anople"
+QUICK = "patchcore"
+"""Teaches in a second and needs nothing of a backbone: for the demo, and where a default must cost nothing."""
 DESCRIPTIONS = "descriptions"
 """The setting that takes descriptions, by class name."""
 
@@ -199,6 +200,7 @@ class Variant:
 
     @property
     def title(self) -> str:
+        """For people: the method's title with what differs in brackets."""
         changed = [f"{key} {_spoken(value)}" for key, value in self.settings.items()]
         changed += ["random weights"] * self.random_weights
         return find(self.method).title + (f" ({', '.join(changed)})" if changed else "")

@@ -102,6 +102,8 @@ class TaughtPromptAD(TaughtPrompts):
     def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
+        """Map 1/(1/M_p + 1/M_v) and image score 1/(1/max M_v + 1/p_cls), both in 0–½: M_p the smoothed state map of the V-V
+        patches, M_v the memory's map."""
         states = self.text_features[self.numbers(class_names)]
         pixel, image = states[:, 0], states[:, 1]
         temperature = 1 / scale_of(self.settings["temperature"], self.backbone)

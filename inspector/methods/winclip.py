@@ -82,6 +82,7 @@ class TaughtWinCLIP(TaughtPrompts):
         return seen
 
     def nearest_classes(self, features: Features) -> tuple[list[str], list[float]]:
+        """By the memory; without any shot, by the class token's softmax over the classes' mean directions."""
         if self.memory.classes:
             return super().nearest_classes(features)
         near = normalised(features.cls) @ normalised(self.text_features.mean(1)).T
@@ -91,6 +92,7 @@ class TaughtWinCLIP(TaughtPrompts):
     def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
+        """Map: state map + M_w, in 0–2, or the state map alone for a class without shots; image score ½(p + max M_w), or p."""
         states = self.text_features[self.numbers(class_names)]
         normal, abnormal = states[:, 0], states[:, 1]
         whole = fusion.abnormal_probability(normalised(features.cls), normal, abnormal, TEMPERATURE)

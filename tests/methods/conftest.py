@@ -16,10 +16,14 @@ VISION = {"layers": 4, "width": 48, "head_width": 16, "patch_size": 16, "image_s
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 4, "layers": 3}
 
 
-def small_clip() -> Backbone:
-    """open_clip's own ViT and text tower: 64 px, 4×4 patches, 4 blocks, joint width 32."""
+def small_model() -> open_clip.CLIP:
+    """open_clip's own ViT and text tower: 64 px, 4×4 patches, 4 blocks, joint width 32; the same weights every time."""
     torch.manual_seed(0)
-    return from_model(open_clip.CLIP(32, VISION, TEXT).eval(), "tiny")
+    return open_clip.CLIP(32, VISION, TEXT).eval()
+
+
+def small_clip() -> Backbone:
+    return from_model(small_model(), "tiny")
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +34,13 @@ def tiny_clip() -> Backbone:
 @pytest.fixture(scope="session")
 def wordless_clip() -> Backbone:
     """The same without a text tower."""
-    torch.manual_seed(0)
-    return from_model(open_clip.CLIP(32, VISION, TEXT).eval(), "wordless", load_text=lambda: None)
+    return from_model(small_model(), "wordless", load_text=lambda: None)
+
+
+@pytest.fixture
+def make_model() -> Callable[[], open_clip.CLIP]:
+    """Makes the model of `tiny_clip` again."""
+    return small_model
 
 
 def draw_part(kind: str, number: int, size: tuple[int, int] = (90, 70)) -> Image:

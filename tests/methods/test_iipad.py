@@ -1,6 +1,10 @@
 """IIPAD on a small random CLIP."""
 
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +12,9 @@ import torch
 
 from inspector.domain import Image
 from inspector.features.backbone import Backbone
+from inspector.features.loading import from_model
+from inspector.features.text_tower import TextTower
+from inspector.methods import storage
 from inspector.methods.iipad.generator import Generator, WordMap, depths, object_tokens, read
 from inspector.methods.iipad.method import IIPAD
 from inspector.methods.prompts import training
@@ -110,3 +117,31 @@ def test_the_switches_change_what_is_learned_or_scored(
     plain = taught(IIPAD(**QUICK), parts, tiny_clip).score(parts["disc"], ["disc"] * 2)
     other = taught(IIPAD(**QUICK, **settings), parts, tiny_clip).score(parts["disc"], ["disc"] * 2)
     assert plain[0].image_score != other[0].image_score
+
+
+def test_scoring_side_by_side_loads_the_text_tower_once(
+    tiny_clip: Backbone,
+    make_model: Callable[[], torch.nn.Module],
+    parts: dict[str, list[Image]],
+    taught: Teach,
+    tmp_path: Path,
+) -> None:
+    storage.save(taught(IIPAD(**QUICK), parts, tiny_clip), tmp_path / "it")
+    loads: list[bool] = []
+
+    def load() -> TextTower | None:
+        loads.append(True)
+        time.sleep(0.05)  # others would come in here
+        return TextTower.of(make_model(), "tiny")
+
+    backbone = from_model(make_model(), "tiny", load_text=load)
+    detector, together = storage.load(tmp_path / "it", backbone), threading.Barrier(4)
+
+    def score(_: int) -> float:
+        together.wait()
+        return detector.score(parts["disc"], ["disc", "disc"])[0].image_score
+
+    with ThreadPoolExecutor(4) as pool:
+        scores = set(pool.map(score, range(4)))
+    assert len(scores) == 1
+    assert loads == [True]

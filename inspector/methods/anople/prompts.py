@@ -102,11 +102,13 @@ class Prompts(nn.Module):
 
     @property
     def depth(self) -> int:
+        """Prompted layers, from the first on."""
         prompts = self.coupled.text if self.coupled.vision is None else self.coupled.vision
         return 0 if prompts is None else prompts.shape[0]
 
     @property
     def length(self) -> int:
+        """Own tokens a layer, without those of the other tower."""
         prompts = self.coupled.text if self.coupled.vision is None else self.coupled.vision
         return 0 if prompts is None else prompts.shape[1]
 

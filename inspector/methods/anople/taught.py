@@ -58,6 +58,10 @@ class TaughtAnoPLe(TaughtPrompts):
     def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
+        """Map: harmonic mean of the smoothed state map and the memory's, in 0–1; image score: that of the two maxima.
+
+        State map: σ((odds − odds of likes) / (2 · spread)), enlarged before σ. `fusion` and `image_score` change the joins.
+        """
         s = self.settings
         odds, abnormal = self.state_reading(features, class_names)
         if s["relative"]:

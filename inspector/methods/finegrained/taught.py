@@ -65,6 +65,8 @@ class TaughtFineGrained(TaughtPrompts):
     def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
+        """Map: harmonic mean of the smoothed level map, re-weighted by the image level's (Eq. 6), and the memory's (Eq. 7);
+        image score (Eq. 8): that of the class token's reading and the map's maximum. Both in 0–1."""
         s, owners = self.settings, self.numbers(class_names)
         tokens, cls = normalised(features.vv), normalised(features.cls)
         state = self.level_reading(tokens, owners)[1]

@@ -56,6 +56,8 @@ class TaughtIIPAD(TaughtPrompts):
     def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
+        """Map Āᵖ + Aᵛ and image score max Āᵖ + max Aᵛ (eq. 15–18), from 0 on, Aᵛ summed over the memory's taps;
+        `image_score="code"` takes the class token's normal probability and the mean retrieval similarity off the score."""
         assert isinstance(features, GeneratorInput)
         own = self._prompts(features)
         kept, alike = [], []

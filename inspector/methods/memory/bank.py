@@ -54,6 +54,7 @@ class MemoryBank:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """Those with a shot, in the order in which they came."""
         return tuple(self._shots)
 
     def count(self, class_name: str) -> int:
@@ -164,6 +165,7 @@ class MemoryBank:
     # State
 
     def tensors(self) -> dict[str, Tensor]:
+        """What is kept, as "CLASS NUMBER.SHOT.TAP"."""
         return {
             f"{number}.{shot}.{tap}": values
             for number, shots in enumerate(self._shots.values())
@@ -172,6 +174,7 @@ class MemoryBank:
         }
 
     def settings(self) -> dict[str, Any]:
+        """In plain JSON values, the classes in the order of their numbers."""
         return {
             "classes": list(self._shots),
             "map_size": self.map_size,

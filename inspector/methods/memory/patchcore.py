@@ -48,6 +48,7 @@ class TaughtMemory(Taught):
     def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
+        """The memory's map, in 0–1, and its highest value."""
         maps = self.memory.maps(features, class_names, without)
         return maps, maps.flatten(1).amax(1)
 

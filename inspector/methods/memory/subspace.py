@@ -32,6 +32,7 @@ class SubspaceBank(MemoryBank):
         return width + 1, width + 1
 
     def keep(self, patches: Tensor) -> Tensor:
+        """[B, N, 2 d], of which the vectors count → [B, d + 1, d + 1] float64, on the processor."""
         vectors = patches.chunk(2, dim=-1)[0]
         rows = torch.cat([vectors, vectors.new_ones(*vectors.shape[:2], 1)], dim=2).cpu().double()
         return rows.mT @ rows

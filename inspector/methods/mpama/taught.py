@@ -61,6 +61,8 @@ class TaughtMPAMA(TaughtPrompts):
     def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
+        """Map: harmonic mean of the smoothed state map, relative to the class's shots, and the memory's; image score: that of
+        their maxima, and of the class token's probability with `class_token`. Both in 0–1."""
         assert features.vv is not None
         state, abnormal = self.state_reading(normalised(features.cls), features.vv)
         if self.settings["relative"]:

@@ -135,6 +135,7 @@ class PartDescription:
         return cls(**{**given, "entities": tuple(made)})
 
     def dumps(self) -> str:
+        """JSON as people read it; `loads` gives the same record back."""
         return json.dumps(self.as_json(), indent=2, ensure_ascii=False)
 
     @classmethod

@@ -39,16 +39,12 @@ def state_cross_entropy(
     return F.binary_cross_entropy_with_logits(gap, label.to(gap.dtype))
 
 
-def normal_against_all(
-    features: Tensor, normal: Tensor, abnormal: Tensor, scale: float, weight: Tensor | None = None
-) -> Tensor:
+def normal_against_all(features: Tensor, normal: Tensor, abnormal: Tensor, scale: float) -> Tensor:
     """PromptAD's L_clip, FineGrainedAD eq. 2: −log of the normal anchor's share against every abnormal prompt.
 
-    features [n, d]; normal [d]; abnormal [a, d]; weight [n] multiplies the features' logits (FineGrainedAD's regions).
+    features [n, d], of unit length or of their regions' weight (FineGrainedAD); normal [d]; abnormal [a, d].
     """
     logits = scale * features @ torch.cat([normal[None], abnormal]).T
-    if weight is not None:
-        logits = logits * weight[:, None]
     return (logits.logsumexp(-1) - logits[:, 0]).mean()
 
 

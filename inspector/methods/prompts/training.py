@@ -45,6 +45,7 @@ class Schedule:
     seed: int = 0
 
     def make(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+        """ "sgd", "adam", or AdamW for any other name."""
         if self.optimizer == "sgd":
             return torch.optim.SGD(
                 parameters, lr=self.rate, momentum=self.momentum, weight_decay=self.weight_decay
@@ -54,6 +55,7 @@ class Schedule:
         return torch.optim.AdamW(parameters, lr=self.rate, weight_decay=self.weight_decay)
 
     def rate_at(self, step: int, steps: int) -> float:
+        """The learning rate of step number `step`, 0-based, of `steps`."""
         part = min(step / max(1, steps), 1.0)
         return self.final_rate + (self.rate - self.final_rate) * 0.5 * (1 + math.cos(math.pi * part))
 

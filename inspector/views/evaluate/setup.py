@@ -126,7 +126,7 @@ class EvaluationSetup(QWidget):
         methods.setVerticalSpacing(6)
         known = catalogue.available()
         preferred = self._context.settings.method
-        first = preferred if preferred in {info.name for info in known} else "patchcore"
+        first = preferred if preferred in {info.name for info in known} else catalogue.QUICK
         for number, info in enumerate(known):
             box = QCheckBox(f"{info.title} (reconstruction)" if info.reconstruction else info.title)
             box.setToolTip(info.line)

@@ -146,3 +146,11 @@ def test_text_that_is_no_json_is_refused_with_its_line() -> None:
         PartDescription.loads('{\n"foreground": }')
     with pytest.raises(DetectorError, match="not valid JSON"):
         PartDescription.loads("[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 50_000, '{"foreground": ' + "9" * 5000 + "}", '{"foreground": 1e400}']
+)
+def test_text_that_is_nested_too_deep_or_holds_endless_numbers_is_refused(text: str) -> None:
+    with pytest.raises(DetectorError, match=r"not valid JSON|lacks"):
+        PartDescription.loads(text)

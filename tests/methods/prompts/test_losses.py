@@ -46,7 +46,7 @@ def test_the_normal_anchor_competes_with_every_abnormal_prompt() -> None:
     by_hand = -math.log(math.e / (math.e + 1 + 1 / math.e))
     assert losses.normal_against_all(features, normal, abnormal, 1.0).item() == pytest.approx(by_hand)
     halved = -math.log(math.exp(0.5) / (math.exp(0.5) + 1 + math.exp(-0.5)))
-    weighted = losses.normal_against_all(features, normal, abnormal, 1.0, torch.tensor([0.5]))
+    weighted = losses.normal_against_all(features * 0.5, normal, abnormal, 1.0)
     assert weighted.item() == pytest.approx(halved)
 
 
