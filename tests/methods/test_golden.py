@@ -1,12 +1,11 @@
 """Every method against an independent reference: live, on freshly taught detectors, and as golden values that are kept."""
 
 import ast
-import importlib.util
+import importlib
 import json
 import sys
 import zipfile
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -43,23 +42,19 @@ TOLERANCE = 1e-3
 QUICK = {"epochs": 2, "adaptation_epochs": 2, "variants": 1, "alps": 1, "ahps": 2}
 
 
-def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "packaging" / "golden" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[name] = made  # dataclasses look their module up
-    spec.loader.exec_module(made)
-    return made
-
-
-reference = _module("reference")
+sys.path.insert(0, str(ROOT / "packaging" / "golden"))  # no package: the reference stands by itself
+make, reference = importlib.import_module("make"), importlib.import_module("reference")
+sys.path.pop(0)
 
 
 def test_the_reference_imports_nothing_of_the_methods() -> None:
-    tree = ast.parse((ROOT / "packaging" / "golden" / "reference.py").read_text("utf-8"))
-    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    names += [name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names]
+    nodes = [
+        node
+        for name in ("reference", "equations")
+        for node in ast.walk(ast.parse((ROOT / f"packaging/golden/{name}.py").read_text("utf-8")))
+    ]
+    names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    names += [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
     assert {name for name in names if name.startswith("inspector")} == {"inspector.features.backbone"}
 
 
@@ -92,7 +87,6 @@ def test_maps_and_scores_are_those_of_the_reference(
 
 def test_stored_detectors_of_every_method_give_the_golden_maps_and_scores(tmp_path: Path) -> None:
     """Made by packaging/golden/make.py from the reference, on detectors of an earlier version."""
-    make = _module("make")
     with zipfile.ZipFile(make.STORED) as archive:
         archive.extractall(tmp_path)
     backbone, seen = loading.load(device="cpu", dtype=torch.float32), set()
