@@ -16,8 +16,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from inspector.errors import InspectorError
 from inspector.views.shared import clipboard
 from inspector.views.shared.context import WindowContext
-from inspector.views.teach.class_edits import ClassEdits
 from inspector.views.teach.class_list import shots_text
+from inspector.views.teach.edits import ClassEdits
 
 if TYPE_CHECKING:
     from inspector.jobs.shot_folders import SortedShots

@@ -154,7 +154,7 @@ class ProposalCard(QFrame):
             item.setToolTip("Show this result")
             self.flips.addItem(item)
         self.flips.setVisible(bool(waiting.flips))
-        self.flips.setFixedHeight(min(4, len(waiting.flips)) * 22 + 4)
+        self.flips.setFixedHeight(min(4, len(waiting.flips)) * max(1, self.flips.sizeHintForRow(0)) + 4)
         self._show_doubtful({row.id: (row, score) for row, score in waiting.doubtful})
         several = len(waiting.doubtful) != 1
         self.good_button.setText("They are good" if several else "It is good")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QStandardItemModel
+from PySide6.QtGui import QKeySequence, QShortcut, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -37,8 +37,13 @@ def shots_wanted(rate: float) -> int:
     return max(1, math.ceil(1 / rate - 1e-9) - 1)
 
 
-def promise(name: str, shots: int, rate: float) -> str:
-    """What the shots of a class can promise, in one honest sentence."""
+def promise(name: str, shots: int, rate: float, independent: bool = True) -> str:
+    """What the shots of a class can promise, in one honest sentence. `independent`: see `MethodInfo`."""
+    if not independent:
+        return (
+            f"Of {name} nothing can be promised from its shots: this method learns from all of them, so none is left to"
+            " test it on. Look at the first results before you rely on it."
+        )
     wanted = shots_wanted(rate)
     if shots >= wanted:
         return f"{name}: {shots_text(shots)} are enough to promise {_percent(rate)} false alarms."
@@ -104,9 +109,10 @@ class TeachPanel(QWidget):
         self.button.setIconSize(QSize(theme.ICON, theme.ICON))
         self.button.setMinimumHeight(44)
         theme.set_role(self.button, "primary")
-        self.button.setShortcut("Ctrl+Return")
         self.button.setToolTip("Teach every class that has shots (Ctrl+Return)")
         self.button.clicked.connect(self.teach_requested)
+        for keys in ("Ctrl+Return", "Ctrl+Enter"):  # not the button's own: a new text would take it away
+            QShortcut(QKeySequence(keys), self).activated.connect(self.button.click)
         self.reason = wrapped("small")
         self.taught = wrapped("small")
         self.progress = TeachProgress(context)
@@ -149,6 +155,10 @@ class TeachPanel(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
 
+        self._own: str | None = (
+            None  # the method of this project: chosen here, or else of what it was taught with
+        )
+        context.project_changed.connect(self._other_project)
         self._show_settings()
         self.method.currentIndexChanged.connect(self._chosen)
         self.rate.valueChanged.connect(self._chosen)
@@ -165,8 +175,9 @@ class TeachPanel(QWidget):
         settings = self._context.settings
         for widget in (self.method, self.rate):
             widget.blockSignals(True)
-        wanted = self.method.findData(settings.method)
-        if wanted < 0 or not METHODS[settings.method].available:
+        method = self._own or settings.method
+        wanted = self.method.findData(method)
+        if wanted < 0 or not METHODS[method].available:
             wanted = next((i for i, info in enumerate(METHODS.values()) if info.available), 0)
         self.method.setCurrentIndex(wanted)
         self.rate.setValue(settings.false_alarm_rate * 100)
@@ -205,7 +216,7 @@ class TeachPanel(QWidget):
 
     def _chosen(self) -> None:
         settings = self._context.settings
-        settings.method = self.method.currentData()
+        settings.method = self._own = self.method.currentData()
         settings.false_alarm_rate = round(self.rate.value() / 100, 4)
         self._context.save_settings()
 
@@ -238,11 +249,22 @@ class TeachPanel(QWidget):
         self.reason.setVisible(bool(reason) and not self.progress.isVisible())
         self.button.setEnabled(bool(ready) and not read_only and not busy)
         rate = self._context.settings.false_alarm_rate
-        self.promise.setText(promise(chosen.name, chosen.shots, rate) if chosen else "")
+        self.promise.setText(
+            promise(chosen.name, chosen.shots, rate, METHODS[self.method.currentData()].independent)
+            if chosen
+            else ""
+        )
         self.promise.setVisible(chosen is not None)
 
+    def _other_project(self) -> None:
+        self._own = None
+        self._show_settings()
+
     def show_detector(self, row: DetectorRow | None) -> None:
-        """What was taught last."""
+        """What was taught last. Teaching again keeps its method unless another is chosen."""
+        if row is not None and self._own is None:
+            self._own = row.method
+            self._show_settings()
         if row is None:
             self.taught.setText("")
         else:
