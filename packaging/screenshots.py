@@ -81,7 +81,7 @@ class Stage:
         from PySide6.QtGui import QImage, QPainter
 
         picture = shown.grab()
-        popup = self.application.activePopupWidget()
+        popup = self.application.activePopupWidget() or self.application.activeModalWidget()
         if popup is not None:
             painter = QPainter(picture)
             painter.drawPixmap(popup.pos() - shown.pos(), popup.grab())
@@ -254,8 +254,8 @@ def _inspect(stage: Stage, name: str) -> Any:
     stage.wait(lambda: all(page.model.row(place) for place in range(page.model.rowCount())))
     rows = [page.model.row(place) for place in range(page.model.rowCount())]
     page.queue.list.choose(next(row.id for row in rows if name in row.name))
-    stage.wait(lambda: page.shown is not None and name in page.shown.detail.row.name)
-    stage.wait(lambda: page.standing is not None or page.shown.pixels.picture is None)
+    stage.wait(lambda: page.at_hand.shown is not None and name in page.at_hand.shown.detail.row.name)
+    stage.wait(lambda: page.live.scores is not None or page.at_hand.shown.pixels.picture is None)
     page.viewer.set_mode(0)
     page.viewer.view.fit()
     return page
@@ -290,7 +290,7 @@ def scene_inspect_threshold(stage: Stage) -> None:
 
 
 def after_inspect_threshold(stage: Stage) -> None:
-    stage.window.page.judgement.refresh()
+    stage.window.page.live.refresh()
     stage.settle()
 
 

@@ -60,7 +60,8 @@ class Reporter:
         self._started = False
 
     def start(self, title: str, total: int = 0, *, window: float = 20.0) -> None:
-        """Say `JobStarted`; a project that can be written gets a row, so that a crash is known of later.
+        """Say `JobStarted`; a project that can be written gets a row with the `result` so far, so that a crash is known
+        of later, and what it left undone.
 
         `window`: seconds over which the rate is taken.
         """
@@ -68,7 +69,7 @@ class Reporter:
         self._total = total
         self._pace = Pace(window)
         if self._project is not None:
-            self.job_id = start_job(self._project, self._kind, title, total)
+            self.job_id = start_job(self._project, self._kind, title, total, self.result)
         self.emit(JobStarted(self.job_id, self._kind, total, title))
 
     def progress(self, done: float, message: str = "", total: float | None = None) -> None:

@@ -6,7 +6,7 @@ thread cuts regions and commits each batch while the next is scored. A result is
 
 import logging
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,12 +26,12 @@ from inspector.images.find import counted, find
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
 from inspector.records.detectors import DetectorRow, find_detector
-from inspector.records.files import ImageFacts, keep_image
+from inspector.records.files import ImageFacts, as_stored, keep_image
 from inspector.records.names import class_key, file_name
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import NewResult, count_results, record_results
-from inspector.records.runs import start_run
+from inspector.records.results import NewResult, count_results, list_names, record_results
+from inspector.records.runs import continue_run, start_run
 from inspector.records.thresholds import list_thresholds
 
 _log = logging.getLogger("inspector.jobs")
@@ -54,6 +54,7 @@ def inspect(
     *,
     detector_id: int | None = None,
     class_name: str | None = None,
+    run_id: int | None = None,
     batch_size: int | None = None,
     emit: Emit,
     cancel: CancelToken,
@@ -61,8 +62,8 @@ def inspect(
     """Inspect files and folders with one detector (the newest when None) and store every result.
 
     `class_name`: the class of all images; found per image when None. A file that can't be read becomes a failed item
-    and the others go on. Stopped or failed, what was finished stays. `JobEnded.result`: `run_id`, `detector_id`,
-    `inspected`, `failed`.
+    and the others go on. Stopped or failed, what was finished stays, and with its `run_id` and the same sources the
+    rest is inspected later. `JobEnded.result`: `sources`, `run_id`, `detector_id`, `inspected`, `failed` (of this job).
     """
     with job(project, JobKind.INSPECT, emit) as report:
         project.require_writable()
@@ -77,19 +78,29 @@ def inspect(
                 "Choose image files, or a folder that holds some.",
             )
         where = file_name(Path(sources[0]).absolute().name) if len(sources) == 1 else f"{len(files)} images"
+        report.result = {"sources": [str(Path(source).absolute()) for source in sources]}
         report.start(f"Inspect {where}", len(files))
-        report.progress(0, "Loading the detector")
+        asked = len(files)
+        if run_id is not None:
+            files = _missing(project, run_id, sources, files)
+        before = asked - len(files)
+        report.progress(before, "Loading the detector")
         detector = engine.detector(project, row)
         backbone = engine.backbone(row.backbone.get("weights"))
-        run_id = start_run(project, row.id, where, class_id=class_id, job_id=report.job_id)
-        report.result = {"run_id": run_id, "detector_id": row.id, "inspected": 0, "failed": 0}
+        run = run_id
+        if run is None:
+            run = start_run(project, row.id, where, class_id=class_id, job_id=report.job_id)
+        else:
+            continue_run(project, run, report.job_id)
+        report.result |= {"run_id": run, "detector_id": row.id, "inspected": 0, "failed": 0}
         report.log(f"{row.title} on {backbone.device_note}.")
         ids_by_name = {name: key for key, name in row.taught_names.items()}
         given = None if class_id is None else row.taught_names[class_id]
         size = batch_size or settings.load().batch_size
 
         def store(items: list[_Read], maps: list[ScoreMap]) -> None:
-            _store(project, report, run_id, row.id, class_id, ids_by_name, items, maps)
+            _store(project, report, run, row.id, class_id, ids_by_name, items, maps)
+            report.progress(before + report.result["inspected"] + report.result["failed"])
 
         def score(images: list[Image]) -> list[ScoreMap]:
             return detector.score(images, [given] * len(images)) if images else []
@@ -114,7 +125,7 @@ def inspect(
                 future.result()
         if cancel.cancelled:
             raise Cancelled
-        report.message = f"{_summary(project, run_id)} {left_out}".strip()
+        report.message = f"{_summary(project, run)} {left_out}".strip()
 
 
 @contextmanager
@@ -158,6 +169,26 @@ def _named(images: Sequence[Path], sources: Sequence[Path]) -> list[tuple[Path, 
         root = next(inside, path.parent)
         result.append((path, file_name(path.relative_to(root).as_posix())))
     return result
+
+
+def _missing(
+    project: Project, run_id: int, sources: Sequence[Path], files: Sequence[tuple[Path, str]]
+) -> list[tuple[Path, str]]:
+    """The files that have no result in a run yet. Raises `ImageError` when what was asked for is gone."""
+    gone = next((Path(source) for source in sources if not Path(source).exists()), None)
+    if gone is not None:
+        raise ImageError(
+            f"“{gone}” is no longer there, so the run can't be continued.",
+            "Put it back in its place, or add the images that are missing anew.",
+        )
+    done = Counter(list_names(project, run_id))
+    left = []
+    for path, name in files:
+        if done[name] > 0:
+            done[name] -= 1
+        else:
+            left.append((path, name))
+    return left
 
 
 def _batches(
@@ -234,7 +265,8 @@ def _store(
                 raise DetectorError(
                     f"“{score_map.class_name}” has no thresholds.", "Teach the detector again."
                 )
-            verdict = judge(score_map, thresholds[found].thresholds, item.facts.size)
+            kept = replace(score_map, values=as_stored(score_map.values))  # regions as they'll be cut again
+            verdict = judge(kept, thresholds[found].thresholds, item.facts.size)
         except InspectorError as error:
             failed = NewResult(item.name, item.facts, class_id=found, error=error.message, hint=error.hint)
             results.append(failed)
@@ -257,7 +289,6 @@ def _store(
     report.result["failed"] += lost
     for result, result_id in zip(results, ids, strict=True):
         report.item(result.name, result_id, f"{result.error} {result.hint}".strip())
-    report.progress(report.result["inspected"] + report.result["failed"])
 
 
 def _summary(project: Project, run_id: int) -> str:

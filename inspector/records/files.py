@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -87,3 +89,20 @@ def _suffix(data: bytes) -> str:
         if data.startswith(start):
             return suffix
     return ".tiff"
+
+
+def as_stored(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An anomaly map (h, w) with the precision in which it is kept; what isn't finite stays so."""
+    rounded = np.clip(values, -65504, 65504).astype(np.float16).astype(np.float32)
+    return np.where(np.isfinite(values), rounded, values)
+
+
+def keep_map(project: Project, run_id: int, sha256: str, values: NDArray[np.float32]) -> str:
+    """Store the anomaly map of an image in a run; its name inside the project."""
+    from io import BytesIO
+
+    name = f"maps/{run_id}/{sha256}.npy"
+    buffer = BytesIO()
+    np.save(buffer, as_stored(values).astype(np.float16), allow_pickle=False)
+    write_file(project, project.path(name), buffer.getvalue())
+    return name

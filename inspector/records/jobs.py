@@ -47,9 +47,11 @@ def list_jobs(project: Project, limit: int = 100) -> list[JobRow]:
         ]
 
 
-def start_job(project: Project, kind: JobKind, title: str, total: int = 0) -> int:
+def start_job(
+    project: Project, kind: JobKind, title: str, total: int = 0, result: Mapping[str, Any] | None = None
+) -> int:
     with project.writing() as session:
-        row = t.Job(kind=kind, status=JobStatus.RUNNING, title=title, total=total)
+        row = t.Job(kind=kind, status=JobStatus.RUNNING, title=title, total=total, result=dict(result or {}))
         session.add(row)
         session.flush()
         return row.id

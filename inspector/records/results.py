@@ -22,8 +22,8 @@ from inspector.records.files import (
     find_image,
     image_ids,
     keep_image,
+    keep_map,
     pairs,
-    write_file,
 )
 from inspector.records.names import file_name
 from inspector.records.project import Project
@@ -36,7 +36,7 @@ from inspector.records.result_filter import (
     filtered,
     sort_column,
 )
-from inspector.records.reviews import ReviewRow, reviews_of
+from inspector.records.reviews import ReviewRow, in_force, reviews_of
 from inspector.records.thresholds import ThresholdRow, newest_thresholds
 from inspector.verdicts.judge import decide
 
@@ -62,7 +62,7 @@ class ResultRow:
     """`decision`: by the newest thresholds. `override`: a person's word, or None. `verdict`: what counts (None when the
     item failed; then `error` and `hint` say why). `is_shot`: this image also taught the detector.
     `path`: the project's own copy of the image (None when it could not be read). `map_path`: float16 NPY or None.
-    `regions`: how many are stored. `size`: (width, height) in pixels, (0, 0) when unknown."""
+    `reviewer`, `reason`: of the review that counts. `regions`: how many are stored. `size`: (width, height) in pixels, (0, 0) when unknown."""
 
     id: int
     run_id: int
@@ -80,6 +80,8 @@ class ResultRow:
     override: Decision | None
     verdict: Decision | None
     reviewed: datetime | None
+    reviewer: str
+    reason: str
     defect_type: str
     map_path: Path | None
     regions: int
@@ -99,6 +101,11 @@ class ResultDetail:
     regions_current: bool
     thresholds: Thresholds | None
     reviews: tuple[ReviewRow, ...]
+
+    @property
+    def review(self) -> ReviewRow | None:
+        """The word that counts."""
+        return in_force(self.reviews)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +153,18 @@ def list_results(project: Project, ids: Iterable[int]) -> list[ResultRow]:
     found: dict[int, ResultRow] = {}
     with project.reading() as session:
         for start in range(0, len(wanted), 500):
-            for row in session.execute(_result_rows().where(t.Result.id.in_(wanted[start : start + 500]))):
-                found[row[0].id] = _result(project, *row)
+            rows = session.execute(_result_rows().where(t.Result.id.in_(wanted[start : start + 500]))).all()
+            reviews = reviews_of(session, [row[0].id for row in rows if row[0].reviewed is not None])
+            for row in rows:
+                found[row[0].id] = _result(project, row, in_force(reviews.get(row[0].id, ())))
     return [found[value] for value in wanted if value in found]
+
+
+def list_names(project: Project, run_id: int) -> list[str]:
+    """The names of all items of a run, in the order in which they came."""
+    with project.reading() as session:
+        query = select(t.Result.name).where(t.Result.run_id == run_id).order_by(t.Result.id)
+        return list(session.scalars(query))
 
 
 def find_result(project: Project, result_id: int) -> ResultDetail:
@@ -250,7 +266,10 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
     for item in items:
         if item.image is not None and item.data is not None:
             keep_image(project, item.image, item.data)
-        maps.append(_keep_map(project, run_id, item))
+        if item.image is None or item.values is None:
+            maps.append(None)
+        else:
+            maps.append(keep_map(project, run_id, item.image.sha256, item.values))
     with project.writing() as session:
         detector_id = session.scalars(select(t.Run.detector_id).where(t.Run.id == run_id)).one()
         newest = newest_thresholds(session, detector_id)
@@ -318,8 +337,11 @@ def _result_rows() -> Any:
 
 
 def _result(
-    project: Project, row: t.Result, class_name: str | None, image: t.StoredImage | None, regions: int
+    project: Project,
+    found: Sequence[Any],
+    review: ReviewRow | None,
 ) -> ResultRow:
+    row, class_name, image, regions = found
     path, missing = find_image(project, image.sha256, image.suffix) if image else (None, False)
     decision, override = t.word(Decision, row.decision), t.word(Decision, row.override)
     lost = not row.error and (row.image_score is None or decision is None)
@@ -340,6 +362,8 @@ def _result(
         override=override,
         verdict=None if lost else override or decision,
         reviewed=row.reviewed,
+        reviewer=review.who if review else "",
+        reason=review.reason if review else "",
         defect_type=row.defect_type,
         map_path=_map_path(project, row.map),
         regions=regions,
@@ -356,18 +380,6 @@ def _map_path(project: Project, name: str | None) -> Path | None:
     except ProjectError as error:  # damage in one row: the others go on
         _log.warning("a map is not used: %s", error.message)
         return None
-
-
-def _keep_map(project: Project, run_id: int, item: NewResult) -> str | None:
-    if item.values is None or item.image is None:
-        return None
-    from io import BytesIO
-
-    name = f"maps/{run_id}/{item.image.sha256}.npy"
-    buffer = BytesIO()
-    np.save(buffer, np.clip(item.values, -65504, 65504).astype(np.float16), allow_pickle=False)
-    write_file(project, project.path(name), buffer.getvalue())
-    return name
 
 
 def _judged(

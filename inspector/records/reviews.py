@@ -1,6 +1,6 @@
 """Reviews: a person's words on results. Append-only; withdrawing one is a row too."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -91,6 +91,11 @@ def reviews_of(session: Session, result_ids: list[int]) -> dict[int, list[Review
             )
         )
     return found
+
+
+def in_force(reviews: Sequence[ReviewRow]) -> ReviewRow | None:
+    """Of one result's reviews, oldest first, the one that counts."""
+    return next((one for one in reversed(reviews) if one.decision is not None and not one.withdrawn), None)
 
 
 def _apply_reviews(session: Session, result_id: int) -> None:

@@ -19,7 +19,8 @@ from inspector.records.results import Counts, count_severities
 class RunRow:
     """`label`: number, title and date, which no other run has; `detector_label` likewise. `class_name`: the class that
     was given, or "" when it was found per image. `status`: of its job. `total`: how many images were asked for; more
-    than `counts.total` when it was interrupted."""
+    than `counts.total` when it was interrupted. `sources`: the files and folders that were asked for; none when that
+    isn't known."""
 
     id: int
     label: str
@@ -30,7 +31,13 @@ class RunRow:
     status: JobStatus | None
     counts: Counts
     total: int
+    sources: tuple[str, ...]
     created: datetime
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether images are missing that nobody inspects now."""
+        return self.counts.total < self.total and self.status is not JobStatus.RUNNING
 
 
 def list_runs(project: Project) -> list[RunRow]:
@@ -51,7 +58,7 @@ def list_runs(project: Project) -> list[RunRow]:
             ).all()
         )
         rows = session.execute(
-            select(t.Run, t.Class.name, t.Job.status, t.Job.total)
+            select(t.Run, t.Class.name, t.Job.status, t.Job.total, t.Job.result)
             .outerjoin(t.Class, t.Run.class_id == t.Class.id)
             .outerjoin(t.Job, t.Run.job_id == t.Job.id)
             .where(t.Run.removed.is_(None))
@@ -69,9 +76,10 @@ def list_runs(project: Project) -> list[RunRow]:
             status=t.word(JobStatus, status),
             counts=count_severities(counts.get(run.id, Counter()), reviewed.get(run.id, 0)),
             total=total or 0,
+            sources=_sources(asked),
             created=run.created,
         )
-        for run, class_name, status, total in rows
+        for run, class_name, status, total, asked in rows
     ]
 
 
@@ -85,6 +93,12 @@ def start_run(
         return row.id
 
 
+def continue_run(project: Project, run_id: int, job_id: int) -> None:
+    """Another job goes on with a run that was interrupted."""
+    with project.writing() as session:
+        session.execute(update(t.Run).where(t.Run.id == run_id).values(job_id=job_id or None))
+
+
 def remove_run(project: Project, run_id: int) -> None:
     """Hide a run with its results; `restore_run` brings it back."""
     with project.writing() as session:
@@ -94,3 +108,8 @@ def remove_run(project: Project, run_id: int) -> None:
 def restore_run(project: Project, run_id: int) -> None:
     with project.writing() as session:
         session.execute(update(t.Run).where(t.Run.id == run_id).values(removed=None))
+
+
+def _sources(result: object) -> tuple[str, ...]:
+    named = result.get("sources") if isinstance(result, dict) else None
+    return tuple(map(str, named)) if isinstance(named, list) else ()

@@ -278,7 +278,7 @@ def test_a_damaged_detector_is_said_and_what_was_inspected_can_still_be_seen(
     drop(washers / "test" / "good")
     assert "damaged" in window.banner.message.text()
     assert window.banner.hint.text() == "Teach the detector again."
-    qtbot.waitUntil(lambda: page.shown is not None and page.shown.pixels.picture is not None)
+    qtbot.waitUntil(lambda: page.at_hand.shown is not None and page.at_hand.shown.pixels.picture is not None)
     assert page.model.rowCount() == 4
 
 

@@ -114,8 +114,8 @@ def test_from_four_good_parts_to_an_exported_verdict(
     # the heat of a defect lies on the defect
     worst = max((row for row in rows if row.class_name == "washer"), key=lambda row: row.image_score or 0.0)
     page.queue.list.choose(worst.id)
-    qtbot.waitUntil(lambda: page.shown is not None and page.shown.detail.row.id == worst.id)
-    qtbot.waitUntil(lambda: page.standing is not None and page.panel.regions.rowCount() > 0)
+    qtbot.waitUntil(lambda: page.at_hand.shown is not None and page.at_hand.shown.detail.row.id == worst.id)
+    qtbot.waitUntil(lambda: page.live.scores is not None and page.panel.regions.rowCount() > 0)
     kind, state, number = worst.name.split()
     mask = np.asarray(PIL.Image.open(parts / kind / "ground_truth" / state / f"{Path(number).stem}_mask.png"))
     x, y, width, height = page.viewer.view.regions[0].box

@@ -1,14 +1,14 @@
-"""Where a class stands with a detector: its scores, its thresholds now and as calibrated, the detector's scale."""
+"""What a detector makes of a class: its scores, its thresholds now and as calibrated, the detector's scale."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.domain import Region, ScoreMap, Thresholds
+from inspector.domain import Decision, Region, ScoreMap, Thresholds
 from inspector.exports.heat import Heat, scale
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Standing:
+class ClassScores:
     """`scores`: of all stored results; `normal`: held-out scores of the normal shots. `current` None: the class has no
     thresholds with this detector. `low`, `high`: ends of the detector's colour scale, in map values."""
 
@@ -35,7 +35,7 @@ class Standing:
         return Heat(self.low, self.high, chosen.pixel) if chosen else None
 
 
-def read(project: Project, detector_id: int, class_id: int) -> Standing:
+def read(project: Project, detector_id: int, class_id: int) -> ClassScores:
     """Some milliseconds of queries: for a worker."""
     from inspector.records.results import list_scores
     from inspector.records.thresholds import list_calibrated, list_thresholds
@@ -45,7 +45,7 @@ def read(project: Project, detector_id: int, class_id: int) -> Standing:
     low, high = scale(list(first.values()))
     stored, normal = list_scores(project, detector_id, class_id)
     row = current.get(class_id)
-    return Standing(
+    return ClassScores(
         detector_id,
         class_id,
         stored,
@@ -55,6 +55,20 @@ def read(project: Project, detector_id: int, class_id: int) -> Standing:
         low,
         high,
     )
+
+
+def count_passed(
+    project: Project, detector_id: int, class_id: int, before: Thresholds, after: Thresholds
+) -> tuple[int, int]:
+    """How many stored results of a class would turn from NG to OK, and how many there are. What a person has judged
+    stays as it is."""
+    from inspector.records.result_filter import ResultFilter
+    from inspector.records.results import count_results
+
+    every = ResultFilter(detector_id=detector_id, class_id=class_id)
+    passed = replace(every, verdict=Decision.NG, reviewed=False, score_to=after.review)
+    found = count_results(project, passed).total if after.review > before.ng else 0
+    return found, count_results(project, every).total
 
 
 def cut(

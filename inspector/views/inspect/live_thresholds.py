@@ -6,22 +6,25 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QMessageBox
 
 from inspector.domain import Region, Thresholds
-from inspector.views.inspect import class_scores as standings
-from inspector.views.inspect.class_scores import Standing
+from inspector.views.inspect import class_scores
+from inspector.views.inspect.class_scores import ClassScores
 
 if TYPE_CHECKING:
+    from inspector.records.project import Project
     from inspector.views.inspect.result_loader import Shown
     from inspector.views.inspect.verdict_panel import VerdictPanel
     from inspector.views.review.result_model import ResultModel
-    from inspector.views.review.verdict_edits import Changes
+    from inspector.views.review.verdict_edits import VerdictEdits
     from inspector.views.shared.context import WindowContext
     from inspector.views.viewer.viewer_panel import ViewerPanel
 
 
-class Judgement(QObject):
-    """`show` a result; `standing` is then read, and a line that is dragged re-masks and re-judges at once."""
+class LiveThresholds(QObject):
+    """`show` a result; the `scores` of its class are then read, and a line that is dragged re-masks and re-judges at
+    once. Before NG parts become OK for good, somebody has said yes to their number (`question`)."""
 
     def __init__(
         self,
@@ -29,14 +32,15 @@ class Judgement(QObject):
         model: ResultModel,
         viewer: ViewerPanel,
         panel: VerdictPanel,
-        changes: Changes,
+        edits: VerdictEdits,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self.context, self.model, self.changes = context, model, changes
+        self.context, self.model, self.edits = context, model, edits
         self.viewer, self.panel = viewer, panel
         self.shown: Shown | None = None
-        self.standing: Standing | None = None
+        self.scores: ClassScores | None = None
+        self.question: QMessageBox | None = None
         self._moving: Thresholds | None = None
         self._cut_number = 0
         self._recut = QTimer(self)
@@ -56,8 +60,8 @@ class Judgement(QObject):
         self.shown = shown
         if not again:
             self._moving = None
-        if not self._stands():
-            self.standing = None
+        if not self._belong(self.scores):
+            self.scores = None
             self.viewer.show_heat(None)
             self.panel.scores.set_thresholds(None, None)
             self.panel.scores.set_scores([], [])
@@ -71,60 +75,117 @@ class Judgement(QObject):
 
     def refresh(self) -> None:
         """Read thresholds and scores of the class anew."""
-        project, shown = self.context.project, self.shown
-        if project is None or shown is None or shown.detail.row.class_id is None:
-            return
-        detector_id, class_id = shown.detail.row.detector_id, shown.detail.row.class_id
-
-        def done(found: Standing) -> None:
-            before, self.standing = self.standing, found
-            if not self._stands():  # another image meanwhile
-                self.standing = before
-                return
-            self.panel.scores.set_scores(found.scores, found.normal)
-            if not self.panel.scores.histogram.held:
-                self._moving = None
-                self.model.set_live(detector_id, class_id, None)
-                self.panel.scores.set_thresholds(found.current, found.calibrated)
-                self._show_heat()
-
-        self.context.runner.read(
-            self,
-            partial(standings.read, project, detector_id, class_id),
-            done,
-            self.context.show_error,
-            latest="standing",
-        )
-
-    def _stands(self) -> bool:
-        """Whether `standing` is that of the result at hand."""
         row = self.shown.detail.row if self.shown else None
-        now = self.standing
-        return (
-            row is not None
-            and now is not None
-            and (now.detector_id, now.class_id) == (row.detector_id, row.class_id)
-        )
+        if row is not None and row.class_id is not None:
+            read = partial(class_scores.read, detector_id=row.detector_id, class_id=row.class_id)
+            self.context.query(self, read, self._arrived, latest="class scores")
+
+    def _arrived(self, found: ClassScores) -> None:
+        if not self._belong(found):  # another image meanwhile
+            return
+        self.scores = found
+        self.panel.scores.set_scores(found.scores, found.normal)
+        if not self.panel.scores.histogram.held and self.question is None:
+            self._moving = None
+            self.model.set_live(found.detector_id, found.class_id, None)
+            self.panel.scores.set_thresholds(found.current, found.calibrated)
+            self._show_heat()
+
+    def _belong(self, scores: ClassScores | None) -> bool:
+        """Whether these are of the class and the detector of the result at hand."""
+        row = self.shown.detail.row if self.shown else None
+        ids = (row.detector_id, row.class_id) if row is not None else None
+        return scores is not None and (scores.detector_id, scores.class_id) == ids
 
     def _show_heat(self) -> None:
-        if self.standing is not None:
-            self.viewer.show_heat(self.standing.heat(self._moving))
+        if self.scores is not None:
+            self.viewer.show_heat(self.scores.heat(self._moving))
 
     def _move(self, thresholds: Thresholds) -> None:
         """A threshold moves: heat, mask, chip and list follow in this very frame, the regions a moment later."""
-        if self.standing is None:
+        if self.scores is None:
             return
         self._moving = thresholds
         self._show_heat()
         self.panel.show_moving(thresholds)
-        self.model.set_live(self.standing.detector_id, self.standing.class_id, thresholds)
+        self.model.set_live(self.scores.detector_id, self.scores.class_id, thresholds)
         if not self._recut.isActive():
             self._recut.start()
 
+    # for good
+
     def _keep(self, thresholds: Thresholds) -> None:
-        now = self.standing
-        if now is not None and now.current is not None:
-            self.changes.set_thresholds(now.detector_id, now.class_id, now.current, thresholds)
+        now = self.scores
+        if now is None or now.current is None:
+            return
+        before, detector_id, class_id = now.current, now.detector_id, now.class_id
+        store = partial(self._store, detector_id, class_id, before, thresholds)
+
+        def counted(found: tuple[int, int]) -> None:
+            if found[0]:
+                self._ask(*found, before, thresholds, store)
+            else:
+                store()
+
+        def count(project: Project) -> tuple[int, int]:
+            return class_scores.count_passed(project, detector_id, class_id, before, thresholds)
+
+        if self.context.writable() is None:
+            self._back()
+        elif thresholds.review <= before.ng:
+            store()
+        else:
+            self.context.query(self, count, counted)
+
+    def _store(self, detector_id: int, class_id: int, before: Thresholds, after: Thresholds) -> None:
+        result_id = self.shown.detail.row.id if self.shown else 0
+        self.edits.set_thresholds(detector_id, class_id, before, after, result_id, self._back)
+
+    def _ask(
+        self, passed: int, every: int, before: Thresholds, after: Thresholds, store: partial[None]
+    ) -> None:
+        parts = f"{passed:,} of {every:,} parts" if every != 1 else "The only part"
+        box = QMessageBox(
+            QMessageBox.Icon.Warning,
+            "Let NG parts pass?",
+            f"{parts} would turn from NG to OK.",
+            parent=self.panel,
+        )
+        box.setInformativeText(
+            f"NG from {before.ng:.3f} becomes {after.ng:.3f}, review from {before.review:.3f} becomes"
+            f" {after.review:.3f}. Parts that score below {after.review:.3f} pass from then on, new ones too."
+        )
+        yes = box.addButton("Let them pass", QMessageBox.ButtonRole.AcceptRole)
+        no = box.addButton("Leave thresholds as they were", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(no)
+        box.setEscapeButton(no)
+        self.question = box
+
+        def answered(_result: int) -> None:
+            self.question = None
+            self.panel.window().activateWindow()
+            if box.clickedButton() is yes:
+                store()
+            else:
+                self._back()
+            box.deleteLater()
+
+        box.finished.connect(answered)
+        box.open()
+
+    def _back(self) -> None:
+        """Nothing was stored: what is in force stands there again."""
+        self._moving = None
+        now = self.scores
+        if now is not None:
+            self.model.set_live(now.detector_id, now.class_id, None)
+            self.panel.scores.set_thresholds(now.current, now.calibrated)
+            self._show_heat()
+        if self.shown is not None:
+            self.panel.show_detail(self.shown.detail)
+            self.show(self.shown)
+
+    # regions
 
     def _cut(self) -> None:
         shown = self.shown
@@ -135,23 +196,24 @@ class Judgement(QObject):
         self._cut_number += 1
         number = self._cut_number
 
-        def look() -> tuple[Region, ...] | None:
+        def look(_project: Project) -> tuple[Region, ...] | None:
             if number != self._cut_number:  # the threshold has moved on
                 return None
             size = (picture.width, picture.height)
-            return standings.cut(values, row.image_score or 0.0, row.class_name, thresholds, size)
+            return class_scores.cut(values, row.image_score or 0.0, row.class_name, thresholds, size)
 
         def done(regions: tuple[Region, ...] | None) -> None:
             if regions is not None and shown is self.shown and number == self._cut_number:
                 self._show_regions(regions)
 
-        self.context.runner.read(self, look, done, self.context.show_error, priority=20)
+        self.context.query(self, look, done, priority=20)
 
     def _show_regions(self, regions: tuple[Region, ...]) -> None:
         self.viewer.view.set_regions(regions)
-        self.panel.regions.show_regions(regions)
-        count = f" ({len(regions)})" if regions else ""
-        self.panel.regions_title.setText(f"Regions{count}" if regions or self.shown is None else "No regions")
+        now = self._moving or (self.scores.current if self.scores else None)
+        if now is None and self.shown is not None:
+            now = self.shown.detail.thresholds
+        self.panel.show_regions(regions, now.pixel if now else None)
 
     def _pick(self, number: int) -> None:
         view = self.viewer.view

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import (
 from inspector.views.look import icons, theme
 from inspector.views.review.result_list import ResultList
 from inspector.views.review.result_model import ResultModel
+from inspector.views.shared.context import ResultQuery
 from inspector.views.viewer.viewer_panel import tool
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class QueuePanel(QWidget):
     add_files = Signal()
     add_folder = Signal()
     question_changed = Signal()  # another run or another order
+    continue_asked = Signal(object)  # a RunRow that was interrupted
 
     def __init__(self, context: WindowContext, model: ResultModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -77,30 +80,45 @@ class QueuePanel(QWidget):
         self.folder_button = tool("folder", "Add a folder of images")
         self.detector = narrow_combo("Detector that inspects the next images")
         self.class_name = narrow_combo("Class of the next images")
+        self.warning = QLabel()
+        self.warning.setWordWrap(True)
+        self.warning.setTextFormat(Qt.TextFormat.PlainText)
+        theme.set_role(self.warning, "error")
+        self.warning.hide()
         self.run = narrow_combo("Which results are in the queue")
         self.order = narrow_combo("Order of the queue")
         self.order.addItems([words for words, _, _ in ORDERS])
+        self.chip = QPushButton(icons.icon("close"), "")
+        self.chip.setToolTip(
+            "Only the results that were filtered on the Results page. Click to step through all."
+        )
         self.list = ResultList(context, model)
+        self.interrupted = QLabel()
+        self.interrupted.setWordWrap(True)
+        theme.set_role(self.interrupted, "warning")
+        self.continue_button = QPushButton("Continue")
         self.counts = QLabel()
         self.counts.setFont(theme.font("small", figures=True))
         first = QHBoxLayout()
         first.setSpacing(4)
         first.addWidget(self.add_button, 1)
         first.addWidget(self.folder_button)
+        rule = QWidget()
+        rule.setFixedHeight(1)
+        theme.set_role(rule, "rule")
         top = QVBoxLayout()
         top.setContentsMargins(8, 8, 8, 8)
         top.setSpacing(8)
         top.addLayout(first)
-        top.addWidget(self.detector)
-        top.addWidget(self.class_name)
-        rule = QWidget()
-        rule.setFixedHeight(1)
-        theme.set_role(rule, "rule")
-        top.addWidget(rule)
-        top.addWidget(self.run)
-        top.addWidget(self.order)
-        foot = QHBoxLayout()
+        for widget in (self.detector, self.class_name, self.warning, rule, self.run, self.order, self.chip):
+            top.addWidget(widget)
+        broken = QHBoxLayout()
+        broken.addWidget(self.interrupted, 1)
+        broken.addWidget(self.continue_button)
+        foot = QVBoxLayout()
         foot.setContentsMargins(8, 4, 8, 4)
+        foot.setSpacing(4)
+        foot.addLayout(broken)
         foot.addWidget(self.counts)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -110,41 +128,65 @@ class QueuePanel(QWidget):
         layout.addLayout(foot)
         self.add_button.clicked.connect(self.add_files)
         self.folder_button.clicked.connect(self.add_folder)
-        self.run.activated.connect(lambda _: self.question_changed.emit())
-        self.order.activated.connect(lambda _: self.question_changed.emit())
-        self.detector.currentIndexChanged.connect(self._fill_classes)
+        self.run.activated.connect(lambda _: self._chosen())
+        self.order.activated.connect(lambda _: self._order_chosen())
+        self.chip.clicked.connect(self._chosen)
+        self.continue_button.clicked.connect(self._continue)
+        self.detector.currentIndexChanged.connect(self._detector_changed)
         self._detectors: dict[int, DetectorRow] = {}
+        self._runs: dict[int, RunRow] = {}
+        self._filtered: ResultQuery | None = None
+        self._why = ""
+        self.step_through(None)
+        self._show_interrupted()
 
-    def show_detectors(self, rows: Sequence[DetectorRow]) -> None:
-        """Newest first; a damaged one can't be chosen. The choice stays where it can."""
+    def show_detectors(self, rows: Sequence[DetectorRow], viewing: str = "") -> None:
+        """Newest first; a damaged one can't be chosen. The choice stays where it can. `viewing`: why nothing can be
+        inspected in this project, "" when it can."""
         chosen = self.detector_id
         before = next(iter(self._detectors), None)
         self._detectors = {row.id: row for row in rows if not row.problem}
-        was = self.detector.blockSignals(True)
-        self.detector.clear()
-        for row in self._detectors.values():
-            self.detector.addItem(row.label, row.id)
-            self.detector.setItemData(self.detector.count() - 1, ", ".join(row.classes.values()), 3)
-        self.detector.blockSignals(was)
-        if (
-            before == next(iter(self._detectors), None) and chosen is not None
-        ):  # one newly in charge is taken at once
-            self.detector.setCurrentIndex(max(0, self.detector.findData(chosen)))
-        self._fill_classes()
+        with QSignalBlocker(self.detector):
+            self.detector.clear()
+            for row in self._detectors.values():
+                self.detector.addItem(row.label, row.id)
+                words = f"{row.label}: {', '.join(row.classes.values())}"
+                self.detector.setItemData(self.detector.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
+            if before == next(iter(self._detectors), None) and chosen is not None:
+                self.detector.setCurrentIndex(max(0, self.detector.findData(chosen)))
+            # else one is newly in charge: it is taken at once
+        self._why = viewing or (
+            "" if self._detectors else "There is no detector to inspect with. Teach a class first."
+        )
+        for button, words in (
+            (self.add_button, "Add images"),
+            (self.folder_button, "Add a folder of images"),
+        ):
+            button.setEnabled(not self._why)
+            button.setToolTip(self._why or f"{words}: they are inspected at once")
+        for combo in (self.detector, self.class_name):
+            combo.setEnabled(not self._why)
+        self._detector_changed()
+        self._show_interrupted()
 
     def show_runs(self, rows: Sequence[RunRow], choose: int | None = None) -> None:
         """Newest first; `choose` a run, else the choice stays."""
         chosen = choose if choose is not None else self.run_id
-        was = self.run.blockSignals(True)
-        self.run.clear()
-        self.run.addItem("All results", None)
-        for row in rows:
-            self.run.addItem(f"{row.label} ({row.counts.total:,})", row.id)
-            self.run.setItemData(self.run.count() - 1, row.detector_label, 3)
-        self.run.setCurrentIndex(max(0, self.run.findData(chosen)) if chosen is not None else 0)
-        self.run.blockSignals(was)
+        self._runs = {row.id: row for row in rows}
+        with QSignalBlocker(self.run):
+            self.run.clear()
+            self.run.addItem("All results", None)
+            for row in rows:
+                self.run.addItem(_run_words(row, row.counts.total), row.id)
+                words = f"{row.label}, by {row.detector_label}"
+                self.run.setItemData(self.run.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
+            self.run.setCurrentIndex(max(0, self.run.findData(chosen)) if chosen is not None else 0)
+        self._show_interrupted()
 
     def show_counts(self, counts: Counts | None) -> None:
+        row = self._runs.get(self.run_id or 0)
+        if counts is not None and row is not None and self._filtered is None:
+            self.run.setItemText(self.run.currentIndex(), _run_words(row, counts.total))
         if counts is None or not counts.total:
             self.counts.setText("")
             return
@@ -156,6 +198,48 @@ class QueuePanel(QWidget):
             f"{counts.ok:,} OK, {counts.review:,} to review, {counts.ng:,} NG, {counts.failed:,} failed;"
             f" {counts.reviewed:,} reviewed by a person"
         )
+
+    def step_through(self, filtered: ResultQuery | None) -> None:
+        """Only what was filtered on Results, None for a whole run again."""
+        self._filtered = filtered
+        self.chip.setVisible(filtered is not None)
+        self.run.setVisible(filtered is None)
+        if filtered is not None:
+            self.chip.setText(
+                self.chip.fontMetrics().elidedText(
+                    filtered.words, Qt.TextElideMode.ElideRight, max(100, self.width() - 60)
+                )
+            )
+            self.chip.setAccessibleName(f"Results filtered by {filtered.words}; show all")
+            order = next(
+                (
+                    n
+                    for n, (_, sort, down) in enumerate(ORDERS)
+                    if (sort, down) == (filtered.sort, filtered.descending)
+                ),
+                -1,
+            )
+            self.order.setCurrentIndex(order)
+        elif self.order.currentIndex() < 0:
+            self.order.setCurrentIndex(0)
+        self._show_interrupted()
+
+    @property
+    def question(self) -> ResultQuery:
+        """Which results are in the queue, in which order."""
+        from inspector.records.result_filter import ResultFilter, ResultSort
+
+        order = self.order.currentIndex()
+        sort, descending = (ResultSort(ORDERS[order][1]), ORDERS[order][2]) if order >= 0 else (None, False)
+        if self._filtered is not None:
+            now = self._filtered
+            return now if sort is None else replace(now, sort=sort, descending=descending)
+        return ResultQuery(ResultFilter(run_id=self.run_id), sort or ResultSort.TIME, descending)
+
+    @property
+    def filtered(self) -> bool:
+        """Whether only what was filtered on Results is stepped through."""
+        return self._filtered is not None
 
     @property
     def detector_id(self) -> int | None:
@@ -173,7 +257,41 @@ class QueuePanel(QWidget):
         value = self.run.currentData()
         return int(value) if value is not None else None
 
-    def _fill_classes(self) -> None:
+    def _chosen(self) -> None:
+        self.step_through(None)
+        self.question_changed.emit()
+
+    def _order_chosen(self) -> None:
+        self.question_changed.emit()
+
+    def _continue(self) -> None:
+        row = self._runs.get(self.run_id or 0)
+        if row is not None:
+            self.continue_button.setEnabled(False)
+            self.continue_asked.emit(row)
+
+    def _show_interrupted(self) -> None:
+        row = self._runs.get(self.run_id or 0) if self._filtered is None else None
+        broken = row is not None and row.interrupted
+        for widget in (self.interrupted, self.continue_button):
+            widget.setVisible(broken)
+        if row is None or not broken:
+            return
+        self.interrupted.setText(f"Interrupted: {row.counts.total:,} of {row.total:,} inspected.")
+        why = self._why
+        if not row.sources:
+            why = "What else was to be inspected isn't known any more. Add those images again."
+        elif row.detector_id not in self._detectors:
+            why = (
+                why
+                or f"{row.detector_label} can't be used any more. Inspect the images with another detector."
+            )
+        self.continue_button.setEnabled(not why)
+        self.continue_button.setToolTip(
+            why or f"Inspect the {row.total - row.counts.total:,} that are missing"
+        )
+
+    def _detector_changed(self) -> None:
         chosen = self.class_name.currentData()
         row = self._detectors.get(self.detector_id or -1)
         self.class_name.clear()
@@ -183,3 +301,11 @@ class QueuePanel(QWidget):
         for name in names:
             self.class_name.addItem(name, name)
         self.class_name.setCurrentIndex(max(0, self.class_name.findData(chosen)))
+        gone = len(row.gone_shots) if row else 0
+        self.warning.setVisible(gone > 0)
+        shots = "a shot that was" if gone == 1 else f"{gone} shots that were"
+        self.warning.setText(f"This detector knows {shots} removed since. Teach again before you trust it.")
+
+
+def _run_words(row: RunRow, count: int) -> str:
+    return f"{row.label} ({count:,} of {row.total:,})" if count < row.total else f"{row.label} ({count:,})"

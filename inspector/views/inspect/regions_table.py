@@ -1,4 +1,4 @@
-"""The regions of an image: box, area, peak. A click brings one into view."""
+"""The regions of an image: box, area, highest heat. A click, or Enter, brings one into view."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from inspector.views.look import theme
 
 
 class RegionsTable(QTableWidget):
-    """`picked(number)` when a row is clicked."""
+    """`picked(number)` when a row is clicked or Enter is pressed on it."""
 
     picked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, 4, parent)
-        self.setHorizontalHeaderLabels(["", "Box (px)", "Area", "Peak"])
+        self.setHorizontalHeaderLabels(["", "Box (px)", "Area (px)", "Heat"])
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setShowGrid(False)
         self.setFrameShape(QTableWidget.Shape.NoFrame)
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setTabKeyNavigation(False)
         self.setAccessibleName("Regions")
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(24)
@@ -34,6 +34,7 @@ class RegionsTable(QTableWidget):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         header.setHighlightSections(False)
         self.cellClicked.connect(lambda row, _column: self.picked.emit(row))
+        self.cellActivated.connect(lambda row, _column: self.picked.emit(row))
 
     def show_regions(self, regions: Sequence[Region]) -> None:
         """As many as there are, at most 200 shown."""

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject
 
 from inspector.errors import InspectorError
-from inspector.views.viewer import picture as pictures
-from inspector.views.viewer.picture import Picture
+from inspector.views.viewer.picture import Picture, picture
 
 if TYPE_CHECKING:
+    from inspector.records.project import Project
     from inspector.records.results import ResultDetail, ResultRow
     from inspector.views.shared.context import WindowContext
 
@@ -46,7 +46,7 @@ def read_pixels(row: ResultRow) -> Pixels:
     if row.error or row.path is None:
         return Pixels(None, None, f"{row.error or 'This image was not kept.'}\n{row.hint}".strip())
     try:
-        made = pictures.picture(read(row.path).pixels, row.name)
+        made = picture(read(row.path).pixels, row.name)
     except InspectorError as error:
         return Pixels(None, None, f"{error.message}\n{error.hint}".strip())
     if row.map_path is None:
@@ -60,7 +60,7 @@ def read_pixels(row: ResultRow) -> Pixels:
     return Pixels(made, values)
 
 
-class Shelf(QObject):
+class ResultLoader(QObject):
     """`fetch` a result for the screen; pictures are kept while there is room, details until something changes."""
 
     def __init__(self, context: WindowContext, parent: QObject) -> None:
@@ -115,13 +115,12 @@ class Shelf(QObject):
         return True
 
     def _read(self, result_id: int, priority: int) -> None:
-        project = self._context.project
-        if project is None or (result_id in self._coming and priority < 0):
+        if self._context.project is None or (result_id in self._coming and priority < 0):
             return
         self._coming.add(result_id)
         state, epoch, kept = self._state, self._epoch, self._pixels.get(result_id)
 
-        def look() -> tuple[ResultDetail, Pixels] | None:
+        def look(project: Project) -> tuple[ResultDetail, Pixels] | None:
             from inspector.records.results import find_result
 
             if result_id not in self._near:
@@ -150,7 +149,7 @@ class Shelf(QObject):
             if result_id == self._wanted and self._failed is not None:
                 self._failed(error)
 
-        self._context.runner.read(self, look, done, failed, priority)
+        self._context.query(self, look, done, failed=failed, priority=priority)
 
     def _make_room(self) -> None:
         def size(pixels: Pixels) -> int:

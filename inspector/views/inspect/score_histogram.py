@@ -1,26 +1,16 @@
-"""The scores of a class as a histogram with two draggable thresholds, and where those thresholds came from."""
+"""The scores of a class as a histogram with two draggable thresholds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import (
-    QDoubleSpinBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.domain import Decision, Thresholds
-from inspector.verdicts.calibrate import words
 from inspector.verdicts.judge import decide
 from inspector.views.look import theme
 
@@ -28,21 +18,6 @@ _BINS = 48
 _MARGIN = 8
 _HEAD = 18
 _FOOT = 34
-
-
-def moved(start: Thresholds, review: float, ng: float) -> Thresholds:
-    """`start` with other image thresholds. The pixel threshold moves in the same proportion as the review threshold, so
-    that a stricter verdict also marks more of the image, whatever the two scales are."""
-    if start.review > 0 and start.pixel > 0:
-        pixel = start.pixel * max(review, 0.0) / start.review
-    else:
-        pixel = start.pixel + review - start.review
-    return replace(start, review=review, ng=max(ng, review), pixel=pixel)
-
-
-def provenance_text(thresholds: Thresholds | None) -> str:
-    """Where thresholds came from and what they can promise."""
-    return words(thresholds) if thresholds else ""
 
 
 class Histogram(QWidget):
@@ -213,137 +188,3 @@ class Histogram(QWidget):
             self._held = None
             self.set_lines(self.review, self.ng)
             self.released.emit()
-
-
-class ScoreView(QWidget):
-    """`moved` while a threshold moves, `chosen` once it is let go; both carry the new `Thresholds`."""
-
-    moved = Signal(object)
-    chosen = Signal(object)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.thresholds: Thresholds | None = None
-        self.calibrated: Thresholds | None = None
-        self._stored: Thresholds | None = None
-        self.histogram = Histogram()
-        self.counts = QLabel()
-        self.provenance = QLabel()
-        self.provenance.setWordWrap(True)
-        theme.set_role(self.provenance, "small")
-        self.provenance.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.review_box, self.ng_box = QDoubleSpinBox(), QDoubleSpinBox()
-        self.reset = QPushButton("Reset to calibrated")
-        self.reset.setToolTip("Back to the thresholds that the normal shots gave")
-        theme.set_role(self.reset, "link")
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        for decision, box in ((Decision.REVIEW, self.review_box), (Decision.NG, self.ng_box)):
-            words = f"{theme.WORDS[decision]} from this score on"
-            box.setKeyboardTracking(False)
-            box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-            box.setMinimumWidth(64)
-            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            box.setRange(-1e9, 1e9)
-            box.setToolTip(words)
-            box.setAccessibleName(words)
-            label = QLabel(theme.SIGNS[decision])
-            label.setToolTip(words)
-            label.setBuddy(box)
-            row.addWidget(label)
-            row.addWidget(box, 1)
-            box.valueChanged.connect(self._typed)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addWidget(self.histogram)
-        layout.addWidget(self.counts)
-        layout.addLayout(row)
-        layout.addWidget(self.reset, alignment=Qt.AlignmentFlag.AlignLeft)
-        layout.addWidget(self.provenance)
-        self.histogram.dragged.connect(self._dragged)
-        self.histogram.released.connect(self._released)
-        self.reset.clicked.connect(self._reset)
-        self.set_thresholds(None, None)
-
-    def set_scores(
-        self, scores: Sequence[float] | NDArray[np.float64], normal: Sequence[float] | NDArray[np.float64]
-    ) -> None:
-        """Image scores of the class, and what its normal shots scored without themselves."""
-        self.histogram.set_scores(scores, normal)
-        self._count()
-
-    def set_current(self, score: float | None) -> None:
-        """Mark the score of the image at hand."""
-        self.histogram.set_current(score)
-
-    def set_thresholds(self, thresholds: Thresholds | None, calibrated: Thresholds | None) -> None:
-        """`thresholds` are in force; `calibrated` came from the normal shots."""
-        self._stored, self.calibrated = thresholds, calibrated
-        self._show(thresholds)
-        self.provenance.setText(provenance_text(thresholds or calibrated).replace(" %", "\u00a0%"))
-        for widget in (self.review_box, self.ng_box):
-            widget.setEnabled(thresholds is not None)
-
-    def move_to(self, review: float, ng: float) -> None:
-        """Move both thresholds as a hand would, without letting go."""
-        self._dragged(review, ng)
-
-    def _show(self, thresholds: Thresholds | None) -> None:
-        self.thresholds = thresholds
-        if thresholds is None:
-            self.histogram.set_lines(0, 0, enabled=False)
-        else:
-            self.histogram.set_lines(thresholds.review, thresholds.ng)
-        low, high = self.histogram.span()
-        decimals = int(np.clip(2 - np.floor(np.log10(max(high - low, 1e-9))), 3, 6))
-        for box, value in (
-            (self.review_box, thresholds.review if thresholds else 0.0),
-            (self.ng_box, thresholds.ng if thresholds else 0.0),
-        ):
-            was = box.blockSignals(True)
-            box.setDecimals(decimals)
-            box.setSingleStep(10.0**-decimals)
-            box.setValue(value)
-            box.blockSignals(was)
-        same = (
-            thresholds is None
-            or self.calibrated is None
-            or (thresholds.review, thresholds.ng) == (self.calibrated.review, self.calibrated.ng)
-        )
-        self.reset.setEnabled(not same)
-        self._count()
-
-    def _count(self) -> None:
-        scores = self.histogram.scores
-        if self.thresholds is None or not scores.size:
-            self.counts.setText("")
-            return
-        ng = int(np.count_nonzero(scores >= self.thresholds.ng))
-        above = int(np.count_nonzero(scores >= self.thresholds.review))
-        self.counts.setText(f"✓ {scores.size - above:,} OK   ? {above - ng:,} review   ✕ {ng:,} NG")
-
-    def _dragged(self, review: float, ng: float) -> None:
-        if self.thresholds is not None:
-            self._show(moved(self.calibrated or self.thresholds, review, ng))
-            self.moved.emit(self.thresholds)
-
-    def _released(self) -> None:
-        if self.thresholds is not None and self.thresholds != self._stored:
-            self._stored = self.thresholds
-            self.chosen.emit(self.thresholds)
-
-    def _typed(self) -> None:
-        review, ng = self.review_box.value(), self.ng_box.value()
-        if self.sender() is self.review_box:
-            ng = max(review, ng)
-        else:
-            review = min(review, ng)
-        self._dragged(review, ng)
-        self._released()
-
-    def _reset(self) -> None:
-        if self.calibrated is not None:
-            self._show(self.calibrated)
-            self.moved.emit(self.calibrated)
-            self._released()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from inspector.domain import Decision, Thresholds
+from inspector.domain import Decision, Region, Thresholds
 from inspector.verdicts.judge import decide
 from inspector.views.inspect.regions_table import RegionsTable
-from inspector.views.inspect.score_histogram import ScoreView
+from inspector.views.inspect.score_view import ScoreView
 from inspector.views.look import icons, theme
 from inspector.views.look.verdict_chip import VerdictChip
 
 if TYPE_CHECKING:
-    from inspector.records.results import ResultDetail
+    from inspector.records.results import ResultDetail, ResultRow
 
 
 class VerdictPanel(QScrollArea):
@@ -27,6 +28,7 @@ class VerdictPanel(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._detail: ResultDetail | None = None
+        self._viewing = ""
         self.chip = VerdictChip()
         self.score = QLabel()
         self.score.setFont(theme.font("title", bold=True, figures=True))
@@ -38,12 +40,13 @@ class VerdictPanel(QScrollArea):
         self.remark.setWordWrap(True)
         theme.set_role(self.remark, "small")
         self.accept = QPushButton(icons.icon("accept"), "Accept")
-        self.accept.setToolTip("The verdict is right; on to the next image (A)")
         self.override = QPushButton(icons.icon("override"), "Override")
-        self.override.setToolTip("Give another verdict, with a reason (X); a type of defect (D)")
         self.scores = ScoreView()
         self.regions_title = QLabel("Regions")
         theme.set_role(self.regions_title, "heading")
+        self.regions_note = QLabel()
+        self.regions_note.setWordWrap(True)
+        theme.set_role(self.regions_note, "small")
         self.regions = RegionsTable()
         self.regions.setMinimumHeight(88)
         head = QHBoxLayout()
@@ -60,10 +63,11 @@ class VerdictPanel(QScrollArea):
         layout.setSpacing(8)
         layout.addLayout(head)
         layout.addWidget(self.class_line)
-        layout.addWidget(self.remark)
         layout.addLayout(buttons)
+        layout.addWidget(self.remark)
         layout.addWidget(self.scores)
         layout.addWidget(self.regions_title)
+        layout.addWidget(self.regions_note)
         layout.addWidget(self.regions, 1)
         layout.addStretch()
         self.setWidget(inside)
@@ -71,23 +75,48 @@ class VerdictPanel(QScrollArea):
         self.override.clicked.connect(self.override_asked)
         self.show_detail(None)
 
+    def set_viewing(self, why: str) -> None:
+        """`why` nothing can be judged in this project; "" when it can."""
+        self._viewing = why
+        self.show_detail(self._detail)
+
     def show_detail(self, detail: ResultDetail | None) -> None:
-        """The stored verdict; None when no image is chosen."""
+        """The stored verdict; None when no image is chosen or it is still being opened."""
         self._detail = detail
         row = detail.row if detail else None
         judged = row is not None and row.verdict is not None
         self.chip.show_decision(row.verdict if row else None, known=row is not None)
         self.score.setText(f"{row.image_score:.3f}" if row and row.image_score is not None else "")
         self.scores.set_current(row.image_score if row else None)
-        for button in (self.accept, self.override):
-            button.setEnabled(judged)
+        why = self._viewing or ("" if judged else _no_verdict(row))
+        for button, words in (
+            (self.accept, "The verdict is right; on to the next image (A)"),
+            (self.override, "Give another verdict, with a reason (X); a type of defect (D)"),
+        ):
+            button.setEnabled(not why)
+            button.setToolTip(why or words)
         scored = row is not None and row.image_score is not None
         for widget in (self.scores, self.regions_title, self.regions):
             widget.setVisible(scored)
+        if not scored:
+            self.regions_note.hide()
         self.class_line.setText(_class_words(detail) if detail else "")
-        self.class_line.setVisible(bool(self.class_line.text()))
         self.remark.setText(_remark(detail) if detail else "")
         self.remark.setVisible(bool(self.remark.text()))
+
+    def show_regions(self, regions: Sequence[Region], threshold: float | None) -> None:
+        """`threshold`: the heat from which they are marked, None while unknown."""
+        self.regions.show_regions(regions)
+        count = f" ({len(regions)})" if regions else ""
+        self.regions_title.setText(f"Regions{count}" if regions or self._detail is None else "No regions")
+        words = ""
+        if regions and threshold is not None:
+            least = min(region.peak for region in regions)
+            words = f"Marked from heat {threshold:.3f} on. Heat is the map's scale, not the score's."
+            if least < threshold:
+                words = f"The hottest place; it stays below {threshold:.3f}, from which regions are marked."
+        self.regions_note.setText(words)
+        self.regions_note.setVisible(bool(words))
 
     def show_moving(self, thresholds: Thresholds) -> None:
         """The verdict as it would be; a person's word stays."""
@@ -98,6 +127,10 @@ class VerdictPanel(QScrollArea):
     def popup_place(self) -> QPoint:
         """Where a popup's lower right corner goes: left of this panel, beside its buttons."""
         return self.mapToGlobal(QPoint(-8, self.override.mapTo(self, QPoint(0, 0)).y() + 260))
+
+
+def _no_verdict(row: ResultRow | None) -> str:
+    return "No image is open." if row is None else "This file could not be inspected: there is no verdict."
 
 
 def _class_words(detail: ResultDetail) -> str:
@@ -111,7 +144,7 @@ def _class_words(detail: ResultDetail) -> str:
 
 def _remark(detail: ResultDetail) -> str:
     row, said = detail.row, []
-    review = next((r for r in reversed(detail.reviews) if r.decision is not None and not r.withdrawn), None)
+    review = detail.review
     if review is not None and row.override is not None:
         words = (
             "Accepted"

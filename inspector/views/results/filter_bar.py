@@ -1,11 +1,11 @@
-"""Which results the Results page shows: run, class, verdict, reviewed or not, and words."""
+"""Which results the Results page shows: run, detector, class, verdict, reviewed or not, and words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
 
@@ -25,6 +25,7 @@ class FilterBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.run = narrow_combo("Run")
+        self.detector = narrow_combo("Detector")
         self.class_name = narrow_combo("Class")
         self.verdict = narrow_combo("Verdict")
         self.reviewed = narrow_combo("Reviewed by a person")
@@ -44,8 +45,9 @@ class FilterBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        for combo in (self.run, self.class_name, self.verdict, self.reviewed):
-            combo.setMinimumContentsLength(12)
+        self._combos = (self.run, self.detector, self.class_name, self.verdict, self.reviewed)
+        for combo in self._combos:
+            combo.setMinimumContentsLength(9)
             layout.addWidget(combo)
             combo.activated.connect(lambda _: self.changed.emit())
         layout.addWidget(self.text, 1)
@@ -59,12 +61,14 @@ class FilterBar(QWidget):
 
     def show_choices(self, runs: Sequence[RunRow], classes: Sequence[ClassRow]) -> None:
         """What can be chosen; the choice stays where it can."""
-        _fill(self.run, [("All runs", None), *((row.title, row.id) for row in runs)])
+        detectors = {row.detector_id: row.detector_label for row in runs}
+        _fill(self.run, [("All runs", None), *((row.label, row.id) for row in runs)])
+        _fill(self.detector, [("All detectors", None), *((label, key) for key, label in detectors.items())])
         _fill(self.class_name, [("All classes", None), *((row.name, row.id) for row in classes)])
 
     def reset(self) -> None:
         """Show everything again."""
-        for combo in (self.run, self.class_name, self.verdict, self.reviewed):
+        for combo in self._combos:
             combo.setCurrentIndex(0)
         self.text.clear()
         self._typing.stop()
@@ -72,8 +76,13 @@ class FilterBar(QWidget):
 
     @property
     def empty(self) -> bool:
-        combos = (self.run, self.class_name, self.verdict, self.reviewed)
-        return not self.text.text().strip() and all(combo.currentIndex() <= 0 for combo in combos)
+        return not self.text.text().strip() and all(combo.currentIndex() <= 0 for combo in self._combos)
+
+    def words(self) -> str:
+        """What is chosen, as people read it."""
+        parts = [combo.currentText() for combo in self._combos if combo.currentIndex() > 0]
+        text = self.text.text().strip()
+        return " · ".join([*parts, f"“{text}”"] if text else parts)
 
     def filter(self) -> ResultFilter:
         from inspector.records.result_filter import ResultFilter
@@ -82,6 +91,7 @@ class FilterBar(QWidget):
         failed = verdict == "failed"
         return ResultFilter(
             run_id=self.run.currentData(),
+            detector_id=self.detector.currentData(),
             class_id=self.class_name.currentData(),
             verdict=None if failed or verdict is None else Decision(verdict),
             failed=True if failed else None,
@@ -92,9 +102,9 @@ class FilterBar(QWidget):
 
 def _fill(combo: QComboBox, items: Sequence[tuple[str, int | None]]) -> None:
     chosen = combo.currentData()
-    was = combo.blockSignals(True)
-    combo.clear()
-    for words, value in items:
-        combo.addItem(words, value)
-    combo.setCurrentIndex(max(0, combo.findData(chosen)) if chosen is not None else 0)
-    combo.blockSignals(was)
+    with QSignalBlocker(combo):
+        combo.clear()
+        for number, (words, value) in enumerate(items):
+            combo.addItem(words, value)
+            combo.setItemData(number, words, Qt.ItemDataRole.ToolTipRole)
+        combo.setCurrentIndex(max(0, combo.findData(chosen)) if chosen is not None else 0)

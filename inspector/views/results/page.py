@@ -6,63 +6,42 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRectF, Qt
-from PySide6.QtGui import QKeySequence, QPainter, QShortcut
+from PySide6.QtCore import (
+    QModelIndex,
+    QPoint,
+    QSignalBlocker,
+    Qt,
+)
+from PySide6.QtGui import QAction, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
     QStackedWidget,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from inspector.domain import Decision, JobEvent, JobItem
-from inspector.views.look import icons, theme, verdict_chip
+from inspector.domain import JobEvent, JobItem
+from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.results.export_panel import ExportPanel
 from inspector.views.results.filter_bar import FilterBar
-from inspector.views.review.result_model import HEADINGS, SORTS, VERDICT, ResultModel
-from inspector.views.review.review_popup import ReviewPopup
-from inspector.views.review.verdict_edits import Changes
+from inspector.views.results.table import ResultSelection, ResultTable
+from inspector.views.review import result_menu
+from inspector.views.review.judging import Judging
+from inspector.views.review.result_model import ROW, SORTS, ResultModel
+from inspector.views.shared.context import ResultQuery
 from inspector.views.shared.page import Page
 
 if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
-    from inspector.records.results import Counts
+    from inspector.records.project import Project
+    from inspector.records.results import Counts, ResultRow
     from inspector.records.runs import RunRow
     from inspector.views.shared.context import WindowContext
 
-_WIDTHS = (260, 100, 72, 150, 130, 110, 72, 140, 150)
-_MANY = 5000  # more selected rows than that are reviewed in one go only by filter and export
-
-
-class _ChipDelegate(QStyledItemDelegate):
-    """The verdict as a chip; "by hand" beside it where a person decided otherwise."""
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        text = index.data()
-        area = option.rect
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(area, option.palette.highlight())
-        if text is None:
-            return
-        font = theme.font("small")
-        chip = QRectF(area.left() + 8, area.top() + 4, verdict_chip.width(font), area.height() - 8)
-        verdict_chip.paint(painter, chip, index.data(VERDICT), font)
-        if text.endswith(")"):
-            painter.setFont(font)
-            painter.setPen(theme.colour("text"))
-            rest = area.adjusted(round(chip.width()) + 14, 0, 0, 0)
-            painter.drawText(rest, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "by hand")
+_MANY = 5000  # as many as can be judged in one go
 
 
 class ResultsPage(Page):
@@ -71,7 +50,7 @@ class ResultsPage(Page):
         ("Enter", "Open in Inspect"),
         ("A", "Accept the selected verdicts"),
         ("X", "Override the selected verdicts"),
-        ("D", "Defect type"),
+        ("D", "Defect type of the selected results"),
         ("U", "Undo"),
         ("Ctrl+F", "Search"),
         ("Ctrl+E", "Export"),
@@ -80,20 +59,18 @@ class ResultsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self.model = ResultModel(context, self)
-        self.changes = Changes(context, self)
-        self._selected_ids: list[int] = []
-        self._asked_ids: list[int] = []
+        self.judging = Judging(context, "results", self)
+        self.popup = self.judging.popup
+        self._wanted: int | None = None  # a result to bring in sight
         self.filters = FilterBar()
-        self.table = QTableView()
+        self.table = ResultTable(self.model)
+        self.selection = ResultSelection(self.table, self.model)
         self.counts = QLabel()
         self.counts.setFont(theme.font(figures=True))
         self.accept_button = QPushButton(icons.icon("accept"), "Accept")
-        self.accept_button.setToolTip("The selected verdicts are right (A)")
         self.override_button = QPushButton(icons.icon("override"), "Override")
-        self.override_button.setToolTip("Give the selected results another verdict (X)")
         self.export_button = QPushButton(icons.icon("export"), "Export")
         self.export_button.setCheckable(True)
-        self.popup = ReviewPopup(self)
         self.exporter = ExportPanel(context)
         self.exporter.hide()
         self.none_yet = EmptyState(
@@ -101,37 +78,9 @@ class ResultsPage(Page):
         )
         self.none_match = EmptyState("filter", "No result matches these filters.", "Show all results")
         self.closed = EmptyState("home", "Open a project to see its results.", "Go to Start")
-        self._build_table()
         self._build()
         self._connect()
         self._project_changed()
-
-    def _build_table(self) -> None:
-        table = self.table
-        table.setModel(self.model)
-        table.setItemDelegateForColumn(HEADINGS.index("Verdict"), _ChipDelegate(table))
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        table.setFrameShape(QTableView.Shape.NoFrame)
-        table.setStyleSheet("QTableView::item { padding: 0 5px; border: none; }")
-        table.setAccessibleName("Results")
-        table.verticalHeader().hide()
-        table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        table.verticalHeader().setDefaultSectionSize(28)
-        header = table.horizontalHeader()
-        header.setSectionsClickable(True)
-        header.setSortIndicatorShown(True)
-        header.setSortIndicator(SORTS.index("time"), Qt.SortOrder.DescendingOrder)
-        header.setHighlightSections(False)
-        header.setStretchLastSection(True)
-        for column, wide in enumerate(_WIDTHS):
-            header.resizeSection(column, wide)
 
     def _build(self) -> None:
         top = QHBoxLayout()
@@ -171,15 +120,18 @@ class ResultsPage(Page):
         self.filters.changed.connect(self._ask)
         self.table.horizontalHeader().sortIndicatorChanged.connect(self._sorted)
         self.table.doubleClicked.connect(self._open)
-        self.table.selectionModel().selectionChanged.connect(lambda *_: self._selection_changed())
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._menu)
+        self.selection.changed.connect(self._selection_changed)
         self.model.arrived.connect(self._arrived)
-        self.model.trouble.connect(self.context.show_error)
-        self.model.modelAboutToBeReset.connect(self._remember)
-        self.accept_button.clicked.connect(self.accept)
+        self.accept_button.clicked.connect(lambda: self.accept())
         self.override_button.clicked.connect(lambda: self.override())
+        self.accept_action = QAction(icons.icon("accept"), "Accept", self)
+        self.accept_action.triggered.connect(lambda: self.accept())
+        self.override_action = QAction(icons.icon("override"), "Override…", self)
+        self.override_action.triggered.connect(lambda: self.override())
         self.export_button.toggled.connect(self._show_exporter)
         self.exporter.close_button.clicked.connect(lambda: self.export_button.setChecked(False))
-        self.popup.decided.connect(self._decided)
         self.none_match.button.clicked.connect(self.filters.reset)
         self.none_yet.button.clicked.connect(partial(self.context.go, "inspect"))
         self.closed.button.clicked.connect(partial(self.context.go, "start"))
@@ -191,18 +143,23 @@ class ResultsPage(Page):
             ("A", self.accept),
             ("X", self.override),
             ("D", partial(self.override, True)),
-            ("U", self.changes.undo),
-            ("Return", self._open_current),
-            ("Enter", self._open_current),
+            ("U", self.judging.edits.undo),
         ):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(action)
+        for keys in ("Return", "Enter"):
+            shortcut = QShortcut(QKeySequence(keys), self.table)
+            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+            shortcut.activated.connect(self._open_current)
 
     # what is shown
 
     def activated(self) -> None:
         self._read_choices()
+        wanted, self.context.wanted_result = self.context.wanted_result, None
+        self.context.wanted_among = None
+        self._wanted = wanted
         self.model.refresh()
         self.table.setFocus()
 
@@ -214,64 +171,64 @@ class ResultsPage(Page):
 
     def _project_changed(self) -> None:
         self.model.clear()
-        self._selected_ids = []
+        self._wanted = None
         if self.context.project is None:
             self.pages.setCurrentWidget(self.closed)
             return
         self.pages.setCurrentWidget(self._inside)
         self.middle.setCurrentWidget(self.table)
-        was = self.filters.blockSignals(True)
-        self.filters.show_choices([], [])
-        self.filters.reset()
-        self.filters.blockSignals(was)
+        with QSignalBlocker(self.filters):
+            self.filters.show_choices([], [])
+            self.filters.reset()
         self._read_choices()
         self._ask()
 
     def _read_choices(self) -> None:
-        project = self.context.project
-
-        def look() -> tuple[list[RunRow], list[ClassRow]]:
+        def read(project: Project) -> tuple[list[RunRow], list[ClassRow]]:
             from inspector.records.classes import list_classes
             from inspector.records.runs import list_runs
 
-            assert project is not None
             return list_runs(project), list_classes(project)
 
         def done(found: tuple[list[RunRow], list[ClassRow]]) -> None:
+            runs = found[0]
             self.filters.show_choices(*found)
-            self.model.set_run_titles({row.id: row.title for row in found[0]})
+            self.model.set_labels(
+                {row.id: row.label for row in runs}, {row.detector_id: row.detector_label for row in runs}
+            )
 
-        if project is not None:
-            self.context.runner.read(self, look, done, self.context.show_error, latest="choices")
+        self.context.query(self, read, done, latest="choices")
 
-    def _ask(self) -> None:
-        if self.context.project is None:
-            return
+    @property
+    def question(self) -> ResultQuery:
+        """What the table shows, in which order."""
         from inspector.records.result_filter import ResultSort
 
         header = self.table.horizontalHeader()
         sort = SORTS[header.sortIndicatorSection()] or "time"
         descending = header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder
-        self.model.ask(self.filters.filter(), ResultSort(sort), descending)
-        self._read_counts()
+        return ResultQuery(self.filters.filter(), ResultSort(sort), descending, self.filters.words())
+
+    def _ask(self) -> None:
+        if self.context.project is not None:
+            self.model.ask(self.question)
+            self._read_counts()
 
     def _sorted(self, column: int, _order: Qt.SortOrder) -> None:
-        if SORTS[column] is None:  # the number of regions is not kept in order
+        if SORTS[column] is None:  # what is not kept in order
             self.table.horizontalHeader().setSortIndicator(SORTS.index("time"), Qt.SortOrder.DescendingOrder)
         else:
             self._ask()
 
     def _read_counts(self) -> None:
-        project, where = self.context.project, self.filters.filter()
+        where = self.filters.filter()
 
-        def look() -> Counts:
+        def read(project: Project) -> Counts:
             from inspector.records.results import count_results
 
-            assert project is not None
             return count_results(project, where)
 
-        if project is not None:
-            self.context.runner.read(self, look, self._show_counts, self.context.show_error, latest="counts")
+        self.context.query(self, read, self._show_counts, latest="counts")
 
     def _show_counts(self, counts: Counts) -> None:
         parts = [f"{counts.total:,} results"] if counts.total != 1 else ["1 result"]
@@ -286,14 +243,13 @@ class ResultsPage(Page):
             self.middle.setCurrentWidget(self.table)
         else:
             self.middle.setCurrentWidget(self.none_yet if self.filters.empty else self.none_match)
-        places = [place for i in self._selected_ids if (place := self.model.place(i)) >= 0]
-        if places and not self.table.selectionModel().hasSelection():
-            rows = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
-            for place in places[:1000]:
-                self.table.selectionModel().select(self.model.index(place, 0), rows)
-            self.table.selectionModel().setCurrentIndex(
-                self.model.index(places[0], 0), QItemSelectionModel.SelectionFlag.NoUpdate
-            )
+        wanted = self._wanted
+        if wanted is not None:
+            if self.model.place(wanted) < 0 and not self.filters.empty:
+                self.filters.reset()  # it is among others; they are asked for now
+                return
+            self._wanted = None
+            self.selection.choose([wanted], in_sight=True)
         self._selection_changed()
 
     def _something_changed(self) -> None:
@@ -307,77 +263,82 @@ class ResultsPage(Page):
 
     # what is selected
 
-    def selected(self) -> list[int]:
-        """Ids of the selected results, in the order of the table."""
-        chosen: list[int] = []
-        spans = self.table.selectionModel().selection()
-        for number in range(spans.count()):
-            span = spans.at(number)
-            chosen += self.model.ids[span.top() : span.bottom() + 1].tolist()
-        return chosen
-
-    def _remember(self) -> None:
-        if self.table.selectionModel().hasSelection():
-            self._selected_ids = self.selected()
-
     def _selection_changed(self) -> None:
-        ids = self.selected()
-        for button in (self.accept_button, self.override_button):
-            button.setEnabled(0 < len(ids) <= _MANY)
-        if self.context.project is not None:
-            self.exporter.set_scope(self.filters.filter(), len(self.model.ids), tuple(ids))
+        project, count, every = self.context.project, self.selection.count, len(self.model.ids)
+        why = self._why_not(count)
+        for button, words in (
+            (self.accept_button, "The selected verdicts are right (A)"),
+            (self.override_button, "Give the selected results another verdict, with a reason (X)"),
+        ):
+            button.setEnabled(not why)
+            button.setToolTip(why or words)
+        if project is not None:
+            ids = () if count == every > 1 else tuple(self.selection.ids().tolist())
+            self.exporter.set_scope(self.filters.filter(), every, ids)
+
+    def _why_not(self, count: int) -> str:
+        """Why the selected results can't be judged; "" when they can."""
+        if self.context.viewing_only:
+            return self.context.viewing_only
+        if not count:
+            return "Select results first."
+        if count > _MANY:
+            return f"{count:,} results are selected; at most {_MANY:,} can be judged in one go. Filter or select fewer."
+        return ""
 
     def _open(self, index: QModelIndex) -> None:
         if index.isValid():
-            self.context.show_result(int(self.model.ids[index.row()]))
+            among = None if self.filters.empty else self.question
+            self.context.show_result(int(self.model.ids[index.row()]), among=among)
 
     def _open_current(self) -> None:
         self._open(self.table.currentIndex())
 
+    def _menu(self, at: QPoint) -> None:
+        index = self.table.indexAt(at)
+        row: ResultRow | None = index.data(ROW) if index.isValid() else None
+        if row is None:
+            return
+        self._selection_changed()
+        for action, button in (
+            (self.accept_action, self.accept_button),
+            (self.override_action, self.override_button),
+        ):
+            action.setEnabled(button.isEnabled())
+        result_menu.show(
+            self,
+            self.table.viewport().mapToGlobal(at),
+            row,
+            open_it=partial(self._open, index),
+            accept=self.accept_action,
+            override=self.override_action,
+        )
+
+    # a person's word
+
     def accept(self) -> None:
         """The selected verdicts are right as they are."""
-        self._with_rows(self._accept_rows)
-
-    def _accept_rows(self, by_verdict: dict[Decision, list[int]], _types: list[str]) -> None:
-        for decision, ids in by_verdict.items():
-            self.changes.review(ids, decision)
+        self._with_rows(self.judging.accept)
 
     def override(self, type_first: bool = False) -> None:
         """Ask for another verdict, a reason and a type of defect for what is selected."""
+        place = self.override_button.mapToGlobal(QPoint(self.override_button.width(), -8))
+        self._with_rows(partial(self.judging.override, place=place, type_first=type_first))
 
-        def ask(by_verdict: dict[Decision, list[int]], types: list[str]) -> None:
-            self._asked_ids = [i for ids in by_verdict.values() for i in ids]
-            if not self._asked_ids:
-                return
-            count = len(self._asked_ids)
-            now = max(by_verdict, key=lambda decision: len(by_verdict[decision]))
-            other = Decision.OK if now is Decision.NG else Decision.NG
-            title = f"{count:,} results" if count > 1 else "This result"
-            place = self.override_button.mapToGlobal(QPoint(self.override_button.width(), -8))
-            self.popup.ask(title, now if type_first else other, "", types, place, type_first=type_first)
-
-        self._with_rows(ask)
-
-    def _with_rows(self, act: Callable[[dict[Decision, list[int]], list[str]], None]) -> None:
-        """Read the selected results, then `act(ids by verdict, defect types)`; failed items have no verdict."""
-        project, ids = self.context.project, self.selected()
-        if project is None or not 0 < len(ids) <= _MANY:
+    def _with_rows(self, act: Callable[[list[ResultRow]], None]) -> None:
+        """Read the selected results, then `act` on them."""
+        why = self._why_not(self.selection.count)
+        if why:
+            self.context.toast(why)
             return
+        ids = self.selection.ids().tolist()
 
-        def look() -> tuple[dict[Decision, list[int]], list[str]]:
-            from inspector.records.results import list_defect_types, list_results
+        def read(project: Project) -> list[ResultRow]:
+            from inspector.records.results import list_results
 
-            found: dict[Decision, list[int]] = {}
-            for row in list_results(project, ids):
-                if row.verdict is not None:
-                    found.setdefault(row.verdict, []).append(row.id)
-            return found, list_defect_types(project)
+            return list_results(project, ids)
 
-        self.context.runner.read(self, look, lambda found: act(*found), self.context.show_error)
-
-    def _decided(self, decision: object, reason: str, defect_type: str) -> None:
-        if isinstance(decision, Decision):
-            self.changes.review(self._asked_ids, decision, reason, defect_type)
+        self.context.query(self, read, act)
 
     def _show_exporter(self, on: bool) -> None:
         self.exporter.setVisible(on)

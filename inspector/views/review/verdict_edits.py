@@ -1,15 +1,17 @@
-"""Reviews and thresholds: written off the GUI thread one after the other, each can be undone."""
+"""Reviews and thresholds: signed, written off the GUI thread one after the other, each can be undone."""
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QWidget
 
 from inspector.domain import Decision, Thresholds
 from inspector.views.look import theme
+from inspector.views.review.name_dialog import NameDialog
 from inspector.views.shared.undo import Steps, Work
 
 if TYPE_CHECKING:
@@ -17,71 +19,66 @@ if TYPE_CHECKING:
     from inspector.views.shared.context import WindowContext
 
 
-def who(context: WindowContext) -> str:
-    """The name that reviews are signed with: the one in the preferences, else the one of the account."""
-    if context.settings.reviewer:
-        return context.settings.reviewer
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""
+def _nothing() -> None:
+    pass
 
 
-class Changes(QObject):
-    """`review` and `set_thresholds` write and then put a step on the project's undo stack."""
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One word on several results."""
 
-    def __init__(self, context: WindowContext, parent: QObject) -> None:
-        super().__init__(parent)
-        self.context = context
-        self._reviews = Steps(context, context.results_changed.emit, self)
-        self._thresholds = Steps(context, self._thresholds_changed, self)
+    result_ids: tuple[int, ...]
+    decision: Decision
+    reason: str = ""
+    defect_type: str = ""
+
+
+class VerdictEdits:
+    """`review` and `set_thresholds` write and then put a step on the project's undo stack, signed by the name in the
+    preferences, which is asked for when there is none yet (`asking`). Undo and redo bring the result concerned in
+    sight on `page`."""
+
+    def __init__(self, context: WindowContext, page: str, parent: QWidget) -> None:
+        self.context, self.page = context, page
+        self.asking: NameDialog | None = None
+        self._parent = parent
+        self._reviews = Steps(context, context.results_changed.emit, parent)
+        self._thresholds = Steps(context, self._thresholds_changed, parent)
 
     def review(
-        self,
-        result_ids: Sequence[int],
-        decision: Decision,
-        reason: str = "",
-        defect_type: str = "",
-        text: str = "",
+        self, reviews: Sequence[Review], toast: str = "", begun: Callable[[], None] = _nothing
     ) -> None:
-        """A person's word on results. `text`: what the toast says."""
-        name, ids = who(self.context), tuple(result_ids)
-        if not ids:
-            return
-        reviews: list[int] = []  # the rows that count now
+        """A person's words on results, one step together. `begun`: once it is sure that they will be written."""
+        ids = [result_id for one in reviews for result_id in one.result_ids]
+        if ids:
+            self._signed(partial(self._review, tuple(reviews), ids, toast, begun), _nothing)
 
-        def add(project: Project) -> None:
-            from inspector.records.reviews import add_review
-
-            reviews[:] = add_review(project, ids, decision, who=name, reason=reason, defect_type=defect_type)
-
-        def withdraw(project: Project) -> None:
-            from inspector.records.reviews import withdraw_review
-
-            withdraw_review(project, reviews, who=name)
-
-        many = f"{len(ids):,} results" if len(ids) > 1 else "a result"
-        self._reviews.do(
-            f"Review of {many} as {theme.WORDS[decision]}",
-            add,
-            withdraw,
-            text or f"{many.capitalize()} reviewed as {theme.WORDS[decision]}.",
-        )
-
-    def set_thresholds(self, detector_id: int, class_id: int, before: Thresholds, after: Thresholds) -> None:
+    def set_thresholds(
+        self,
+        detector_id: int,
+        class_id: int,
+        before: Thresholds,
+        after: Thresholds,
+        result_id: int = 0,
+        left: Callable[[], None] = _nothing,
+    ) -> None:
+        """`result_id`: the image at which they were moved. `left`: when nothing is written after all."""
         if before == after:
             return
-        name = who(self.context)
 
-        def put(thresholds: Thresholds) -> Work:
+        def put(thresholds: Thresholds, who: str) -> Work:
             def write(project: Project) -> None:
                 from inspector.records.thresholds import set_thresholds
 
-                set_thresholds(project, detector_id, class_id, thresholds, who=name)
+                set_thresholds(project, detector_id, class_id, thresholds, who=who)
 
             return write
 
-        self._thresholds.do("Move of the thresholds", put(after), put(before))
+        def signed(who: str) -> None:
+            place = partial(self._place, result_id)
+            self._thresholds.do("Move of the thresholds", put(after, who), put(before, who), place=place)
+
+        self._signed(signed, left)
 
     def undo(self) -> None:
         stack = self.context.undo
@@ -89,6 +86,69 @@ class Changes(QObject):
             text = stack.undoText()
             stack.undo()
             self.context.toast(f"Undone: {text[0].lower()}{text[1:]}.")
+
+    def _review(
+        self, words: tuple[Review, ...], ids: list[int], toast: str, begun: Callable[[], None], who: str
+    ) -> None:
+        written: list[int] = []  # the rows that count now
+
+        def add(project: Project) -> None:
+            from inspector.records.reviews import add_review
+
+            written.clear()
+            for one in words:
+                written.extend(
+                    add_review(
+                        project,
+                        one.result_ids,
+                        one.decision,
+                        who=who,
+                        reason=one.reason,
+                        defect_type=one.defect_type,
+                    )
+                )
+
+        def withdraw(project: Project) -> None:
+            from inspector.records.reviews import withdraw_review
+
+            withdraw_review(project, written, who=who)
+
+        decisions = {one.decision for one in words}
+        how = f" as {theme.WORDS[words[0].decision]}" if len(decisions) == 1 else ""
+        many = f"{len(ids):,} results" if len(ids) > 1 else "a result"
+        self._reviews.do(
+            f"Review of {many}{how}",
+            add,
+            withdraw,
+            toast or f"{many.capitalize()} reviewed{how}.",
+            partial(self._place, ids[0]),
+        )
+        begun()
+
+    def _place(self, result_id: int) -> None:
+        if result_id:
+            self.context.show_result(result_id, self.page)
+
+    def _signed(self, then: Callable[[str], None], left: Callable[[], None]) -> None:
+        """`then(name)`; or `left()`, where nothing may be written or nobody gives a name."""
+        if self.context.writable() is None:
+            left()
+        elif self.context.settings.reviewer:
+            then(self.context.settings.reviewer)
+        elif self.asking is None:
+
+            def answered(_result: int) -> None:
+                self.asking = None
+                self._parent.window().activateWindow()
+                name = self.context.settings.reviewer
+                if name:
+                    then(name)
+                else:
+                    left()
+
+            self.asking = NameDialog(self.context, self._parent)
+            self.asking.finished.connect(answered)
+            self.asking.open()
 
     def _thresholds_changed(self) -> None:
         self.context.detectors_changed.emit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,8 +17,20 @@ from inspector.views.shared.job_runner import JobRunner
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
+    from inspector.records.result_filter import ResultFilter, ResultSort
 
 T = TypeVar("T")
+_ELSEWHERE = "It is open elsewhere too: close it there, then open it here again."
+
+
+@dataclass(frozen=True, slots=True)
+class ResultQuery:
+    """Results in an order. `words` tell which, "" for a whole run or all."""
+
+    where: ResultFilter
+    sort: ResultSort
+    descending: bool = False
+    words: str = ""
 
 
 class WindowContext(QObject):
@@ -44,6 +57,7 @@ class WindowContext(QObject):
         self.settings = settings if settings is not None else stored_settings.load()
         self.undo = QUndoStack(self)
         self.wanted_result: int | None = None  # to be shown by the page that comes to the front
+        self.wanted_among: ResultQuery | None = None  # and the results to step through from there
         self._project: Project | None = None
         runner.job_event.connect(self.job_event)
 
@@ -112,11 +126,17 @@ class WindowContext(QObject):
             self.show_error(
                 ProjectError(
                     f"The project “{project.name}” is open for viewing only: nothing was changed.",
-                    project.note,
+                    project.note or _ELSEWHERE,
                 )
             )
             return None
         return project
+
+    @property
+    def viewing_only(self) -> str:
+        """Why nothing can be changed, in a sentence; "" when it can."""
+        project = self._project
+        return f"Open for viewing only. {project.note or _ELSEWHERE}" if project and project.read_only else ""
 
     def _answered(self, project: Project, done: Callable[[T], None], value: T) -> None:
         if project is self._project:
@@ -133,9 +153,9 @@ class WindowContext(QObject):
     def go(self, page: str) -> None:
         self.page_requested.emit(page)
 
-    def show_result(self, result_id: int, page: str = "inspect") -> None:
-        """Bring one result in sight on the Inspect page or, with `page`, on Results."""
-        self.wanted_result = result_id
+    def show_result(self, result_id: int, page: str = "inspect", among: ResultQuery | None = None) -> None:
+        """Bring one result in sight on the Inspect page or, with `page`, on Results; `among` those to step through."""
+        self.wanted_result, self.wanted_among = result_id, among
         self.go(page)
 
     def toast(self, text: str, undo: Callable[[], None] | None = None) -> None:

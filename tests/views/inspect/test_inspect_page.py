@@ -32,12 +32,12 @@ def page(empty_page, context, stock, qtbot):
     """The first result is shown and everything about it is known."""
     context.set_project(stock.project)
     shows(qtbot, empty_page, stock.ids[0])
-    qtbot.waitUntil(lambda: empty_page.standing is not None)
+    qtbot.waitUntil(lambda: empty_page.live.scores is not None)
     return empty_page
 
 
 def shows(qtbot, page, result_id):
-    qtbot.waitUntil(lambda: page.shown is not None and page.shown.detail.row.id == result_id)
+    qtbot.waitUntil(lambda: page.at_hand.shown is not None and page.at_hand.shown.detail.row.id == result_id)
 
 
 def verdicts(page):
@@ -94,9 +94,11 @@ def test_arrow_keys_walk_through_the_queue(page, stock, qtbot):
 
 
 def test_a_neighbour_that_was_read_ahead_is_shown_in_the_same_turn(page, stock, qtbot):
-    qtbot.waitUntil(lambda: stock.ids[1] in page.shelf._pixels and stock.ids[1] in page.shelf._details)
+    qtbot.waitUntil(
+        lambda: stock.ids[1] in page.at_hand.loader._pixels and stock.ids[1] in page.at_hand.loader._details
+    )
     qtbot.keyClick(page, Qt.Key.Key_Right)
-    assert page.shown.detail.row.id == stock.ids[1]
+    assert page.at_hand.shown.detail.row.id == stock.ids[1]
 
 
 def test_keys_change_the_overlay(page, qtbot):
@@ -118,10 +120,10 @@ def test_typing_a_threshold_does_not_press_keys_of_the_page(page, qtbot):
     box = page.panel.scores.ng_box
     box.setFocus()
     box.selectAll()
-    qtbot.keyClicks(box, "0.3")
+    qtbot.keyClicks(box, "0.5")
     assert page.viewer.view.heat.mode is Mode.HEAT
     qtbot.keyClick(box, Qt.Key.Key_Return)
-    assert page.panel.scores.thresholds.ng == pytest.approx(0.3)
+    assert page.panel.scores.thresholds.ng == pytest.approx(0.5)
 
 
 def test_regions_are_listed_and_a_click_brings_one_into_view(page, stock, qtbot):
@@ -234,7 +236,7 @@ def test_a_file_that_failed_shows_why(page, stock, qtbot):
 def test_a_lost_map_is_called_unavailable_and_the_image_still_shown(page, stock, qtbot):
     row = list_results(stock.project, [stock.ids[2]])[0]
     row.map_path.write_bytes(b"not a map")
-    page.shelf.clear()
+    page.at_hand.loader.clear()
     page.queue.list.choose(stock.ids[2])
     shows(qtbot, page, stock.ids[2])
     assert page.viewer.view.note == "heatmap unavailable"
@@ -243,7 +245,7 @@ def test_a_lost_map_is_called_unavailable_and_the_image_still_shown(page, stock,
 
 def test_an_image_missing_from_the_project_gives_a_sentence(page, stock, qtbot):
     list_results(stock.project, [stock.ids[2]])[0].path.unlink()
-    page.shelf.clear()
+    page.at_hand.loader.clear()
     page.queue.list.choose(stock.ids[2])
     shows(qtbot, page, stock.ids[2])
     assert page.viewer.view.picture is None
@@ -263,7 +265,7 @@ def test_results_stream_in_while_a_job_runs(page, stock, context, qtbot):
 def test_a_result_of_another_run_is_found_and_shown(page, stock, context, qtbot):
     empty = start_run(stock.project, stock.detector_id, "Tuesday")
     context.results_changed.emit()
-    page._read_runs()
+    page._read_holdings()
     qtbot.waitUntil(lambda: page.queue.run.count() == 3)
     page.queue.run.setCurrentIndex(page.queue.run.findData(empty))
     page.queue.question_changed.emit()

@@ -5,8 +5,8 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from inspector.domain import ScoreMap, Thresholds
-from inspector.verdicts.calibrate import thresholds
-from inspector.views.inspect.score_histogram import ScoreView, moved, provenance_text
+from inspector.verdicts.calibrate import moved_by_hand, thresholds
+from inspector.views.inspect.score_view import ScoreView, moved
 
 CALIBRATED = Thresholds(0.4, 0.6, 0.5, {"method": "leave-one-out", "shots": 4})
 
@@ -45,23 +45,66 @@ def test_dragging_a_line_moves_at_once_and_counts_on_release(view, qtbot):
     assert kept == [live[-1]]
 
 
-def test_one_line_pushes_the_other_so_review_never_lies_above_ng(view, qtbot):
-    release = drag(qtbot, view, 0.4, 0.9)
-    release()
-    assert view.thresholds.review == pytest.approx(0.9, abs=0.01)
-    assert view.thresholds.ng >= view.thresholds.review
+def type_into(qtbot, box, text):
+    box.setFocus()
+    box.selectAll()
+    qtbot.keyClicks(box, text) if text else qtbot.keyClick(box, Qt.Key.Key_Delete)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+
+
+def test_a_dragged_line_stops_at_the_other_and_says_so(view, qtbot):
+    drag(qtbot, view, 0.4, 0.9)()
+    assert (view.thresholds.review, view.thresholds.ng) == (CALIBRATED.ng, CALIBRATED.ng)
+    assert view.said.text() == "Review stops at NG (0.600). Move NG first."
+    view.set_thresholds(CALIBRATED, CALIBRATED)
+    drag(qtbot, view, 0.6, 0.1)()
+    assert (view.thresholds.review, view.thresholds.ng) == (CALIBRATED.review, CALIBRATED.review)
+    assert view.said.text() == "NG stops at review (0.400). Move review first."
 
 
 def test_an_exact_value_can_be_typed(view, qtbot):
     with qtbot.waitSignal(view.chosen) as seen:
-        view.ng_box.setValue(0.725)
-    assert seen.args[0].ng == pytest.approx(0.725)
-    assert view.histogram.ng == pytest.approx(0.725)
+        type_into(qtbot, view.ng_box, "0,725")
+    assert seen.args[0].ng == 0.725
+    assert seen.args[0].review == CALIBRATED.review
+    assert view.histogram.ng == 0.725
+
+
+def test_a_threshold_typed_past_the_other_is_refused_in_words(view, qtbot):
+    kept = []
+    view.chosen.connect(kept.append)
+    type_into(qtbot, view.review_box, "0.9")
+    assert view.said.text() == "Review 0.9 isn't taken: it can't lie above NG (0.6). Move NG first."
+    type_into(qtbot, view.ng_box, "0.3")
+    assert view.said.text() == "NG 0.3 isn't taken: it can't lie below review (0.4). Move review first."
+    assert kept == []
+    assert view.thresholds == CALIBRATED
+    assert (view.review_box.text(), view.ng_box.text()) == ("0.400", "0.600")
+
+
+@pytest.mark.parametrize("typed", ["-5", "99999", "abc", "abc-5", "1e400", "nan", "0x1", ""])
+def test_what_is_no_threshold_is_refused_with_the_range(view, qtbot, typed):
+    kept = []
+    view.chosen.connect(kept.append)
+    type_into(qtbot, view.ng_box, typed)
+    assert view.said.isVisible()
+    assert view.said.text().endswith("a number from 0 to 2.")
+    assert typed in view.said.text()
+    assert kept == []
+    assert view.ng_box.text() == "0.600"
+    assert view.histogram.span()[1] < 3
+
+
+def test_arrow_keys_step_a_threshold(view, qtbot):
+    view.ng_box.setFocus()
+    with qtbot.waitSignal(view.chosen) as seen:
+        qtbot.keyClick(view.ng_box, Qt.Key.Key_Up)
+    assert seen.args[0].ng == pytest.approx(0.601)
 
 
 def test_reset_brings_the_calibrated_thresholds_back(view, qtbot):
     assert not view.reset.isEnabled()
-    view.ng_box.setValue(0.9)
+    type_into(qtbot, view.ng_box, "0.9")
     assert view.reset.isEnabled()
     with qtbot.waitSignal(view.chosen) as seen:
         view.reset.click()
@@ -85,17 +128,13 @@ def test_without_thresholds_nothing_can_be_dragged(view, qtbot):
     view.grab()
 
 
-def test_the_panel_says_where_the_thresholds_came_from_and_what_they_promise():
-    held_out = [
-        ScoreMap(np.array([[0.1, score]], np.float32), score, "washer") for score in (0.3, 0.32, 0.35, 0.31)
-    ]
-    few = provenance_text(thresholds(held_out, 0.05, 4))
-    assert few.startswith("From 4 normal shots, each left out once.")
-    assert "20 % is the best that can be promised; 15 more shots let you promise 5 %." in few
-    many = provenance_text(thresholds(held_out * 5, 0.05, 20))
-    assert many.endswith("At most 5 % of good parts are called NG.")
-    single = provenance_text(thresholds(held_out, 0.05, 1))
-    assert single.startswith("From altered views of one normal shot.")
+def test_the_panel_says_where_the_thresholds_in_force_came_from(view):
+    found = thresholds([ScoreMap(np.array([[0.1, 0.3]], np.float32), 0.3, "washer")] * 4, 0.05, 4)
+    view.set_thresholds(found, found)
+    assert view.provenance.text().startswith("From 4 normal shots, each left out once.")
+    view.set_thresholds(moved_by_hand(moved(found, found.review, found.ng * 2), found, "Ada"), found)
+    assert view.provenance.text().startswith("Moved by hand by Ada")
+    assert f"NG {found.ng:.3f}" in view.provenance.text()
 
 
 def test_a_stricter_review_threshold_also_marks_more_of_the_image():

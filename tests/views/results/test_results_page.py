@@ -53,7 +53,8 @@ def test_without_a_project_and_without_results_a_button_leads_on(empty_page, con
 
 def test_the_newest_result_stands_first_and_the_counts_below(page, qtbot):
     assert column(qtbot, page, "Name") == ["broken.png", "part 2.png", "part 1.png", "part 0.png"]
-    assert column(qtbot, page, "Run") == ["Monday"] * 4
+    qtbot.waitUntil(lambda: column(qtbot, page, "Run")[0].startswith("#1 Monday · "))
+    assert all(label.startswith("#1 PatchCore") for label in column(qtbot, page, "Detector"))
     qtbot.waitUntil(lambda: page.counts.text() != "")  # a read of its own, beside the table's
     for words in ("✓ 1 OK", "? 1 review", "✕ 1 NG", "! 1 failed", "0 reviewed"):
         assert words in page.counts.text()
@@ -95,16 +96,22 @@ def test_several_verdicts_are_overridden_in_one_step_and_undone_in_one(page, sto
         return [row.override for row in list_results(stock.project, stock.ids)]
 
     select(page, *stock.ids[:2])
+    qtbot.waitUntil(page.override_button.isEnabled)
     page.override_button.click()
     qtbot.waitUntil(page.popup.isVisible)
     assert page.popup.title.text() == "2 results"
-    page.popup.choices.button(2).setChecked(True)
-    page.popup.reason.setText("wrong batch")
-    page.popup.save()
+    assert page.popup.chosen is None  # nothing is preset for several
+    page.popup.save_button.click()
+    assert page.popup.missing.text() == "Choose a verdict."
+    page.popup.choices.button(2).click()
+    page.popup.save_button.click()
+    assert page.popup.missing.text() == "Say why these are judged otherwise."
+    qtbot.keyClicks(page.popup.reason, "wrong batch")
+    page.popup.save_button.click()
     qtbot.waitUntil(lambda: overrides() == [Decision.NG, Decision.NG, None, None])
     assert list_reviews(stock.project, stock.ids[0])[0].reason == "wrong batch"
-    qtbot.waitUntil(lambda: column(qtbot, page, "Verdict")[-1] == "✕ NG (override)")
-    assert sorted(page.selected()) == sorted(stock.ids[:2])
+    qtbot.waitUntil(lambda: column(qtbot, page, "Verdict")[-1] == "✕ NG overridden")
+    assert sorted(page.selection.ids().tolist()) == sorted(stock.ids[:2])
     qtbot.waitUntil(page.context.undo.canUndo)
     page.context.undo.undo()
     qtbot.waitUntil(lambda: overrides() == [None] * 4)
@@ -175,4 +182,4 @@ def test_new_results_appear_without_losing_the_selection(page, context, stock, q
     context.results_changed.emit()
     qtbot.waitUntil(lambda: page.model.rowCount() == 5)
     assert page.model.place(new[0]) == 0
-    assert page.selected() == [stock.ids[1]]
+    assert page.selection.ids().tolist() == [stock.ids[1]]

@@ -14,6 +14,7 @@ from inspector.records.result_filter import EVERYTHING, ResultFilter, ResultSort
 from inspector.records.reviews import add_review
 from inspector.views.review.result_list import ResultList
 from inspector.views.review.result_model import HEADINGS, ROW, VERDICT, ResultModel
+from inspector.views.shared.context import ResultQuery
 
 MANY = 100_000
 
@@ -26,7 +27,7 @@ def model(context, stock, qtbot):
 
 def ask(qtbot, model, where=EVERYTHING, sort=ResultSort.TIME, descending=False):
     with qtbot.waitSignal(model.arrived):
-        model.ask(where, sort, descending)
+        model.ask(ResultQuery(where, sort, descending))
 
 
 def read(qtbot, model, places):
@@ -104,7 +105,7 @@ def test_what_was_reviewed_elsewhere_is_read_again(model, stock, qtbot):
     add_review(stock.project, [stock.ids[0]], Decision.NG, who="Ada", defect_type="scratch")
     model.refresh(rows_too=True)
     qtbot.waitUntil(lambda: (row := model.row(0)) is not None and row.override is Decision.NG)
-    assert model.data(model.index(0, HEADINGS.index("Verdict"))) == "✕ NG (override)"
+    assert model.data(model.index(0, HEADINGS.index("Verdict"))) == "✕ NG overridden"
     assert model.data(model.index(0, HEADINGS.index("Defect type"))) == "scratch"
 
 
@@ -157,4 +158,4 @@ def test_a_hundred_thousand_results_scroll_without_blocking_the_window(model, st
         np.sort(np.append(scores, (0.2, 0.5, 0.8)))[::-1][place]
     )
     assert np.median(took) < 0.05
-    assert len(model._rows) <= 4000
+    assert len(model._known._rows) <= 4000

@@ -1,0 +1,199 @@
+"""The scores of a class with its two thresholds: to drag, to type, and where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from inspector.domain import Decision, Thresholds
+from inspector.verdicts.calibrate import words
+from inspector.views.inspect.score_histogram import Histogram
+from inspector.views.look import theme
+from inspector.views.shared.number_field import NumberField
+
+
+def moved(start: Thresholds, review: float, ng: float) -> Thresholds:
+    """`start` with other image thresholds. The pixel threshold moves in the same proportion as the review threshold, so
+    that a stricter verdict also marks more of the image, whatever the two scales are."""
+    if start.review > 0 and start.pixel > 0:
+        pixel = start.pixel * max(review, 0.0) / start.review
+    else:
+        pixel = start.pixel + review - start.review
+    return replace(start, review=review, ng=max(ng, review), pixel=pixel)
+
+
+def highest(*known: float) -> float:
+    """The highest threshold that makes sense: twice the highest number `known`, as a round one."""
+    top = 2 * max((value for value in known if np.isfinite(value)), default=0.5)
+    if top <= 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(top))
+    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= top))
+
+
+class ScoreView(QWidget):
+    """`moved` while a threshold moves, `chosen` once it is let go; both carry the new `Thresholds`.
+
+    Neither line passes the other: review never lifts NG, NG never takes review down.
+    """
+
+    moved = Signal(object)
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.thresholds: Thresholds | None = None
+        self.calibrated: Thresholds | None = None
+        self._stored: Thresholds | None = None
+        self.histogram = Histogram()
+        self.counts = QLabel()
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        self.said.setTextFormat(Qt.TextFormat.PlainText)
+        theme.set_role(self.said, "error")
+        self.provenance = QLabel()
+        self.provenance.setTextFormat(Qt.TextFormat.PlainText)
+        self.provenance.setWordWrap(True)
+        theme.set_role(self.provenance, "small")
+        self.provenance.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.review_box = NumberField(f"{theme.WORDS[Decision.REVIEW]} from this score on")
+        self.ng_box = NumberField(f"{theme.WORDS[Decision.NG]} from this score on")
+        self.reset = QPushButton("Reset to calibrated")
+        self.reset.setToolTip("Back to the thresholds that the normal shots gave")
+        theme.set_role(self.reset, "link")
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for decision, box in ((Decision.REVIEW, self.review_box), (Decision.NG, self.ng_box)):
+            box.setToolTip(box.accessibleName())
+            box.setMinimumWidth(64)
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            label = QLabel(theme.SIGNS[decision])
+            label.setToolTip(box.accessibleName())
+            label.setBuddy(box)
+            row.addWidget(label)
+            row.addWidget(box, 1)
+            box.entered.connect(self._typed)
+            box.refused.connect(self._say)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.histogram)
+        layout.addWidget(self.counts)
+        layout.addLayout(row)
+        layout.addWidget(self.said)
+        layout.addWidget(self.reset, alignment=Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.provenance)
+        self.histogram.dragged.connect(self._dragged)
+        self.histogram.released.connect(self._released)
+        self.reset.clicked.connect(self._reset)
+        self.set_thresholds(None, None)
+
+    def set_scores(
+        self, scores: Sequence[float] | NDArray[np.float64], normal: Sequence[float] | NDArray[np.float64]
+    ) -> None:
+        """Image scores of the class, and what its normal shots scored without themselves."""
+        self.histogram.set_scores(scores, normal)
+        self._show(self.thresholds)
+
+    def set_current(self, score: float | None) -> None:
+        """Mark the score of the image at hand."""
+        self.histogram.set_current(score)
+
+    def set_thresholds(self, thresholds: Thresholds | None, calibrated: Thresholds | None) -> None:
+        """`thresholds` are in force; `calibrated` came from the normal shots."""
+        if thresholds != self._stored:
+            self._say("")
+        self._stored, self.calibrated = thresholds, calibrated
+        self._show(thresholds)
+        self.provenance.setText(words(thresholds).replace(" %", "\u00a0%") if thresholds else "")
+        for widget in (self.review_box, self.ng_box):
+            widget.setEnabled(thresholds is not None)
+
+    def move_to(self, review: float, ng: float) -> None:
+        """Move both thresholds as a hand would, without letting go."""
+        if self.thresholds is not None:
+            self._show(moved(self.calibrated or self.thresholds, review, ng))
+            self.moved.emit(self.thresholds)
+
+    def _say(self, text: str) -> None:
+        self.said.setText(text)
+        self.said.setVisible(bool(text))
+
+    def _show(self, thresholds: Thresholds | None) -> None:
+        self.thresholds = thresholds
+        line = self.histogram
+        if thresholds is None:
+            line.set_lines(0, 0, enabled=False)
+        else:
+            line.set_lines(thresholds.review, thresholds.ng)
+        low, high = line.span()
+        decimals = int(np.clip(2 - np.floor(np.log10(max(high - low, 1e-9))), 3, 6))
+        stood = [value.ng for value in (self._stored, self.calibrated) if value is not None]
+        scores = [float(known.max()) for known in (line.scores, line.normal) if known.size]
+        lowest = min((float(known.min()) for known in (line.scores, line.normal) if known.size), default=0.0)
+        for box in (self.review_box, self.ng_box):
+            box.set_range(min(0.0, lowest), highest(*stood, *scores))
+        self.review_box.set_value(thresholds.review if thresholds else 0.0, decimals)
+        self.ng_box.set_value(thresholds.ng if thresholds else 0.0, decimals)
+        same = (
+            thresholds is None
+            or self.calibrated is None
+            or (thresholds.review, thresholds.ng) == (self.calibrated.review, self.calibrated.ng)
+        )
+        self.reset.setEnabled(not same)
+        self._count()
+
+    def _count(self) -> None:
+        scores = self.histogram.scores
+        if self.thresholds is None or not scores.size:
+            self.counts.setText("")
+            return
+        ng = int(np.count_nonzero(scores >= self.thresholds.ng))
+        above = int(np.count_nonzero(scores >= self.thresholds.review))
+        self.counts.setText(f"✓ {scores.size - above:,} OK   ? {above - ng:,} review   ✕ {ng:,} NG")
+
+    def _dragged(self, review: float, ng: float) -> None:
+        now = self.thresholds
+        if now is None:
+            return
+        self._say("")
+        if review > now.ng and review != now.review:
+            review = ng = now.ng
+            self._say(f"Review stops at NG ({now.ng:.3f}). Move NG first.")
+        elif ng < now.review and ng != now.ng:
+            review = ng = now.review
+            self._say(f"NG stops at review ({now.review:.3f}). Move review first.")
+        box = self.ng_box
+        self.move_to(*(min(max(value, box.low), box.high) for value in (review, ng)))
+
+    def _released(self) -> None:
+        if self.thresholds is not None and self.thresholds != self._stored:
+            self._stored = self.thresholds
+            self.chosen.emit(self.thresholds)
+
+    def _typed(self) -> None:
+        now, review, ng = self.thresholds, self.review_box.value, self.ng_box.value
+        if now is None:
+            return
+        self._say("")
+        if review > ng and review != now.review:
+            self._show(now)
+            self._say(f"Review {review:g} isn't taken: it can't lie above NG ({ng:g}). Move NG first.")
+        elif review > ng:
+            self._show(now)
+            self._say(f"NG {ng:g} isn't taken: it can't lie below review ({review:g}). Move review first.")
+        else:
+            self.move_to(review, ng)
+            self._released()
+
+    def _reset(self) -> None:
+        if self.calibrated is not None:
+            self._say("")
+            self._show(self.calibrated)
+            self.moved.emit(self.calibrated)
+            self._released()

@@ -1,0 +1,95 @@
+"""Accept and Override: how a person's word on one result, or on many, is asked for and put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QWidget
+
+from inspector.domain import Decision
+from inspector.views.look import theme
+from inspector.views.review.review_popup import ReviewPopup
+from inspector.views.review.verdict_edits import Review, VerdictEdits
+
+if TYPE_CHECKING:
+    from inspector.records.project import Project
+    from inspector.records.results import ResultRow
+    from inspector.views.shared.context import WindowContext
+
+
+def _nothing() -> None:
+    pass
+
+
+class Judging:
+    """`accept` and `override` results; failed ones have no verdict and are passed over. `popup` is the dialog."""
+
+    def __init__(self, context: WindowContext, page: str, parent: QWidget) -> None:
+        self.context = context
+        self.edits = VerdictEdits(context, page, parent)
+        self.popup = ReviewPopup(parent)
+        self.popup.decided.connect(self._decided)
+        self.popup.finished.connect(lambda _result: parent.window().activateWindow())  # keys go there again
+        self._parent = parent
+        self._asked: list[ResultRow] = []
+
+    def accept(self, rows: Sequence[ResultRow], begun: Callable[[], None] = _nothing) -> None:
+        """The verdicts are right as they are; an earlier person's reason and defect type stay. `begun`: once it is sure
+        that this will be stored."""
+        groups: dict[tuple[Decision, str, str], list[int]] = {}
+        judged = [row for row in rows if row.verdict is not None]
+        for row in judged:
+            if row.verdict is not None:
+                groups.setdefault((row.verdict, row.reason, row.defect_type), []).append(row.id)
+        if len(judged) == 1 and judged[0].verdict is not None:
+            words = f"{_short(judged[0].name)} accepted as {theme.WORDS[judged[0].verdict]}."
+        else:
+            words = f"{len(judged):,} results accepted as they are."
+        self.edits.review([Review(tuple(ids), *key) for key, ids in groups.items()], words, begun)
+
+    def override(self, rows: Sequence[ResultRow], place: QPoint, type_first: bool = False) -> None:
+        """Ask for another verdict, a reason, a type of defect; the dialog's lower right corner at `place`."""
+        judged = [row for row in rows if row.verdict is not None]
+        if not judged or self.context.writable() is None:
+            return
+
+        def read(project: Project) -> list[str]:
+            from inspector.records.results import list_defect_types
+
+            return list_defect_types(project)
+
+        def ask(types: list[str]) -> None:
+            many = len(judged) > 1
+            self._asked = judged
+            self.popup.ask(
+                f"{len(judged):,} results" if many else _short(judged[0].name),
+                {row.verdict for row in judged if row.verdict is not None},
+                types,
+                place,
+                many=many,
+                reason="" if many else judged[0].reason,
+                defect_type="" if many else judged[0].defect_type,
+                type_first=type_first,
+            )
+
+        self.context.query(self._parent, read, ask)
+
+    def _decided(self, decision: Decision, reason: str, defect_type: str) -> None:
+        rows, self._asked = self._asked, []
+        if not rows:
+            return
+        name = f"{len(rows):,} results are" if len(rows) > 1 else f"{_short(rows[0].name)} is"
+        words = f"{name} now {theme.WORDS[decision]}."
+        if len(rows) == 1 and decision is rows[0].verdict:
+            words = f"{_short(rows[0].name)} stays {theme.WORDS[decision]}."
+            if defect_type != rows[0].defect_type:
+                told = f"defect type “{defect_type}”" if defect_type else "no defect type"
+                words = f"{_short(rows[0].name)}: {theme.WORDS[decision]}, {told}."
+        self.edits.review([Review(tuple(row.id for row in rows), decision, reason, defect_type)], words)
+
+
+def _short(name: str) -> str:
+    name = " ".join(name.split())
+    return name if len(name) <= 40 else f"{name[:20]}…{name[-18:]}"

@@ -1,0 +1,52 @@
+"""What a right click on a result offers, wherever it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint, QUrl
+from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QMenu, QWidget
+
+from inspector.views.look import icons
+
+if TYPE_CHECKING:
+    from inspector.records.results import ResultRow
+
+
+def show(
+    parent: QWidget,
+    at: QPoint,
+    row: ResultRow,
+    *,
+    open_it: Callable[[], object] | None = None,
+    accept: QAction,
+    override: QAction,
+) -> QMenu:
+    """Open it at the global point `at`. `open_it`: None where the result is open already."""
+    menu = QMenu(parent)
+    if open_it is not None:
+        _add(menu, "Open in Inspect", "inspect", open_it)
+        menu.addSeparator()
+    menu.addActions([accept, override])
+    menu.addSeparator()
+    folder = _add(menu, "Show in folder", "folder", lambda: _show_folder(row))
+    folder.setEnabled(row.path is not None)
+    _add(menu, "Copy name", "", lambda: QGuiApplication.clipboard().setText(row.name))
+    menu.aboutToHide.connect(menu.deleteLater)
+    menu.popup(at)
+    return menu
+
+
+def _add(menu: QMenu, text: str, icon: str, action: Callable[[], object]) -> QAction:
+    made = menu.addAction(text)
+    if icon:
+        made.setIcon(icons.icon(icon))
+    made.triggered.connect(lambda _checked=False: action())
+    return made
+
+
+def _show_folder(row: ResultRow) -> None:
+    if row.path is not None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(row.path.parent)))
