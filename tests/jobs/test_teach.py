@@ -195,8 +195,11 @@ def test_the_description_of_a_class_reaches_the_method_that_reads_it(
     row = find_detector(project)
     assert row.settings["descriptions"] == {"washer": record.as_json()}
     made = storage.load(row.folder, engine.backbone())
-    known = getattr(made, "records")  # noqa: B009
-    assert known == {"washer": record, "cloth": template("cloth")}
+    _, about = made.state()
+    assert about["settings"]["descriptions"] == {
+        "washer": record.as_json(),
+        "cloth": template("cloth").as_json(),
+    }
     assert washer.state is ClassState.READY
     assert find_class(project, "washer").state is ClassState.TAUGHT
     describe_class(project, cloth.id, replace(template("cloth"), background="table"))
