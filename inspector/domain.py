@@ -82,6 +82,10 @@ class Thresholds:
     pixel: float
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        return self.review, self.ng, self.pixel
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

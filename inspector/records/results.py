@@ -37,7 +37,7 @@ from inspector.records.result_filter import (
     sort_column,
 )
 from inspector.records.reviews import ReviewRow, in_force, reviews_of
-from inspector.records.thresholds import ThresholdRow, newest_thresholds
+from inspector.records.thresholds import ThresholdRow, newest_thresholds, threshold_numbers
 from inspector.verdicts.judge import decide
 
 _log = logging.getLogger("inspector.records")
@@ -93,8 +93,8 @@ class ResultRow:
 
 @dataclass(frozen=True, slots=True)
 class ResultDetail:
-    """`thresholds`: the newest of its detector and class. `regions_current`: the stored regions were cut with them;
-    if not, cut the map again."""
+    """`thresholds`: the newest of its detector and class. `regions_current`: the stored regions were cut with the same
+    numbers; if not, cut the map again."""
 
     row: ResultRow
     regions: tuple[Region, ...]
@@ -193,6 +193,7 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
                     select(t.Result.id, t.Result.regions_threshold_id).where(t.Result.id.in_(wanted))
                 )
             )
+            numbers = threshold_numbers(session, cut_with.values())
             regions: dict[int, list[Region]] = {}
             for r in session.scalars(
                 select(t.Region).where(t.Region.result_id.in_(wanted)).order_by(t.Region.id)
@@ -206,7 +207,8 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
                     ResultDetail(
                         row=row,
                         regions=tuple(regions.get(row.id, ())),
-                        regions_current=newest is None or cut_with[row.id] == newest.id,
+                        regions_current=newest is None
+                        or numbers.get(cut_with[row.id]) == newest.thresholds.numbers,
                         thresholds=newest.thresholds if newest else None,
                         reviews=tuple(reviewed.get(row.id, ())),
                     )

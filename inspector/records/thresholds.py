@@ -50,7 +50,7 @@ def set_thresholds(
     override stays. To undo, set the earlier thresholds again. Numbers that no earlier row has were moved by hand, and
     lose the words and the promise of those that teaching found.
     """
-    numbers = (thresholds.review, thresholds.ng, thresholds.pixel)
+    numbers = thresholds.numbers
     if not all(map(math.isfinite, numbers)) or thresholds.review > thresholds.ng:
         raise ProjectError(
             "Thresholds must be finite numbers, and the review threshold may not lie above the NG threshold.",
@@ -68,7 +68,7 @@ def set_thresholds(
             )
             if _is_whole(row)
         ]
-        same = (one for one in reversed(history) if (one.review, one.ng, one.pixel) == numbers)
+        same = (one for one in reversed(history) if one.numbers == numbers)
         told = next(same, None) or moved_by_hand(thresholds, history[0] if history else None, who)
         told = confirmed(told, _good_shots(session))
         session.add(new_threshold(detector_id, class_id, told, who))
@@ -96,6 +96,14 @@ def newest_thresholds(session: Session, detector_id: int) -> dict[int, Threshold
     )
     rows = session.scalars(select(t.Threshold).where(t.Threshold.id.in_(newest)))
     return {row.class_id: _row(row) for row in rows if _is_whole(row)}
+
+
+def threshold_numbers(session: Session, ids: Iterable[int | None]) -> dict[int | None, tuple[float, ...]]:
+    """Threshold row → review, NG and pixel threshold."""
+    rows = session.scalars(
+        select(t.Threshold).where(t.Threshold.id.in_({key for key in ids if key is not None}))
+    )
+    return {row.id: _row(row).thresholds.numbers for row in rows if _is_whole(row)}
 
 
 def confirm_thresholds(session: Session, class_ids: Iterable[int]) -> None:

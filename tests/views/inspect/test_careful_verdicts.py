@@ -1,0 +1,403 @@
+"""The window with a project full of results, and a hand that clicks and types too fast."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication, QPushButton
+
+from inspector.domain import Decision
+from inspector.records import project as projects
+from inspector.records.results import find_result, list_results
+from inspector.records.reviews import list_reviews
+from inspector.records.thresholds import list_thresholds
+
+
+@pytest.fixture
+def hand(window, stocked, tmp_path, qtbot, idle):
+    """The stocked project, open in the window; `reviewer` is known."""
+    window.context.settings.reviewer = "Ada"
+    folder = shutil.copytree(stocked[0], tmp_path / "stock")
+    window.open_project(folder, "inspect")
+    qtbot.waitUntil(lambda: window.context.project is not None)
+    idle()
+    window.activateWindow()
+    return replace(stocked[1], project=window.context.project)
+
+
+@pytest.fixture
+def choose(window, qtbot, idle):
+    """Show one result on Inspect."""
+
+    def chosen(result_id):
+        page = window.pages["inspect"]
+        page.queue.list.choose(result_id)
+        qtbot.waitUntil(lambda: [row.id for row in page.at_hand.rows] == [result_id])
+        idle()
+        return page
+
+    return chosen
+
+
+def type_into(qtbot, field, text):
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, text)
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+
+
+def stored(hand):
+    return list_thresholds(hand.project, hand.detector_id)[hand.class_id].thresholds
+
+
+def verdict(hand, number):
+    return find_result(hand.project, hand.ids[number]).row.verdict
+
+
+def answer(qtbot, page, words):
+    """Press a button of the question by its words."""
+    qtbot.waitUntil(lambda: page.live.question is not None and page.live.question.isVisible())
+    box = page.live.question
+    button = next(one for one in box.findChildren(QPushButton) if words in one.text())
+    said = f"{box.text()} {box.informativeText()}"
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.live.question is None)
+    return said
+
+
+# thresholds
+
+
+def test_thresholds_that_let_ng_pass_say_how_many_parts_and_wait_for_a_yes(hand, choose, idle, qtbot):
+    page = choose(hand.ids[2])
+    scores = page.panel.scores
+    type_into(qtbot, scores.ng_box, "1.2")  # NG becomes review: no part passes
+    idle()
+    assert page.live.question is None
+    assert verdict(hand, 2) is Decision.REVIEW
+    type_into(qtbot, scores.ng_box, "0.6")
+    idle()
+    type_into(qtbot, scores.ng_box, "1.2")
+    idle()
+    page.context.undo.undo()
+    idle()
+    scores.move_to(1.0, 1.2)
+    scores.histogram.released.emit()
+    said = answer(qtbot, page, "Leave")
+    assert "1 of 3 parts would turn from NG to OK." in said
+    assert "NG from 0.600 becomes 1.200" in said
+    idle()
+    assert stored(hand) == hand.thresholds
+    assert verdict(hand, 2) is Decision.NG
+    assert scores.ng_box.text() == "0.600"
+    assert page.panel.chip.words == "✕ NG"
+    scores.move_to(1.0, 1.2)
+    scores.histogram.released.emit()
+    answer(qtbot, page, "Let them pass")
+    qtbot.waitUntil(lambda: verdict(hand, 2) is Decision.OK)
+    idle()
+    assert scores.provenance.text().startswith("Moved by hand by Ada")
+
+
+def test_a_review_threshold_typed_above_ng_changes_no_verdict(hand, choose, idle, qtbot):
+    page = choose(hand.ids[2])
+    type_into(qtbot, page.panel.scores.review_box, "0.9")
+    idle()
+    assert stored(hand) == hand.thresholds
+    assert "can't lie above NG" in page.panel.scores.said.text()
+    assert verdict(hand, 2) is Decision.NG
+
+
+def test_undo_takes_a_threshold_back_while_its_field_has_the_focus(hand, choose, idle, window, qtbot):
+    page = choose(hand.ids[2])
+    before = page.viewer.view.regions
+    field = page.panel.scores.ng_box
+    type_into(qtbot, page.panel.scores.review_box, "0.45")
+    idle()
+    type_into(qtbot, field, "0.7")
+    idle()
+    assert stored(hand).ng == 0.7
+    assert field.hasFocus()
+    qtbot.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    idle()
+    qtbot.waitUntil(lambda: stored(hand).ng == 0.6)
+    idle()
+    qtbot.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    idle()
+    assert stored(hand) == hand.thresholds
+    assert field.text() == "0.600"
+    assert page.viewer.view.regions == before
+
+
+# a person's word
+
+
+def test_enter_in_the_dialog_on_results_saves_and_opens_nothing(hand, window, idle, qtbot):
+    window.show_page("results")
+    idle()
+    page = window.page
+    page.selection.choose([hand.ids[2]])
+    idle()
+    page.table.setFocus()
+    qtbot.keyClick(page.table, Qt.Key.Key_X)
+    qtbot.waitUntil(page.popup.isVisible)
+    assert page.popup.chosen is Decision.OK
+    qtbot.keyClick(page.popup.reason, Qt.Key.Key_Return)  # without a reason, NG doesn't become OK
+    assert page.popup.isVisible()
+    assert page.popup.missing.text() == "Say why NG becomes OK."
+    qtbot.keyClicks(page.popup.reason, "reflection")
+    qtbot.keyClick(page.popup.reason, Qt.Key.Key_Return)
+    idle()
+    assert window.page_name == "results"
+    assert list_reviews(hand.project, hand.ids[2])[-1].reason == "reflection"
+    row = page.model.row(page.model.place(hand.ids[2]))
+    assert (row.reason, row.reviewer, row.verdict) == ("reflection", "Ada", Decision.OK)
+
+
+def test_a_click_beside_the_dialog_throws_no_word_away(hand, choose, window, qtbot):
+    page = choose(hand.ids[2])
+    qtbot.keyClick(page, Qt.Key.Key_X)
+    qtbot.waitUntil(page.popup.isVisible)
+    qtbot.keyClicks(page.popup.reason, "hair")
+    qtbot.mouseClick(window.tab_row, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
+    assert page.popup.isVisible()
+    assert page.popup.isModal()
+    assert page.popup.reason.text() == "hair"
+    page.popup.reject()
+
+
+def test_accepting_what_was_overridden_keeps_reason_and_defect_type(hand, choose, idle, qtbot):
+    page = choose(hand.ids[0])
+    qtbot.keyClick(page, Qt.Key.Key_X)
+    qtbot.waitUntil(page.popup.isVisible)
+    qtbot.keyClicks(page.popup.reason, "hair crack")
+    page.popup.defect_type.setEditText("crack")
+    page.popup.save_button.click()
+    idle()
+    assert page.panel.chip.words == "✕ NG"
+    place = page.panel.accept.mapTo(page, QPoint(0, 0))
+    qtbot.keyClick(page, Qt.Key.Key_A)
+    idle()
+    row = find_result(hand.project, hand.ids[0]).row
+    assert (row.verdict, row.reason, row.defect_type) == (Decision.NG, "hair crack", "crack")
+    choose(hand.ids[0])
+    assert page.panel.accept.mapTo(page, QPoint(0, 0)) == place
+
+
+def test_a_part_that_is_ok_carries_no_defect_type(hand, choose, idle, window, qtbot):
+    page = choose(hand.ids[2])
+    qtbot.keyClick(page, Qt.Key.Key_D)
+    qtbot.waitUntil(page.popup.isVisible)
+    assert page.popup.chosen is Decision.NG
+    page.popup.defect_type.setEditText("dent")
+    page.popup.save_button.click()
+    idle()
+    assert "is now" not in window.toast.label.text()
+    assert "defect type “dent”" in window.toast.label.text()
+    qtbot.keyClick(page, Qt.Key.Key_X)
+    qtbot.waitUntil(page.popup.isVisible)
+    assert page.popup.chosen is Decision.OK
+    assert not page.popup.defect_type.isEnabled()
+    qtbot.keyClicks(page.popup.reason, "polished out")
+    page.popup.save_button.click()
+    idle()
+    row = find_result(hand.project, hand.ids[2]).row
+    assert (row.verdict, row.defect_type) == (Decision.OK, "")
+
+
+def test_several_ng_are_not_made_ok_by_two_keys(hand, window, idle, qtbot):
+    window.show_page("results")
+    idle()
+    page = window.page
+    page.table.selectAll()
+    idle()
+    qtbot.keyClick(page.table, Qt.Key.Key_X)
+    qtbot.waitUntil(page.popup.isVisible)
+    qtbot.keyClick(page.popup.reason, Qt.Key.Key_Return)
+    assert page.popup.isVisible()
+    assert page.popup.missing.text() == "Choose a verdict."
+    page.popup.reject()
+    assert [row.override for row in list_results(hand.project, hand.ids)] == [None] * 4
+
+
+def test_undo_on_another_page_takes_back_the_newest_word_and_shows_its_image(
+    hand, choose, window, idle, qtbot
+):
+    page = choose(hand.ids[1])
+    qtbot.keyClick(page, Qt.Key.Key_A)
+    idle()
+    assert page.queue.list.result_id == hand.ids[2]
+    window.show_page("results")
+    idle()
+    window.menus.undo.trigger()
+    idle()
+    assert window.page_name == "inspect"
+    assert page.queue.list.result_id == hand.ids[1]
+    assert find_result(hand.project, hand.ids[1]).row.override is None
+
+
+def test_the_first_word_asks_for_a_name_once_and_never_signs_for_the_account(
+    hand, choose, window, idle, qtbot
+):
+    window.context.settings.reviewer = ""
+    page = choose(hand.ids[0])
+    qtbot.keyClick(page, Qt.Key.Key_A)
+    edits = page.judging.edits
+    qtbot.waitUntil(lambda: edits.asking is not None and edits.asking.isVisible())
+    edits.asking.name.clear()
+    edits.asking.accept()
+    assert edits.asking.said.text()  # a name is needed
+    edits.asking.reject()
+    idle()
+    assert list_reviews(hand.project, hand.ids[0]) == []
+    assert page.queue.list.result_id == hand.ids[0]  # nothing was accepted, so nothing moved on
+    qtbot.keyClick(page, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: edits.asking is not None)
+    edits.asking.name.setText(" Grace  Hopper ")
+    qtbot.keyClick(edits.asking.name, Qt.Key.Key_Return)
+    idle()
+    assert list_reviews(hand.project, hand.ids[0])[0].who == "Grace Hopper"
+    assert page.queue.list.result_id == hand.ids[1]
+    qtbot.keyClick(page, Qt.Key.Key_A)
+    idle()
+    assert list_reviews(hand.project, hand.ids[1])[0].who == "Grace Hopper"
+
+
+def test_accepted_and_overridden_are_told_apart(hand, choose, window, idle, qtbot):
+    page = choose(hand.ids[0])
+    qtbot.keyClick(page, Qt.Key.Key_A)
+    idle()
+    qtbot.keyClick(page, Qt.Key.Key_X)
+    qtbot.waitUntil(page.popup.isVisible)
+    page.popup.save_button.click()
+    idle()
+    window.show_page("results")
+    idle()
+    words = {
+        row: window.page.model.index(window.page.model.place(hand.ids[row]), 3).data() for row in (0, 1, 2)
+    }
+    assert words == {0: "✓ OK accepted", 1: "✕ NG overridden", 2: "✕ NG"}
+
+
+def test_viewing_only_accepts_nothing_moves_nowhere_and_says_why(stocked, window, idle, tmp_path, qtbot):
+    folder = shutil.copytree(stocked[0], tmp_path / "stock")
+    with projects.open(folder):
+        window.projects.open(folder, "inspect", read_only=True)
+        qtbot.waitUntil(lambda: window.context.project is not None)
+        idle()
+        page = window.page
+        for button in (page.panel.accept, page.panel.override, page.queue.add_button):
+            assert not button.isEnabled()
+            assert button.toolTip().startswith("Open for viewing only.")
+        qtbot.keyClick(page, Qt.Key.Key_A)
+        idle()
+        assert page.queue.list.result_id == stocked[1].ids[0]
+        assert "viewing only" in window.banner.message.text()
+        window.show_page("results")
+        idle()
+        window.page.table.selectAll()
+        idle()
+        assert window.page.accept_button.toolTip().startswith("Open for viewing only.")
+
+
+# finding one's way
+
+
+def test_a_filter_of_results_is_stepped_through_on_inspect_until_it_is_cleared(hand, window, idle, qtbot):
+    window.show_page("results")
+    idle()
+    results = window.page
+    results.filters.reviewed.setCurrentIndex(1)
+    results.filters.verdict.setCurrentIndex(3)
+    results.filters.verdict.activated.emit(3)
+    idle()
+    assert results.model.ids.tolist() == [hand.ids[2]]
+    cell = results.table.visualRect(results.model.index(0, 0)).center()
+    qtbot.mouseClick(results.table.viewport(), Qt.MouseButton.LeftButton, pos=cell)
+    qtbot.mouseDClick(results.table.viewport(), Qt.MouseButton.LeftButton, pos=cell)
+    idle()
+    page = window.page
+    assert window.page_name == "inspect"
+    assert page.model.ids.tolist() == [hand.ids[2]]
+    assert page.queue.chip.isVisible()
+    assert page.queue.chip.text() == "✕ NG · Not reviewed"
+    qtbot.mouseClick(page.queue.chip, Qt.MouseButton.LeftButton)
+    idle()
+    assert page.model.ids.tolist() == list(hand.ids)
+    assert not page.queue.chip.isVisible()
+    assert page.queue.list.result_id == hand.ids[2]  # the image stays
+
+
+def test_a_right_click_offers_what_can_be_done_with_a_result(hand, choose, window, idle, qtbot):
+    page = choose(hand.ids[2])
+    page.viewer.view.customContextMenuRequested.emit(QPoint(10, 10))
+    menu = QApplication.activePopupWidget()
+    words = [action.text() for action in menu.actions() if action.text()]
+    assert words == ["Accept", "Override…", "Show in folder", "Copy name"]
+    menu.actions()[-1].trigger()
+    menu.close()
+    assert QApplication.clipboard().text() == "part 2.png"
+    window.show_page("results")
+    idle()
+    page = window.page
+    page.selection.choose([hand.ids[1]])
+    idle()
+    cell = page.table.visualRect(page.model.index(page.model.place(hand.ids[1]), 0)).center()
+    page.table.customContextMenuRequested.emit(cell)
+    menu = QApplication.activePopupWidget()
+    assert menu.actions()[0].text() == "Open in Inspect"
+    menu.actions()[0].trigger()
+    menu.close()
+    idle()
+    assert window.page_name == "inspect"
+    assert window.page.queue.list.result_id == hand.ids[1]
+
+
+def test_while_an_image_is_being_opened_no_other_verdict_stands_under_its_name(hand, choose, window, qtbot):
+    page = choose(hand.ids[2])
+    asked = []
+    page.at_hand.loader.fetch = lambda *given: asked.append(given)  # a large image takes its time
+    page.queue.list.choose(hand.ids[0])
+    qtbot.waitUntil(lambda: page.viewer.view.message == "Opening…")
+    assert asked
+    assert page.viewer.name.whole() == "part 0.png"
+    assert page.panel.score.text() == ""
+    assert page.panel.regions.rowCount() == 0
+    assert not page.panel.accept.isEnabled()
+
+
+def test_results_of_one_detector_are_found(hand, window, idle, qtbot):
+    window.show_page("results")
+    idle()
+    page = window.page
+    assert page.filters.detector.itemText(1).startswith("#1 PatchCore · washer")
+    page.filters.detector.setCurrentIndex(1)
+    page.filters.detector.activated.emit(1)
+    idle()
+    assert page.model.rowCount() == 4
+    assert not page.filters.empty
+
+
+def test_the_queue_is_wider_in_a_wide_window_and_stays_as_it_was_dragged(hand, window, qtbot):
+    page = window.page
+    window.resize(1920, 1080)
+    qtbot.waitUntil(lambda: page.queue.width() > 280)
+    page.split.moveSplitter(400, 1)
+    assert page.split._dragged[0] == page.queue.width()
+    wide = page.queue.width()
+    window.resize(1700, 1000)
+    qtbot.waitUntil(lambda: page.split.width() == window.width())
+    assert page.queue.width() == wide
+    qtbot.waitUntil(lambda: not page.split._later.isActive())
+    assert type(page.split)("inspect", page.split._sides)._dragged[0] == wide
+
+
+def test_the_regions_are_reached_by_tab_and_enter_shows_one(hand, choose, qtbot):
+    page = choose(hand.ids[2])
+    table = page.panel.regions
+    assert table.focusPolicy() & Qt.FocusPolicy.TabFocus
+    table.setFocus()
+    table.setCurrentCell(0, 0)
+    qtbot.keyClick(table, Qt.Key.Key_Return)
+    assert page.viewer.view.selected == 0
