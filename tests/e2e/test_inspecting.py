@@ -1,0 +1,177 @@
+"""Images in and verdicts out through the window, with runs that wait, stop and go on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtGui import QGuiApplication, QImage
+from pytestqt.qtbot import QtBot
+
+from inspector.domain import CancelToken, JobItem
+from inspector.jobs.engine import Engine
+from inspector.jobs.inspect import inspect
+from inspector.records import project as projects
+from inspector.records.results import list_results, result_ids
+from inspector.records.runs import list_runs
+from inspector.records.shots import list_shots
+from inspector.views.inspect.page import InspectPage
+from inspector.views.window.main_window import MainWindow
+
+Idle = Callable[[], None]
+Drop = Callable[..., None]
+
+
+@pytest.fixture
+def page(qtbot: QtBot, window: MainWindow, idle: Idle, taught: Path) -> InspectPage:
+    window.open_project(taught, "inspect")
+    qtbot.waitUntil(lambda: window.context.project is not None)
+    idle()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    made = window.page
+    assert isinstance(made, InspectPage)
+    return made
+
+
+def _paste(window: MainWindow, qtbot: QtBot, idle: Idle) -> None:
+    qtbot.keyClick(window.page, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    idle()
+
+
+def test_what_is_pasted_on_inspect_is_inspected_and_teaches_nothing(
+    qtbot: QtBot, window: MainWindow, page: InspectPage, idle: Idle, washers: Path
+) -> None:
+    project = window.context.project
+    assert project is not None
+    shots = len(list_shots(project, 1))
+    detector = page.queue.detector_id
+    files = sorted((washers / "test").rglob("*.png"))
+    copied = QMimeData()
+    copied.setUrls([QUrl.fromLocalFile(str(path)) for path in files])
+    QGuiApplication.clipboard().setMimeData(copied)
+    _paste(window, qtbot, idle)
+    assert len(result_ids(project)) == len(files)
+    QGuiApplication.clipboard().setImage(QImage(str(files[0])))
+    _paste(window, qtbot, idle)
+    rows = list_results(project, result_ids(project))
+    assert rows[-1].name.startswith("Pasted ")
+    assert rows[-1].verdict is not None
+    QGuiApplication.clipboard().setText("no picture")
+    _paste(window, qtbot, idle)
+    assert len(result_ids(project)) == len(files) + 1
+    assert len(list_shots(project, 1)) == shots
+    assert page.queue.detector_id == detector
+
+
+def test_a_drop_while_a_run_is_going_is_shown_when_its_turn_comes_and_moves_no_selection_before(
+    qtbot: QtBot, window: MainWindow, page: InspectPage, idle: Idle, washers: Path
+) -> None:
+    project = window.context.project
+    assert project is not None
+    first, second = washers / "train" / "good", washers / "test" / "good"
+    seen: list[tuple[int | None, str]] = []
+
+    def watch(event: object) -> None:
+        if isinstance(event, JobItem):
+            seen.append((page.queue.run_id, page.queue.run.currentText()))
+
+    window.context.job_event.connect(watch)
+    window.take_paths([first])
+    window.take_paths([second])
+    assert "after what runs now" in window.toast.label.text()
+    idle()
+    newest, before = list_runs(project)
+    assert page.queue.run_id == newest.id
+    assert newest.counts.total == len(list(second.iterdir()))
+    assert before.counts.total == len(list(first.iterdir()))
+    assert page.queue.run.currentText().endswith(f"({newest.counts.total})")
+    assert page.queue.list.result_id == result_ids(project)[before.counts.total]
+    assert seen
+
+
+def test_who_is_at_work_on_a_run_is_not_taken_to_the_next(
+    qtbot: QtBot, window: MainWindow, page: InspectPage, idle: Idle, drop: Drop, washers: Path
+) -> None:
+    drop(washers / "train" / "good")
+    run = page.queue.run_id
+    window.take_paths([washers / "test" / "good"])
+    qtbot.keyClick(page, Qt.Key.Key_Right)
+    chosen = page.queue.list.result_id
+    idle()
+    assert (page.queue.run_id, page.queue.list.result_id) == (run, chosen)
+    assert page.queue.run.count() == 3  # all results, and both runs
+
+
+def test_an_interrupted_run_is_marked_and_continued_with_what_is_missing(
+    qtbot: QtBot,
+    window: MainWindow,
+    idle: Idle,
+    taught: Path,
+    washers: Path,
+    engine: Engine,
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "to inspect"
+    for number in range(6):
+        shutil.copytree(washers / "test", folder / str(number))
+    files = sorted(folder.rglob("*.png"))
+    token = CancelToken()
+
+    def stop(event: object) -> None:
+        if isinstance(event, JobItem):
+            token.cancel()
+
+    with projects.open(taught) as project:
+        inspect(project, engine, [folder], batch_size=1, emit=stop, cancel=token)
+        done = len(result_ids(project))
+    assert 0 < done < len(files)
+    window.open_project(taught, "inspect")
+    qtbot.waitUntil(lambda: window.context.project is not None)
+    idle()
+    page = window.page
+    assert isinstance(page, InspectPage)
+    assert page.queue.interrupted.isVisible()
+    assert page.queue.interrupted.text() == f"Interrupted: {done} of {len(files)} inspected."
+    assert page.queue.run.currentText().endswith(f"({done} of {len(files)})")
+    folder.rename(tmp_path / "elsewhere")
+    qtbot.mouseClick(page.queue.continue_button, Qt.MouseButton.LeftButton)
+    idle()
+    assert "is no longer there" in window.banner.message.text()
+    (tmp_path / "elsewhere").rename(folder)
+    assert page.queue.continue_button.isEnabled()
+    qtbot.mouseClick(page.queue.continue_button, Qt.MouseButton.LeftButton)
+    idle()
+    project = window.context.project
+    assert project is not None
+    rows = list_results(project, result_ids(project))
+    assert sorted(row.name for row in rows) == [path.relative_to(folder).as_posix() for path in files]
+    assert len({row.run_id for row in rows}) == 1
+    assert not page.queue.interrupted.isVisible()
+    assert page.queue.run.currentText().endswith(f"({len(files)})")
+    assert page.model.rowCount() == len(files)
+
+
+def test_the_regions_of_an_image_are_the_same_after_a_threshold_was_moved_and_taken_back(
+    qtbot: QtBot, window: MainWindow, page: InspectPage, idle: Idle, drop: Drop, washers: Path
+) -> None:
+    bad = next(path for path in sorted((washers / "test").rglob("*.png")) if path.parent.name != "good")
+    drop(bad)
+    before = page.viewer.view.regions
+    assert before
+    box = page.panel.scores.review_box
+    for text in ("0.1", f"{page.panel.scores.ng_box.value:.4f}"):
+        box.setFocus()
+        box.selectAll()
+        qtbot.keyClicks(box, text)
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+        idle()
+    qtbot.wait(60)
+    idle()
+    for _ in range(window.context.undo.count()):
+        window.menus.undo.trigger()
+        idle()
+    assert page.viewer.view.regions == before
