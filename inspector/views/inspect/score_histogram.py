@@ -33,6 +33,7 @@ class Histogram(QWidget):
         self.setAccessibleName("Scores and thresholds")
         self.scores: NDArray[np.float64] = np.empty(0)
         self.normal: NDArray[np.float64] = np.empty(0)
+        self.one_shot = False  # whether `normal` are altered views of a single shot
         self.current: float | None = None
         self.review, self.ng = 0.0, 0.0
         self.enabled_lines = False
@@ -76,7 +77,8 @@ class Histogram(QWidget):
         )
         low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
         space = (high - low) * 0.06 or max(abs(high) * 0.1, 0.05)
-        self._low, self._high = low - space, high + space
+        self._low = low - space if low < 0 else max(0.0, low - space)  # no scores below 0, no room for them
+        self._high = high + space
         self._counts, _ = np.histogram(self.scores, _BINS, (self._low, self._high))
         self.update()
 
@@ -126,6 +128,8 @@ class Histogram(QWidget):
         )
         if self.normal.size:
             shots = "1 normal shot" if self.normal.size == 1 else f"{self.normal.size} normal shots"
+            if self.one_shot:
+                shots = f"{self.normal.size} views of one shot"
             painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, f"╵ {shots}")
         painter.end()
 

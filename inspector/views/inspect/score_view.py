@@ -111,6 +111,8 @@ class ScoreView(QWidget):
         if thresholds != self._stored:
             self._say("")
         self._stored, self.calibrated = thresholds, calibrated
+        told = calibrated.provenance if calibrated else {}
+        self.histogram.one_shot = str(told.get("source", "")).startswith("altered")
         self._show(thresholds)
         self.provenance.setText(words(thresholds).replace(" %", "\u00a0%") if thresholds else "")
         for widget in (self.review_box, self.ng_box):

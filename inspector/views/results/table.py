@@ -77,6 +77,8 @@ class ResultTable(QTableView):
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().setDefaultSectionSize(28)
         header = self.horizontalHeader()
+        # the header marks selected columns: it would ask every one of a million rows, so it gets no selection to look at
+        header.setSelectionModel(QItemSelectionModel(model, header))
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.setSortIndicator(SORTS.index("time"), Qt.SortOrder.DescendingOrder)

@@ -10,17 +10,17 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QRect,
     QRectF,
-    QSize,
     Qt,
     Signal,
 )
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QListView,
+    QHeaderView,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
+    QTableView,
     QWidget,
 )
 
@@ -43,9 +43,6 @@ class _RowDelegate(QStyledItemDelegate):
         super().__init__(view)
         self._thumbnails = thumbnails
         self._view = view
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(160, _HEIGHT)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -114,23 +111,37 @@ class _RowDelegate(QStyledItemDelegate):
             )
 
 
-class ResultList(QListView):
-    """Keeps its selection by result, not by place. `chosen(result_id)` when another result is selected."""
+class ResultList(QTableView):
+    """Keeps its selection by result, not by place. `chosen(result_id)` when another result is selected.
+
+    A table of one column, for a list lays out every row, and there may be a million.
+    """
 
     chosen = Signal(int)
 
     def __init__(self, context: WindowContext, model: ResultModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setUniformItemSizes(True)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setMouseTracking(True)
-        self.setFrameShape(QListView.Shape.NoFrame)
+        self.setFrameShape(QTableView.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setCornerButtonEnabled(False)
+        self.horizontalHeader().hide()
+        self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setMinimumSectionSize(_HEIGHT)
+        self.verticalHeader().setDefaultSectionSize(_HEIGHT)
         self.setAccessibleName("Queue")
         self.thumbnails = Thumbnails(context.runner, 2 * _THUMB, self)
         self.setItemDelegate(_RowDelegate(self.thumbnails, self))
         self.setModel(model)
+        for column in range(1, model.columnCount()):
+            self.setColumnHidden(column, True)
+        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self._results = model
         self.result_id = -1
         self.selectionModel().currentChanged.connect(self._current_changed)
@@ -147,7 +158,8 @@ class ResultList(QListView):
     def choose_place(self, place: int) -> None:
         if 0 <= place < self._results.rowCount():
             index = self._results.index(place, 0)
-            self.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+            flags = QItemSelectionModel.SelectionFlag
+            self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
             self.scrollTo(index)
 
     def step(self, by: int) -> None:

@@ -90,7 +90,7 @@ class ResultModel(QAbstractTableModel):
         self._number += 1
         self._asking = self._again = False
         self._known.clear()
-        self._take(np.empty(0, np.int64), {})
+        self._take(np.empty(0, np.int64), np.empty(0, np.intp))
 
     def refresh(self, *, rows_too: bool = False) -> None:
         """Ask again; what is new is appended without touching the rest where possible.
@@ -111,13 +111,13 @@ class ResultModel(QAbstractTableModel):
         self._number += 1
         number, began = self._number, time.perf_counter()
 
-        def read(project: Project) -> tuple[NDArray[np.int64], dict[int, int]]:
+        def read(project: Project) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
             from inspector.records.results import result_ids
 
             ids = result_ids(project, question.where, sort=question.sort, descending=question.descending)
-            return ids, dict(zip(ids.tolist(), range(len(ids)), strict=True))
+            return ids, np.argsort(ids)
 
-        def done(found: tuple[NDArray[np.int64], dict[int, int]]) -> None:
+        def done(found: tuple[NDArray[np.int64], NDArray[np.intp]]) -> None:
             if number == self._number:
                 self._asking = False
                 self._seconds = time.perf_counter() - began
@@ -246,15 +246,15 @@ class ResultModel(QAbstractTableModel):
 
     # inside
 
-    def _take(self, ids: NDArray[np.int64], places: Mapping[int, int]) -> None:
+    def _take(self, ids: NDArray[np.int64], order: NDArray[np.intp]) -> None:
         old = len(self._known)
         if not self._known.grows_to(ids):
             self.beginResetModel()
-            self._known.take(ids, places)
+            self._known.take(ids, order)
             self.endResetModel()
         elif len(ids) > old:
             self.beginInsertRows(QModelIndex(), old, len(ids) - 1)
-            self._known.take(ids, places)
+            self._known.take(ids, order)
             self.endInsertRows()
         self.arrived.emit()
 

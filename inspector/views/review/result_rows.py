@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +28,7 @@ class ResultRows:
     def __init__(self) -> None:
         self.ids: NDArray[np.int64] = np.empty(0, np.int64)
         self.age = 0
-        self._places: Mapping[int, int] = {}
+        self._order: NDArray[np.intp] = np.empty(0, np.intp)  # places, ascending by id
         self._rows: OrderedDict[int, tuple[int, ResultRow]] = OrderedDict()  # id → (age when read, row)
         self._missing: set[int] = set()  # blocks to read next
         self._coming: set[int] = set()  # blocks that are being read
@@ -39,20 +39,23 @@ class ResultRows:
 
     def place(self, result_id: int) -> int:
         """Where a result is, -1 if it is not among them."""
-        return self._places.get(result_id, -1)
+        at = int(np.searchsorted(self.ids, result_id, sorter=self._order))
+        if at == len(self.ids) or self.ids[self._order[at]] != result_id:
+            return -1
+        return int(self._order[at])
 
     def grows_to(self, ids: NDArray[np.int64]) -> bool:
         """Whether `ids` only append to those that are here."""
         return len(ids) >= len(self.ids) and bool(np.array_equal(ids[: len(self.ids)], self.ids))
 
-    def take(self, ids: NDArray[np.int64], places: Mapping[int, int]) -> None:
-        """Hold other ids; `places`: id → place, made where the ids were read."""
+    def take(self, ids: NDArray[np.int64], order: NDArray[np.intp]) -> None:
+        """Hold other ids; `order`: what sorts them, made where they were read."""
         if self.grows_to(ids):
             self._coming.discard(len(self.ids) // BLOCK)  # that block has grown
         else:
             self._coming.clear()
             self._missing.clear()
-        self.ids, self._places = ids, places
+        self.ids, self._order = ids, order
 
     def clear(self) -> None:
         self._rows.clear()

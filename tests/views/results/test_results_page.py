@@ -1,6 +1,7 @@
 """The Results page on a real project."""
 
 import csv
+import sqlite3
 
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
@@ -9,7 +10,7 @@ from inspector.domain import Decision, JobEnded, JobStatus
 from inspector.records.results import NewResult, count_results, list_results, record_results
 from inspector.records.reviews import list_reviews
 from inspector.views.results.page import ResultsPage
-from inspector.views.review.result_model import HEADINGS
+from inspector.views.review.result_model import HEADINGS, ResultModel
 
 
 @pytest.fixture
@@ -183,3 +184,39 @@ def test_new_results_appear_without_losing_the_selection(page, context, stock, q
     qtbot.waitUntil(lambda: page.model.rowCount() == 5)
     assert page.model.place(new[0]) == 0
     assert page.selection.ids().tolist() == [stock.ids[1]]
+
+
+def fill(stock, count):
+    with sqlite3.connect(stock.project.folder / "project.sqlite") as database:
+        database.executemany(
+            "INSERT INTO results (run_id, detector_id, class_id, name, image_score, class_confidence, decision,"
+            " defect_type, is_shot, error, hint, created) VALUES (?, ?, ?, ?, 0.1, 1, 'ok', '', 0, '', '',"
+            " '2026-01-01 00:00:00.000000')",
+            ((stock.run_id, stock.detector_id, stock.class_id, f"part {n:06d}.png") for n in range(count)),
+        )
+    database.close()
+
+
+def test_selecting_everything_asks_no_row_about_itself(empty_page, context, stock, qtbot, monkeypatch):
+    asked = []
+    flags = ResultModel.flags
+    monkeypatch.setattr(ResultModel, "flags", lambda model, index: asked.append(1) or flags(model, index))
+    fill(stock, 20_000)
+    context.set_project(stock.project)
+    page = empty_page
+    qtbot.waitUntil(lambda: page.model.rowCount() == 20_004)
+    asked.clear()
+    page.table.setFocus()
+    qtbot.keyClick(page.table, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: "20,004" in page.accept_button.toolTip())
+    page.grab()
+    assert len(asked) < 10_000
+    assert page.selection.count == 20_004
+    assert not page.accept_button.isEnabled()
+    assert "at most 5,000" in page.accept_button.toolTip()
+    with qtbot.waitSignal(context.toast_requested) as said:
+        page.accept()
+    assert "at most 5,000" in said.args[0]
+    page.table.horizontalHeader().setSortIndicator(HEADINGS.index("Score"), Qt.SortOrder.AscendingOrder)
+    qtbot.waitUntil(lambda: page.model.row(0) is not None and page.model.row(0).image_score is None)
+    assert page.selection.count == 20_004  # all of them still are, in another order
