@@ -20,9 +20,9 @@ Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
 @app.command("startup")
 def bench_startup(target: Json = None, repeats: Annotated[int, typer.Option(min=1)] = 5) -> None:
     """Process start to first window paint, and whether torch was imported by then."""
-    from inspector.views import startup
+    from inspector.bench.startup import measure
 
-    figures(startup.measure(repeats), target)
+    figures(measure(repeats), target)
 
 
 @app.command("slider")

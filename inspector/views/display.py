@@ -14,6 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from inspector.views import startup
+
 _UNSEEN = ("offscreen", "minimal", "vnc")
 
 
@@ -29,7 +31,7 @@ def problem() -> str:
     """
     chosen = os.environ.get("QT_QPA_PLATFORM", "").split(":")[0].split(";")[0]
     if chosen in _UNSEEN:
-        if os.environ.get("INSPECTOR_STARTUP_PROBE"):
+        if startup.wanted():
             return _import_problem()  # measured, not looked at
         return f"The display is set to “{chosen}” (QT_QPA_PLATFORM), which nobody can see."
     if sys.platform in ("win32", "darwin"):

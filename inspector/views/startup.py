@@ -1,95 +1,32 @@
-"""How long the window takes from process start to its first paint, and what was imported by then."""
+"""Tells a bench how long this process took to its first paint, and what was imported by then."""
 
 from __future__ import annotations
 
 import json
 import os
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from inspector import paths
-from inspector.errors import InspectorError
 
-HEAVY = ("torch", "open_clip", "timm", "cv2", "sqlalchemy", "scipy", "sklearn", "pyqtgraph")
+HEAVY = ("torch", "open_clip", "timm", "cv2", "sqlalchemy", "scipy", "sklearn", "pyqtgraph", "superqt")
 """What must not be imported before the window is on screen."""
 
-_PROBE, _STARTED = "INSPECTOR_STARTUP_PROBE", "INSPECTOR_STARTED"
+PROBE, STARTED = "INSPECTOR_STARTUP_PROBE", "INSPECTOR_STARTED"
+"""Environment of a process that is only measured: the file for its figures, and when it was started."""
 
 
 def wanted() -> bool:
     """Whether this process was started only to be measured."""
-    return bool(os.environ.get(_PROBE))
+    return bool(os.environ.get(PROBE))
 
 
 def record() -> None:
     """Called right after the first paint: write the figures to the file that was asked for."""
     figures = {
-        "first_paint_s": time.time() - float(os.environ.get(_STARTED) or _process_start()),
+        "first_paint_s": time.time() - float(os.environ[STARTED]),
         "torch_imported": "torch" in sys.modules,
         "imported": [name for name in HEAVY if name in sys.modules],
     }
-    paths.write_atomic(Path(os.environ[_PROBE]), json.dumps(figures).encode())
-
-
-def measure(repeats: int = 5) -> dict[str, Any]:
-    """Start the window `repeats` times, after one start that warms the disk.
-
-    Returns `first_paint_s` (median, seconds from process start to first paint), `worst_s`, `torch_imported`,
-    `imported` (of `HEAVY`), `repeats` and `platform`. Raises InspectorError when the window does not come up.
-    """
-    environment = dict(os.environ)
-    if sys.platform.startswith("linux") and not environment.get("QT_QPA_PLATFORM"):
-        from inspector.views import display
-
-        if not display.display_available():
-            environment["QT_QPA_PLATFORM"] = "offscreen"
-    found = [_once(environment) for _ in range(repeats + 1)][1:]
-    times = [one["first_paint_s"] for one in found]
-    return {
-        "first_paint_s": statistics.median(times),
-        "worst_s": max(times),
-        "torch_imported": any(one["torch_imported"] for one in found),
-        "imported": sorted({name for one in found for name in one["imported"]}),
-        "repeats": repeats,
-        "platform": environment.get("QT_QPA_PLATFORM", "") or sys.platform,
-    }
-
-
-def _once(environment: dict[str, str]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder, "figures.json")
-        started = {**environment, _PROBE: str(target), _STARTED: repr(time.time())}
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "inspector"],
-                env=started,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise InspectorError("The window did not come up within two minutes.", "See the log.") from None
-        if not target.exists():
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise InspectorError(f"The window did not come up: {last}.", "Run `inspector doctor`.")
-        figures: dict[str, Any] = json.loads(target.read_text("utf-8"))
-        return figures
-
-
-def _process_start() -> float:
-    """Seconds since the epoch. Where the system doesn't tell, the moment this module was imported."""
-    try:
-        after_boot = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
-        uptime = float(Path("/proc/uptime").read_text().split()[0])
-        return time.time() - uptime + after_boot / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError, AttributeError):
-        return _IMPORTED
-
-
-_IMPORTED = time.time()
+    paths.write_atomic(Path(os.environ[PROBE]), json.dumps(figures).encode())

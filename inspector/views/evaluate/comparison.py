@@ -18,7 +18,7 @@ from inspector.views.evaluate.lines import curves_of, mean_curves
 from inspector.views.evaluate.rows_table import table_of
 from inspector.views.evaluate.scores import cell, class_words
 from inspector.views.look import icons, theme
-from inspector.views.viewer.viewer_panel import Elided
+from inspector.views.look.elided import Elided
 
 if TYPE_CHECKING:
     from inspector.views.shared.context import WindowContext
@@ -190,7 +190,7 @@ class EvaluationCompare(QWidget):
             theme.set_role(mark, "heading")
             words = Elided()
             entry = evaluation.listed
-            words.set_whole(f"{entry.data}, {entry.when} · {entry.methods} · {entry.counts}")
+            words.setText(f"{entry.data}, {entry.when} · {entry.methods} · {entry.counts}")
             choice = QComboBox()
             choice.setAccessibleName(f"Method of {letter(line)}")
             for series in evaluation.series:
@@ -198,8 +198,9 @@ class EvaluationCompare(QWidget):
             # The same method and shots as A where there are; what differs is then the evaluation.
             choice.setCurrentIndex(max(0, choice.findText(first[0].words)))
             choice.currentIndexChanged.connect(lambda _: self._show())
-            for column, widget in enumerate((mark, words, choice)):
-                self._sides.addWidget(widget, line, column)
+            self._sides.addWidget(mark, line, 0)
+            self._sides.addWidget(words, line, 1)
+            self._sides.addWidget(choice, line, 2)
             self.choices.append(choice)
         sets = {(one.listed.data, one.classes) for one in self.evaluations}
         self.note.setText("These were measured on different images or classes." if len(sets) > 1 else "")

@@ -18,10 +18,11 @@ from inspector.exports.heat import Heat, Mode
 from inspector.jobs.evaluation.stored import Reading, read_map
 from inspector.paths import inside
 from inspector.views.look import icons, theme
+from inspector.views.look.elided import Elided
+from inspector.views.look.kit import tool
 from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.viewer.image_view import ImageView
 from inspector.views.viewer.picture import Picture, picture
-from inspector.views.viewer.viewer_panel import Elided, tool
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -210,7 +211,7 @@ class EvaluationImages(QWidget):
         item = self.model.items[place]
         self._asked += 1
         number = self._asked
-        self.name.set_whole(item.key)
+        self.name.setText(item.key)
         self.detail.setText(f"{item.words}   {item.score:.4f}")
 
         outline = self.outline.isChecked()

@@ -38,8 +38,8 @@ from inspector.views.evaluate.report import EvaluationReport
 from inspector.views.evaluate.setup import EvaluationSetup
 from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
+from inspector.views.look.kit import tool
 from inspector.views.shared.page import Page
-from inspector.views.viewer.viewer_panel import tool
 
 if TYPE_CHECKING:
     from inspector.domain import CancelToken, Emit
@@ -313,7 +313,7 @@ class EvaluatePage(Page):
 
     def _begin(self) -> None:
         self.setup.choose()
-        if self.setup.data.whole():
+        if self.setup.data.text():
             self.new()
 
     def run(self, plan: EvaluationPlan) -> None:

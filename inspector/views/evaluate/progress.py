@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from inspector.domain import JobEnded, JobEvent, JobItem, JobKind, JobLog, JobProgress, JobStarted
 from inspector.views.look import icons, theme
-from inspector.views.window.job_bar import time_left
+from inspector.views.look.words import time_left
 
 if TYPE_CHECKING:
     from inspector.views.shared.context import WindowContext

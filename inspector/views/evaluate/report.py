@@ -29,7 +29,7 @@ from inspector.views.evaluate.lines import curves_of
 from inspector.views.evaluate.rows_table import HEADINGS, RowModel, table_of
 from inspector.views.evaluate.scores import scores_of
 from inspector.views.look import icons, theme
-from inspector.views.viewer.viewer_panel import Elided
+from inspector.views.look.elided import Elided
 
 if TYPE_CHECKING:
     from inspector.views.shared.context import WindowContext
@@ -152,7 +152,7 @@ class EvaluationReport(QWidget):
     def show_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluation, self._source = evaluation, evaluation.source
         self.title.setText(f"{evaluation.listed.data}   {evaluation.listed.when}")
-        self.about.set_whole(evaluation.about)
+        self.about.setText(evaluation.about)
         self.note.setText(evaluation.note)
         self.note.setVisible(bool(evaluation.note))
         self.shown.clear()

@@ -32,8 +32,9 @@ from inspector.methods import catalogue
 from inspector.views.evaluate.progress import EvaluationProgress
 from inspector.views.evaluate.reads import ClassFound, Found, duration, look, too_few
 from inspector.views.look import icons, theme
-from inspector.views.start.page import short
-from inspector.views.viewer.viewer_panel import Elided, tool
+from inspector.views.look.elided import Elided
+from inspector.views.look.kit import tool
+from inspector.views.look.words import folder_text
 
 if TYPE_CHECKING:
     from inspector.views.shared.context import WindowContext
@@ -256,7 +257,7 @@ class EvaluationSetup(QWidget):
         self._looking += 1
         number = self._looking
         self.found = None
-        self.data.set_whole(short(folder))
+        self.data.setText(folder_text(folder))
         self.words.setText("Looking at the folder…")
         self._refresh()
 
@@ -308,7 +309,7 @@ class EvaluationSetup(QWidget):
     def set_root(self, root: Path) -> None:
         """Results go into a new folder below `root`."""
         self.root = root
-        self.target.set_whole(short(root))
+        self.target.setText(folder_text(root))
 
     def _choose_target(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "Keep the results in", str(self.root))

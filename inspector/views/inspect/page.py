@@ -21,6 +21,7 @@ from inspector.views.inspect.queue_panel import QueuePanel
 from inspector.views.inspect.verdict_panel import VerdictPanel
 from inspector.views.look import icons
 from inspector.views.look.empty import EmptyState
+from inspector.views.look.kit import choose_images
 from inspector.views.review import result_menu
 from inspector.views.review.judging import Judging
 from inspector.views.review.result_model import ResultModel
@@ -199,13 +200,7 @@ class InspectPage(Page):
         self.accept_paths([kept])
 
     def choose_files(self) -> None:
-        from inspector.images.read import SUFFIXES
-
-        patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        names, _ = QFileDialog.getOpenFileNames(
-            self, "Inspect images", "", f"Images ({patterns});;All files (*)"
-        )
-        self.accept_paths([Path(name) for name in names])
+        self.accept_paths(choose_images(self, "Inspect images"))
 
     def choose_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "Inspect a folder of images")

@@ -7,25 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
-    QStyle,
-    QStyleOptionComboBox,
-    QStylePainter,
     QVBoxLayout,
     QWidget,
 )
 
 from inspector.views.look import icons, theme
+from inspector.views.look.kit import narrow_combo, tool
 from inspector.views.review.result_list import ResultList
 from inspector.views.review.result_model import ResultModel
 from inspector.views.shared.context import ResultQuery
-from inspector.views.viewer.viewer_panel import tool
 
 if TYPE_CHECKING:
     from inspector.records.detectors import DetectorRow
@@ -39,32 +33,6 @@ ORDERS = (  # words, sort, descending
     ("Worst verdict", "verdict", True),
     ("Name", "name", False),
 )
-
-
-class _Narrow(QComboBox):
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QStylePainter(self)
-        option = QStyleOptionComboBox()
-        self.initStyleOption(option)
-        room = self.style().subControlRect(
-            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
-        )
-        option.currentText = self.fontMetrics().elidedText(
-            option.currentText, Qt.TextElideMode.ElideRight, room.width()
-        )
-        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
-        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
-
-
-def narrow_combo(words: str) -> QComboBox:
-    """A combo box that gives way: long entries are shortened rather than widening the panel."""
-    combo = _Narrow()
-    combo.setToolTip(words)
-    combo.setAccessibleName(words)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(6)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return combo
 
 
 class QueuePanel(QWidget):

@@ -22,7 +22,8 @@ from PySide6.QtWidgets import (
 from inspector.domain import JobEnded, JobEvent, JobKind, JobStarted, JobStatus
 from inspector.exports.catalogue import FORMATS
 from inspector.views.look import icons, theme
-from inspector.views.viewer.viewer_panel import Elided, tool
+from inspector.views.look.elided import Elided
+from inspector.views.look.kit import tool
 
 if TYPE_CHECKING:
     from inspector.domain import CancelToken, Emit
@@ -152,12 +153,12 @@ class ExportPanel(QFrame):
             done = event.status == JobStatus.DONE
             self._say("Exported to" if done and self._made else f"{event.message} {event.hint}".strip())
             if done and self._made:
-                self.made.set_whole(str(self._made))
+                self.made.setText(str(self._made))
             self._refresh()
 
     def _say(self, text: str) -> None:
         self.answer.setText(text)
-        self.made.set_whole("")
+        self.made.setText("")
 
     def _refresh(self) -> None:
         count = len(self._ids)
@@ -168,7 +169,7 @@ class ExportPanel(QFrame):
         ready = any(box.isChecked() for box in self.formats.values()) and bool(self.folder.text().strip())
         self.button.setEnabled(ready and not running and self._shown > 0)
         self.answer.setVisible(bool(self.answer.text()))
-        self.made.setVisible(bool(self.made.whole()))
+        self.made.setVisible(bool(self.made.text()))
         self.open_button.setVisible(self._made is not None and not running)
 
     def _project_changed(self) -> None:

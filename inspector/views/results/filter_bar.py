@@ -10,8 +10,8 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
 
 from inspector.domain import Decision
-from inspector.views.inspect.queue_panel import narrow_combo
 from inspector.views.look import icons, theme
+from inspector.views.look.kit import narrow_combo
 
 if TYPE_CHECKING:
     from inspector.records.classes import ClassRow

@@ -29,6 +29,7 @@ from inspector import paths
 from inspector.domain import CancelToken, Emit, JobEnded, JobKind, JobStatus
 from inspector.views.look import icons, theme
 from inspector.views.look.thumbnails import Thumbnails
+from inspector.views.look.words import folder_text
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
 from inspector.views.shared.page import Page
@@ -200,12 +201,6 @@ class StartPage(Page):
         self._context.toast(f"“{Path(name).name}” is off the list; its folder is untouched.", undo)
 
 
-def short(folder: Path) -> str:
-    """As people write it: "~" for their home folder."""
-    home = Path.home()
-    return f"~{os.sep}{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
-
-
 def _look(folder: Path) -> list[Path] | None:
     """A few pictures of a project without opening it; None when it is gone."""
     if not (folder / "project.sqlite").is_file():
@@ -319,7 +314,7 @@ class RecentRow(_Clickable):
             metrics = self.place.fontMetrics()
             self.place.setText(
                 metrics.elidedText(
-                    short(self.folder), Qt.TextElideMode.ElideMiddle, max(120, self.place.width())
+                    folder_text(self.folder), Qt.TextElideMode.ElideMiddle, max(120, self.place.width())
                 )
             )
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from inspector.errors import InspectorError
+from inspector.views.look.kit import choose_images
 from inspector.views.shared import clipboard
 from inspector.views.shared.context import WindowContext
 from inspector.views.teach.class_list import shots_text
@@ -39,13 +40,7 @@ class AddingShots(QObject):
         self.context, self.edits = context, edits
 
     def choose_files(self, parent: QWidget, chosen: ClassRow | None, known: Sequence[ClassRow]) -> None:
-        from inspector.images.read import SUFFIXES
-
-        patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        names, _ = QFileDialog.getOpenFileNames(
-            parent, "Add good shots", "", f"Images ({patterns});;All files (*)"
-        )
-        self.take([Path(name) for name in names], chosen, known)
+        self.take(choose_images(parent, "Add good shots"), chosen, known)
 
     def take(self, paths: Sequence[Path], chosen: ClassRow | None, known: Sequence[ClassRow]) -> None:
         """Files go to the class `chosen`, and so do those of a single folder. Several folders, or one where no class is

@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushBu
 from inspector.domain import JobEvent, JobKind, JobLog, JobProgress, JobStarted
 from inspector.views.look import icons, theme
 from inspector.views.look.labels import wrapped
+from inspector.views.look.words import time_left
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
 from inspector.views.teach.loss_curve import LossCurve
-from inspector.views.window.job_bar import time_left
 
 _NO_TERMS = ("loss", "epoch", "epochs", "seconds_left")
 

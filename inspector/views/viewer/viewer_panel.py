@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QSlider,
     QSplitter,
     QToolButton,
@@ -21,7 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.exports.heat import COLOUR_MAPS, Heat, Mode
-from inspector.views.look import icons, theme
+from inspector.views.look import theme
+from inspector.views.look.elided import Elided
+from inspector.views.look.kit import tool
 from inspector.views.viewer.colour_bar import ColourBar
 from inspector.views.viewer.image_view import Hover, ImageView
 from inspector.views.viewer.nearest_shot import GoodSide
@@ -33,42 +34,6 @@ if TYPE_CHECKING:
 
     from inspector.domain import Region
     from inspector.views.shared.context import WindowContext
-
-
-def tool(icon: str, words: str, *, checkable: bool = False) -> QToolButton:
-    """A small button with an icon; `words` are its tool tip and its name for screen readers."""
-    button = QToolButton()
-    button.setIcon(icons.icon(icon))
-    button.setIconSize(QSize(theme.ICON, theme.ICON))
-    button.setToolTip(words)
-    button.setAccessibleName(words)
-    button.setCheckable(checkable)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return button
-
-
-class Elided(QLabel):
-    """A label that gives way: too long a text is shortened in the middle and told in the tool tip."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._whole = ""
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    def set_whole(self, text: str) -> None:
-        self._whole = " ".join(text.split())
-        self.setToolTip(self._whole)
-        self._fit()
-
-    def whole(self) -> str:
-        return self._whole
-
-    def _fit(self) -> None:
-        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, self.width()))
-
-    def resizeEvent(self, event: object) -> None:
-        self._fit()
 
 
 class ViewerPanel(QWidget):
@@ -168,14 +133,14 @@ class ViewerPanel(QWidget):
         regions: Sequence[Region] = (),
         note: str = "",
     ) -> None:
-        self.name.set_whole(name)
+        self.name.setText(name)
         self.under.clear()
         self.view.show_picture(picture, values, regions, note)
         self._describe()
 
     def show_message(self, name: str, text: str) -> None:
         """`text` in place of an image."""
-        self.name.set_whole(name)
+        self.name.setText(name)
         self.under.clear()
         self.view.show_message(text)
         self.good.show_shot(None)

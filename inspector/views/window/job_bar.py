@@ -9,24 +9,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QS
 
 from inspector.domain import JobEvent, JobKind, JobProgress, JobStarted
 from inspector.views.look import icons, theme
+from inspector.views.look.words import rate_text, time_left
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
-
-
-def time_left(seconds: float) -> str:
-    """ "3 s left", "4 min left", "1 h 20 min left"."""
-    seconds = max(0.0, seconds)
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s left"
-    minutes = round(seconds / 60)
-    return f"{minutes} min left" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min left"
-
-
-def rate_text(rate: float) -> str:
-    """ "31/s", "2.4/s", "12/min"."""
-    if rate >= 10:
-        return f"{rate:.0f}/s"
-    return f"{rate:.1f}/s" if rate >= 0.5 else f"{rate * 60:.0f}/min"
 
 
 class JobBar(QStatusBar):

@@ -27,6 +27,7 @@ from inspector import paths
 from inspector.domain import JobEnded, JobEvent, JobKind, JobStatus
 from inspector.errors import InspectorError
 from inspector.views.look import theme
+from inspector.views.look.kit import choose_images
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
 from inspector.views.shared.page import Page
@@ -230,14 +231,9 @@ class MainWindow(QMainWindow):
     # files dropped or chosen
 
     def import_files(self) -> None:
-        from inspector.images.read import SUFFIXES
-
-        patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        names, _ = QFileDialog.getOpenFileNames(
-            self, "Import images", "", f"Images ({patterns});;All files (*)"
-        )
-        if names:
-            self.take_paths([Path(name) for name in names])
+        chosen = choose_images(self, "Import images")
+        if chosen:
+            self.take_paths(chosen)
 
     def import_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "Import a folder of images")

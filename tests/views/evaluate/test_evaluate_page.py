@@ -182,9 +182,9 @@ def test_a_cell_opens_its_images_and_escape_leads_back(page, open_first, qtbot):
     plain = images.view.picture.small.copy()
     images.outline.toggle()
     qtbot.waitUntil(lambda: not np.array_equal(images.view.picture.small, plain))
-    first = images.name.whole()
+    first = images.name.text()
     qtbot.keyClick(images.list, Qt.Key.Key_Right)
-    assert images.name.whole() != first
+    assert images.name.text() != first
     qtbot.waitUntil(lambda: page.context.runner.reading is False)
     qtbot.keyClick(images.list, Qt.Key.Key_Escape)
     assert report.pages.currentWidget() is report._figures

@@ -74,7 +74,7 @@ def test_opening_a_project_shows_its_newest_run_and_the_first_result(page, stock
     assert page.queue.run.currentText().startswith("#1 Monday · ")
     assert page.queue.run.currentText().endswith(" (4)")
     assert page.model.ids.tolist() == list(stock.ids)
-    assert page.viewer.name.whole() == "part 0.png"
+    assert page.viewer.name.text() == "part 0.png"
     assert (page.viewer.view.picture.width, page.viewer.view.picture.height) == (96, 64)
     assert page.panel.chip.words == "✓ OK"
     assert page.panel.score.text() == "0.200"

@@ -147,7 +147,7 @@ def test_what_is_shown_is_exported_as_a_job(page, context, stock, qtbot, tmp_pat
         rows = list(csv.DictReader(file))
     assert len(rows) == 1
     assert len(list((tmp_path / "out" / "overlays").rglob("*.png"))) == 1
-    assert panel.made.whole() == str(tmp_path / "out")
+    assert panel.made.text() == str(tmp_path / "out")
     assert panel.open_button.isVisible()
     assert panel.button.isEnabled()
 

@@ -19,8 +19,8 @@ from inspector.jobs.engine import Engine
 from inspector.records import project as projects
 from inspector.views import app
 from inspector.views.look import theme
+from inspector.views.look.words import rate_text, time_left
 from inspector.views.window.errors_dialog import ErrorDialog, ErrorDoor, fingerprint
-from inspector.views.window.job_bar import rate_text, time_left
 from inspector.views.window.main_window import MainWindow
 from inspector.views.window.menus import KeysDialog
 

@@ -1,4 +1,4 @@
-from inspector.views import startup
+from inspector.bench import startup
 
 
 def test_the_window_is_painted_before_anything_heavy_is_imported() -> None:

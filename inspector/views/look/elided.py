@@ -1,0 +1,20 @@
+"""A label that gives way. Apart from the other small widgets, because superqt must not be loaded before the window is
+on screen."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QSizePolicy
+from superqt.elidable import QElidingLabel
+
+
+class Elided(QElidingLabel):  # type: ignore[misc]
+    """Too long a text is shortened in the middle and told whole in the tool tip; `text()` is the whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def setText(self, text: str) -> None:
+        whole = " ".join(text.split())
+        super().setText(whole)
+        self.setToolTip(whole)

@@ -1,0 +1,67 @@
+"""Small widgets and dialogs that every page uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QToolButton,
+    QWidget,
+)
+
+from inspector.views.look import icons, theme
+
+
+def tool(icon: str, words: str, *, checkable: bool = False) -> QToolButton:
+    """A small button with an icon; `words` are its tool tip and its name for screen readers."""
+    button = QToolButton()
+    button.setIcon(icons.icon(icon))
+    button.setIconSize(QSize(theme.ICON, theme.ICON))
+    button.setToolTip(words)
+    button.setAccessibleName(words)
+    button.setCheckable(checkable)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button
+
+
+class _Narrow(QComboBox):
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        room = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        option.currentText = self.fontMetrics().elidedText(
+            option.currentText, Qt.TextElideMode.ElideRight, room.width()
+        )
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+
+def narrow_combo(words: str) -> QComboBox:
+    """A combo box that gives way: long entries are shortened rather than widening the panel."""
+    combo = _Narrow()
+    combo.setToolTip(words)
+    combo.setAccessibleName(words)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(6)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return combo
+
+
+def choose_images(parent: QWidget, title: str) -> list[Path]:
+    """Let image files be chosen; empty when nobody chose any."""
+    from inspector.images.read import SUFFIXES
+
+    patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+    names, _ = QFileDialog.getOpenFileNames(parent, title, "", f"Images ({patterns});;All files (*)")
+    return [Path(name) for name in names]
