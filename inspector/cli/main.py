@@ -1,8 +1,10 @@
 """The `inspector` command: the window by default, and every job without a window."""
 
+import importlib
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -53,9 +55,12 @@ def _guarded(action: Callable[[], int | None]) -> int:
 def _window(project: Path | None) -> int:
     from inspector.views import display
 
-    if not display.display_available():
+    display.ask()  # is answered while the window's code is loaded
+    with suppress(ImportError):
+        importlib.import_module("inspector.views.app")
+    if reason := display.problem():
         raise InspectorError(
-            "There is no display to open a window on.",
+            reason,
             "Run it on a desktop, or use the commands that need none: inspector demo --headless, inspector --help.",
         )
     from inspector.views import app as window

@@ -64,7 +64,6 @@ def run(project: Path | None = None, page: str | None = None) -> int:
         raise InspectorError(
             reason, "Run Inspector on a desktop, or use the commands that need no window: inspector --help."
         )
-    display.choose_platform()
     log.start()
     app = application()
     display.release()

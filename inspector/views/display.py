@@ -1,22 +1,88 @@
-"""Whether a window can be opened here, told without importing Qt and without Qt's abort."""
+"""Whether a window can be opened here: Qt is asked in a small child process, because where a display or a system library
+is missing it aborts the process that asks."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
+import atexit
 import importlib
-import importlib.util
 import os
 import re
-import socket
+import subprocess
 import sys
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
+from contextlib import suppress
 
 from inspector.views import startup
 
 _UNSEEN = ("offscreen", "minimal", "vnc")
+_PATIENCE = 20.0
+"""Seconds after which a display counts as one that doesn't answer."""
+_ASK = (
+    "import sys\n"
+    "from PySide6.QtGui import QGuiApplication\n"
+    "app = QGuiApplication(sys.argv)\n"
+    "print(app.platformName(), flush=True)\n"
+    "sys.stdin.read()\n"
+)
+
+
+class _Child:
+    """Stays connected until `release`: a server such as Xvfb starts afresh when its last client leaves, and refuses
+    whoever comes meanwhile."""
+
+    def __init__(self) -> None:
+        environment = dict(os.environ)
+        if not environment.get("QT_QPA_PLATFORM"):  # the second is tried where the first does not answer
+            environment["QT_QPA_PLATFORM"] = "wayland;xcb" if os.environ.get("WAYLAND_DISPLAY") else "xcb"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _ASK],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+            errors="replace",
+        )
+        self.platform, self.error = "", ""
+
+    def wait(self) -> None:
+        """Until it has told `platform`, or has ended with `error`."""
+        import threading
+
+        watch = threading.Timer(_PATIENCE, self._process.kill)
+        watch.start()
+        try:
+            assert self._process.stdout is not None
+            self.platform = self._process.stdout.readline().strip()
+        finally:
+            watch.cancel()
+            watch.join()
+        if not self.platform:
+            _, self.error = self._process.communicate()
+
+    def leave(self) -> None:
+        with suppress(ValueError, OSError):  # its pipes are closed where it ended by itself
+            self._process.communicate()
+
+
+_child: _Child | None = None
+
+
+def ask() -> None:
+    """Begin asking, where there is somebody to ask; other things can be done until `problem` wants the answer."""
+    global _child
+    named = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if _child is None and named and sys.platform not in ("win32", "darwin") and not _unseen():
+        _child = _Child()
+        atexit.register(release)
+
+
+def release() -> None:
+    """Let go of the connection that was used for asking; to be called once Qt has connected."""
+    global _child
+    if _child is not None:
+        _child.leave()
+        _child = None
+        atexit.unregister(release)
 
 
 def display_available() -> bool:
@@ -25,125 +91,47 @@ def display_available() -> bool:
 
 
 def problem() -> str:
-    """Why no window can be opened, in one sentence; "" when it can.
-
-    Qt's own answer to a missing display or system library is to abort the process, so it is not asked.
-    """
-    chosen = os.environ.get("QT_QPA_PLATFORM", "").split(":")[0].split(";")[0]
-    if chosen in _UNSEEN:
+    """Why no window can be opened, in one sentence; "" when it can. Then Qt's platform is settled, too."""
+    if chosen := _unseen():
         if startup.wanted():
             return _import_problem()  # measured, not looked at
         return f"The display is set to “{chosen}” (QT_QPA_PLATFORM), which nobody can see."
     if sys.platform in ("win32", "darwin"):
         return _import_problem()
-    x11, wayland = _x11_answers(), _wayland_answers()
-    if not (x11 or wayland):
-        named = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-        return f"The display {named} does not answer." if named else "There is no display."
-    reason = _import_problem()
-    if reason:
-        return reason
-    reasons = {
-        name: _plugin_problem(name)
-        for name, answers in (("xcb", x11), ("wayland", wayland))
-        if answers and chosen in ("", name)
-    }
-    if not reasons:
-        return f"The display asked for with QT_QPA_PLATFORM, “{chosen}”, does not answer."
-    return "" if "" in reasons.values() else next(iter(reasons.values()))
+    ask()
+    if _child is None:
+        return "There is no display."
+    if not (_child.platform or _child.error):
+        _child.wait()
+    if _child.platform:
+        os.environ["QT_QPA_PLATFORM"] = _child.platform
+        return ""
+    error = _child.error
+    release()
+    return reason(error)
 
 
-def choose_platform() -> None:
-    """Where only one of X11 and Wayland works, name it, so that Qt does not try the other and abort."""
-    if sys.platform in ("win32", "darwin") or os.environ.get("QT_QPA_PLATFORM"):
-        return
-    usable = [
-        name
-        for name, answers in (("xcb", _x11_answers()), ("wayland", _wayland_answers()))
-        if answers and not _plugin_problem(name)
-    ]
-    if len(usable) == 1:
-        os.environ["QT_QPA_PLATFORM"] = usable[0]
+def reason(error: str) -> str:
+    """What Qt or Python wrote before it gave up, as one sentence for people."""
+    named = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    library = re.search(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object", error)
+    if library is not None:
+        return f"The window needs the system library {library[1]}, which is not installed."
+    if "Error" in error:
+        return f"The window toolkit can't be loaded: {error.strip().splitlines()[-1]}."
+    if "could not connect" not in error and "is needed to load" in error:
+        return "The window needs a system library that is not installed, most likely libxcb-cursor0."
+    return f"The display {named} does not answer."
+
+
+def _unseen() -> str:
+    chosen = os.environ.get("QT_QPA_PLATFORM", "").split(":")[0].split(";")[0]
+    return chosen if chosen in _UNSEEN else ""
 
 
 def _import_problem() -> str:
     try:
         importlib.import_module("PySide6.QtWidgets")
     except ImportError as error:
-        return _missing(str(error))
+        return reason(f"ImportError: {error}")
     return ""
-
-
-def _missing(text: str) -> str:
-    found = re.search(r"(lib[\w.+-]+\.so[\w.]*)", text)
-    if found and "cannot open shared object" in text:
-        return f"The window needs the system library {found[1]}, which is not installed."
-    return f"The window toolkit can't be loaded: {text}."
-
-
-def _plugin_problem(name: str) -> str:
-    """Load a platform plugin the way Qt would. A library it needs may be missing (often libxcb-cursor)."""
-    spec = importlib.util.find_spec("PySide6")
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    for folder in folders:
-        for plugin in Path(folder, "Qt", "plugins", "platforms").glob(f"libq{name}*.so"):
-            try:
-                ctypes.CDLL(str(plugin))
-            except OSError as error:
-                return _missing(str(error))
-            return ""
-    # A system build of Qt keeps its plugins elsewhere; Wayland comes as an add-on and may be absent.
-    return "" if name == "xcb" else "Qt was built without Wayland."
-
-
-_held: list[Callable[[], None]] = []
-"""Ends the connection to the X server that was used for asking. It is kept until Qt has its own, because a server such
-as Xvfb starts afresh when its last client leaves and refuses whoever comes meanwhile."""
-
-
-def release() -> None:
-    """Let go of the connection that was used for asking; to be called once Qt has connected."""
-    while _held:
-        _held.pop()()
-
-
-def _x11_answers() -> bool:
-    if _held:
-        return True
-    match = re.fullmatch(r"(?:.*/)?([^:/]*):(\d+)(?:\.\d+)?", os.environ.get("DISPLAY", ""))
-    if match is None:
-        return False
-    try:  # as Qt will do it, with the user's authority
-        xcb = ctypes.CDLL("libxcb.so.1")
-    except OSError:
-        return _x11_listens(match[1], int(match[2]))
-    xcb.xcb_connect.restype = ctypes.c_void_p
-    xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
-    connection = xcb.xcb_connect(None, None)
-    if xcb.xcb_connection_has_error(connection):
-        xcb.xcb_disconnect(connection)
-        return False
-    _held.append(partial(xcb.xcb_disconnect, connection))
-    return True
-
-
-def _x11_listens(host: str, number: int) -> bool:
-    if host in ("", "unix"):
-        path = f"/tmp/.X11-unix/X{number}"
-        return _connects(path) or _connects(f"\0{path}")
-    with contextlib.suppress(OSError), socket.create_connection((host, 6000 + number), timeout=2):
-        return True
-    return False
-
-
-def _wayland_answers() -> bool:
-    name, folder = os.environ.get("WAYLAND_DISPLAY", ""), os.environ.get("XDG_RUNTIME_DIR", "")
-    return bool(name) and _connects(str(Path(folder, name)))
-
-
-def _connects(address: str) -> bool:
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(2)
-        probe.connect(address)
-        return True
-    return False

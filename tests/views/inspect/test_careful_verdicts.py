@@ -361,7 +361,7 @@ def test_while_an_image_is_being_opened_no_other_verdict_stands_under_its_name(h
     page.queue.list.choose(hand.ids[0])
     qtbot.waitUntil(lambda: page.viewer.view.message == "Opening…")
     assert asked
-    assert page.viewer.name.whole() == "part 0.png"
+    assert page.viewer.name.text() == "part 0.png"
     assert page.panel.score.text() == ""
     assert page.panel.regions.rowCount() == 0
     assert not page.panel.accept.isEnabled()
