@@ -10,22 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
-    QFont,
-    QFontMetricsF,
     QImage,
     QMouseEvent,
     QNativeGestureEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.exports.heat import LEVELS, Heat, Mode, lookup, quantise
-from inspector.views.look import theme
+from inspector.views.viewer import layers
 from inspector.views.viewer import map_overlay as sight
 from inspector.views.viewer.picture import Picture
 
@@ -109,11 +105,6 @@ class ImageView(QWidget):
         if not same or self._fitted:
             self.fit()
         self._changed()
-
-    def set_map(self, values: NDArray[np.float32] | None, note: str = "") -> None:
-        self.note = note
-        self._set_values(values)
-        self._drop_field()
 
     def set_regions(self, regions: Sequence[Region], selected: int = -1) -> None:
         self.regions, self.selected = tuple(regions), selected
@@ -248,11 +239,7 @@ class ImageView(QWidget):
         self.view_changed.emit()
 
     def _changed(self) -> None:
-        self._base = None
-        self._drop_field()
-
-    def _drop_field(self) -> None:
-        self._field = self._overlay = None
+        self._base = self._field = self._overlay = None
         self.update()
 
     def _set_values(self, values: NDArray[np.float32] | None) -> None:
@@ -271,37 +258,6 @@ class ImageView(QWidget):
 
     def _visible(self) -> QRect:
         return self._target().toAlignedRect().intersected(QRect(0, 0, *self._device_size()))
-
-    def _draw_base(self) -> QImage:
-        base = QImage(*self._device_size(), QImage.Format.Format_RGB32)
-        base.fill(theme.colour("surround"))
-        if self.picture is None:
-            return base
-        level = 0
-        if self.scale < 1:  # the level just above screen resolution, so nothing aliases
-            level = min(math.floor(math.log2(1 / self.scale) + 1e-6), len(self.picture.levels) - 1)
-        source = self.picture.levels[level]
-        visible = self._visible()
-        shrink_x, shrink_y = source.width() / self.picture.width, source.height() / self.picture.height
-        # Whole image pixels around what is visible, so the grid does not swim while panning.
-        left = math.floor((visible.left() - self._origin[0]) / self.scale * shrink_x)
-        top = math.floor((visible.top() - self._origin[1]) / self.scale * shrink_y)
-        right = math.ceil((visible.right() + 1 - self._origin[0]) / self.scale * shrink_x)
-        bottom = math.ceil((visible.bottom() + 1 - self._origin[1]) / self.scale * shrink_y)
-        part = QRect(left, top, right - left, bottom - top).intersected(source.rect())
-        step_x, step_y = self.scale / shrink_x, self.scale / shrink_y
-        where = QRectF(
-            self._origin[0] + part.x() * step_x,
-            self._origin[1] + part.y() * step_y,
-            part.width() * step_x,
-            part.height() * step_y,
-        )
-        painter = QPainter(base)
-        # Past 1 : 1 every image pixel is a square: smoothing would hide what was photographed.
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.scale < 1)
-        painter.drawImage(where, source, QRectF(part))
-        painter.end()
-        return base
 
     def _make_field(self) -> NDArray[np.uint16]:
         """The visible part of the map at screen resolution."""
@@ -332,7 +288,7 @@ class ImageView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         ratio = self.devicePixelRatioF()
         if self._base is None:
-            self._base = self._draw_base()
+            self._base = layers.base(self._device_size(), self.picture, self._origin, self.scale)
         painter = QPainter(self)
         painter.scale(1 / ratio, 1 / ratio)
         painter.drawImage(QRect(0, 0, *self._device_size()), self._base)
@@ -342,55 +298,17 @@ class ImageView(QWidget):
                     self._overlay = self._draw_overlay()
                 painter.drawImage(self._field_rect, self._overlay[0])
             if self.boxes_on:
-                self._draw_regions(painter, ratio)
+                layers.regions(
+                    painter, self.regions, self.selected, self._origin, self.scale, ratio, self.font()
+                )
         painter.resetTransform()
         if self.message:
             painter.setPen(self.palette().windowText().color())
             box = self.rect().adjusted(24, 24, -24, -24)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.message)
         if self.note:
-            self._draw_note(painter)
+            layers.note(painter, self.note, self.rect(), self.font())
         painter.end()
-
-    def _draw_regions(self, painter: QPainter, ratio: float) -> None:
-        font = QFont(self.font())
-        font.setPixelSize(round(11 * ratio))
-        painter.setFont(font)
-        metrics = QFontMetricsF(font)
-        for number, region in enumerate(self.regions):
-            x, y, w, h = region.box
-            box = QRectF(
-                self._origin[0] + x * self.scale,
-                self._origin[1] + y * self.scale,
-                w * self.scale,
-                h * self.scale,
-            ).adjusted(-2 * ratio, -2 * ratio, 2 * ratio, 2 * ratio)
-            chosen = number == self.selected
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(0, 0, 0, 150), (4 if chosen else 3) * ratio))
-            painter.drawRect(box)
-            line = QColor("#6cb2f0") if chosen else QColor(255, 255, 255, 220)
-            painter.setPen(QPen(line, (2 if chosen else 1) * ratio))
-            painter.drawRect(box)
-            text = str(number + 1)  # outside the box: a label must not cover a small defect
-            tag = QRectF(0, 0, metrics.horizontalAdvance(text) + 8 * ratio, metrics.height() + 2 * ratio)
-            tag.moveBottomLeft(box.topLeft() - QPointF(0, 2 * ratio))
-            if tag.top() < 0:
-                tag.moveTopLeft(box.bottomLeft() + QPointF(0, 2 * ratio))
-            painter.fillRect(tag, QColor(0, 0, 0, 150))
-            painter.setPen(line)
-            painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, text)
-
-    def _draw_note(self, painter: QPainter) -> None:
-        metrics = QFontMetricsF(self.font())
-        box = QRectF(0, 0, metrics.horizontalAdvance(self.note) + 24, metrics.height() + 12)
-        box.moveCenter(QPointF(self.width() / 2, self.height() - box.height() / 2 - 12))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 190))
-        painter.drawRoundedRect(box, 6, 6)
-        painter.setPen(QColor("#ffffff"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.note)
 
     # events
 
