@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from inspector.domain import Decision
 from inspector.views.evaluate.scores import Scores
 from inspector.views.look import theme
+from inspector.views.look.labels import plain
 from inspector.views.look.number_field import NumberField
 from inspector.views.look.verdict_chip import VerdictChip
 
@@ -227,7 +228,7 @@ class ConfusionView(QWidget):
             button.setText(f"{counts[key]:,}  {CELLS[key]}")
             button.setEnabled(counts[key] > 0)
             words = f"{'Defective' if key[0] else 'Good'} parts called {'NG' if key[1] else 'OK'}"
-            button.setToolTip(f"{words}: show {images}")
+            button.setToolTip(plain(f"{words}: show {images}"))
             button.setAccessibleName(f"{words}: {images}")
         self.words.setText(_rates(counts))
 

@@ -20,6 +20,7 @@ from inspector.paths import inside
 from inspector.views.look import icons, theme
 from inspector.views.look.elided import Elided
 from inspector.views.look.kit import tool
+from inspector.views.look.labels import plain
 from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.viewer.image_view import ImageView
 from inspector.views.viewer.picture import Picture, picture
@@ -93,7 +94,7 @@ class _Items(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{Path(item.key).name}\n{item.words}   {item.score:.3f}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return item.key
+            return plain(item.key)
         if role == Qt.ItemDataRole.DecorationRole:
             place = QPersistentModelIndex(index)
             made = None

@@ -39,6 +39,7 @@ from inspector.views.evaluate.setup import EvaluationSetup
 from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.kit import tool
+from inspector.views.look.labels import plain
 from inspector.views.shared.page import Page
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ class EvaluatePage(Page):
         self.list.clear()
         for entry in known.values():
             item = QListWidgetItem(f"{entry.data}, {entry.when}")
-            item.setToolTip(f"{entry.methods}\n{entry.counts}\n{entry.folder}")
+            item.setToolTip(plain(f"{entry.methods}\n{entry.counts}\n{entry.folder}"))
             item.setData(_ENTRY, entry)
             self.list.addItem(item)
             item.setSelected(entry.folder == wanted if wanted else entry.folder in chosen)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from inspector.views.look import icons, theme
 from inspector.views.look.kit import narrow_combo, tool
+from inspector.views.look.labels import plain
 from inspector.views.review.result_list import ResultList
 from inspector.views.review.result_model import ResultModel
 from inspector.views.shared.context import ResultQuery
@@ -119,7 +120,9 @@ class QueuePanel(QWidget):
             for row in self._detectors.values():
                 self.detector.addItem(row.label, row.id)
                 words = f"{row.label}: {', '.join(row.classes.values())}"
-                self.detector.setItemData(self.detector.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
+                self.detector.setItemData(
+                    self.detector.count() - 1, plain(words), Qt.ItemDataRole.ToolTipRole
+                )
             if before == next(iter(self._detectors), None) and chosen is not None:
                 self.detector.setCurrentIndex(max(0, self.detector.findData(chosen)))
             # else one is newly in charge: it is taken at once
@@ -147,7 +150,7 @@ class QueuePanel(QWidget):
             for row in rows:
                 self.run.addItem(_run_words(row, row.counts.total), row.id)
                 words = f"{row.label}, by {row.detector_label}"
-                self.run.setItemData(self.run.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
+                self.run.setItemData(self.run.count() - 1, plain(words), Qt.ItemDataRole.ToolTipRole)
             self.run.setCurrentIndex(max(0, self.run.findData(chosen)) if chosen is not None else 0)
         self._show_interrupted()
 

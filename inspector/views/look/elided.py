@@ -5,16 +5,19 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSizePolicy
 from superqt.elidable import QElidingLabel
 
+from inspector.views.look.labels import plain
+
 
 class Elided(QElidingLabel):  # type: ignore[misc]
     """Too long a text is shortened in the middle and told whole in the tool tip; `text()` is the whole."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setElideMode(Qt.TextElideMode.ElideMiddle)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
     def setText(self, text: str) -> None:
         whole = " ".join(text.split())
         super().setText(whole)
-        self.setToolTip(whole)
+        self.setToolTip(plain(whole))

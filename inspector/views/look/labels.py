@@ -7,6 +7,12 @@ from PySide6.QtWidgets import QLabel
 
 from inspector.views.look import theme
 
+
+def plain(text: str) -> str:
+    """`text` as it is, also where Qt guesses whether it is markup (tool tips): a name must not open a file."""
+    return text.replace("<", "<\u200b")
+
+
 _LONGEST = 24
 """Letters of a word that stay together: names without spaces would push whatever is beside them out of the window."""
 

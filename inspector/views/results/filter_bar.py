@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QW
 from inspector.domain import Decision
 from inspector.views.look import icons, theme
 from inspector.views.look.kit import narrow_combo
+from inspector.views.look.labels import plain
 
 if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
@@ -106,5 +107,5 @@ def _fill(combo: QComboBox, items: Sequence[tuple[str, int | None]]) -> None:
         combo.clear()
         for number, (words, value) in enumerate(items):
             combo.addItem(words, value)
-            combo.setItemData(number, words, Qt.ItemDataRole.ToolTipRole)
+            combo.setItemData(number, plain(words), Qt.ItemDataRole.ToolTipRole)
         combo.setCurrentIndex(max(0, combo.findData(chosen)) if chosen is not None else 0)

@@ -20,6 +20,7 @@ from PySide6.QtCore import (
 
 from inspector.domain import Decision, Thresholds
 from inspector.views.look import theme, verdict_chip
+from inspector.views.look.labels import plain
 from inspector.views.review.result_rows import ResultRows
 from inspector.views.shared.context import ResultQuery
 
@@ -210,7 +211,7 @@ class ResultModel(QAbstractTableModel):
             return self.verdict(row)
         if role == Qt.ItemDataRole.ToolTipRole:
             told = f"{row.error} {row.hint}".strip()
-            return told or self._cell(row, column) or None
+            return plain(told or self._cell(row, column)) or None
         if role == Qt.ItemDataRole.AccessibleTextRole and column == 0:
             return ", ".join(
                 (row.name, row.class_name, score_text(row), verdict_chip.text(self.verdict(row)))

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from inspector import paths
 from inspector.domain import CancelToken, Emit, JobEnded, JobKind, JobStatus
 from inspector.views.look import icons, theme
+from inspector.views.look.labels import plain
 from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.look.words import folder_text
 from inspector.views.shared.context import WindowContext
@@ -281,7 +282,7 @@ class RecentRow(_Clickable):
         self.place.setTextFormat(Qt.TextFormat.PlainText)
         self.place.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         theme.set_role(self.place, "small")
-        self.setToolTip(str(folder))
+        self.setToolTip(plain(str(folder)))
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(name)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.views.look import icons, theme
+from inspector.views.look.labels import plain
 from inspector.views.look.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class ClassModel(QAbstractListModel):
             return row
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             facts = f"{row.name}: {shots_text(row.shots)}, {row.state}"
-            return f"{facts}\n{row.note}" if row.note else facts
+            return plain(f"{facts}\n{row.note}" if row.note else facts)
         return None
 
     def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:

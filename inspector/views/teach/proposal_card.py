@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QListWidget, QListWidgetItem,
 
 from inspector.domain import Decision
 from inspector.views.look import theme
-from inspector.views.look.labels import wrapped
+from inspector.views.look.labels import plain, wrapped
 from inspector.views.look.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class ProposalCard(QFrame):
         for row, score in found.values():
             item = QListWidgetItem(row.name)
             item.setData(Qt.ItemDataRole.UserRole, row)
-            item.setToolTip(f"{row.class_name}: {row.name}\nScore without itself {score:.3f}")
+            item.setToolTip(plain(f"{row.class_name}: {row.name}\nScore without itself {score:.3f}"))
             self.doubtful.addItem(item)
         self._draw()
         count = len(found)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.views.look import icons, theme
+from inspector.views.look.labels import plain
 from inspector.views.look.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class ShotModel(QAbstractListModel):
             return row
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             facts = f"{row.name}\n{row.size[0]}×{row.size[1]}, {row.mode}"
-            return f"{facts}\n{complaint(row)}" if complaint(row) else facts
+            return plain(f"{facts}\n{complaint(row)}" if complaint(row) else facts)
         return None
 
 

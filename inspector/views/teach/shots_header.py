@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from inspector.views.look import icons, theme
+from inspector.views.look.labels import plain
 from inspector.views.teach.class_list import shots_text
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class ShotsHeader(QWidget):
     def show_class(self, row: ClassRow) -> None:
         metrics = self.title.fontMetrics()
         self.title.setText(metrics.elidedText(row.name, Qt.TextElideMode.ElideRight, 360))
-        self.title.setToolTip(row.name)
+        self.title.setToolTip(plain(row.name))
         self.count.setText(shots_text(row.shots))
 
     def show_chosen(self, count: int) -> None:

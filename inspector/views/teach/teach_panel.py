@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from inspector.methods.catalogue import METHODS, MethodInfo, reads_descriptions
 from inspector.views.look import icons, theme
-from inspector.views.look.labels import wrapped
+from inspector.views.look.labels import plain, wrapped
 from inspector.views.shared.context import WindowContext
 from inspector.views.teach.class_list import shots_text
 from inspector.views.teach.teach_progress import TeachProgress
@@ -206,7 +206,7 @@ class TeachPanel(QWidget):
                 chosen.name, Qt.TextElideMode.ElideRight, 150
             )
             self.describe_button.setText(f"Describe {name}…")
-            self.describe_button.setToolTip(f"Say what a good {chosen.name} looks like")
+            self.describe_button.setToolTip(plain(f"Say what a good {chosen.name} looks like"))
             self.describe_button.setChecked(open_now)
             self.described.setText(
                 "Teaches with your description of it."

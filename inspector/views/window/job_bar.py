@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QS
 
 from inspector.domain import JobEvent, JobKind, JobProgress, JobStarted
 from inspector.views.look import icons, theme
+from inspector.views.look.labels import plain
 from inspector.views.look.words import rate_text, time_left
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
@@ -22,12 +23,14 @@ class JobBar(QStatusBar):
         self._begun = 0.0
         self._counts = False  # the units are things to count, not per cent
         self.about = QLabel(self)
+        self.about.setTextFormat(Qt.TextFormat.PlainText)
         theme.set_role(self.about, "small")
         self.about.setContentsMargins(8, 0, 0, 0)
         self.addWidget(self.about, 1)
 
         self.job = QWidget(self)
         self.title = QLabel(self.job)
+        self.title.setTextFormat(Qt.TextFormat.PlainText)
         self.bar = QProgressBar(self.job)
         self.bar.setFixedWidth(160)
         self.bar.setTextVisible(False)
@@ -100,4 +103,4 @@ class JobBar(QStatusBar):
         if left is not None and share < 1:
             words.append(time_left(left))
         self.figures.setText("  ".join(words))
-        self.bar.setToolTip(event.message)
+        self.bar.setToolTip(plain(event.message))

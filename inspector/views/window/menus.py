@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.views.look import icons, theme
+from inspector.views.look.labels import plain
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.page import Page
 from inspector.views.start.page import StartPage
@@ -147,7 +148,7 @@ class Menus(QObject):
         for name in self.commands.context.settings.recent_projects:
             folder = Path(name)
             action = self.recent.addAction(folder.name)
-            action.setToolTip(name)
+            action.setToolTip(plain(name))
             action.triggered.connect(lambda _=False, folder=folder: self.commands.open_project(folder))
         if self.recent.isEmpty():
             self.recent.addAction("No projects yet").setEnabled(False)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from inspector.errors import InspectorError
 from inspector.views.look import icons, theme
+from inspector.views.look.labels import plain
 
 
 class Toast(QFrame):
@@ -68,7 +69,7 @@ class Toast(QFrame):
         self.label.setText(
             self.label.fontMetrics().elidedText(" ".join(text.split()), Qt.TextElideMode.ElideMiddle, room)
         )
-        self.label.setToolTip(text)
+        self.label.setToolTip(plain(text))
         self.undo_button.setVisible(undo is not None)
         self._place()
         self.show()
