@@ -1,6 +1,6 @@
 """Take pictures of every page and state from the real window: `python packaging/screenshots.py DIR [--only NAME …]`.
 
-Builds one demo project with the real engine, then drives the window at 1280×800 and 1920×1080 in both themes. Needs no
+Builds one demo project with the real engine, then drives the window at 1280×800, 1920×1080 and 1024×700 in both themes. Needs no
 display. A scene is a function of `Stage` named `scene_…`; add yours here.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-SIZES = ((1280, 800), (1920, 1080))
+SIZES = ((1280, 800), (1920, 1080), (1024, 700))
 THEMES = ("dark", "light")
 README = ("inspect-dark", "inspect-light", "teach-light", "results-dark", "start-light")
 """Scene and theme of the pictures in the README, taken at 1280×800."""
@@ -305,6 +305,39 @@ def after_inspect_override(stage: Stage) -> None:
     stage.window.page.popup.close()
 
 
+def scene_inspect_question(stage: Stage) -> None:
+    page = _inspect(stage, "blister_dent_000")
+    page.panel.scores.move_to(0.9, 0.9)
+    page.panel.scores.histogram.released.emit()
+    stage.wait(lambda: page.live.question is not None)
+
+
+def after_inspect_question(stage: Stage) -> None:
+    stage.window.page.live.question.reject()
+    stage.settle()
+
+
+def scene_inspect_refused(stage: Stage) -> None:
+    page = _inspect(stage, "blister_dent_000")
+    page.panel.scores.review_box.setText("0.9")
+    page.panel.scores.review_box.editingFinished.emit()
+
+
+def scene_inspect_filtered(stage: Stage) -> None:
+    results = stage.open_demo("results")
+    results.filters.verdict.setCurrentIndex(3)
+    results.filters.reviewed.setCurrentIndex(1)
+    results.filters.verdict.activated.emit(3)
+    stage.settle()
+    results.table.selectRow(0)
+    results._open_current()
+
+
+def after_inspect_filtered(stage: Stage) -> None:
+    stage.window.page.queue.chip.click()
+    stage.window.pages["results"].filters.reset()
+
+
 def scene_inspect_failed(stage: Stage) -> None:
     stage.open_demo("inspect")
     folder = stage.work / "from the line"
@@ -465,7 +498,8 @@ def take(target: Path, only: list[str], stage: Stage, theme: str, size: tuple[in
         stage.calm()
         scene(stage)
         stage.settle()
-        shown = stage.application.activeModalWidget() or stage.window
+        alone = None if name.startswith("inspect") else stage.application.activeModalWidget()
+        shown = alone or stage.window
         plain = f"{name}-{theme}-{size[0]}x{size[1]}.png"
         file = target / (f"{name}.webp" if small == "webp" else plain)
         stage.photograph(shown, file, small)

@@ -63,7 +63,7 @@ def inspect(
 
     `class_name`: the class of all images; found per image when None. A file that can't be read becomes a failed item
     and the others go on. Stopped or failed, what was finished stays, and with its `run_id` and the same sources the
-    rest is inspected later. `JobEnded.result`: `sources`, `run_id`, `detector_id`, `inspected`, `failed` (of this job).
+    rest is inspected later. `JobEnded.result`: `sources`, `left_out` (a sentence), `run_id`, `detector_id`, `inspected`, `failed` (of this job).
     """
     with job(project, JobKind.INSPECT, emit) as report:
         project.require_writable()
@@ -78,7 +78,10 @@ def inspect(
                 "Choose image files, or a folder that holds some.",
             )
         where = file_name(Path(sources[0]).absolute().name) if len(sources) == 1 else f"{len(files)} images"
-        report.result = {"sources": [str(Path(source).absolute()) for source in sources]}
+        report.result = {
+            "sources": [str(Path(source).absolute()) for source in sources],
+            "left_out": left_out,
+        }
         report.start(f"Inspect {where}", len(files))
         asked = len(files)
         if run_id is not None:

@@ -20,7 +20,7 @@ class RunRow:
     """`label`: number, title and date, which no other run has; `detector_label` likewise. `class_name`: the class that
     was given, or "" when it was found per image. `status`: of its job. `total`: how many images were asked for; more
     than `counts.total` when it was interrupted. `sources`: the files and folders that were asked for; none when that
-    isn't known."""
+    isn't known. `left_out`: a sentence on what was met there and isn't an image."""
 
     id: int
     label: str
@@ -32,6 +32,7 @@ class RunRow:
     counts: Counts
     total: int
     sources: tuple[str, ...]
+    left_out: str
     created: datetime
 
     @property
@@ -77,6 +78,7 @@ def list_runs(project: Project) -> list[RunRow]:
             counts=count_severities(counts.get(run.id, Counter()), reviewed.get(run.id, 0)),
             total=total or 0,
             sources=_sources(asked),
+            left_out=str(asked.get("left_out", "")) if isinstance(asked, dict) else "",
             created=run.created,
         )
         for run, class_name, status, total, asked in rows

@@ -146,7 +146,7 @@ def words(chosen: Thresholds) -> str:
         who = f" by {told['who']}" if told.get("who") else ""
         found = told.get("found")
         before = f" Teaching had found review {found['review']:.3f}, NG {found['ng']:.3f}." if found else ""
-        return f"Moved by hand{who}; nothing is promised.{before}"
+        return f"Moved by hand{who}{_on(told.get('date'))}; nothing is promised.{before}"
     parts, wanted = told.get("good_parts"), told.get("wanted_rate")
     if parts is None or wanted is None:
         return ""
@@ -223,6 +223,14 @@ def _usual(held_out: Sequence[ScoreMap]) -> float:
 
 def _percent(rate: float) -> str:
     return f"{rate * 100:.2g} %"
+
+
+def _on(date: object) -> str:
+    """ " on 26 Nov 2026 14:03", in the time of this place; "" for what is no date."""
+    try:
+        return f" on {datetime.fromisoformat(str(date)).astimezone():%d %b %Y %H:%M}"
+    except ValueError:
+        return ""
 
 
 def _now() -> str:

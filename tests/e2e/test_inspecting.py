@@ -155,6 +155,20 @@ def test_an_interrupted_run_is_marked_and_continued_with_what_is_missing(
     assert page.model.rowCount() == len(files)
 
 
+def test_files_that_are_no_images_are_named_as_long_as_their_run_is_looked_at(
+    window: MainWindow, page: InspectPage, drop: Drop, washers: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(washers / "test" / "good", tmp_path / "mixed")
+    for name in ("phone.heic", "film.mp4"):
+        (folder / name).write_bytes(b"not read")
+    drop(folder)
+    assert page.queue.left_out.isVisible()
+    for name in ("phone.heic", "film.mp4"):
+        assert name in page.queue.left_out.text()
+    drop(washers / "train" / "good")
+    assert not page.queue.left_out.isVisible()
+
+
 def test_the_regions_of_an_image_are_the_same_after_a_threshold_was_moved_and_taken_back(
     qtbot: QtBot, window: MainWindow, page: InspectPage, idle: Idle, drop: Drop, washers: Path
 ) -> None:

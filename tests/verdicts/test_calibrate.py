@@ -182,6 +182,6 @@ def test_thresholds_moved_by_hand_say_so_and_promise_nothing():
     moved = moved_by_hand(replace(found, ng=2.0), found, "Ada")
     assert moved.ng == 2.0
     assert not moved.provenance["promised"]
-    assert words(moved).startswith("Moved by hand by Ada; nothing is promised.")
+    assert words(moved).startswith("Moved by hand by Ada on ")
     assert f"NG {found.ng:.3f}" in words(moved)
     assert words(Thresholds(0.1, 0.2, 0.1)) == ""

@@ -57,6 +57,7 @@ class QueuePanel(QWidget):
         self.run = narrow_combo("Which results are in the queue")
         self.order = narrow_combo("Order of the queue")
         self.order.addItems([words for words, _, _ in ORDERS])
+        self.order.setPlaceholderText("As on the Results page")
         self.chip = QPushButton(icons.icon("close"), "")
         self.chip.setToolTip(
             "Only the results that were filtered on the Results page. Click to step through all."
@@ -66,6 +67,10 @@ class QueuePanel(QWidget):
         self.interrupted.setWordWrap(True)
         theme.set_role(self.interrupted, "warning")
         self.continue_button = QPushButton("Continue")
+        self.left_out = QLabel()
+        self.left_out.setTextFormat(Qt.TextFormat.PlainText)
+        self.left_out.setWordWrap(True)
+        theme.set_role(self.left_out, "warning")
         self.counts = QLabel()
         self.counts.setFont(theme.font("small", figures=True))
         first = QHBoxLayout()
@@ -87,6 +92,7 @@ class QueuePanel(QWidget):
         foot = QVBoxLayout()
         foot.setContentsMargins(8, 4, 8, 4)
         foot.setSpacing(4)
+        foot.addWidget(self.left_out)
         foot.addLayout(broken)
         foot.addWidget(self.counts)
         layout = QVBoxLayout(self)
@@ -107,7 +113,7 @@ class QueuePanel(QWidget):
         self._filtered: ResultQuery | None = None
         self._why = ""
         self.step_through(None)
-        self._show_interrupted()
+        self._describe_run()
 
     def show_detectors(self, rows: Sequence[DetectorRow], viewing: str = "") -> None:
         """Newest first; a damaged one can't be chosen. The choice stays where it can. `viewing`: why nothing can be
@@ -138,7 +144,7 @@ class QueuePanel(QWidget):
         for combo in (self.detector, self.class_name):
             combo.setEnabled(not self._why)
         self._detector_changed()
-        self._show_interrupted()
+        self._describe_run()
 
     def show_runs(self, rows: Sequence[RunRow], choose: int | None = None) -> None:
         """Newest first; `choose` a run, else the choice stays."""
@@ -152,7 +158,7 @@ class QueuePanel(QWidget):
                 words = f"{row.label}, by {row.detector_label}"
                 self.run.setItemData(self.run.count() - 1, plain(words), Qt.ItemDataRole.ToolTipRole)
             self.run.setCurrentIndex(max(0, self.run.findData(chosen)) if chosen is not None else 0)
-        self._show_interrupted()
+        self._describe_run()
 
     def show_counts(self, counts: Counts | None) -> None:
         row = self._runs.get(self.run_id or 0)
@@ -193,7 +199,7 @@ class QueuePanel(QWidget):
             self.order.setCurrentIndex(order)
         elif self.order.currentIndex() < 0:
             self.order.setCurrentIndex(0)
-        self._show_interrupted()
+        self._describe_run()
 
     @property
     def question(self) -> ResultQuery:
@@ -241,11 +247,13 @@ class QueuePanel(QWidget):
             self.continue_button.setEnabled(False)
             self.continue_asked.emit(row)
 
-    def _show_interrupted(self) -> None:
+    def _describe_run(self) -> None:
         row = self._runs.get(self.run_id or 0) if self._filtered is None else None
         broken = row is not None and row.interrupted
         for widget in (self.interrupted, self.continue_button):
             widget.setVisible(broken)
+        self.left_out.setText(row.left_out if row is not None else "")
+        self.left_out.setVisible(bool(self.left_out.text()))
         if row is None or not broken:
             return
         self.interrupted.setText(f"Interrupted: {row.counts.total:,} of {row.total:,} inspected.")

@@ -18,7 +18,7 @@ class RegionsTable(QTableWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, 4, parent)
-        self.setHorizontalHeaderLabels(["", "Box (px)", "Area (px)", "Heat"])
+        self.setHorizontalHeaderLabels(["", "Size", "Area", "Heat"])
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -46,6 +46,6 @@ class RegionsTable(QTableWidget):
             for column, text in enumerate(words):
                 item = QTableWidgetItem(text)
                 item.setFont(font)
-                item.setToolTip(f"From x {x}, y {y}: {w} × {h} px")
+                item.setToolTip(f"From x {x}, y {y}: {w} × {h} px; {region.area:,} px of it marked")
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.setItem(number, column, item)

@@ -187,10 +187,14 @@ class ScoreView(QWidget):
         self._say("")
         if review > ng and review != now.review:
             self._show(now)
-            self._say(f"Review {review:g} isn't taken: it can't lie above NG ({ng:g}). Move NG first.")
+            self._say(
+                f"Review {review:g} isn't taken: it can't lie above NG ({self.ng_box.text()}). Move NG first."
+            )
         elif review > ng:
             self._show(now)
-            self._say(f"NG {ng:g} isn't taken: it can't lie below review ({review:g}). Move review first.")
+            self._say(
+                f"NG {ng:g} isn't taken: it can't lie below review ({self.review_box.text()}). Move review first."
+            )
         else:
             self.move_to(review, ng)
             self._released()

@@ -82,6 +82,7 @@ class FilterBar(QWidget):
     def words(self) -> str:
         """What is chosen, as people read it."""
         parts = [combo.currentText() for combo in self._combos if combo.currentIndex() > 0]
+        parts = [part.lstrip("✓?✕! ") for part in parts]
         text = self.text.text().strip()
         return " · ".join([*parts, f"“{text}”"] if text else parts)
 

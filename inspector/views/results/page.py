@@ -53,7 +53,6 @@ class ResultsPage(Page):
         ("D", "Defect type of the selected results"),
         ("U", "Undo"),
         ("Ctrl+F", "Search"),
-        ("Ctrl+E", "Export"),
     )
 
     def __init__(self, context: WindowContext) -> None:

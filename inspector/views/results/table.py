@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 from inspector.views.look import theme, verdict_chip
 from inspector.views.review.result_model import HEADINGS, ROW, SORTS, VERDICT, ResultModel, by_person
 
-_WIDTHS = (240, 100, 72, 160, 130, 90, 160, 110, 72, 190, 200, 150)
+_WIDTHS = (220, 90, 66, 150, 124, 90, 150, 100, 70, 200, 220, 150)
 _PIECES = 2000  # a selection in more pieces is not found again after sorting
 _FOUND_AGAIN = 50_000  # nor one of more results, unless it is all of them
 

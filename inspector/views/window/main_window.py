@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,8 +123,7 @@ class MainWindow(QMainWindow):
             name, info = "start", pages.PAGES[0]
         page = self.pages.get(name)
         if page is None:
-            module, _, kind = info.factory.partition(":")
-            page = getattr(importlib.import_module(module), kind)(self.context)
+            page = info.kind()(self.context)
             self._keep(name, page)
         self._page_name = name
         self.stack.setCurrentWidget(page)

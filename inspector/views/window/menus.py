@@ -26,6 +26,7 @@ from inspector.views.look.labels import plain
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.page import Page
 from inspector.views.start.page import StartPage
+from inspector.views.window import pages
 from inspector.views.window.about import AboutDialog
 from inspector.views.window.errors_dialog import show_log
 from inspector.views.window.tab_row import TabRow
@@ -177,9 +178,10 @@ class Menus(QObject):
             )
         ]
         groups = [("Everywhere", actions)]
-        for name, page in self.commands.pages.items():
-            if page.shortcuts:
-                groups.append((name.capitalize(), list(page.shortcuts)))
+        for info in pages.PAGES:
+            shortcuts = info.kind().shortcuts
+            if shortcuts:
+                groups.append((info.title, list(shortcuts)))
         return groups
 
 

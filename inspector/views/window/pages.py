@@ -1,6 +1,9 @@
 """The pages of the window: their names, icons, and where their code is."""
 
+import importlib
 from dataclasses import dataclass
+
+from inspector.views.shared.page import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,12 @@ class PageInfo:
     factory: str
     tab: bool = True
     needs_project: bool = True
+
+    def kind(self) -> type[Page]:
+        """Its class; the first time, its code is loaded."""
+        module, _, name = self.factory.partition(":")
+        found: type[Page] = getattr(importlib.import_module(module), name)
+        return found
 
 
 PAGES = (

@@ -74,9 +74,9 @@ def test_a_threshold_typed_past_the_other_is_refused_in_words(view, qtbot):
     kept = []
     view.chosen.connect(kept.append)
     type_into(qtbot, view.review_box, "0.9")
-    assert view.said.text() == "Review 0.9 isn't taken: it can't lie above NG (0.6). Move NG first."
+    assert view.said.text() == "Review 0.9 isn't taken: it can't lie above NG (0.600). Move NG first."
     type_into(qtbot, view.ng_box, "0.3")
-    assert view.said.text() == "NG 0.3 isn't taken: it can't lie below review (0.4). Move review first."
+    assert view.said.text() == "NG 0.3 isn't taken: it can't lie below review (0.400). Move review first."
     assert kept == []
     assert view.thresholds == CALIBRATED
     assert (view.review_box.text(), view.ng_box.text()) == ("0.400", "0.600")

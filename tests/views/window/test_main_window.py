@@ -230,6 +230,11 @@ def test_all_keys_are_listed_and_unique(qtbot: QtBot, project_window: MainWindow
     assert {"Ctrl+N", "Ctrl+O", "Ctrl+W", "Ctrl+I", "Ctrl+E", "?"} <= set(everywhere)
     assert len(everywhere) == len(set(everywhere))
     assert "Ctrl+Return" in keys
+    groups = dict(project_window.menus.groups())
+    assert {"Teach", "Inspect", "Results", "Evaluate"} <= set(groups)  # of pages that were never opened, too
+    assert "Open in Inspect" in dict(groups["Results"]).values()
+    for listed in groups.values():
+        assert len(listed) == len({key for key, _ in listed})
     project_window.menus.keys.trigger()
     dialog = QApplication.activeModalWidget()
     assert isinstance(dialog, KeysDialog)
