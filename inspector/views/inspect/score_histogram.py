@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.domain import Decision, Thresholds
 from inspector.verdicts.judge import decide
 from inspector.views.look import theme
+from inspector.views.look.plot import Chart, dress, pen, text
 
 _BINS = 48
 _MARGIN = 8
@@ -20,14 +22,30 @@ _HEAD = 18
 _FOOT = 34
 
 
-class Histogram(QWidget):
+class ThresholdLine(pg.InfiniteLine):  # type: ignore[misc]
+    """A threshold with its word above and a grip below. The histogram moves it: which of two lines at one place is
+    meant, and where one stops, is not for a line to say."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(0.0, 90, pen(theme.VERDICTS[decision], 2))
+        self.label = text((0, 0))
+        self.label.setText(theme.WORDS[decision])
+
+    def stand(self, bottom: float, top: float, height: float) -> None:
+        """From `bottom` to `top`, px from the upper edge of an area of `height` px; the grip at the bottom."""
+        self.setSpan((height - bottom) / height, (height - top) / height)
+        self.clearMarkers()
+        self.addMarker("o", 6 / max(bottom - top, 1), 9)
+
+
+class Histogram(Chart):
     """Bars of scores, a tick for each normal shot, a mark for the image at hand, and two lines to drag."""
 
     dragged = Signal(float, float)  # review, NG
     released = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__((_MARGIN, 0, _MARGIN, 0), parent=parent)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Scores and thresholds")
@@ -41,6 +59,21 @@ class Histogram(QWidget):
         self._counts: NDArray[np.int64] = np.zeros(_BINS, np.int64)
         self._held: str | None = None
         self._grip = 0.0  # how far beside the line it was taken
+        self._parted: tuple[int, ...] = ()  # where the lines part the bars
+        self._bars = {
+            d: self.add(pg.BarGraphItem(x=np.empty(0), height=np.empty(0), width=1, pen=None))
+            for d in (*Decision, None)
+        }
+        self._floor = self.add(pg.PlotCurveItem(), 1)
+        self._rug = self.add(pg.PlotCurveItem(connect="pairs", antialias=False), 1)
+        self._mark = self.add(pg.ScatterPlotItem(symbol="t", size=10, pen=None), 2)
+        self._lines = {d: self.add(ThresholdLine(d), 3) for d in (Decision.REVIEW, Decision.NG)}
+        for line in self._lines.values():
+            self.add(line.label, 4)
+        self._ends = [self.add(text(anchor), 4) for anchor in ((0, 1), (1, 1))]
+        self._shots = self.add(text((0.5, 1)), 4)
+        self.restyle()
+        self._rescale()
 
     def sizeHint(self) -> QSize:
         return QSize(240, 150)
@@ -54,13 +87,16 @@ class Histogram(QWidget):
 
     def set_lines(self, review: float, ng: float, enabled: bool = True) -> None:
         self.review, self.ng, self.enabled_lines = review, ng, enabled
-        if enabled and self._held is None and not (self._low < review and ng < self._high):
+        if enabled and self._held is None and not (self._low <= review and ng < self._high):
             self._rescale()
-        self.update()
+        self._say_shots()
+        self._draw_bars()
+        self._draw_lines()
 
     def set_current(self, score: float | None) -> None:
         self.current = score
-        self.update()
+        self._mark.setVisible(score is not None)
+        self._mark.setData([] if score is None else [score], [] if score is None else [5 * self._px()])
 
     @property
     def held(self) -> bool:
@@ -75,12 +111,60 @@ class Histogram(QWidget):
         known = np.concatenate(
             [self.scores, self.normal, [self.review, self.ng] if self.enabled_lines else []]
         )
+        known = known[np.isfinite(known)]
         low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
         space = (high - low) * 0.06 or max(abs(high) * 0.1, 0.05)
-        self._low = low - space if low < 0 else max(0.0, low - space)  # no scores below 0, no room for them
-        self._high = high + space
+        # Scores that start at 0 leave no room below it for a threshold that none can have.
+        self._low, self._high = max(low - space, 0.0) if low >= 0 else low - space, high + space
         self._counts, _ = np.histogram(self.scores, _BINS, (self._low, self._high))
-        self.update()
+        self._ends[0].setText(f"{self._low:.3g}")
+        self._ends[1].setText(f"{self._high:.3g}")
+        self.fit()
+
+    def _say_shots(self) -> None:
+        shots = "1 normal shot" if self.normal.size == 1 else f"{self.normal.size} normal shots"
+        if self.one_shot:
+            shots = f"{self.normal.size} views of one shot"
+        said = f"╵ {shots}" if self.normal.size else ""
+        if said != self._shots.toPlainText():
+            self._shots.setText(said)
+
+    def _px(self) -> float:
+        """How much 1 px is, where the tallest bar is 1."""
+        return 1 / max(self.height() - _HEAD - _FOOT, 1)
+
+    def fit(self) -> None:
+        self._say_shots()
+        px, height = self._px(), self.height()
+        self.show_range(self._low, self._high, -_FOOT * px, 1 + _HEAD * px)
+        self._floor.setData([self._low, self._high], [0.0, 0.0])
+        rug = np.tile([-3 * px, -10 * px], self.normal.size)
+        self._rug.setData(np.repeat(self.normal, 2), rug)
+        foot = (2 - _FOOT) * px
+        self._ends[0].setPos(self._low, foot)
+        self._ends[1].setPos(self._high, foot)
+        self._shots.setPos((self._low + self._high) / 2, foot)
+        for line in self._lines.values():
+            line.stand(height - _FOOT + 11, _HEAD - 3, height)
+        self.set_current(self.current)
+        self._parted = ()
+        self._draw_bars()
+        self._draw_lines()
+
+    def restyle(self) -> None:
+        faint = theme.colour("text")
+        faint.setAlpha(90)
+        for decision, bars in self._bars.items():
+            bars.setOpts(brush=faint if decision is None else theme.VERDICTS[decision])
+        self._floor.setPen(pg.mkPen(faint))
+        self._rug.setPen(pen("text"))
+        self._mark.setBrush(theme.colour("text"))
+        small = theme.font("small", figures=True)
+        for words in (*self._ends, self._shots):
+            dress(words, "quiet", small)
+        for line in self._lines.values():
+            dress(line.label, "text", theme.font())
+        self._draw_lines()
 
     def x_of(self, score: float) -> float:
         return _MARGIN + (score - self._low) / (self._high - self._low) * (self.width() - 2 * _MARGIN)
@@ -89,73 +173,44 @@ class Histogram(QWidget):
         part = min(max((x - _MARGIN) / max(self.width() - 2 * _MARGIN, 1), 0.0), 1.0)
         return self._low + part * (self._high - self._low)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        ink = self.palette().windowText().color()
-        faint = QColor(ink)
-        faint.setAlpha(90)
-        floor = self.height() - _FOOT
-        tallest = max(int(self._counts.max()), 1)
+    def _draw_bars(self) -> None:
+        """Each bar in the colour of its verdict; nothing is done while no line passes the middle of one."""
         edges = np.linspace(self._low, self._high, _BINS + 1)
+        middles = (edges[:-1] + edges[1:]) / 2
         lines = Thresholds(self.review, max(self.ng, self.review), 0.0)
-        for number in np.flatnonzero(self._counts):
-            middle = (edges[number] + edges[number + 1]) / 2
-            left, right = self.x_of(edges[number]), self.x_of(edges[number + 1])
-            tall = max(3.0, (floor - _HEAD) * int(self._counts[number]) / tallest)
-            colour = QColor(theme.VERDICTS[decide(middle, lines)]) if self.enabled_lines else faint
-            painter.fillRect(QRectF(left, floor - tall, max(right - left - 1, 1), tall), colour)
-        painter.setPen(QPen(faint, 1))
-        painter.drawLine(QPointF(_MARGIN, floor + 0.5), QPointF(self.width() - _MARGIN, floor + 0.5))
-        painter.setPen(QPen(ink, 1))
-        for score in self.normal:
-            painter.drawLine(QPointF(self.x_of(score), floor + 3), QPointF(self.x_of(score), floor + 10))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self.current is not None:
-            x = self.x_of(self.current)
-            painter.setBrush(ink)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.drawPolygon(
-                QPolygonF([QPointF(x, floor - 1), QPointF(x - 5, floor - 9), QPointF(x + 5, floor - 9)])
-            )
-        if self.enabled_lines:
-            self._draw_lines(painter, floor)
-        painter.setFont(theme.font("small", figures=True))
-        painter.setPen(theme.colour("quiet"))
-        foot = QRectF(_MARGIN, self.height() - 18, self.width() - 2 * _MARGIN, 18)
-        painter.drawText(foot, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, f"{self._low:.3g}")
-        painter.drawText(
-            foot, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{self._high:.3g}"
-        )
-        if self.normal.size:
-            shots = "1 normal shot" if self.normal.size == 1 else f"{self.normal.size} normal shots"
-            if self.one_shot:
-                shots = f"{self.normal.size} views of one shot"
-            painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, f"╵ {shots}")
-        painter.end()
+        parted = (self.enabled_lines, *np.searchsorted(middles, (lines.review, lines.ng)))
+        if parted == self._parted:
+            return
+        self._parted = parted
+        filled = np.flatnonzero(self._counts)
+        said = [decide(float(middles[bar]), lines) if self.enabled_lines else None for bar in filled]
+        tall = np.maximum(self._counts / max(int(self._counts.max()), 1), 3 * self._px())
+        gap = (self._high - self._low) / max(self.width() - 2 * _MARGIN, 1)  # 1 px
+        width = max(edges[1] - edges[0] - gap, gap)
+        for decision, bars in self._bars.items():
+            those = filled[[verdict is decision for verdict in said]] if said else filled
+            bars.setOpts(x0=edges[:-1][those], height=tall[those], width=width)
+            bars.setVisible(bool(those.size))
 
-    def _draw_lines(self, painter: QPainter, floor: float) -> None:
-        metrics = QFontMetricsF(painter.font())
-        names = {Decision.REVIEW: self.review, Decision.NG: self.ng}
-        places: dict[Decision, QRectF] = {}
-        free = 0.0  # the words stand left and right of their lines, side by side where that is too narrow
-        for decision, score in names.items():
-            wide = metrics.horizontalAdvance(theme.WORDS[decision]) + 4
-            left = self.x_of(score) - (wide + 3 if decision is Decision.REVIEW else -3)
-            places[decision] = QRectF(max(left, free), 0, wide, _HEAD - 3)
-            free = places[decision].right() + 4
-        over = max(0.0, free - 4 - self.width())
-        for place in places.values():
-            place.translate(-over, 0)
-        ink = self.palette().windowText().color()
-        for decision, score in names.items():
-            x = self.x_of(score)
-            painter.setPen(QPen(QColor(theme.VERDICTS[decision]), 2))
-            painter.drawLine(QPointF(x, _HEAD - 3), QPointF(x, floor + 2))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(theme.VERDICTS[decision]))
-            painter.drawRoundedRect(QRectF(x - 5, floor - 2, 10, 12), 3, 3)
-            painter.setPen(ink)
-            painter.drawText(places[decision], Qt.AlignmentFlag.AlignCenter, theme.WORDS[decision])
+    def _draw_lines(self) -> None:
+        free = float(
+            _MARGIN
+        )  # the words stand left and right of their lines, side by side where that is too narrow
+        lefts = []
+        scores = {Decision.REVIEW: self.review, Decision.NG: self.ng}
+        for decision, line in self._lines.items():
+            line.setVisible(self.enabled_lines)
+            line.label.setVisible(self.enabled_lines)
+            line.setValue(scores[decision])
+            wide = line.label.textItem.boundingRect().width()
+            left = self.x_of(scores[decision]) - (wide + 5 if decision is Decision.REVIEW else -5)
+            lefts.append(max(left, free))
+            free = lefts[-1] + wide + 6
+        over = max(0.0, free - 6 - self.width() + _MARGIN)
+        top = 1 + _HEAD * self._px()
+        for left, line in zip(lefts, self._lines.values(), strict=True):
+            part = (left - over - _MARGIN) / max(self.width() - 2 * _MARGIN, 1)
+            line.label.setPos(self._low + part * (self._high - self._low), top)
 
     def _line_at(self, x: float) -> str | None:
         if not self.enabled_lines:
@@ -190,5 +245,5 @@ class Histogram(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._held is not None:
             self._held = None
-            self.set_lines(self.review, self.ng)
+            self._rescale()
             self.released.emit()

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QColor
 
-from inspector.domain import ScoreMap, Thresholds
+from inspector.domain import Decision, ScoreMap, Thresholds
 from inspector.verdicts.calibrate import moved_by_hand, thresholds
 from inspector.views.inspect.score_view import ScoreView, moved
+from inspector.views.look import theme
 
 CALIBRATED = Thresholds(0.4, 0.6, 0.5, {"method": "leave-one-out", "shots": 4})
 
@@ -143,3 +145,35 @@ def test_a_stricter_review_threshold_also_marks_more_of_the_image():
     assert moved(CALIBRATED, 0.4, 0.9).pixel == CALIBRATED.pixel
     assert moved(Thresholds(-0.2, 0.1, 0.0), -0.3, 0.1).pixel == pytest.approx(-0.1)
     assert stricter.provenance == CALIBRATED.provenance
+
+
+def columns(histogram, decision):
+    """Where a line in a verdict's colour crosses the room above the bars."""
+    image, ink = histogram.grab().toImage(), QColor(theme.VERDICTS[decision]).rgb()
+    ratio = image.width() / histogram.width()
+    return [x / ratio for x in range(image.width()) if image.pixel(x, round(17 * ratio)) == ink]
+
+
+def test_a_line_is_drawn_where_the_mouse_takes_it(view, qtbot):
+    line = view.histogram
+    for size in ((300, 420), (500, 600)):
+        view.resize(*size)
+        for decision in (Decision.REVIEW, Decision.NG):
+            at = line.x_of(line.ng if decision is Decision.NG else line.review)
+            assert columns(line, decision) == pytest.approx([at] * len(columns(line, decision)), abs=2)
+            assert columns(line, decision)
+    drag(qtbot, view, 0.6, 0.8)()
+    assert columns(line, Decision.NG)[0] == pytest.approx(line.x_of(0.8), abs=2)
+
+
+def test_the_axis_starts_at_zero_and_keeps_its_width_whatever_the_scores(view, qtbot):
+    assert view.histogram.span() == pytest.approx((0, 1.06))
+    view.set_scores([0.2, np.inf, np.nan, 0.9], [0.1])
+    assert view.histogram.span()[0] >= 0
+    assert view.histogram.span()[1] < 1
+    for _ in range(5):  # to the end and back
+        drag(qtbot, view, view.thresholds.ng, view.histogram.span()[1])()
+    drag(qtbot, view, view.thresholds.ng, 0.6)()
+    assert view.histogram.span()[1] < 1
+    view.set_scores([-0.5, 0.3], [])
+    assert view.histogram.span()[0] < -0.5

@@ -1,0 +1,106 @@
+"""A pyqtgraph plot in the window's colours and fonts: to look at, with nothing of its own to click or drag."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QRectF, Qt
+from PySide6.QtGui import QFont, QResizeEvent
+from PySide6.QtWidgets import QWidget
+
+from inspector.views.look import theme
+
+pg.setConfigOptions(antialias=True, imageAxisOrder="row-major")
+
+
+class Chart(QWidget):
+    """Base of every chart. Mouse and keys reach the chart itself, never the plot inside: pyqtgraph's scene drops mouse
+    moves above a rate, and knows neither pan nor zoom that would help here.
+
+    A subclass makes its items once, gives them looks in `restyle` and sizes that are meant in px in `fit`.
+    """
+
+    def __init__(
+        self, margins: tuple[int, int, int, int], axes: tuple[str, ...] = (), parent: QWidget | None = None
+    ) -> None:
+        """`margins`: px left, top, right and bottom of the drawn area. `axes`: "left", "bottom", within the margins."""
+        super().__init__(parent)
+        self._margins = margins
+        self.axes: dict[str, Any] = {}
+        self.plot: Any = pg.GraphicsView(self, background=None)
+        self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.plot.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.plot.viewport().setAutoFillBackground(False)
+        # Not a PlotItem: it makes a menu of 20 widgets and two hidden axes for every chart.
+        self.box: Any = pg.ViewBox(enableMouse=False, enableMenu=False)
+        self.box.disableAutoRange()
+        grid = pg.GraphicsLayout()
+        grid.setSpacing(0)
+        grid.addItem(self.box, 0, 1)
+        left, top, right, bottom = margins
+        for side in axes:
+            axis = self.axes[side] = pg.AxisItem(side, linkView=self.box, maxTickLength=0)
+            axis.enableAutoSIPrefix(False)
+            axis.setStyle(hideOverlappingLabels=False, autoExpandTextSpace=False)
+            if side == "left":
+                axis.setWidth(left)
+                grid.addItem(axis, 0, 0)
+                left = 0
+            else:
+                axis.setHeight(bottom)
+                grid.addItem(axis, 1, 1)
+                bottom = 0
+        grid.setContentsMargins(left, top, right, bottom)
+        self.plot.setCentralItem(grid)
+
+    def area(self) -> QRectF:
+        """Where the chart draws, px of this widget."""
+        left, top, right, bottom = self._margins
+        return QRectF(left, top, max(self.width() - left - right, 1), max(self.height() - top - bottom, 1))
+
+    def show_range(self, left: float, right: float, bottom: float, top: float) -> None:
+        """Values at the edges of the drawn area."""
+        self.box.setRange(xRange=(left, right), yRange=(bottom, top), padding=0)
+
+    def add(self, item: Any, z: float = 0) -> Any:
+        item.setZValue(z)
+        self.box.addItem(item, ignoreBounds=True)
+        return item
+
+    def restyle(self) -> None:
+        """Give every item the colours and fonts of the theme in use; called first by the subclass, then on a change."""
+        for axis in self.axes.values():
+            axis.setPen(pen("line"))
+            axis.setTextPen(pen("quiet"))
+            axis.setTickFont(theme.font("small", figures=True))
+
+    def fit(self) -> None:
+        """The widget has another size."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.plot.setGeometry(self.rect())
+        self.fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and hasattr(self, "box"):
+            self.restyle()
+
+
+def pen(colour: str, width: float = 1, **how: Any) -> Any:
+    """A pen `width` px wide, whatever the scale. `colour`: a token of the theme, or "#rrggbb"."""
+    return pg.mkPen(colour if colour.startswith("#") else theme.colour(colour), width=width, **how)
+
+
+def text(anchor: tuple[float, float]) -> Any:
+    """Words whose part `anchor` (0-1 from the left, from the top) stands at their place."""
+    made = pg.TextItem(anchor=anchor)
+    made.textItem.document().setDocumentMargin(0)
+    return made
+
+
+def dress(item: Any, colour: str, font: QFont) -> None:
+    """Give words of `text` a colour of the theme and a font."""
+    item.setColor(theme.colour(colour))
+    item.setFont(font)
