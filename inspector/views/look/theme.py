@@ -91,10 +91,6 @@ def colour(name: str) -> QColor:
     return QColor(getattr(_current, name))
 
 
-def verdict_colour(decision: Decision) -> QColor:
-    return QColor(VERDICTS[decision])
-
-
 def verdict_text(decision: Decision) -> str:
     """Sign and word, for instance "✕ NG"."""
     return f"{SIGNS[decision]} {WORDS[decision]}"
