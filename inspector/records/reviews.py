@@ -34,6 +34,36 @@ def list_reviews(project: Project, result_id: int) -> list[ReviewRow]:
         return reviews_of(session, [result_id]).get(result_id, [])
 
 
+@dataclass(frozen=True, slots=True)
+class NewReview:
+    """A person's word on one result."""
+
+    result_id: int
+    decision: Decision
+    reason: str = ""
+    defect_type: str = ""
+
+
+def add_reviews(project: Project, reviews: Iterable[NewReview], *, who: str) -> list[int]:
+    """A person's words on results, all or none; they win over the thresholds, now and after they move. Ids of the
+    review rows."""
+    added: list[int] = []
+    with project.writing() as session:
+        for one in reviews:
+            row = t.Review(
+                result_id=int(one.result_id),
+                decision=one.decision,
+                reason=one.reason,
+                defect_type=one.defect_type,
+                who=who,
+            )
+            session.add(row)
+            session.flush()
+            _apply_reviews(session, row.result_id)
+            added.append(row.id)
+    return added
+
+
 def add_review(
     project: Project,
     result_ids: Iterable[int],
@@ -43,18 +73,10 @@ def add_review(
     reason: str = "",
     defect_type: str = "",
 ) -> list[int]:
-    """A person's word on results; it wins over the thresholds, now and after they move. Ids of the review rows."""
-    added: list[int] = []
-    with project.writing() as session:
-        for result_id in map(int, result_ids):
-            row = t.Review(
-                result_id=result_id, decision=decision, reason=reason, defect_type=defect_type, who=who
-            )
-            session.add(row)
-            session.flush()
-            _apply_reviews(session, result_id)
-            added.append(row.id)
-    return added
+    """The same word on several results."""
+    return add_reviews(
+        project, [NewReview(result_id, decision, reason, defect_type) for result_id in result_ids], who=who
+    )
 
 
 def withdraw_review(project: Project, review_ids: Iterable[int], *, who: str) -> None:

@@ -122,7 +122,7 @@ class InspectPage(Page):
         self.queue.question_changed.connect(self._ask)
         self.queue.continue_asked.connect(self.inspections.resume)
         self.queue.list.chosen.connect(self._choose)
-        self.queue.list.pressed.connect(lambda _index: self._act())
+        self.queue.list.touched.connect(self._act)
         self.queue.list.activated.connect(lambda _index: self.viewer.view.setFocus())
         self.inspections.began.connect(self._began)
         self.inspections.streamed.connect(self._streamed)

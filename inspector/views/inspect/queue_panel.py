@@ -104,7 +104,7 @@ class QueuePanel(QWidget):
         self.add_button.clicked.connect(self.add_files)
         self.folder_button.clicked.connect(self.add_folder)
         self.run.activated.connect(lambda _: self._chosen())
-        self.order.activated.connect(lambda _: self._order_chosen())
+        self.order.activated.connect(lambda _: self.question_changed.emit())
         self.chip.clicked.connect(self._chosen)
         self.continue_button.clicked.connect(self._continue)
         self.detector.currentIndexChanged.connect(self._detector_changed)
@@ -236,9 +236,6 @@ class QueuePanel(QWidget):
 
     def _chosen(self) -> None:
         self.step_through(None)
-        self.question_changed.emit()
-
-    def _order_chosen(self) -> None:
         self.question_changed.emit()
 
     def _continue(self) -> None:

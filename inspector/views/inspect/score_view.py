@@ -52,6 +52,7 @@ class ScoreView(QWidget):
         self.thresholds: Thresholds | None = None
         self.calibrated: Thresholds | None = None
         self._stored: Thresholds | None = None
+        self._lowest = self._highest = 0.0  # of all scores that are known
         self.histogram = Histogram()
         self.counts = QLabel()
         self.said = QLabel()
@@ -99,7 +100,11 @@ class ScoreView(QWidget):
         self, scores: Sequence[float] | NDArray[np.float64], normal: Sequence[float] | NDArray[np.float64]
     ) -> None:
         """Image scores of the class, and what its normal shots scored without themselves."""
-        self.histogram.set_scores(scores, normal)
+        line = self.histogram
+        line.set_scores(scores, normal)
+        known = [part for part in (line.scores, line.normal) if part.size]
+        self._lowest = min([0.0, *(float(part.min()) for part in known)])
+        self._highest = max([0.0, *(float(part.max()) for part in known)])
         self._show(self.thresholds)
 
     def set_current(self, score: float | None) -> None:
@@ -138,10 +143,8 @@ class ScoreView(QWidget):
         low, high = line.span()
         decimals = int(np.clip(2 - np.floor(np.log10(max(high - low, 1e-9))), 3, 6))
         stood = [value.ng for value in (self._stored, self.calibrated) if value is not None]
-        scores = [float(known.max()) for known in (line.scores, line.normal) if known.size]
-        lowest = min((float(known.min()) for known in (line.scores, line.normal) if known.size), default=0.0)
         for box in (self.review_box, self.ng_box):
-            box.set_range(min(0.0, lowest), highest(*stood, *scores))
+            box.set_range(self._lowest, highest(*stood, self._highest))
         self.review_box.set_value(thresholds.review if thresholds else 0.0, decimals)
         self.ng_box.set_value(thresholds.ng if thresholds else 0.0, decimals)
         same = (

@@ -13,7 +13,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -118,6 +118,7 @@ class ResultList(QTableView):
     """
 
     chosen = Signal(int)
+    touched = Signal()  # by mouse or keyboard
 
     def __init__(self, context: WindowContext, model: ResultModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -172,6 +173,14 @@ class ResultList(QTableView):
         place = self._results.place(self.result_id)
         around = [place + 1, place - 1, place + 2] if place >= 0 else []
         return [int(self._results.ids[p]) for p in around if 0 <= p < len(self._results.ids)]
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        self.touched.emit()
+        super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.touched.emit()
+        super().mousePressEvent(event)
 
     def _current_changed(self, current: QModelIndex) -> None:
         if current.isValid():

@@ -93,20 +93,14 @@ class VerdictEdits:
         written: list[int] = []  # the rows that count now
 
         def add(project: Project) -> None:
-            from inspector.records.reviews import add_review
+            from inspector.records.reviews import NewReview, add_reviews
 
-            written.clear()
-            for one in words:
-                written.extend(
-                    add_review(
-                        project,
-                        one.result_ids,
-                        one.decision,
-                        who=who,
-                        reason=one.reason,
-                        defect_type=one.defect_type,
-                    )
-                )
+            every = [
+                NewReview(result_id, one.decision, one.reason, one.defect_type)
+                for one in words
+                for result_id in one.result_ids
+            ]
+            written[:] = add_reviews(project, every, who=who)
 
         def withdraw(project: Project) -> None:
             from inspector.records.reviews import withdraw_review

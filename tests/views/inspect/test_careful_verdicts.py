@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QPushButton
@@ -12,6 +13,7 @@ from inspector.records import project as projects
 from inspector.records.results import find_result, list_results
 from inspector.records.reviews import list_reviews
 from inspector.records.thresholds import list_thresholds
+from inspector.views.inspect.score_view import ScoreView
 
 
 @pytest.fixture
@@ -401,3 +403,29 @@ def test_the_regions_are_reached_by_tab_and_enter_shows_one(hand, choose, qtbot)
     table.setCurrentCell(0, 0)
     qtbot.keyClick(table, Qt.Key.Key_Return)
     assert page.viewer.view.selected == 0
+
+
+def test_one_sees_that_the_keyboard_is_in_the_queue(hand, choose, window, idle, qtbot):
+    page = choose(hand.ids[1])
+    page.viewer.view.setFocus()
+    idle()
+    without = page.queue.list.grab().toImage()
+    page.queue.list.setFocus()
+    qtbot.waitUntil(page.queue.list.hasFocus)
+    assert page.queue.list.grab().toImage() != without
+    qtbot.keyClick(page.queue.list, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: [row.id for row in page.at_hand.rows] == [hand.ids[2]])
+
+
+def test_views_of_a_single_shot_are_not_called_shots_and_no_room_is_left_below_zero(qtbot):
+    from inspector.domain import ScoreMap
+    from inspector.verdicts.calibrate import thresholds
+
+    view = ScoreView()
+    qtbot.addWidget(view)
+    found = thresholds([ScoreMap(np.full((2, 2), 0.01, np.float32), 0.01, "washer")] * 8, 0.05, 1)
+    view.set_scores([0.0, 0.02], [0.01] * 8)
+    view.set_thresholds(found, found)
+    assert view.histogram.one_shot
+    assert view.histogram.span()[0] == 0
+    view.grab()
