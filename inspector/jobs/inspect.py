@@ -63,7 +63,7 @@ def inspect(
 
     `class_name`: the class of all images; found per image when None. A file that can't be read becomes a failed item
     and the others go on. Stopped or failed, what was finished stays, and with its `run_id` and the same sources the
-    rest is inspected later. `JobEnded.result`: `sources`, `left_out` (a sentence), `run_id`, `detector_id`, `inspected`, `failed` (of this job).
+    rest is inspected later. `JobEnded.result`: `sources`, `root` (the folder that the names of results start in), `left_out` (a sentence), `run_id`, `detector_id`, `inspected`, `failed` (of this job).
     """
     with job(project, JobKind.INSPECT, emit) as report:
         project.require_writable()
@@ -71,7 +71,8 @@ def inspect(
         class_id = _class_id(row, class_name)
         found = find(sources)
         left_out = f"Left out: {counted(found.left_out)}." if found.left_out else ""
-        files = _named(found.images, sources)
+        root = _root(sources)
+        files = _named(found.images, root)
         if not files:
             raise ImageError(
                 f"There are no images to inspect. {left_out}".strip(),
@@ -80,6 +81,7 @@ def inspect(
         where = file_name(Path(sources[0]).absolute().name) if len(sources) == 1 else f"{len(files)} images"
         report.result = {
             "sources": [str(Path(source).absolute()) for source in sources],
+            "root": str(root),
             "left_out": left_out,
         }
         report.start(f"Inspect {where}", len(files))
@@ -162,16 +164,22 @@ def _class_id(row: DetectorRow, class_name: str | None) -> int | None:
     )
 
 
-def _named(images: Sequence[Path], sources: Sequence[Path]) -> list[tuple[Path, str]]:
-    """Every image file with the name people will see: below a folder, the path from there."""
-    folders = [Path(source) for source in sources if Path(source).is_dir()]
-    roots = [folder.parent if len(folders) > 1 else folder for folder in folders]
-    result = []
-    for path in images:
-        inside = (root for folder, root in zip(folders, roots, strict=True) if path.is_relative_to(folder))
-        root = next(inside, path.parent)
-        result.append((path, file_name(path.relative_to(root).as_posix())))
-    return result
+def _root(sources: Sequence[Path]) -> Path:
+    """The deepest folder that holds everything that was asked for; an empty path when there are several drives."""
+    asked = [_full(source) for source in sources]
+    try:
+        return Path(os.path.commonpath([path if path.is_dir() else path.parent for path in asked]))
+    except ValueError:
+        return Path()
+
+
+def _named(images: Sequence[Path], root: Path) -> list[tuple[Path, str]]:
+    """Every image file with the name people will see: the path from `root`, which no other file has."""
+    return [(path, file_name(_full(path).relative_to(root).as_posix())) for path in images]
+
+
+def _full(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100  (`resolve` would leave the folder through a linked image)
 
 
 def _missing(

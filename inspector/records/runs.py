@@ -20,7 +20,8 @@ class RunRow:
     """`label`: number, title and date, which no other run has; `detector_label` likewise. `class_name`: the class that
     was given, or "" when it was found per image. `status`: of its job. `total`: how many images were asked for; more
     than `counts.total` when it was interrupted. `sources`: the files and folders that were asked for; none when that
-    isn't known. `left_out`: a sentence on what was met there and isn't an image."""
+    isn't known. `root`: the folder that the names of its results start in, "" likewise. `left_out`: a sentence on what was
+    met there and isn't an image."""
 
     id: int
     label: str
@@ -32,6 +33,7 @@ class RunRow:
     counts: Counts
     total: int
     sources: tuple[str, ...]
+    root: str
     left_out: str
     created: datetime
 
@@ -78,6 +80,7 @@ def list_runs(project: Project) -> list[RunRow]:
             counts=count_severities(counts.get(run.id, Counter()), reviewed.get(run.id, 0)),
             total=total or 0,
             sources=_sources(asked),
+            root=str(asked.get("root", "")) if isinstance(asked, dict) else "",
             left_out=str(asked.get("left_out", "")) if isinstance(asked, dict) else "",
             created=run.created,
         )

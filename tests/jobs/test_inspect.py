@@ -163,6 +163,26 @@ def test_files_that_vanish_while_the_run_goes_on_become_failed_items(
     assert [row.name for row in rows(taught) if row.error] == [last.relative_to(batch).as_posix()]
 
 
+def test_images_of_one_name_keep_the_folders_that_tell_them_apart(
+    taught: Project, engine: Engine, run: Run, demo: Path, tmp_path: Path
+) -> None:
+    picture = find([demo / "washer" / "test"]).images[0]
+    for folder in ("line 1/today", "line 2/today"):
+        (tmp_path / folder).mkdir(parents=True)
+        shutil.copy(picture, tmp_path / folder / "1.png")
+    start(taught, engine, run, tmp_path / "line 1" / "today", tmp_path / "line 2" / "today")
+    start(
+        taught, engine, run, *(tmp_path / "line 1" / "today").iterdir(), *(tmp_path / "line 2").rglob("*.png")
+    )
+    assert [row.name for row in rows(taught)] == ["line 1/today/1.png", "line 2/today/1.png"] * 2
+    start(taught, engine, run, tmp_path / "line 2" / "today")
+    assert rows(taught)[-1].name == "1.png"
+    roots = {one.id: one.root for one in list_runs(taught)}
+    for row in rows(taught):
+        assert (Path(roots[row.run_id]) / row.name).read_bytes() == picture.read_bytes()
+    assert roots[rows(taught)[-1].run_id] == str(tmp_path / "line 2" / "today")
+
+
 def test_an_inspected_shot_is_marked(taught: Project, engine: Engine, run: Run, demo: Path) -> None:
     start(taught, engine, run, demo / "washer" / "train", class_name="washer")
     assert all(row.is_shot for row in rows(taught))
