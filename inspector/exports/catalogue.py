@@ -1,14 +1,18 @@
 """What can be exported. Imports no library, so that menus and command lines may list it."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from inspector.domain import CancelToken, Progress
 from inspector.errors import ExportError
-from inspector.exports.rows import ExportRow
+
+if TYPE_CHECKING:
+    from inspector.exports.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ FORMATS: dict[str, Format] = {
 
 def export(
     name: str,
-    rows: Sequence[ExportRow],
+    rows: Rows,
     target: Path,
     *,
     progress: Progress | None = None,
@@ -61,8 +65,8 @@ def export(
 ) -> list[str]:
     """Write `rows` in one format to the file or folder `target`.
 
-    Returns a sentence for each result that had to be left out; raises `ExportError` when nothing could be written and
-    `Cancelled`; in both cases what was at `target` before is untouched.
+    Nothing may be at `target` but an empty folder. Returns a sentence for each result that had to be left out; raises
+    `ExportError` when nothing could be written and `Cancelled`; then `target` is as it was.
     """
     if name not in FORMATS:
         raise ExportError(f"There is no export format “{name}”.", f"Choose one of: {', '.join(FORMATS)}.")

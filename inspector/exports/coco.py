@@ -1,7 +1,6 @@
 """Results as COCO JSON: what annotation tools and detectors' trainers read."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,14 +11,14 @@ from numpy.typing import NDArray
 
 from inspector.domain import CancelToken, Decision, Progress, Region
 from inspector.errors import InspectorError
-from inspector.exports.files import writing
+from inspector.exports.files import json_values, writing
 from inspector.exports.overlay import mask
 from inspector.exports.pictures import UNNAMED_DEFECT
-from inspector.exports.rows import ExportRow, each, load_map
+from inspector.exports.rows import Rows, drawable_size, each, load_map
 
 
 def export_coco(
-    rows: Sequence[ExportRow],
+    rows: Rows,
     target: Path,
     *,
     progress: Progress | None = None,
@@ -29,8 +28,8 @@ def export_coco(
 
     Category: the defect type, with the class as supercategory (named `class/type` where two classes share a type).
     Boxes in pixels of the original; polygons follow pixel edges (holes are not cut out; `area` counts without them);
-    `score` is the region's peak. Returns a sentence for each part whose map is missing (its boxes stay), raises
-    `ExportError` or `Cancelled`.
+    `score` is the region's peak. Returns a sentence for each part whose map is missing (its boxes stay) or whose stored
+    size is no image's (left out), raises `ExportError` or `Cancelled`.
     """
     problems: list[str] = []
     kinds: dict[tuple[str, str], int] = {}
@@ -39,25 +38,35 @@ def export_coco(
     names: set[str] = set()
     with writing(target) as temporary:
         for row in each(rows, progress, cancel, "Image"):
-            if row.decision is None or row.thresholds is None:
+            if row.result.decision is None or row.thresholds is None:
+                continue
+            try:
+                width, height = drawable_size(row)
+            except InspectorError as error:
+                problems.append(str(error))
                 continue
             images.append(
                 {
                     "id": len(images) + 1,
-                    "file_name": _unique(row, names),
-                    "width": row.size[0],
-                    "height": row.size[1],
-                    "sha256": row.sha256,
-                    "class": row.class_name,
+                    "file_name": unique(row.result.name, row.result.id, names),
+                    "width": width,
+                    "height": height,
+                    "result": row.result.id,
+                    "run": json_values(row.result.run_id),
+                    "detector": json_values(row.result.detector_id),
+                    "sha256": row.result.sha256,
+                    "class": row.result.class_name,
                     "verdict": row.verdict,
-                    "image_score": row.image_score,
+                    "image_score": row.result.image_score,
                 }
             )
             if row.verdict is Decision.OK or not row.regions:
                 continue
-            kind = kinds.setdefault((row.class_name, row.defect_type or UNNAMED_DEFECT), len(kinds) + 1)
+            kind = kinds.setdefault(
+                (row.result.class_name, row.result.defect_type or UNNAMED_DEFECT), len(kinds) + 1
+            )
             try:
-                drawn = mask(load_map(row), row.thresholds.pixel, row.size)
+                drawn = mask(load_map(row), row.thresholds.pixel, (width, height))
             except InspectorError as error:
                 problems.append(str(error))
                 drawn = None
@@ -75,10 +84,13 @@ def export_coco(
                     }
                 )
         types = [defect for _, defect in kinds]
+        kind_names: set[str] = set()
         categories = [
             {
                 "id": number,
-                "name": defect if types.count(defect) == 1 else f"{product}/{defect}",
+                "name": unique(
+                    defect if types.count(defect) == 1 else f"{product}/{defect}", number, kind_names
+                ),
                 "supercategory": product,
             }
             for (product, defect), number in kinds.items()
@@ -117,11 +129,13 @@ def polygons(drawn: NDArray[np.uint8], region: Region) -> list[list[float]]:
     return [((line.reshape(-1, 2) + 1) // 2 + (x, y)).ravel().tolist() for line in lines]
 
 
-def _unique(row: ExportRow, taken: set[str]) -> str:
-    """File names in one COCO file must differ; the id of the result tells twins apart."""
-    name = row.name
-    if name.casefold() in taken:
-        stem, dot, suffix = row.name.rpartition(".")
-        name = f"{stem or row.name}-{row.result_id}{dot}{suffix if stem else ''}"
-    taken.add(name.casefold())
-    return name
+def unique(name: str, number: int, taken: set[str]) -> str:
+    """`name`, with its folders, or, when another has it already, `name` with a number before its ending."""
+    folder, slash, last = name.rpartition("/")
+    stem, dot, suffix = last.rpartition(".")
+    wanted, tail = name, f"-{number}"
+    while wanted.casefold() in taken:
+        last = f"{stem}{tail}{dot}{suffix}" if stem else f"{suffix}{tail}"
+        wanted, tail = f"{folder}{slash}{last}", tail + f"-{number}"
+    taken.add(wanted.casefold())
+    return wanted

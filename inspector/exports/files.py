@@ -1,18 +1,22 @@
 """How exports reach the disk: whole or not at all, under names that every system accepts."""
 
 import errno
+import hashlib
 import json
+import math
 import os
 import re
-import shutil
 import unicodedata
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from inspector.errors import ExportError
-from inspector.paths import write_atomic
+from inspector.exports.rows import ExportRow
+from inspector.paths import new_file, new_folder
 
 MANIFEST = "export.json"
 
@@ -41,85 +45,106 @@ def explain(error: OSError, target: Path) -> ExportError:
 
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
-    """A temporary file beside `target` that takes its place when the body ends well. Raises `ExportError`."""
-    temporary: Path | None = None
+    """A temporary file beside `target` that takes its place when the body ends well. Raises `ExportError`, also when
+    there is something at `target` already."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "is a folder")
-        temporary = _beside(target)
-        temporary.touch(exist_ok=False)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        _check_free(target)
+        with new_file(target) as temporary:
+            yield temporary
+            _check_free(target)
     except OSError as error:
         raise explain(error, target) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def fresh_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder beside `target` that takes its place when the body ends well. Raises `ExportError`, also when
+    there is anything in `target`, or anything comes into it meanwhile."""
+    try:
+        _check_free(target, folder=True)
+        with new_folder(target, replace=False) as temporary:
+            yield temporary
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            _check_free(target, folder=True)
+        raise explain(error, target) from error
 
 
 @contextmanager
 def folder(target: Path, kind: str) -> Iterator["Folder"]:
-    """A temporary folder beside `target` that takes its place when the body ends well.
-
-    An earlier export at `target` is replaced; a folder with anything else in it is refused. Raises `ExportError`.
-    """
-    temporary: Path | None = None
-    try:
-        _check_free(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _beside(target)
-        temporary.mkdir()
+    """As `fresh_folder`, with a list of its files at the end (`MANIFEST`)."""
+    with fresh_folder(target) as temporary:
         made = Folder(temporary)
         yield made
-        manifest = {"made_by": "Inspector", "export": kind, "files": sorted(made.files)}
-        write_atomic(temporary / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
-        if target.exists():
-            old = _beside(target)
-            target.replace(old)
-            try:
-                temporary.replace(target)
-            except OSError:
-                old.replace(target)
-                raise
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            temporary.replace(target)
-    except OSError as error:
-        raise explain(error, target) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        write_manifest(temporary / MANIFEST, {"export": kind, "files": made.files})
+
+
+def write_manifest(path: Path, facts: Mapping[str, Any]) -> None:
+    """What an export holds, as JSON: when and by which version it was made, and `facts`."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    whole = {"made_by": "Inspector", "version": version("inspector"), "created": now, **json_values(facts)}
+    text = json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False)
+    path.write_bytes(text.encode("utf-8", "replace"))
+
+
+def digests(root: Path) -> list[dict[str, Any]]:
+    """Name, size in bytes and sha256 of every file below `root`, or of the file `root`."""
+    found = []
+    for path in [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file()):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        name = path.name if path == root else path.relative_to(root).as_posix()
+        found.append({"file": name, "bytes": path.stat().st_size, "sha256": digest})
+    return found
 
 
 class Folder:
-    """Names and writes the files of a folder export. `files`: what was written, relative, with forward slashes."""
+    """Names and writes the files of a folder export. `files`: what was written, relative, with forward slashes, and the
+    result and image that each was made of."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.files: list[str] = []
-        self._taken: set[str] = set()
+        self.files: list[dict[str, Any]] = []
+        self._taken = {MANIFEST}
+        self._folders: dict[tuple[str, ...], str] = {(): ""}
 
     def name(self, *parts: str, stem: str, suffix: str) -> str:
-        """A free relative path in subfolders `parts`; every piece is made safe, a taken name gets “-2”."""
-        inside = "/".join(safe_name(part) for part in parts)
-        stem = safe_name(stem, limit=200 - len(suffix))
-        number = 1
-        while True:
-            wanted = f"{inside}/{stem}" if inside else stem
-            wanted += suffix if number == 1 else f"-{number}{suffix}"
-            if wanted.casefold() not in self._taken and wanted != MANIFEST:
-                self._taken.add(wanted.casefold())
-                return wanted
-            number += 1
+        """A free relative path in subfolders `parts`; every piece is made safe, a taken name gets “-2”. Different
+        `parts` are different folders, however alike their safe names are."""
+        return self._free(self._folder(parts), safe_name(stem, limit=200 - len(suffix)), suffix)
 
-    def write(self, relative: str, data: bytes) -> None:
+    def write(self, relative: str, data: bytes, row: ExportRow) -> None:
         path = self.root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)  # the folder as a whole is what appears at once
-        self.files.append(relative)
+        result = row.result
+        facts = {"result": result.id, "image": result.name, "image_sha256": result.sha256}
+        self.files.append({"file": relative, **facts})
+
+    def _folder(self, parts: tuple[str, ...]) -> str:
+        if parts not in self._folders:
+            inside = self._folder(parts[:-1])
+            self._folders[parts] = self._free(inside, safe_name(parts[-1]), "") + "/"
+        return self._folders[parts]
+
+    def _free(self, inside: str, stem: str, suffix: str) -> str:
+        wanted, number = f"{inside}{stem}{suffix}", 1
+        while wanted.casefold() in self._taken:
+            number += 1
+            wanted = f"{inside}{stem}-{number}{suffix}"
+        self._taken.add(wanted.casefold())
+        return wanted
+
+
+def json_values(value: Any) -> Any:
+    """`value` as JSON: numbers that JSON has no word for become null, unknown things their text."""
+    if isinstance(value, dict) or hasattr(value, "items"):
+        return {str(key): json_values(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_values(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
 
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
@@ -142,27 +167,18 @@ def stem_of(name: str) -> str:
     return Path(name.replace("\\", "/").replace("\0", "_")).stem
 
 
-def _check_free(target: Path) -> None:
-    if target.is_file():
-        raise ExportError(f"“{target.name}” is a file, not a folder.", "Choose another folder.")
-    if not target.exists():
+def _check_free(target: Path, *, folder: bool = False) -> None:
+    """An export replaces nothing: raises `ExportError` unless `target` is new or, for a folder, an empty one."""
+    if not os.path.lexists(target):
         return
-    there = {p.relative_to(target).as_posix() for p in target.rglob("*") if not p.is_dir()}
-    ours: set[str] = set()
-    if MANIFEST in there:
-        try:
-            manifest = json.loads((target / MANIFEST).read_bytes())
-            if manifest["made_by"] == "Inspector":
-                ours = {MANIFEST, *manifest["files"]}
-        except (ValueError, KeyError, TypeError):
-            pass
-    if there - ours:
+    if not folder:
         raise ExportError(
-            f"The folder “{target.name}” has other files in it, which an export would mix with its own.",
+            f"There is a “{target.name}” already, and an export replaces nothing.", "Choose another name."
+        )
+    if not target.is_dir():
+        raise ExportError(f"“{target.name}” is a file, not a folder.", "Choose another folder.")
+    if any(target.iterdir()):
+        raise ExportError(
+            f"The folder “{target.name}” isn't empty, and an export replaces nothing.",
             "Choose an empty or a new folder.",
         )
-
-
-def _beside(target: Path) -> Path:
-    """A free hidden name in the same folder; unlike `tempfile`'s, what it names gets the usual permissions."""
-    return target.with_name(f".export-{uuid.uuid4().hex}{target.suffix}")

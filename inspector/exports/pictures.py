@@ -1,18 +1,17 @@
 """Folders of pictures: overlays, masks in an MVTec-AD-style tree, raw anomaly maps."""
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inspector.domain import CancelToken, Decision, Progress
-from inspector.errors import ImageError, InspectorError
+from inspector.errors import InspectorError
 from inspector.exports.files import folder, stem_of
 from inspector.exports.heat import Heat, Mode, scale
 from inspector.exports.overlay import mask, render_overlay
-from inspector.exports.rows import ExportRow, each, load_map, load_pixels
+from inspector.exports.rows import ExportRow, Rows, drawable_size, each, load_bytes, load_map, load_pixels
 
 UNNAMED_DEFECT = "defect"
 """Folder and category of an NG part whose defect type nobody has named."""
@@ -28,7 +27,7 @@ def heat_of(
 
 
 def export_overlays(
-    rows: Sequence[ExportRow],
+    rows: Rows,
     target: Path,
     *,
     mode: Mode = Mode.HEAT,
@@ -45,7 +44,7 @@ def export_overlays(
     problems: list[str] = []
     with folder(target, "overlays") as made:
         for row in each(rows, progress, cancel, "Overlay"):
-            if row.decision is None:
+            if row.result.decision is None:
                 continue
             try:
                 picture = render_overlay(
@@ -54,13 +53,15 @@ def export_overlays(
             except InspectorError as error:
                 problems.append(str(error))
                 continue
-            parts = (row.class_name, str(row.verdict))
-            made.write(made.name(*parts, stem=stem_of(row.name), suffix="_overlay.png"), png(picture))
+            parts = (row.result.class_name, str(row.verdict))
+            made.write(
+                made.name(*parts, stem=stem_of(row.result.name), suffix="_overlay.png"), png(picture), row
+            )
     return problems
 
 
 def export_masks(
-    rows: Sequence[ExportRow],
+    rows: Rows,
     target: Path,
     *,
     images: bool = True,
@@ -82,26 +83,27 @@ def export_masks(
             defect = {
                 Decision.OK: "good",
                 Decision.REVIEW: "review",
-                Decision.NG: row.defect_type or UNNAMED_DEFECT,
+                Decision.NG: row.result.defect_type or UNNAMED_DEFECT,
             }[row.verdict]
             if row.verdict is Decision.NG and defect.casefold() == "good":
                 defect = UNNAMED_DEFECT
             # Twins of one stem must not share a mask, so the stem is what is made unique.
-            image = made.name(row.class_name, "test", defect, stem=stem_of(row.name), suffix="")
+            image = made.name(row.result.class_name, "test", defect, stem=stem_of(row.result.name), suffix="")
             try:
                 if images:
-                    made.write(image + (row.path.suffix if row.path else ""), _file(row))
+                    data = load_bytes(row)
+                    made.write(image + (row.result.path.suffix if row.result.path else ""), data, row)
                 if row.verdict is not Decision.OK:
                     product, _, *rest = image.split("/")
-                    drawn = mask(load_map(row), row.thresholds.pixel, row.size)
-                    made.write("/".join([product, "ground_truth", *rest]) + "_mask.png", png(drawn))
+                    drawn = mask(load_map(row), row.thresholds.pixel, drawable_size(row))
+                    made.write("/".join([product, "ground_truth", *rest]) + "_mask.png", png(drawn), row)
             except InspectorError as error:
                 problems.append(str(error))
     return problems
 
 
 def export_maps(
-    rows: Sequence[ExportRow],
+    rows: Rows,
     target: Path,
     *,
     progress: Progress | None = None,
@@ -112,7 +114,7 @@ def export_maps(
     problems: list[str] = []
     with folder(target, "maps") as made:
         for row in each(rows, progress, cancel, "Map"):
-            if row.decision is None:
+            if row.result.decision is None:
                 continue
             try:
                 values = load_map(row)
@@ -121,7 +123,11 @@ def export_maps(
                 continue
             buffer = io.BytesIO()
             np.save(buffer, values, allow_pickle=False)
-            made.write(made.name(row.class_name, stem=stem_of(row.name), suffix=".npy"), buffer.getvalue())
+            made.write(
+                made.name(row.result.class_name, stem=stem_of(row.result.name), suffix=".npy"),
+                buffer.getvalue(),
+                row,
+            )
     return problems
 
 
@@ -131,13 +137,3 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 
     order = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".png", order, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1])
-
-
-def _file(row: ExportRow) -> bytes:
-    try:
-        if row.path is not None:
-            return row.path.read_bytes()
-    except OSError:
-        pass
-    load_pixels(row)  # says why there is nothing to copy
-    raise ImageError(f"“{row.name}” could not be copied.", "Export again.")

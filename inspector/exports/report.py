@@ -1,10 +1,11 @@
 """A report to print or to send: one HTML file with everything in it."""
 
 import base64
+import heapq
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,14 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.domain import CancelToken, Decision, Progress
+from inspector.domain import CancelToken, Decision, Progress, Thresholds
 from inspector.errors import InspectorError
 from inspector.exports.files import writing
-from inspector.exports.heat import ramp
+from inspector.exports.heat import Heat, ramp
 from inspector.exports.overlay import render_overlay
 from inspector.exports.pictures import heat_of, png
-from inspector.exports.rows import ExportRow, each, load_map, load_pixels
+from inspector.exports.rows import ExportRow, Rows, each, load_map, load_pixels
 from inspector.paths import resources
+from inspector.text import printable
+from inspector.verdicts.calibrate import words
 
 SIGNS = {Decision.OK: ("✓", "OK"), Decision.REVIEW: ("?", "review"), Decision.NG: ("✕", "NG")}
 _SIDE = 520  # longest side of a picture in the report, in pixels
@@ -46,7 +49,7 @@ class _Card:
 
 
 def export_report(
-    rows: Sequence[ExportRow],
+    rows: Rows,
     target: Path,
     *,
     title: str = "Inspection report",
@@ -60,28 +63,29 @@ def export_report(
     """
     import jinja2
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=_visible)
     environment.filters["number"] = _number
     environment.filters["moment"] = lambda time: time.astimezone().strftime("%Y-%m-%d %H:%M")
     template = environment.from_string((resources() / "report.html").read_text(encoding="utf-8"))
-    worst = sorted(
-        (row for row in rows if row.decision and row.thresholds),
-        key=lambda row: (-_SEVERITY[row.verdict], -_excess(row)),
-    )[:pictures]
+    summary = _Summary()
+    worst = heapq.nlargest(
+        pictures,
+        (row for row in summary.over(rows) if row.result.decision and row.thresholds),
+        key=lambda row: (_SEVERITY[row.verdict], _excess(row)),
+    )
     problems: list[str] = []
-    counts = Counter(row.verdict for row in rows)
     now = datetime.now().astimezone()
     text = template.generate(
         title=title,
         made=now.strftime("%Y-%m-%d %H:%M %Z"),
         version=version("inspector"),
-        total=len(rows),
+        total=summary.counts.total(),
         verdicts=[(d.value, *SIGNS[d]) for d in Decision],
-        counts={d.value: counts[d] for d in Decision},
-        failed=counts[None],
-        overridden=sum(row.override not in (None, row.decision) for row in rows),
-        classes=_classes(rows),
-        scales=_scales(rows),
+        counts={d.value: summary.counts[d] for d in Decision},
+        failed=summary.counts[None],
+        overridden=summary.overridden,
+        classes=[summary.classes[key] for key in sorted(summary.classes)],
+        scales=_scales(summary.heats),
         shown=len(worst),
         cards=(_card(row, problems) for row in each(worst, progress, cancel, "Picture")),
         lines=(_Card(row, *_chip(row.verdict)) for row in rows),
@@ -97,9 +101,9 @@ def _chip(decision: Decision | None) -> tuple[str, str, str]:
 
 def _excess(row: ExportRow) -> float:
     """How far the score lies above NG, in widths of the class's own scale, so that classes can be compared."""
-    if row.thresholds is None or row.image_score is None:
+    if row.thresholds is None or row.result.image_score is None:
         return 0.0
-    return (row.image_score - row.thresholds.ng) / max(abs(row.thresholds.ng), 1e-9)
+    return (row.result.image_score - row.thresholds.ng) / max(abs(row.thresholds.ng), 1e-9)
 
 
 def _card(row: ExportRow, problems: list[str]) -> _Card:
@@ -114,14 +118,14 @@ def _card(row: ExportRow, problems: list[str]) -> _Card:
         trouble = str(error)
         problems.append(trouble)
     review, ng = (row.thresholds.review, row.thresholds.ng) if row.thresholds else (0.0, 0.0)
-    score = row.image_score or 0.0
+    score = row.result.image_score or 0.0
     low = min(0.0, review, score)
     span = max(ng * 1.6, score * 1.05, ng + 1e-6) - low
 
     def place(value: float) -> float:
         return round(100 * min(max((value - low) / span, 0.0), 1.0), 2)
 
-    key, _, by_score = _chip(row.decision)
+    key, _, by_score = _chip(row.result.decision)
     return _Card(
         row,
         *_chip(row.verdict),
@@ -136,25 +140,39 @@ def _card(row: ExportRow, problems: list[str]) -> _Card:
     )
 
 
-def _classes(rows: Sequence[ExportRow]) -> list[dict[str, Any]]:
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in rows:
-        if row.decision is None or row.thresholds is None:
-            continue
-        line = found.setdefault(
-            (row.class_name, row.detector),
-            {
-                "name": row.class_name,
-                "detector": row.detector,
-                "thresholds": row.thresholds,
-                "provenance": [
-                    (str(k).replace("_", " "), _words(v)) for k, v in row.thresholds.provenance.items()
-                ],
-                **{d.value: 0 for d in Decision},
-            },
-        )
-        line[row.verdict or row.decision] += 1
-    return [found[key] for key in sorted(found)]
+@dataclass(slots=True)
+class _Summary:
+    """What is counted while the rows go by once. `classes`: one line for each class and detector. `heats`: by label of
+    the detector."""
+
+    counts: Counter[Decision | None] = field(default_factory=Counter)
+    overridden: int = 0
+    classes: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    heats: dict[str, Heat] = field(default_factory=dict)
+
+    def over(self, rows: Rows) -> Iterator[ExportRow]:
+        for row in rows:
+            result = row.result
+            self.counts[row.verdict] += 1
+            self.overridden += result.override not in (None, result.decision)
+            if row.verdict is not None and row.thresholds is not None:
+                self.heats.setdefault(row.detector, heat_of(row))
+                key = (result.class_name, result.detector_id)
+                if key not in self.classes:
+                    self.classes[key] = _class_line(row, row.thresholds)
+                self.classes[key][row.verdict] += 1
+            yield row
+
+
+def _class_line(row: ExportRow, thresholds: Thresholds) -> dict[str, Any]:
+    return {
+        "name": row.result.class_name,
+        "detector": row.detector,
+        "thresholds": thresholds,
+        "words": words(thresholds),
+        "provenance": [(str(k).replace("_", " "), _words(v)) for k, v in thresholds.provenance.items()],
+        **{d.value: 0 for d in Decision},
+    }
 
 
 def _words(value: Any) -> str:
@@ -170,14 +188,18 @@ def _words(value: Any) -> str:
     return str(value)
 
 
-def _scales(rows: Sequence[ExportRow]) -> list[dict[str, Any]]:
+def _scales(heats: Mapping[str, Heat]) -> list[dict[str, Any]]:
     bar = np.repeat(np.round(ramp("inferno")).astype(np.uint8)[None], 8, 0)
     picture = "data:image/png;base64," + base64.b64encode(png(bar)).decode()
-    heats = {row.detector: heat_of(row) for row in reversed(rows) if row.decision}
     return [
         {"detector": name, "low": heats[name].low, "high": heats[name].high, "bar": picture}
         for name in sorted(heats)
     ]
+
+
+def _visible(value: Any) -> Any:
+    """Names and words from elsewhere without signs that a browser obeys instead of showing."""
+    return printable(value, 0) if isinstance(value, str) and not value.isprintable() else value
 
 
 def _number(value: float | None) -> str:

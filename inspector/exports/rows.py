@@ -1,90 +1,125 @@
 """What every export is made of: one frozen row a result, with the files that its pixels and its map lie in."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inspector.domain import CancelToken, Decision, Progress, Region, Thresholds
 from inspector.errors import ExportError, ImageError
+from inspector.images.read import MAX_PIXELS
+from inspector.records.results import ResultRow
+from inspector.text import printable
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
-    """One result, or an item that failed (then `error` says why and `decision` is None).
+    """One result, or an item that failed (then `result.error` says why and `decision` is None).
 
-    `decision`: by `thresholds`. `override`: a person's verdict, with `reason`, `reviewer` and `reviewed`.
-    `regions`: cut with `thresholds`, boxes in pixels of the original, whose `size` is (width, height).
-    `scale`: (low, high) of the detector's colours in map values. `path`: the image; `map_path`: its anomaly map as NPY.
+    `thresholds`: the newest of its detector and class. `regions`: cut with them, boxes in pixels of the original.
+    `run`, `detector`: their labels, which no other has; `taught`: when the detector was. `scale`: (low, high) of the
+    detector's colours in map values.
     """
 
-    result_id: int
-    name: str
-    time: datetime
-    run: str
-    detector: str
-    sha256: str = ""
-    size: tuple[int, int] = (0, 0)
-    class_name: str = ""
-    class_confidence: float | None = None
-    image_score: float | None = None
-    decision: Decision | None = None
+    result: ResultRow
     thresholds: Thresholds | None = None
     regions: tuple[Region, ...] = ()
-    override: Decision | None = None
-    reason: str = ""
-    defect_type: str = ""
-    reviewer: str = ""
-    reviewed: datetime | None = None
-    is_shot: bool = False
+    run: str = ""
+    detector: str = ""
+    taught: datetime | None = None
     scale: tuple[float, float] | None = None
-    path: Path | None = None
-    map_path: Path | None = None
-    error: str = ""
 
     @property
     def verdict(self) -> Decision | None:
-        """What counts: the person's word where there is one."""
-        return self.override or self.decision
+        """What counts: the person's word where there is one; None when the item failed."""
+        return self.result.verdict
+
+    @property
+    def error(self) -> str:
+        return f"{self.result.error} {self.result.hint}".strip()
+
+
+class Rows(Protocol):
+    """Rows that are counted and can be gone through more than once: a list, or read from a project in pieces."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[ExportRow]: ...
+
+
+def load_bytes(row: ExportRow) -> bytes:
+    """The image file, which is still the one that was inspected. Raises `ImageError`."""
+    result = row.result
+    name = printable(result.name)
+    if result.path is None:
+        raise ImageError(f"“{name}” was not kept in the project.", row.error)
+    try:
+        if result.missing:
+            raise FileNotFoundError
+        data = result.path.read_bytes()
+    except OSError:
+        raise ImageError(
+            f"“{name}” is no longer there, or a link is in its place.",
+            f"Put the image back as {result.path.name} into the project's folder images.",
+        ) from None
+    if hashlib.sha256(data).hexdigest() != result.sha256:
+        raise ImageError(f"“{name}” is no longer the image that was inspected.", "Inspect the image again.")
+    return data
 
 
 def load_pixels(row: ExportRow, at_least: int | None = None) -> NDArray[np.uint8]:
     """uint8 RGB (h, w, 3); see `images.read`. Raises `ImageError`."""
-    from inspector.images.read import read
-    from inspector.text import printable
+    from inspector.images.read import decode
 
-    if row.path is None:
-        raise ImageError(f"“{printable(row.name)}” was not kept in the project.", row.error)
-    return read(row.path, at_least).pixels
+    return decode(load_bytes(row), row.result.name, row.result.path, at_least=at_least).pixels
 
 
 def load_map(row: ExportRow) -> NDArray[np.float32]:
-    """The anomaly map as float32 (map_h, map_w). Raises `ExportError` when it is missing or damaged."""
-    from inspector.text import printable
+    """The anomaly map as float32 (map_h, map_w). Raises `ExportError` when it is missing or damaged.
 
+    What the file says about its shape is believed only where it has as many values.
+    """
+    path, name = row.result.map_path, printable(row.result.name)
+    head = np.lib.format
     try:
-        if row.map_path is None:
+        if path is None:
             raise FileNotFoundError
-        values = np.load(row.map_path, allow_pickle=False)
-        if values.ndim != 2 or not values.size or values.dtype.kind != "f" or not np.isfinite(values).all():
+        with path.open("rb") as file:
+            read = {1: head.read_array_header_1_0, 2: head.read_array_header_2_0}[head.read_magic(file)[0]]
+            shape, _, kind = read(file)
+            told = math.prod(shape)
+            if len(shape) != 2 or kind.kind != "f" or not 0 < told <= MAX_PIXELS:
+                raise ValueError
+            if path.stat().st_size != file.tell() + told * kind.itemsize:
+                raise ValueError
+            file.seek(0)
+            values = np.load(file, allow_pickle=False)
+        if not np.isfinite(values).all():
             raise ValueError
     except FileNotFoundError:
-        raise ExportError(
-            f"“{printable(row.name)}” has no stored anomaly map.", "Inspect it again."
-        ) from None
-    except (OSError, ValueError, EOFError):
-        raise ExportError(
-            f"The anomaly map of “{printable(row.name)}” is damaged.", "Inspect the image again."
-        ) from None
+        raise ExportError(f"“{name}” has no stored anomaly map.", "Inspect it again.") from None
+    except (OSError, ValueError, EOFError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError):
+        raise ExportError(f"The anomaly map of “{name}” is damaged.", "Inspect the image again.") from None
     return np.asarray(values, np.float32)
 
 
-def each(
-    rows: Sequence[ExportRow], progress: Progress | None, cancel: CancelToken | None, verb: str
-) -> Iterator[ExportRow]:
+def drawable_size(row: ExportRow) -> tuple[int, int]:
+    """(width, height) for pictures of the whole part. Raises `ExportError` for a stored size that no image has."""
+    width, height = row.result.size
+    if not (0 < width < 2**15 and 0 < height < 2**15 and width * height <= MAX_PIXELS):
+        raise ExportError(
+            f"“{printable(row.result.name)}” can't be drawn: it is stored as {width:,} × {height:,} pixels.",
+            "Inspect the image again.",
+        )
+    return width, height
+
+
+def each(rows: Rows, progress: Progress | None, cancel: CancelToken | None, verb: str) -> Iterator[ExportRow]:
     """The rows, with progress after each per cent and cancel checked before each row."""
     stride = max(1, len(rows) // 100)
     for number, row in enumerate(rows):

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,43 +11,48 @@ from typing import Any
 
 from inspector.domain import CancelToken, Progress, Region
 from inspector.errors import ExportError
-from inspector.exports.files import explain, writing
-from inspector.exports.rows import ExportRow, each
+from inspector.exports.files import explain, json_values, writing
+from inspector.exports.rows import ExportRow, Rows, each
+from inspector.text import printable
 
 Cell = str | float | int | datetime | None
 FAILED = "failed"
 
 COLUMNS: tuple[tuple[str, Callable[[ExportRow], Cell]], ...] = (
-    ("image", lambda r: r.name),
-    ("class", lambda r: r.class_name),
+    ("image", lambda r: r.result.name),
+    ("class", lambda r: r.result.class_name),
     ("verdict", lambda r: r.verdict or FAILED),
-    ("image score", lambda r: r.image_score),
+    ("image score", lambda r: r.result.image_score),
     ("review from", lambda r: r.thresholds.review if r.thresholds else None),
     ("NG from", lambda r: r.thresholds.ng if r.thresholds else None),
     ("pixel threshold", lambda r: r.thresholds.pixel if r.thresholds else None),
-    ("regions", lambda r: len(r.regions) if r.decision else None),
-    ("anomalous pixels", lambda r: sum(g.area for g in r.regions) if r.decision else None),
+    ("regions", lambda r: len(r.regions) if r.result.decision else None),
+    ("anomalous pixels", lambda r: sum(g.area for g in r.regions) if r.result.decision else None),
     ("boxes (x y width height)", lambda r: "; ".join(" ".join(map(str, g.box)) for g in r.regions)),
-    ("detector's verdict", lambda r: r.decision or FAILED),
-    ("reviewer's verdict", lambda r: r.override or ""),
-    ("reason", lambda r: r.reason),
-    ("defect type", lambda r: r.defect_type),
-    ("reviewer", lambda r: r.reviewer),
-    ("reviewed (UTC)", lambda r: r.reviewed),
-    ("class confidence", lambda r: r.class_confidence),
-    ("width", lambda r: r.size[0] or None),
-    ("height", lambda r: r.size[1] or None),
-    ("taught from this image", lambda r: "yes" if r.is_shot else "no"),
+    ("detector's verdict", lambda r: r.result.decision or FAILED),
+    ("reviewer's verdict", lambda r: r.result.override or ""),
+    ("reason", lambda r: r.result.reason),
+    ("defect type", lambda r: r.result.defect_type),
+    ("reviewer", lambda r: r.result.reviewer),
+    ("reviewed (UTC)", lambda r: r.result.reviewed),
+    ("class confidence", lambda r: r.result.class_confidence),
+    ("width", lambda r: r.result.size[0] or None),
+    ("height", lambda r: r.result.size[1] or None),
+    ("taught from this image", lambda r: "yes" if r.result.is_shot else "no"),
+    ("run id", lambda r: r.result.run_id),
     ("run", lambda r: r.run),
+    ("detector id", lambda r: r.result.detector_id),
     ("detector", lambda r: r.detector),
-    ("inspected (UTC)", lambda r: r.time),
-    ("sha256", lambda r: r.sha256),
+    ("detector taught (UTC)", lambda r: r.taught),
+    ("inspected (UTC)", lambda r: r.result.created),
+    ("sha256", lambda r: r.result.sha256),
+    ("result id", lambda r: r.result.id),
     ("error", lambda r: r.error),
 )
 
 
 def export_csv(
-    rows: Sequence[ExportRow],
+    rows: Rows,
     target: Path,
     *,
     progress: Progress | None = None,
@@ -54,7 +60,7 @@ def export_csv(
 ) -> list[str]:
     """One line a result, comma separated, UTF-8 with a byte order mark (Excel needs it), numbers with a dot.
 
-    A text that a spreadsheet would take for a formula begins with an apostrophe. Returns no problems, or raises
+    Where a spreadsheet would begin a formula inside a text, an apostrophe comes first. Returns no problems, or raises
     `ExportError`.
     """
     with writing(target) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as file:
@@ -66,7 +72,7 @@ def export_csv(
 
 
 def export_jsonl(
-    rows: Sequence[ExportRow],
+    rows: Rows,
     target: Path,
     *,
     progress: Progress | None = None,
@@ -80,7 +86,7 @@ def export_jsonl(
 
 
 def export_xlsx(
-    rows: Sequence[ExportRow],
+    rows: Rows,
     target: Path,
     *,
     progress: Progress | None = None,
@@ -90,8 +96,8 @@ def export_xlsx(
     import xlsxwriter
     from xlsxwriter.exceptions import FileCreateError
 
-    if len(rows) >= 2**20 or sum(len(r.regions) for r in rows) >= 2**20:
-        raise ExportError("An Excel sheet has room for 1,048,575 rows.", "Filter the results, or export CSV.")
+    if len(rows) >= 2**20:
+        raise _too_many()
     options = {
         "strings_to_formulas": False,
         "strings_to_numbers": False,
@@ -107,31 +113,31 @@ def export_xlsx(
                 name: book.add_format({"font_color": colour, "bold": True})
                 for name, colour in (("ok", "#1f9e89"), ("review", "#b37b14"), ("ng", "#d1495b"))
             }
-            sheet = book.add_worksheet("Results")
-            _head(sheet, [title for title, _ in COLUMNS], bold)
+            results, regions = book.add_worksheet("Results"), book.add_worksheet("Regions")
+            _head(results, [title for title, _ in COLUMNS], bold)
+            _head(regions, ["image", "class", "x", "y", "width", "height", "area", "peak", "sha256"], bold)
+            line = below = 0
             for line, row in enumerate(each(rows, progress, cancel, "Row"), 1):
                 for column, (title, get) in enumerate(COLUMNS):
                     style = chips.get(row.verdict or "") if title == "verdict" else None
-                    _xlsx_cell(sheet, line, column, get(row), style)
-            sheet.autofilter(0, 0, max(len(rows), 1), len(COLUMNS) - 1)
-            sheet = book.add_worksheet("Regions")
-            _head(sheet, ["image", "class", "x", "y", "width", "height", "area", "peak", "sha256"], bold)
-            line = 0
-            for row in rows:
+                    _xlsx_cell(results, line, column, get(row), style)
+                own = row.result
                 for region in row.regions:
-                    line += 1
-                    box = region.box
+                    below += 1
                     cells: tuple[Cell, ...] = (
-                        row.name,
-                        row.class_name,
-                        *box,
+                        own.name,
+                        own.class_name,
+                        *region.box,
                         region.area,
                         region.peak,
-                        row.sha256,
+                        own.sha256,
                     )
                     for column, value in enumerate(cells):
-                        _xlsx_cell(sheet, line, column, value)
-            sheet.autofilter(0, 0, max(line, 1), 8)
+                        _xlsx_cell(regions, below, column, value)
+                if below >= 2**20:
+                    raise _too_many()
+            results.autofilter(0, 0, max(line, 1), len(COLUMNS) - 1)
+            regions.autofilter(0, 0, max(below, 1), 8)
             book.close()
         except FileCreateError as error:
             cause = (
@@ -147,36 +153,40 @@ def export_xlsx(
 def as_json(row: ExportRow) -> dict[str, Any]:
     """A row in plain JSON values."""
     return {
-        "image": _plain(row.name),
-        "sha256": row.sha256,
-        "width": row.size[0],
-        "height": row.size[1],
-        "class": _plain(row.class_name),
-        "class_confidence": _finite(row.class_confidence),
-        "image_score": _finite(row.image_score),
+        "image": _plain(row.result.name),
+        "sha256": row.result.sha256,
+        "width": row.result.size[0],
+        "height": row.result.size[1],
+        "class": _plain(row.result.class_name),
+        "class_confidence": _finite(row.result.class_confidence),
+        "image_score": _finite(row.result.image_score),
         "verdict": row.verdict or FAILED,
-        "detector_verdict": row.decision or FAILED,
+        "detector_verdict": row.result.decision or FAILED,
         "thresholds": row.thresholds
         and {
             "review": _finite(row.thresholds.review),
             "ng": _finite(row.thresholds.ng),
             "pixel": _finite(row.thresholds.pixel),
-            "provenance": _json_values(row.thresholds.provenance),
+            "provenance": json_values(row.thresholds.provenance),
         },
         "regions": [region_json(region) for region in row.regions],
         "review": {
-            "verdict": row.override,
-            "reason": _plain(row.reason),
-            "defect_type": _plain(row.defect_type),
-            "reviewer": _plain(row.reviewer),
-            "time": row.reviewed and row.reviewed.isoformat(),
+            "verdict": row.result.override,
+            "reason": _plain(row.result.reason),
+            "defect_type": _plain(row.result.defect_type),
+            "reviewer": _plain(row.result.reviewer),
+            "time": row.result.reviewed and row.result.reviewed.isoformat(),
         }
-        if row.override or row.reviewed or row.defect_type
+        if row.result.override or row.result.reviewed or row.result.defect_type
         else None,
-        "taught_from_this_image": row.is_shot,
+        "taught_from_this_image": row.result.is_shot,
+        "result_id": row.result.id,
+        "run_id": json_values(row.result.run_id),
         "run": _plain(row.run),
+        "detector_id": json_values(row.result.detector_id),
         "detector": _plain(row.detector),
-        "time": row.time.isoformat(),
+        "detector_taught": row.taught and row.taught.isoformat(),
+        "time": row.result.created.isoformat(),
         "error": _plain(row.error),
     }
 
@@ -185,15 +195,20 @@ def region_json(region: Region) -> dict[str, Any]:
     return {"box": list(region.box), "area": region.area, "peak": _finite(region.peak)}
 
 
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+_FORMULA = re.compile(r"""(^|[;,|'"])(\s*)(?=[=+\-@＝＋－＠])""")
+"""Where a spreadsheet begins a formula: at the start of a cell, of which a text is several where another sign separates."""
+
+
+def shown(text: str) -> str:
+    """Text for a cell of a spreadsheet: one line without signs that are obeyed instead of shown, and no formula."""
+    return _FORMULA.sub(r"\1'\2", printable(" ".join(str(text).splitlines()).replace("\t", " "), 0))
 
 
 def _csv_cell(value: Cell) -> str | float | int:
     if value is None:
         return ""
     if isinstance(value, str):
-        text = _plain(str(value))
-        return f"'{text}" if text.startswith(_FORMULA) else text
+        return shown(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     return value if math.isfinite(value) else ""
@@ -208,13 +223,17 @@ def _head(sheet: Any, titles: Sequence[str], style: Any) -> None:
 
 def _xlsx_cell(sheet: Any, line: int, column: int, value: Cell, style: Any = None) -> None:
     if isinstance(value, str):
-        text = _plain(str(value))
+        text = shown(value)
         if text:
             sheet.write_string(line, column, text[:32767], style)
     elif isinstance(value, datetime):
         sheet.write_datetime(line, column, value.astimezone(UTC).replace(tzinfo=None))
     elif value is not None and math.isfinite(value):
         sheet.write_number(line, column, value, style)
+
+
+def _too_many() -> ExportError:
+    return ExportError("An Excel sheet has room for 1,048,575 rows.", "Filter the results, or export CSV.")
 
 
 def _abandon(book: Any) -> None:
@@ -233,14 +252,3 @@ def _plain(text: str) -> str:
 
 def _finite(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
-
-
-def _json_values(value: Any) -> Any:
-    """Provenance as JSON: numbers that JSON has no word for become null, unknown things their text."""
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): _json_values(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_json_values(part) for part in value]
-    if isinstance(value, float):
-        return _finite(value)
-    return value if isinstance(value, (str, int, bool, type(None))) else str(value)

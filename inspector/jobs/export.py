@@ -1,23 +1,31 @@
 """Export: stored results → files, several formats in one go."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from inspector.domain import CancelToken, Emit, JobKind, ScoreMap, Thresholds
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.domain import CancelToken, Emit, JobKind, ScoreMap
 from inspector.errors import ExportError, InspectorError
 from inspector.exports import catalogue
-from inspector.exports.rows import ExportRow, load_map
+from inspector.exports.files import MANIFEST, digests, fresh_folder, write_manifest, writing
+from inspector.exports.heat import scale
+from inspector.exports.rows import ExportRow, drawable_size, load_map
 from inspector.jobs.events import job
-from inspector.records.detectors import list_detectors
+from inspector.records.detectors import list_detectors, list_proposed
 from inspector.records.project import Project
 from inspector.records.result_filter import EVERYTHING, ResultFilter
-from inspector.records.results import ResultDetail, list_details, result_ids
+from inspector.records.results import ResultDetail, count_results, list_details, result_ids
 from inspector.records.runs import list_runs
 from inspector.records.thresholds import list_calibrated
 
-_READ = 10.0
-"""Per cent of the bar after the rows were read."""
+EXPORTS = "exports"
+"""The one folder inside a project that exports may be written to."""
+_PIECE = 500
 
 
 def export(
@@ -31,8 +39,10 @@ def export(
 ) -> None:
     """Write the results that match `filter` into the folder `target`, each format under its name in `exports.catalogue`.
 
-    For a single format, `target` may also be the file itself (`parts.csv`). What can't be exported of one result is
-    said in the log and the others go on. `JobEnded.result`: `folder`, `files`, `results`.
+    For a single format, `target` may also be the file itself (`parts.csv`). Nothing is ever replaced: `target` must be
+    new or an empty folder, and not among the project's own files. `export.json` (`parts.csv.export.json`) tells what was
+    written and from where. What can't be exported of one result is said in the log and the others go on.
+    `JobEnded.result`: `folder`, `files`, `results`.
     """
     with job(project, JobKind.EXPORT, emit) as report:
         wanted = list(dict.fromkeys(formats))
@@ -40,89 +50,137 @@ def export(
         if unknown or not wanted:
             said = f"There is no export format “{unknown}”." if unknown else "No format was chosen."
             raise ExportError(said, f"Choose from: {', '.join(catalogue.FORMATS)}.")
-        target = Path(target).absolute()
+        target = _check_target(project, Path(target))
         ids = result_ids(project, filter)
         if not len(ids):
             raise ExportError("There are no results to export.", "Inspect images first, or clear the filter.")
         report.start(f"Export {len(ids)} {'result' if len(ids) == 1 else 'results'}", 100)
-        rows: list[ExportRow] = []
-        make = _row_maker(project)
-        for start in range(0, len(ids), 500):
-            cancel.check()
-            rows += [make(detail) for detail in list_details(project, ids[start : start + 500])]
-            report.progress(_READ * len(rows) / len(ids), "Reading results")
-        files = []
-        for number, name in enumerate(wanted):
-            form = catalogue.FORMATS[name]
-            single = (
-                len(wanted) == 1 and not form.is_folder and target.suffix.lower() == Path(form.file).suffix
+        rows = _Stored(project, ids, cancel)
+        before = _state(project)
+        form = catalogue.FORMATS[wanted[0]]
+        one_file = len(wanted) == 1 and not form.is_folder and target.suffix.lower() == Path(form.file).suffix
+        names = [form.file for form in map(catalogue.FORMATS.__getitem__, wanted)]
+
+        def write(place: Callable[[str], Path]) -> None:
+            for number, name in enumerate(wanted):
+
+                def progress(done: float, message: str, _: Mapping[str, float], number: int = number) -> None:
+                    report.progress(100 * (number + done) / len(wanted), message)
+
+                for problem in catalogue.export(name, rows, place(name), progress=progress, cancel=cancel):
+                    report.log(problem)
+                report.item(names[number])
+
+        def facts(root: Path) -> dict[str, Any]:
+            return {"project": project.name, "formats": wanted, **rows.sources(), "files": digests(root)}
+
+        if one_file:
+            with writing(target.with_name(f"{target.name}.{MANIFEST}")) as manifest:
+                write(lambda _: target)
+                write_manifest(manifest, facts(target))
+            files = [target]
+        else:
+            with fresh_folder(target) as folder:
+                write(lambda name: folder / catalogue.FORMATS[name].file)
+                write_manifest(folder / MANIFEST, facts(folder))
+            files = [target / name for name in names]
+        if _state(project) != before:
+            report.log(
+                "Verdicts or thresholds changed while the export was written, so its files may disagree. Export again."
             )
-            file = target if single else target / form.file
-
-            def progress(done: float, message: str, _: Mapping[str, float], number: int = number) -> None:
-                share = (number + done) / len(wanted)
-                report.progress(_READ + (100 - _READ) * share, message)
-
-            for problem in catalogue.export(name, rows, file, progress=progress, cancel=cancel):
-                report.log(problem)
-            files.append(str(file))
-            report.item(file.name)
         report.progress(100, "Exported")
         report.message = f"{len(rows)} {'result' if len(rows) == 1 else 'results'} exported to {target}."
-        report.result = {"folder": str(target), "files": files, "results": len(rows)}
+        report.result = {
+            "folder": str(target),
+            "files": [str(file) for file in files],
+            "results": len(rows),
+        }
 
 
-def _row_maker(project: Project) -> Callable[[ResultDetail], ExportRow]:
-    from inspector.exports.heat import scale
+class _Stored:
+    """The rows of these results, read in pieces each time somebody goes through them."""
 
-    runs = {row.id: row.title for row in list_runs(project)}
-    titles = {row.id: row.title for row in list_detectors(project)}
-    scales: dict[int, tuple[float, float]] = {}
+    def __init__(self, project: Project, ids: NDArray[np.int64], cancel: CancelToken) -> None:
+        self._project, self._ids, self._cancel = project, ids, cancel
+        self._runs = {row.id: row for row in list_runs(project)}
+        detectors = [*list_detectors(project), *list_proposed(project)]
+        self._taught = {row.id: row.created for row in detectors}
+        self._scales: dict[int, tuple[float, float]] = {}
+        self._seen: set[int] = set()
+        self._detectors: dict[int, tuple[str, datetime | None]] = {}
 
-    def make(detail: ResultDetail) -> ExportRow:
-        row = detail.row
-        if row.detector_id not in scales:
-            scales[row.detector_id] = scale(list(list_calibrated(project, row.detector_id).values()))
-        words = [review for review in detail.reviews if review.withdraws is None and not review.withdrawn]
-        word = words[-1] if words else None
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[ExportRow]:
+        for start in range(0, len(self._ids), _PIECE):
+            self._cancel.check()
+            for detail in list_details(self._project, self._ids[start : start + _PIECE]):
+                yield self._row(detail)
+
+    def sources(self) -> dict[str, Any]:
+        """The runs and detectors that the rows came from."""
+        runs = [run for run in self._runs.values() if run.id in self._seen]
+        return {
+            "results": len(self),
+            "runs": [{"id": run.id, "label": run.label, "detector": run.detector_id} for run in runs],
+            "detectors": [
+                {"id": key, "label": label, "taught": taught and taught.isoformat()}
+                for key, (label, taught) in self._detectors.items()
+            ],
+        }
+
+    def _row(self, detail: ResultDetail) -> ExportRow:
+        row, thresholds = detail.row, detail.thresholds
+        key = row.detector_id
+        if key not in self._scales:
+            self._scales[key] = scale(list(list_calibrated(self._project, key).values()))
+        self._seen.add(row.run_id)
+        run = self._runs.get(row.run_id)
+        label, taught = run.detector_label if run else f"#{key}", self._taught.get(key)
+        self._detectors[key] = label, taught
         made = ExportRow(
-            result_id=row.id,
-            name=row.name,
-            time=row.created,
-            run=runs.get(row.run_id, ""),
-            detector=titles.get(row.detector_id, ""),
-            sha256=row.sha256,
-            size=row.size,
-            class_name=row.class_name,
-            class_confidence=row.class_confidence,
-            image_score=row.image_score,
-            decision=row.decision,
-            thresholds=detail.thresholds,
+            result=row,
+            thresholds=thresholds,
             regions=detail.regions,
-            override=row.override,
-            reason=word.reason if word else "",
-            defect_type=row.defect_type,
-            reviewer=word.who if word else "",
-            reviewed=row.reviewed,
-            is_shot=row.is_shot,
-            scale=scales[row.detector_id],
-            path=row.path,
-            map_path=row.map_path,
-            error=f"{row.error} {row.hint}".strip(),
+            run=run.label if run else f"#{row.run_id}",
+            detector=label,
+            taught=taught,
+            scale=self._scales[key],
         )
-        return made if detail.regions_current else _cut_anew(made, detail.thresholds)
-
-    return make
+        return made if detail.regions_current else _cut_anew(made)
 
 
-def _cut_anew(row: ExportRow, thresholds: Thresholds | None) -> ExportRow:
+def _state(project: Project) -> object:
+    """What no export may see change halfway."""
+    detectors = {run.detector_id for run in list_runs(project)}
+    numbers = {key: {c: t.numbers for c, t in list_calibrated(project, key).items()} for key in detectors}
+    return count_results(project), numbers
+
+
+def _check_target(project: Project, target: Path) -> Path:
+    """Where links lead, so that they stay. Raises `ExportError` for a place among the project's own files."""
+    target = target.resolve()
+    own = project.folder.resolve()
+    inside = [part for part in (target, *target.parents) if part.exists() and part.samefile(own)]
+    if inside and target.relative_to(inside[0]).parts[:1] != (EXPORTS,):
+        raise ExportError(
+            f"“{target.name}” lies among the project's own files.",
+            f"Choose a folder outside the project, or one in {own / EXPORTS}.",
+        )
+    return target
+
+
+def _cut_anew(row: ExportRow) -> ExportRow:
     """Regions by thresholds that moved since they were stored; none where the map is gone."""
     from inspector.verdicts.judge import judge
 
-    if thresholds is None or row.image_score is None:
+    result = row.result
+    if row.thresholds is None or result.image_score is None:
         return row
     try:
-        score_map = ScoreMap(load_map(row), row.image_score, row.class_name)
+        score_map = ScoreMap(load_map(row), result.image_score, result.class_name)
+        drawable_size(row)
     except InspectorError:
         return replace(row, regions=())
-    return replace(row, regions=judge(score_map, thresholds, row.size).regions)
+    return replace(row, regions=judge(score_map, row.thresholds, result.size).regions)

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from export_rows import change
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,13 +88,13 @@ def test_overlays_are_full_resolution_in_folders_of_class_and_verdict(
         read(tmp_path / "o/washer/ok/washer_1_overlay.png"),
         read(tmp_path / "o/washer/ng/washer_1_overlay.png"),
     )
-    np.testing.assert_array_equal(good.pixels, read(rows[0].path).pixels)
-    assert (bad.pixels != read(rows[2].path).pixels).any()
+    np.testing.assert_array_equal(good.pixels, read(rows[0].result.path).pixels)
+    assert (bad.pixels != read(rows[2].result.path).pixels).any()
     assert bad.size == (256, 256)
 
 
 def test_masks_are_an_mvtec_tree_by_what_the_person_said(rows: list[ExportRow], tmp_path: Path) -> None:
-    twin = replace(rows[1], name="washer_1.bmp", defect_type="", result_id=9)
+    twin = change(rows[1], name="washer_1.bmp", defect_type="", id=9)
     assert export_masks([*rows, twin], tmp_path / "m") == []
     root = tmp_path / "m"
     assert {p.name for p in (root / "cloth/test").iterdir()} == {"good", "scratch"}
@@ -105,7 +106,7 @@ def test_masks_are_an_mvtec_tree_by_what_the_person_said(rows: list[ExportRow], 
     drawn = read(root / "washer/ground_truth/defect/washer_1_mask.png").pixels[..., 0]
     assert set(np.unique(drawn)) == {0, 255}
     assert (drawn > 0).sum() == sum(region.area for region in rows[2].regions)
-    assert next((root / "washer/test/good").iterdir()).read_bytes() == rows[0].path.read_bytes()
+    assert next((root / "washer/test/good").iterdir()).read_bytes() == rows[0].result.path.read_bytes()
 
 
 def test_maps_come_back_as_they_were(rows: list[ExportRow], tmp_path: Path) -> None:
@@ -121,9 +122,9 @@ def test_what_is_missing_is_said_and_the_rest_goes_on(rows: list[ExportRow], tmp
     bad = tmp_path / "bad.npy"
     bad.write_bytes(b"\x93NUMPY\x01\x00garbage")
     mixed = [
-        replace(rows[0], map_path=tmp_path / "gone.npy"),
-        replace(rows[1], map_path=bad),
-        replace(rows[2], path=tmp_path / "gone.png"),
+        change(rows[0], map_path=tmp_path / "gone.npy"),
+        change(rows[1], map_path=bad),
+        change(rows[2], path=tmp_path / "gone.png"),
         rows[3],
     ]
     problems = export_overlays(mixed, tmp_path / "o")
@@ -139,20 +140,101 @@ def test_what_is_missing_is_said_and_the_rest_goes_on(rows: list[ExportRow], tmp
 def test_a_pickled_map_is_never_loaded(rows: list[ExportRow], tmp_path: Path) -> None:
     np.save(tmp_path / "evil.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(ExportError, match="damaged"):
-        load_map(replace(rows[0], map_path=tmp_path / "evil.npy"))
+        load_map(change(rows[0], map_path=tmp_path / "evil.npy"))
 
 
-def test_a_folder_with_other_files_is_refused_and_left_alone(rows: list[ExportRow], tmp_path: Path) -> None:
+def test_a_folder_with_files_in_it_is_refused_and_left_alone(rows: list[ExportRow], tmp_path: Path) -> None:
     target = tmp_path / "o"
-    export_maps(rows, target)
+    target.mkdir()
+    export_maps(rows[:1], target)
+    result = rows[0].result
+    assert json.loads((target / MANIFEST).read_text())["files"] == [
+        {
+            "file": "washer/washer_1.npy",
+            "result": result.id,
+            "image": "washer_1.png",
+            "image_sha256": result.sha256,
+        }
+    ]
     (target / "mine.txt").write_text("keep me")
-    with pytest.raises(ExportError, match="other files"):
+    with pytest.raises(ExportError, match="isn't empty"):
         export_maps(rows, target)
     assert (target / "mine.txt").read_text() == "keep me"
-    (target / "mine.txt").unlink()
-    export_maps(rows[:1], target)
     assert len(list(target.rglob("*.npy"))) == 1
-    assert json.loads((target / MANIFEST).read_text())["files"] == ["washer/washer_1.npy"]
+
+
+def test_what_is_put_into_the_target_while_an_export_runs_stays(
+    rows: list[ExportRow], tmp_path: Path
+) -> None:
+    def put(*_: object) -> None:
+        for name in ("o", "c.json"):
+            place = tmp_path / name
+            if name == "o":
+                place.mkdir(exist_ok=True)
+                place /= "mine.txt"
+            place.write_text("keep me")
+
+    with pytest.raises(ExportError, match="isn't empty"):
+        export_maps(rows, tmp_path / "o", progress=put)
+    (tmp_path / "c.json").unlink()
+    with pytest.raises(ExportError, match="replaces nothing"):
+        export_coco(rows, tmp_path / "c.json", progress=put)
+    assert (tmp_path / "o" / "mine.txt").read_text() == "keep me"
+    assert (tmp_path / "c.json").read_text() == "keep me"
+    assert {path.name for path in tmp_path.iterdir()} == {"o", "c.json"}
+
+
+def test_classes_with_awkward_names_have_a_folder_each(rows: list[ExportRow], tmp_path: Path) -> None:
+    names = [MANIFEST, "Export.json", ".", "..", "a/b", "a_b", "a\0b"]
+    export_maps([change(rows[0], class_name=name) for name in names], tmp_path / "o")
+    folders = [path for path in (tmp_path / "o").iterdir() if path.is_dir()]
+    assert len(folders) == len(names)
+    assert all(len(list(folder.iterdir())) == 1 for folder in folders)
+
+
+def test_a_stored_size_that_no_image_has_is_named_and_the_rest_goes_on(
+    rows: list[ExportRow], tmp_path: Path
+) -> None:
+    mixed = [change(rows[1], size=(60_000, 60_000)), rows[2]]
+    for problems in (export_masks(mixed, tmp_path / "m"), export_coco(mixed, tmp_path / "c.json")):
+        assert len(problems) == 1
+        assert "60,000 × 60,000" in problems[0]
+    assert len(list((tmp_path / "m").rglob("*_mask.png"))) == 1
+    assert len(json.loads((tmp_path / "c.json").read_text())["images"]) == 1
+
+
+def test_a_map_that_claims_to_be_huge_is_named_and_never_allocated(
+    rows: list[ExportRow], tmp_path: Path
+) -> None:
+    huge = tmp_path / "huge.npy"
+    with huge.open("wb") as file:
+        facts = {"descr": "<f4", "fortran_order": False, "shape": (10**6, 10**7)}
+        np.lib.format.write_array_header_1_0(file, facts)
+        file.write(b"1234")
+    mixed = [change(rows[1], map_path=huge), rows[2]]
+    assert ["damaged" in problem for problem in export_overlays(mixed, tmp_path / "o")] == [True]
+    assert len(list((tmp_path / "o").rglob("*.png"))) == 1
+
+
+def test_an_image_that_is_another_one_by_now_is_never_copied(rows: list[ExportRow], tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    other.write_bytes(rows[2].result.path.read_bytes())
+    mixed = [change(rows[1], path=other), change(rows[0], missing=True), rows[3]]
+    for name, write in (("m", export_masks), ("o", export_overlays)):
+        problems = write(mixed, tmp_path / name)
+        assert ["no longer" in problem for problem in problems] == [True, True]
+    assert not any(path.read_bytes() == other.read_bytes() for path in (tmp_path / "m").rglob("*.png"))
+
+
+def test_equal_names_in_coco_are_told_apart_and_folders_stay(rows: list[ExportRow], tmp_path: Path) -> None:
+    names = ["day 1/a.png", "day 2/a.png", "a.png", "A.png", "A-5.png"]
+    many = [change(rows[0], name=name, id=number) for number, name in enumerate(names, 1)]
+    export_coco([*many, change(rows[0], name="a.png", id=5)], tmp_path / "c.json")
+    images = json.loads((tmp_path / "c.json").read_text())["images"]
+    found = [image["file_name"] for image in images]
+    assert found[:3] == names[:3]
+    assert len({name.casefold() for name in found}) == 6
+    assert {image["result"] for image in images} == {1, 2, 3, 4, 5}
 
 
 @settings(max_examples=400, deadline=None)

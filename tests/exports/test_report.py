@@ -1,9 +1,9 @@
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from export_rows import change
 
 from inspector.exports.report import export_report
 from inspector.exports.rows import ExportRow
@@ -63,7 +63,7 @@ def test_verdicts_have_sign_word_and_colour_and_thresholds_their_provenance(
 
 
 def test_names_from_files_cannot_become_markup(rows: list[ExportRow], tmp_path: Path) -> None:
-    evil = replace(
+    evil = change(
         rows[2], name="<script>alert(1)</script>", class_name="<img src=x onerror=y>", reason='"><b>'
     )
     page, _ = report([evil], tmp_path, title="</title><script>1</script>")
@@ -82,7 +82,7 @@ def test_the_most_anomalous_come_first_and_only_as_many_as_wanted(
 
 
 def test_a_missing_picture_is_said_in_its_place(rows: list[ExportRow], tmp_path: Path) -> None:
-    lost = [replace(rows[2], path=tmp_path / "gone.png"), replace(rows[3], map_path=None)]
+    lost = [change(rows[2], path=tmp_path / "gone.png"), change(rows[3], map_path=None)]
     page, problems = report(lost, tmp_path)
     assert len(problems) == 2
     assert "no longer there" in page.text

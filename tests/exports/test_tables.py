@@ -2,11 +2,11 @@ import csv
 import json
 import math
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
 import pytest
+from export_rows import change
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -46,11 +46,33 @@ def test_csv_text_that_looks_like_a_formula_stays_text(rows: list[ExportRow], tm
     assert table[1]["image"] == '\'=HYPERLINK("x")<b>.png'
     assert table[1]["reviewer"] == "'@eve"
     assert table[4]["reason"] == "'-water only"
-    assert table[3]["image"] == "Größe 部品\nzwei.png"
+    assert table[3]["image"] == "Größe 部品 zwei.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("a;=1+1;b", "a;'=1+1;b"),
+        ("  =1+1", "'  =1+1"),
+        ("a,\t@sum", "a,' @sum"),
+        ("a\0b\u202egnp.exe", "a␣b␣gnp.exe"),
+        ("part-1 (2;3).png", "part-1 (2;3).png"),
+    ],
+)
+def test_no_text_becomes_a_formula_or_is_obeyed_in_any_spreadsheet(
+    name: str, cell: str, rows: list[ExportRow], tmp_path: Path
+) -> None:
+    export_csv([change(rows[0], name=name)], tmp_path / "r.csv")
+    assert read_csv(tmp_path / "r.csv")[0]["image"] == cell
+    export_xlsx([change(rows[0], name=name)], tmp_path / "r.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "r.xlsx")
+    assert book["Results"]["A2"].value == book["Regions"]["A2"].value or not rows[0].regions
+    assert book["Results"]["A2"].value == cell
+    book.close()
 
 
 def test_csv_numbers_below_zero_stay_numbers(rows: list[ExportRow], tmp_path: Path) -> None:
-    export_csv([replace(rows[0], image_score=-0.25)], tmp_path / "r.csv")
+    export_csv([change(rows[0], image_score=-0.25)], tmp_path / "r.csv")
     assert read_csv(tmp_path / "r.csv")[0]["image score"] == "-0.25"
 
 
@@ -59,15 +81,16 @@ def test_csv_numbers_below_zero_stay_numbers(rows: list[ExportRow], tmp_path: Pa
 def test_any_text_comes_back_from_csv_and_json_lines(
     rows: list[ExportRow], name: str, reason: str, score: float
 ) -> None:
-    row = replace(rows[0], name=name, reason=reason, reviewer="x", override="ok", image_score=score)
+    row = change(rows[0], name=name, reason=reason, reviewer="x", override="ok", image_score=score)
     with tempfile.TemporaryDirectory() as folder:
         export_csv([row], Path(folder) / "r.csv")
         export_jsonl([row], Path(folder) / "r.jsonl")
         cells = read_csv(Path(folder) / "r.csv")[0]
         parsed = json.loads((Path(folder) / "r.jsonl").read_bytes())
-    for cell, wanted in ((cells["image"], name), (cells["reason"], reason)):
-        assert cell.removeprefix("'") == wanted.removeprefix("'")
-        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    for cell in (cells["image"], cells["reason"]):
+        assert cell.isprintable()
+        for separator in ";,|":
+            assert not any(part.strip().startswith(tuple("=+-@＝＋－＠")) for part in cell.split(separator))
     assert parsed["image"] == name
     assert parsed["review"]["reason"] == reason
     if math.isfinite(score):
@@ -79,7 +102,7 @@ def test_any_text_comes_back_from_csv_and_json_lines(
 
 def test_json_lines_carry_regions_and_provenance(rows: list[ExportRow], tmp_path: Path) -> None:
     odd = Thresholds(0.1, 0.2, 0.3, {"attainable": float("inf"), "shots": (1, 2), "who": Path("x")})
-    export_jsonl([*rows, replace(rows[0], thresholds=odd)], tmp_path / "r.jsonl")
+    export_jsonl([*rows, change(rows[0], thresholds=odd)], tmp_path / "r.jsonl")
     parsed = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text("utf-8").splitlines()]
     assert len(parsed) == len(rows) + 1
     assert parsed[2]["regions"][0]["box"] == list(rows[2].regions[0].box)
@@ -101,9 +124,9 @@ def test_xlsx_keeps_formulas_as_text_and_numbers_as_numbers(rows: list[ExportRow
     table = list(book["Results"].iter_rows(values_only=True))
     assert table[0] == tuple(title for title, _ in COLUMNS)
     first, second = dict(zip(table[0], table[1], strict=True)), dict(zip(table[0], table[2], strict=True))
-    assert second["image"] == rows[1].name
+    assert second["image"] == "'" + rows[1].result.name
     assert book["Results"]["A3"].data_type == "s"
-    assert first["image score"] == pytest.approx(rows[0].image_score)
+    assert first["image score"] == pytest.approx(rows[0].result.image_score)
     assert first["inspected (UTC)"].isoformat() == "2026-03-01T09:30:00"
     regions = list(book["Regions"].iter_rows(values_only=True))
     assert len(regions) == 1 + sum(len(row.regions) for row in rows)
@@ -119,10 +142,7 @@ def test_no_rows_give_an_empty_export(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_cancelled_export_leaves_what_was_there(name: str, rows: list[ExportRow], tmp_path: Path) -> None:
-    target = tmp_path / FORMATS[name].file
-    export(name, rows[:1], target)
-    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+def test_a_cancelled_export_leaves_nothing(name: str, rows: list[ExportRow], tmp_path: Path) -> None:
     cancel, seen = CancelToken(), []
 
     def progress(fraction: float, message: str, values: object) -> None:
@@ -131,20 +151,23 @@ def test_a_cancelled_export_leaves_what_was_there(name: str, rows: list[ExportRo
             cancel.cancel()
 
     with pytest.raises(Cancelled):
-        export(name, rows, target, progress=progress, cancel=cancel)
+        export(name, rows, tmp_path / FORMATS[name].file, progress=progress, cancel=cancel)
     assert seen
-    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_an_export_can_be_repeated_and_reports_progress_to_the_end(
+def test_an_export_reports_progress_to_the_end_and_replaces_nothing(
     name: str, rows: list[ExportRow], tmp_path: Path
 ) -> None:
     target, seen = tmp_path / FORMATS[name].file, []
-    for _ in range(2):
-        export(name, rows, target, progress=lambda fraction, *_: seen.append(fraction))
+    export(name, rows, target, progress=lambda fraction, *_: seen.append(fraction))
     assert seen[-1] == 1.0
-    assert seen == sorted(seen[: len(seen) // 2]) * 2
+    assert seen == sorted(seen)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(ExportError, match="replaces nothing"):
+        export(name, rows[:1], target)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
     assert [p.name for p in tmp_path.iterdir()] == [target.name]
 
 

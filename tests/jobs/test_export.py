@@ -1,6 +1,7 @@
 """Exporting what a project holds."""
 
 import csv
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import list_results, result_ids
 from inspector.records.reviews import add_review
+from inspector.records.runs import list_runs
 from inspector.records.thresholds import set_thresholds
 from inspector.verdicts.judge import judge
 
@@ -75,7 +77,7 @@ def test_all_formats_are_written_into_one_folder(worked: Project, run: Run, tmp_
     ended = end(events)
     assert ended.status is JobStatus.DONE, ended
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {form.file for form in catalogue.FORMATS.values()}
+    assert names == {form.file for form in catalogue.FORMATS.values()} | {"export.json"}
     assert ended.result["results"] == 7
     assert list_jobs(worked)[0].status is JobStatus.DONE
     assert not [event for event in events if isinstance(event, JobLog)]
@@ -101,6 +103,74 @@ def test_rows_tell_who_overrode_what_and_regions_follow_the_moved_threshold(
         found = judge(ScoreMap(values, row.image_score, "washer"), MOVED, row.size).regions
         assert found
         assert [region["peak"] for region in line["regions"]] == [region.peak for region in found]
+
+
+def test_every_row_and_the_manifest_name_detector_and_run(worked: Project, run: Run, tmp_path: Path) -> None:
+    start(worked, run, tmp_path / "out", "csv", "jsonl", "masks", "report")
+    detector, made = find_detector(worked), list_runs(worked)[0]
+    with (tmp_path / "out" / "results.csv").open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            assert (row["detector id"], row["detector"]) == (str(detector.id), detector.label)
+            assert (row["run id"], row["run"]) == (str(made.id), made.label)
+    assert detector.label in (tmp_path / "out" / "report.html").read_text("utf-8")
+    manifest = json.loads((tmp_path / "out" / "export.json").read_text("utf-8"))
+    assert [item["label"] for item in manifest["detectors"]] == [detector.label]
+    assert [item["label"] for item in manifest["runs"]] == [made.label]
+    assert len(manifest["files"]) == len([p for p in (tmp_path / "out").rglob("*") if p.is_file()]) - 1
+    for item in manifest["files"]:
+        data = (tmp_path / "out" / item["file"]).read_bytes()
+        assert (item["bytes"], item["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_an_export_replaces_nothing_of_the_user_and_nothing_of_the_project(
+    worked: Project, run: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "results.csv").write_text("mine")
+    (tmp_path / "linked").symlink_to(out)
+    (tmp_path / "fresh").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "fresh")
+    (tmp_path / "back door").symlink_to(worked.folder)
+    own = next((worked.folder / "detectors").rglob("*.json"))
+
+    def everything() -> dict[Path, bytes]:
+        kept = [
+            p
+            for root in (out, worked.folder / "detectors", worked.folder / "images")
+            for p in root.rglob("*")
+        ]
+        return {path: path.read_bytes() for path in kept if path.is_file()}
+
+    before = everything()
+    refused = [out, out / "results.csv", tmp_path / "linked", worked.folder, worked.folder / "images" / "new"]
+    refused += [own, own.parent, worked.folder / "new.csv", tmp_path / "back door" / "maps" / "x"]
+    for target in refused:
+        ended = end(start(worked, run, target, "csv"))
+        assert ended.status is JobStatus.FAILED, target
+        assert ended.hint
+    assert everything() == before
+    for target in (tmp_path / "link", worked.folder / "exports" / "today", tmp_path / "one.csv"):
+        assert end(start(worked, run, target, "csv")).status is JobStatus.DONE, target
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "fresh" / "results.csv").is_file()
+    assert json.loads((tmp_path / "one.csv.export.json").read_text("utf-8"))["files"][0]["file"] == "one.csv"
+
+
+def test_a_linked_image_inside_the_project_is_named_and_not_copied(
+    worked: Project, run: Run, tmp_path: Path
+) -> None:
+    first = list_results(worked, result_ids(worked, ResultFilter(failed=False)))[0]
+    assert first.path is not None
+    moved = tmp_path / "secret.png"
+    first.path.rename(moved)
+    first.path.symlink_to(moved)
+    events = start(worked, run, tmp_path / "out", "masks")
+    assert end(events).status is JobStatus.DONE
+    logs = [event.message for event in events if isinstance(event, JobLog)]
+    assert [first.name in text for text in logs] == [True]
+    copied = [p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()]
+    assert moved.read_bytes() not in copied
 
 
 def test_only_what_the_filter_lets_through_is_exported(worked: Project, run: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ class ExportPanel(QFrame):
         self._shown = 0
         self._job_id: int | None = None
         self._made: Path | None = None
+        self._offered = ""
 
         title = QLabel("Export")
         theme.set_role(title, "heading")
@@ -122,6 +124,7 @@ class ExportPanel(QFrame):
         self._refresh()
 
     def start(self) -> None:
+        self._renew()
         project, where = self.context.project, self._filter
         wanted = [name for name, box in self.formats.items() if box.isChecked()]
         folder = self.folder.text().strip()
@@ -154,6 +157,7 @@ class ExportPanel(QFrame):
             self._say("Exported to" if done and self._made else f"{event.message} {event.hint}".strip())
             if done and self._made:
                 self.made.setText(str(self._made))
+                self._renew()
             self._refresh()
 
     def _say(self, text: str) -> None:
@@ -176,13 +180,25 @@ class ExportPanel(QFrame):
         project = self.context.project
         self._made = self._job_id = None
         self._say("")
-        self.folder.setText(str(project.folder / "exports") if project is not None else "")
+        self._offer(project.folder / "exports" if project is not None else None)
         self._refresh()
 
     def _browse(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Export to", self.folder.text())
+        name = QFileDialog.getExistingDirectory(self, "Export into", str(Path(self.folder.text()).parent))
         if name:
-            self.folder.setText(name)
+            self._offer(Path(name))
+
+    def _offer(self, parent: Path | None) -> None:
+        """A new folder in `parent`, named by the moment, as an export replaces nothing."""
+        name = f"Results {datetime.now():%Y-%m-%d %H.%M.%S}"
+        if parent is not None and (parent / name).exists():
+            name += " again"
+        self.folder.setText(str(parent / name) if parent is not None else "")
+        self._offered = self.folder.text()
+
+    def _renew(self) -> None:
+        if self._offered and self.folder.text() == self._offered:
+            self._offer(Path(self._offered).parent)
 
     def _open(self) -> None:
         if self._made is not None:

@@ -2,6 +2,7 @@
 
 import csv
 import sqlite3
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
@@ -150,6 +151,19 @@ def test_what_is_shown_is_exported_as_a_job(page, context, stock, qtbot, tmp_pat
     assert panel.made.text() == str(tmp_path / "out")
     assert panel.open_button.isVisible()
     assert panel.button.isEnabled()
+
+
+def test_each_export_is_offered_a_new_folder_in_the_project(page, stock, qtbot):
+    page.export()
+    panel = page.exporter
+    assert Path(panel.folder.text()).parent == stock.project.folder / "exports"
+    panel.button.click()
+    qtbot.waitUntil(lambda: panel.open_button.isVisible(), timeout=30_000)
+    first = Path(panel.made.text())
+    assert (first / "results.csv").is_file()
+    again = Path(panel.folder.text())
+    assert again.parent == first.parent
+    assert not again.exists()
 
 
 def test_only_the_selected_results_are_exported_when_asked(page, context, stock, qtbot, tmp_path):
