@@ -20,7 +20,8 @@ class Image:
     `pixels`: uint8 RGB, shape (height, width, 3), EXIF turn applied; full resolution unless the reader was asked
     for fewer. `original_size`: (width, height) of the file after the EXIF turn, None when that is the pixels' own.
     `sha256`: hex digest of the file's bytes. `name`: file name for people. `path`: where it was read, if a file.
-    `mode`: what the file held, for people ("RGB 8 bit", "grey 16 bit", "CMYK" …).
+    `mode`: what the file held, for people ("RGB 8 bit", "grey 16 bit", "CMYK" …). `note`: a sentence (without a
+    capital) on what they should know about how it was read, or "".
     """
 
     pixels: NDArray[np.uint8]
@@ -29,6 +30,7 @@ class Image:
     path: Path | None = None
     mode: str = "RGB 8 bit"
     original_size: tuple[int, int] | None = None
+    note: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -4,6 +4,7 @@ What the file holds decides, never its suffix. This module imports no decoder, s
 """
 
 import hashlib
+import logging
 import os
 import stat
 from pathlib import Path
@@ -12,19 +13,23 @@ from inspector.domain import Image
 from inspector.errors import ImageError
 from inspector.text import printable, storable
 
+_log = logging.getLogger("inspector.images")
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp")
 MAX_PIXELS = 2**27
 """Largest image read: 134 megapixels (16,384 × 8,192)."""
 MIN_SIDE = 8
 """Shortest side read, in pixels."""
-MAX_BYTES = 8 * MAX_PIXELS
-"""Largest file read: the largest image as uncompressed 16 bit RGBA."""
+MAX_DECODED = 4 * MAX_PIXELS
+"""Most bytes of an image's values: of the largest image, four of 8 bits a pixel. Reading takes up to four times that."""
+MAX_BYTES = MAX_DECODED + 2**24
+"""Largest file read: those values, uncompressed, and what describes them."""
 
 HEAD = 64
 """So many bytes tell what a file is."""
 
 
-def read(path: Path | str, at_least: int | None = None) -> Image:
+def read(path: Path | str, at_least: int | None = None, white: int | None = None) -> Image:
     """Read and decode one file.
 
     `at_least`: when given, the caller needs no more than this many pixels on the short side; the image then comes at
@@ -33,15 +38,17 @@ def read(path: Path | str, at_least: int | None = None) -> Image:
     `at_least`.
 
     Grey, RGB, RGBA, CMYK and palette become uint8 RGB; the EXIF turn is applied; ICC profiles are ignored.
-    16 bit: 0 … 65535 becomes 0 … 255, the same for every image, unless a TIFF itself states a smaller largest value
-    (fewer bits per sample, or MaxSampleValue). Alpha that is opaque, or zero, everywhere is dropped; otherwise the
+    More than 8 bits: 0 … 65535 becomes 0 … 255, the same for every image, unless a TIFF itself states a smaller largest
+    value (fewer bits per sample, or MaxSampleValue) or `white` does: the value that becomes 255, such as 4095 for cameras
+    that put 12 bits into 16. `Image.note` says when few grey levels are left. Alpha that is opaque, or zero, everywhere is dropped; otherwise the
     picture is laid on mid grey (128).
 
     Raises `ImageError`: missing, not a file, not permitted, empty, truncated, damaged, not an image, of an unsupported
-    kind, with several frames, smaller than `MIN_SIDE`, or larger than `MAX_PIXELS` (told from the header).
+    kind, with several frames, smaller than `MIN_SIDE`, or larger than `MAX_PIXELS` or `MAX_DECODED` (told from the
+    header). Nothing else is raised, whatever a decoder stumbles over.
     """
     path = Path(path)
-    return decode(read_bytes(path), path.name, path, at_least=at_least)
+    return decode(read_bytes(path), path.name, path, at_least=at_least, white=white)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -60,7 +67,7 @@ def read_bytes(path: Path) -> bytes:
             )
         if status.st_size > MAX_BYTES:
             raise ImageError(
-                f"“{name}” has {status.st_size / 2**30:.1f} GiB; image files up to {MAX_BYTES / 2**30:.0f} GiB are read.",
+                f"“{name}” has {status.st_size / 2**20:,.0f} MiB; image files up to {MAX_BYTES / 2**20:.0f} MiB are read.",
                 "Crop the image or save it smaller.",
             )
         with path.open("rb") as file:
@@ -85,9 +92,12 @@ def read_bytes(path: Path) -> bytes:
         ) from None
 
 
-def decode(data: bytes, name: str, path: Path | None = None, *, at_least: int | None = None) -> Image:
+def decode(
+    data: bytes, name: str, path: Path | None = None, *, at_least: int | None = None, white: int | None = None
+) -> Image:
     """Decode the bytes of a file (also from the clipboard); see `read`."""
     from inspector.images import formats
+    from inspector.images.pixels import Damaged, Truncated, Unsupported
 
     shown = printable(name)
     _check_kind(data[:HEAD], shown)
@@ -99,6 +109,12 @@ def decode(data: bytes, name: str, path: Path | None = None, *, at_least: int | 
                 f"“{shown}” has {width:,} × {height:,} pixels; the limit is {MAX_PIXELS / 1e6:.0f} megapixels.",
                 "Crop the image or save it smaller.",
             )
+        if width * height * header.depth > MAX_DECODED:
+            raise ImageError(
+                f"“{shown}” has {width:,} × {height:,} pixels of {header.depth} bytes; the limit is "
+                f"{MAX_DECODED / 2**20:.0f} MiB.",
+                "Crop the image, or save it with 8 bits and without transparency.",
+            )
         if min(width, height) < MIN_SIDE:
             raise ImageError(
                 f"“{shown}” has only {width} × {height} pixels; each side needs at least {MIN_SIDE}.",
@@ -109,28 +125,33 @@ def decode(data: bytes, name: str, path: Path | None = None, *, at_least: int | 
                 f"“{shown}” holds {header.frames} frames or pages, and a defect outside the first would go unseen.",
                 "Save each frame as an image of its own.",
             )
-        pixels, mode = formats.decode_pixels(data, header, at_least)
-    except formats.Unsupported as error:
-        raise ImageError(
-            f"“{shown}” holds {error}, which can't be shown truthfully with 8 bits.",
-            "Save it with 8 or 16 bits.",
-        ) from None
-    except formats.Truncated:
+        found = formats.decode_pixels(data, header, at_least, white)
+    except ImageError:
+        raise
+    except Unsupported as error:
+        raise ImageError(f"“{shown}” holds {error}; such files are not read.", error.hint) from None
+    except Truncated:
         raise ImageError(
             f"“{shown}” ends too early: the file is truncated.", "Copy it again from where it came from."
         ) from None
-    except formats.Damaged:
+    except Damaged:
         raise ImageError(
             f"“{shown}” is damaged: its content can't be decoded.", "Copy it again from where it came from."
         ) from None
     except MemoryError:
         raise _no_memory(shown) from None
+    except Exception as error:  # whatever a decoder stumbles over
+        _log.exception("“%s” can't be decoded", shown)
+        raise ImageError(
+            f"“{shown}” can't be decoded ({type(error).__name__}).", "Save it anew, as PNG for example."
+        ) from None
     return Image(
-        pixels=pixels,
+        pixels=found.pixels,
         sha256=hashlib.sha256(data).hexdigest(),
         name=storable(name),
         path=path,
-        mode=mode,
+        mode=found.mode,
+        note=found.note,
         original_size=header.size,
     )
 

@@ -4,7 +4,6 @@ Reader threads read, hash, copy, decode and shrink images ahead; one thread runs
 thread cuts regions and commits each batch while the next is scored. A result is announced once it is committed.
 """
 
-import logging
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -33,8 +32,7 @@ from inspector.records.result_filter import ResultFilter
 from inspector.records.results import NewResult, count_results, list_names, record_results
 from inspector.records.runs import continue_run, start_run
 from inspector.records.thresholds import list_thresholds
-
-_log = logging.getLogger("inspector.jobs")
+from inspector.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +99,7 @@ def inspect(
         report.log(f"{row.title} on {backbone.device_note}.")
         ids_by_name = {name: key for key, name in row.taught_names.items()}
         given = None if class_id is None else row.taught_names[class_id]
+        noted: list[tuple[str, str]] = []
         size = batch_size or settings.load().batch_size
 
         def store(items: list[_Read], maps: list[ScoreMap]) -> None:
@@ -116,6 +115,7 @@ def inspect(
             scoring: deque[tuple[list[_Read], Future[list[ScoreMap]]]] = deque()
             stored: deque[Future[None]] = deque()
             for items in batches:
+                noted += [(item.name, item.image.note) for item in items if item.image and item.image.note]
                 images = [item.image for item in items if item.image is not None]
                 scoring.append((items, scorer.submit(score, images)))
                 while len(scoring) > side_by_side:
@@ -130,7 +130,7 @@ def inspect(
                 future.result()
         if cancel.cancelled:
             raise Cancelled
-        report.message = f"{_summary(project, run)} {left_out}".strip()
+        report.message = " ".join(filter(None, (_summary(project, run), _note(noted), left_out)))
 
 
 @contextmanager
@@ -239,10 +239,6 @@ def _read(
         image = read.decode(data, path.name, path, at_least=at_least)
     except InspectorError as error:
         return _Read(name, error=error)
-    except Exception as error:  # no file may end a run, whatever a decoder makes of it
-        _log.exception("“%s” could not be decoded", name)
-        said = ImageError(f"“{name}” can't be decoded ({type(error).__name__}).", "Save the image anew.")
-        return _Read(name, error=said)
     facts = ImageFacts.of(image, data)
     keep_image(project, facts, data)
     return _Read(name, replace(image, pixels=prepare(image.pixels), original_size=image.size), facts)
@@ -300,6 +296,14 @@ def _store(
     report.result["failed"] += lost
     for result, result_id in zip(results, ids, strict=True):
         report.item(result.name, result_id, f"{result.error} {result.hint}".strip())
+
+
+def _note(noted: Sequence[tuple[str, str]]) -> str:
+    """What people should know of how images were read, by the first of them."""
+    if not noted:
+        return ""
+    others = f" So with {len(noted) - 1} more." if len(noted) > 1 else ""
+    return f"“{printable(noted[0][0], 40)}”: {noted[0][1]}{others}"
 
 
 def _summary(project: Project, run_id: int) -> str:

@@ -42,7 +42,7 @@ class ShotRow:
 @dataclass(frozen=True, slots=True)
 class AddedShot:
     """What became of one file: `added` (`shot_id`), `duplicate` of a shot that the class has (`shot_id` is that one),
-    or `failed`. `message` and `hint` tell people; `message` is also set when another class has the same image."""
+    or `failed`. `message` and `hint` tell people; `message` is also set when another class has the same image, and for what `Image.note` says."""
 
     name: str
     status: Literal["added", "duplicate", "failed"]
@@ -166,4 +166,6 @@ def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes])
         own.removed = None
         session.flush()
         message = f"“{name}” is also a shot of “{other}”." if other else ""
+        if image.note:
+            message = f"{message} “{name}”: {image.note}".strip()
         return AddedShot(name, "added", own.id, message)

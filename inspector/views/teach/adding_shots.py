@@ -211,4 +211,5 @@ def _line(done: Sequence[AddedShot], left_out: Sequence[str] = ()) -> str:
     said = f" Left out: {left_out[0]}" if left_out else ""
     if len(left_out) > 1:
         said = f"{said[:-1]}; and {len(left_out) - 1} more."
-    return f"{'; '.join(parts)}.{said}"
+    told = next((f" {one.message}" for one in counts["added"] if one.message), "")
+    return f"{'; '.join(parts)}.{told}{said}"
