@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
+from typing import Any
 
 import numpy as np
+import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetricsF, QMouseEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.views.look import theme
+from inspector.views.look.plot import Chart, dress, pen, text
 
 KINDS = {
     "image_roc": ("Image ROC", "False-positive rate", "True-positive rate"),
@@ -21,13 +25,15 @@ KINDS = {
     "pro": ("PRO", "False-positive rate", "Region overlap"),
 }
 """kind → title, x axis, y axis"""
-_LEFT, _TOP, _RIGHT, _BOTTOM = 52, 12, 16, 44
+_MARGINS = 52, 12, 16, 40
+_LOOKS = ("quiet", "main", "second")
+"""From the lowest to the uppermost."""
 _NEAR = 14  # px
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """`look`: "main" (accent), "second" (dashed) or "quiet". `name` is said under the cursor."""
+    """`look`: "main" (accent), "second" (dashed) or "quiet". `name` stands in the legend and under the cursor."""
 
     name: str
     x: NDArray[np.float64]
@@ -35,13 +41,13 @@ class Line:
     look: str = "quiet"
 
 
-class CurvesView(QWidget):
+class CurvesView(Chart):
     """Axes run from 0 to 1 (the false-positive rate of PRO to its limit). `picked(name)` when a curve is clicked."""
 
     picked = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(_MARGINS, ("left", "bottom"), bleed=2, parent=parent)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(240, 180)
@@ -50,6 +56,17 @@ class CurvesView(QWidget):
         self.lines: tuple[Line, ...] = ()
         self._limit = 1.0
         self._under: tuple[int, float, float] | None = None  # line, x, y
+        self._grid = self.put(pg.PlotCurveItem(connect="pairs", antialias=False), -1)
+        self._curves: list[Any] = []  # of `lines`, and hidden ones to use again
+        self._ring = self.put(pg.ScatterPlotItem(size=9), 8)
+        self._said = self.put(text((0, 0), margin=4), 9)
+        self._none = self.put(text((0.5, 0.5)), 1)
+        self._swatches = {look: pg.PlotCurveItem() for look in _LOOKS}
+        self._legend: Any = pg.LegendItem(offset=(-8, -8))
+        self._legend.setParentItem(self.box)
+        self._legend.setZValue(7)
+        self.restyle()
+        self.set_lines(self.kind, ())
 
     def sizeHint(self) -> QSize:
         return QSize(420, 320)
@@ -61,108 +78,110 @@ class CurvesView(QWidget):
         self._limit = max(ends) if kind == "pro" and ends and max(ends) > 0 else 1.0
         self._under = None
         self.setAccessibleDescription(f"{KINDS[kind][0]}: {', '.join(line.name for line in self.lines)}")
-        self.update()
+        while len(self._curves) < len(self.lines):
+            self._curves.append(self.put(pg.PlotCurveItem()))
+        for number, curve in enumerate(self._curves):
+            curve.setVisible(number < len(self.lines))
+            if number < len(self.lines):
+                curve.setData(self.lines[number].x, self.lines[number].y)
+        self._draw_axes()
+        self._draw_legend()
+        self._none.setText("No masks, so no curve" if kind.startswith(("pixel", "pro")) else "No curve")
+        self._none.setPos(self._limit / 2, 0.5)
+        self._none.setVisible(not self.lines)
+        self._mark()
 
-    def _area(self) -> QRectF:
-        return QRectF(
-            _LEFT, _TOP, max(self.width() - _LEFT - _RIGHT, 1), max(self.height() - _TOP - _BOTTOM, 1)
-        )
+    def restyle(self) -> None:
+        super().restyle()
+        self.box.setBackgroundColor(theme.colour("base"))
+        self._grid.setPen(pen("line"))
+        small = theme.font("small", figures=True)
+        dress(self._none, "quiet", small)
+        dress(self._said, "text", small)
+        self._said.fill, self._said.border = pg.mkBrush(theme.colour("raised")), pen("line")
+        self._ring.setPen(pen("text", 1.5))
+        self._ring.setBrush(pg.mkBrush(theme.colour("base")))
+        self._draw_legend()
+        self._mark()
 
     def _points(self, line: Line) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        area = self._area()
+        area = self.area()
         return (
             area.left() + line.x / self._limit * area.width(),
             area.bottom() - line.y * area.height(),
         )
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        area = self._area()
-        painter.fillRect(area, theme.colour("base"))
-        painter.setFont(theme.font("small", figures=True))
-        self._draw_axes(painter, area)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setClipRect(area.adjusted(-2, -2, 2, 2))
-        under = self._under[0] if self._under else -1
-        for look in ("quiet", "main", "second"):
-            for number, line in enumerate(self.lines):
-                if line.look == look and number != under:
-                    self._draw_line(painter, line)
-        if under >= 0:
-            self._draw_line(painter, self.lines[under], bold=True)
-        painter.setClipping(False)
-        if self._under is not None:
-            self._say(painter, area)
-        elif not self.lines:
-            painter.setPen(theme.colour("quiet"))
-            words = "No masks, so no curve" if self.kind.startswith(("pixel", "pro")) else "No curve"
-            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, words)
-        painter.end()
-
-    def _draw_axes(self, painter: QPainter, area: QRectF) -> None:
-        steps = 5 if self._limit == 1.0 else 3
-        for number in range(steps + 1):
-            share = number / steps
-            x, y = area.left() + share * area.width(), area.bottom() - share * area.height()
-            painter.setPen(QPen(theme.colour("line"), 1))
-            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
-            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
-            painter.setPen(theme.colour("quiet"))
-            under = QRectF(x - 30, area.bottom() + 3, 60, 16)
-            painter.drawText(under, Qt.AlignmentFlag.AlignCenter, f"{share * self._limit:.2g}")
-            beside = QRectF(area.left() - 40, y - 8, 34, 16)
-            painter.drawText(
-                beside, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{share:.2g}"
-            )
-        _, across, up = KINDS[self.kind]
-        painter.drawText(
-            QRectF(area.left(), area.bottom() + 20, area.width(), 18), Qt.AlignmentFlag.AlignCenter, across
+    def _draw_axes(self) -> None:
+        self.show_range(0, self._limit, 0, 1)
+        shares = np.linspace(0, 1, (5 if self._limit == 1.0 else 3) + 1)
+        xs, full = shares * self._limit, np.zeros(len(shares))
+        self._grid.setData(
+            np.concatenate([np.repeat(xs, 2), np.stack([full, full + self._limit], 1).ravel()]),
+            np.concatenate([np.stack([full, full + 1], 1).ravel(), np.repeat(shares, 2)]),
         )
-        painter.save()
-        painter.translate(9, area.center().y())
-        painter.rotate(-90)
-        painter.drawText(QRectF(-area.height() / 2, -9, area.height(), 18), Qt.AlignmentFlag.AlignCenter, up)
-        painter.restore()
+        self.axes["left"].setTicks([[(float(y), f"{y:.2g}") for y in shares]])
+        self.axes["bottom"].setTicks([[(float(x), f"{x:.2g}") for x in xs]])
+        _, across, up = KINDS[self.kind]
+        self.name_axis("bottom", across)
+        self.name_axis("left", up)
 
-    def _draw_line(self, painter: QPainter, line: Line, bold: bool = False) -> None:
-        alone = all(other.look == "quiet" for other in self.lines)
-        pen = QPen(theme.colour("quiet" if alone else "faint"), 1.4)
-        if line.look == "main":
-            pen = QPen(QColor(theme.ACCENT), 2.4)
-        elif line.look == "second":
-            pen = QPen(theme.colour("text"), 2, Qt.PenStyle.DashLine)
+    def _pen(self, look: str, bold: bool = False) -> Any:
+        if look == "main":
+            made = pen(theme.ACCENT, 2.4)
+        elif look == "second":
+            made = pen("text", 2, style=Qt.PenStyle.DashLine)
+        else:
+            alone = all(line.look == "quiet" for line in self.lines)
+            made = pen("text" if bold else "quiet" if alone else "faint", 1.4)
         if bold:
-            pen.setWidthF(max(pen.widthF(), 2) + 0.6)
-            if line.look == "quiet":
-                pen.setColor(theme.colour("text"))
-        painter.setPen(pen)
-        x, y = self._points(line)
-        painter.drawPolyline(QPolygonF([QPointF(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)]))
+            made.setWidthF(max(made.widthF(), 2) + 0.6)
+        return made
 
-    def _say(self, painter: QPainter, area: QRectF) -> None:
-        """The curve under the cursor: its name and where on it."""
-        assert self._under is not None
-        number, x, y = self._under
-        at = QPointF(area.left() + x / self._limit * area.width(), area.bottom() - y * area.height())
-        painter.setPen(QPen(theme.colour("text"), 1.5))
-        painter.setBrush(theme.colour("base"))
-        painter.drawEllipse(at, 4, 4)
-        words = f"{self.lines[number].name}   {x:.3f} | {y:.3f}"
-        size = painter.fontMetrics().horizontalAdvance(words) + 16
-        box = QRectF(min(at.x() + 10, area.right() - size), at.y() + 10, size, 22)
-        if box.bottom() > area.bottom():
-            box.moveBottom(at.y() - 10)
-        box.moveLeft(max(box.left(), 0))
-        painter.setPen(QPen(theme.colour("line"), 1))
-        painter.setBrush(theme.colour("raised"))
-        painter.drawRoundedRect(box, 4, 4)
-        painter.setPen(theme.colour("text"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
+    def _draw_legend(self) -> None:
+        """A row for each look: lines of one look are told apart under the cursor."""
+        self._legend.clear()
+        font = theme.font("small")
+        self._legend.setLabelTextColor(theme.colour("text"))
+        self._legend.setLabelTextSize(f"{font.pointSizeF():.1f}pt")
+        for look in ("main", "second", "quiet"):
+            names = list(dict.fromkeys(line.name for line in self.lines if line.look == look))
+            self._swatches[look].setPen(self._pen(look))
+            if names:
+                first = QFontMetricsF(font).elidedText(names[0], Qt.TextElideMode.ElideMiddle, 200)
+                more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+                self._legend.addItem(self._swatches[look], escape(first + more))
+        shade = theme.colour("base")
+        shade.setAlpha(215)
+        self._legend.setBrush(pg.mkBrush(shade))
+        self._legend.setPen(pen("line"))
+        # Where good curves don't run: they hug the upper left, or the upper right of precision over recall.
+        self._legend.setOffset((8 if self.kind.endswith("pr") else -8, -8))
+        self._legend.setVisible(bool(self.lines))
+
+    def _mark(self) -> None:
+        """Lift the curve under the cursor: its name and where on it."""
+        number, x, y = self._under or (-1, 0.0, 0.0)
+        for each, (line, curve) in enumerate(zip(self.lines, self._curves, strict=False)):
+            curve.setPen(self._pen(line.look, bold=each == number))
+            curve.setZValue(3 if each == number else _LOOKS.index(line.look))
+        self._ring.setVisible(number >= 0)
+        self._said.setVisible(number >= 0)
+        if number < 0:
+            return
+        self._ring.setData([x], [y])
+        self._said.setText(f"{self.lines[number].name}   {x:.3f} | {y:.3f}")
+        area, size = self.area(), self._said.boundingRect()
+        right, above = x / self._limit * area.width(), y * area.height()
+        over = max(0.0, right + 10 + size.width() - area.width())
+        down = 10 if above > size.height() + 10 else -10 - size.height()
+        self._said.setPos(
+            max(right + 10 - over, 0) / area.width() * self._limit, (above - down) / area.height()
+        )
 
     def near(self, at: QPointF) -> tuple[int, float, float] | None:
         """(line, x, y) of the curve closest to a place of the widget, if it is close; a main one wins a tie."""
         best: tuple[float, int, float, float] | None = None
-        area = self._area()
+        area = self.area()
         for number, line in enumerate(self.lines):
             px, py = self._points(line)
             if px.size < 2:
@@ -180,12 +199,15 @@ class CurvesView(QWidget):
         return best[1:] if best else None
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._under = self.near(event.position())
-        self.update()
+        self._look_under(self.near(event.position()))
 
     def leaveEvent(self, event: QEvent) -> None:
-        self._under = None
-        self.update()
+        self._look_under(None)
+
+    def _look_under(self, found: tuple[int, float, float] | None) -> None:
+        if found != self._under:
+            self._under = found
+            self._mark()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         found = self.near(event.position())

@@ -61,17 +61,17 @@ class Histogram(Chart):
         self._grip = 0.0  # how far beside the line it was taken
         self._parted: tuple[int, ...] = ()  # where the lines part the bars
         self._bars = {
-            d: self.add(pg.BarGraphItem(x=np.empty(0), height=np.empty(0), width=1, pen=None))
+            d: self.put(pg.BarGraphItem(x=np.empty(0), height=np.empty(0), width=1, pen=None))
             for d in (*Decision, None)
         }
-        self._floor = self.add(pg.PlotCurveItem(), 1)
-        self._rug = self.add(pg.PlotCurveItem(connect="pairs", antialias=False), 1)
-        self._mark = self.add(pg.ScatterPlotItem(symbol="t", size=10, pen=None), 2)
-        self._lines = {d: self.add(ThresholdLine(d), 3) for d in (Decision.REVIEW, Decision.NG)}
+        self._floor = self.put(pg.PlotCurveItem(), 1)
+        self._rug = self.put(pg.PlotCurveItem(connect="pairs", antialias=False), 1)
+        self._mark = self.put(pg.ScatterPlotItem(symbol="t", size=10, pen=None), 2)
+        self._lines = {d: self.put(ThresholdLine(d), 3) for d in (Decision.REVIEW, Decision.NG)}
         for line in self._lines.values():
-            self.add(line.label, 4)
-        self._ends = [self.add(text(anchor), 4) for anchor in ((0, 1), (1, 1))]
-        self._shots = self.add(text((0.5, 1)), 4)
+            self.put(line.label, 4)
+        self._ends = [self.put(text(anchor), 4) for anchor in ((0, 1), (1, 1))]
+        self._shots = self.put(text((0.5, 1)), 4)
         self.restyle()
         self._rescale()
 

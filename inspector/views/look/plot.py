@@ -22,23 +22,32 @@ class Chart(QWidget):
     """
 
     def __init__(
-        self, margins: tuple[int, int, int, int], axes: tuple[str, ...] = (), parent: QWidget | None = None
+        self,
+        margins: tuple[int, int, int, int],
+        axes: tuple[str, ...] = (),
+        bleed: int = 0,
+        parent: QWidget | None = None,
     ) -> None:
-        """`margins`: px left, top, right and bottom of the drawn area. `axes`: "left", "bottom", within the margins."""
+        """`margins`: px left, top, right and bottom of the area that values span. `axes`: "left", "bottom", within the
+        margins. `bleed`: px beyond the area where a thick line at its edge is still drawn."""
         super().__init__(parent)
-        self._margins = margins
+        self._margins, self._bleed = margins, bleed
+        self._range = 0.0, 1.0, 0.0, 1.0
         self.axes: dict[str, Any] = {}
         self.plot: Any = pg.GraphicsView(self, background=None)
         self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.plot.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.plot.viewport().setAutoFillBackground(False)
+        self.plot.setCacheMode(
+            pg.GraphicsView.CacheModeFlag.CacheNone
+        )  # else it keeps the last theme's ground
         # Not a PlotItem: it makes a menu of 20 widgets and two hidden axes for every chart.
         self.box: Any = pg.ViewBox(enableMouse=False, enableMenu=False)
         self.box.disableAutoRange()
         grid = pg.GraphicsLayout()
         grid.setSpacing(0)
         grid.addItem(self.box, 0, 1)
-        left, top, right, bottom = margins
+        left, top, right, bottom = (margin - bleed for margin in margins)
         for side in axes:
             axis = self.axes[side] = pg.AxisItem(side, linkView=self.box, maxTickLength=0)
             axis.enableAutoSIPrefix(False)
@@ -60,18 +69,31 @@ class Chart(QWidget):
         return QRectF(left, top, max(self.width() - left - right, 1), max(self.height() - top - bottom, 1))
 
     def show_range(self, left: float, right: float, bottom: float, top: float) -> None:
-        """Values at the edges of the drawn area."""
-        self.box.setRange(xRange=(left, right), yRange=(bottom, top), padding=0)
+        """Values at the edges of the area."""
+        self._range = left, right, bottom, top
+        area = self.area()
+        across = (right - left) / area.width() * self._bleed
+        up = (top - bottom) / area.height() * self._bleed
+        self.box.setRange(xRange=(left - across, right + across), yRange=(bottom - up, top + up), padding=0)
 
-    def add(self, item: Any, z: float = 0) -> Any:
+    def put(self, item: Any, z: float = 0) -> Any:
+        """Add an item to the plot; those with a higher `z` lie above."""
         item.setZValue(z)
         self.box.addItem(item, ignoreBounds=True)
         return item
 
+    def name_axis(self, side: str, words: str) -> None:
+        font = theme.font("small")
+        style = {"color": theme.colour("quiet").name(), "font-size": f"{font.pointSizeF():.1f}pt"}
+        self.axes[side].setLabel(words, **style)
+
     def restyle(self) -> None:
         """Give every item the colours and fonts of the theme in use; called first by the subclass, then on a change."""
-        for axis in self.axes.values():
-            axis.setPen(pen("line"))
+        for side, axis in self.axes.items():
+            axis.setPen(pg.mkPen(None))
+            axis.setTickPen(pg.mkPen(None))
+            if axis.labelText:
+                self.name_axis(side, axis.labelText)
             axis.setTextPen(pen("quiet"))
             axis.setTickFont(theme.font("small", figures=True))
 
@@ -80,6 +102,7 @@ class Chart(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.plot.setGeometry(self.rect())
+        self.show_range(*self._range)
         self.fit()
 
     def changeEvent(self, event: QEvent) -> None:
@@ -93,10 +116,10 @@ def pen(colour: str, width: float = 1, **how: Any) -> Any:
     return pg.mkPen(colour if colour.startswith("#") else theme.colour(colour), width=width, **how)
 
 
-def text(anchor: tuple[float, float]) -> Any:
-    """Words whose part `anchor` (0-1 from the left, from the top) stands at their place."""
+def text(anchor: tuple[float, float], margin: float = 0) -> Any:
+    """Words whose part `anchor` (0-1 from the left, from the top) stands at their place, `margin` px around them."""
     made = pg.TextItem(anchor=anchor)
-    made.textItem.document().setDocumentMargin(0)
+    made.textItem.document().setDocumentMargin(margin)
     return made
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QWidget
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy
 
 from inspector.views.look import theme
+from inspector.views.look.plot import Chart, pen
 
 
-class LossCurve(QWidget):
+class LossCurve(Chart):
     """Loss over epochs, the newest value marked and written. An epoch that is not after the last one begins a new curve:
     some methods learn in two rounds."""
 
@@ -19,16 +21,30 @@ class LossCurve(QWidget):
     HEIGHT = 132
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__((44, 28, 10, 20), ("left", "bottom"), bleed=6)
         self.setFixedHeight(self.HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Loss over epochs")
         self.points: list[tuple[float, float]] = []  # (epoch, loss)
         self.last = 0.0  # the epoch where teaching ends, 0 while unknown
+        self._rules = self.put(pg.PlotCurveItem(connect="pairs", antialias=False), -1)
+        self._line = self.put(pg.PlotCurveItem(), 1)
+        self._newest = self.put(pg.ScatterPlotItem(size=8), 2)
+        self._said, self._when = QLabel(), QLabel()
+        head = QHBoxLayout(self)
+        head.setContentsMargins(0, 0, 0, 0)
+        for label, side in (
+            (self._said, Qt.AlignmentFlag.AlignLeft),
+            (self._when, Qt.AlignmentFlag.AlignRight),
+        ):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            head.addWidget(label, alignment=side | Qt.AlignmentFlag.AlignTop)
+        theme.set_role(self._when, "quiet")
+        self.restyle()
 
     def clear(self) -> None:
         self.points, self.last = [], 0.0
-        self.update()
+        self._show()
 
     def add(self, epoch: float, loss: float, last: float | None = None) -> None:
         if not math.isfinite(loss):
@@ -40,58 +56,37 @@ class LossCurve(QWidget):
             self.points = [*self.points[:-1:2], self.points[-1]]
         self.last = max(epoch, last or 0.0)
         self.setAccessibleDescription(f"Epoch {epoch:.0f}: loss {loss:.4g}")
-        self.update()
+        self._show()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def restyle(self) -> None:
+        super().restyle()
+        self._rules.setPen(pen("line"))
+        self._line.setPen(pen(theme.ACCENT, 1.6))
+        self._newest.setBrush(pg.mkBrush(theme.ACCENT))
+        self._newest.setPen(pen("base", 1.5))
+        self._said.setFont(theme.font(bold=True, figures=True))
+        self._when.setFont(theme.font("small", figures=True))
+
+    def _show(self) -> None:
+        self.plot.setVisible(bool(self.points))
         if not self.points:
+            self._said.clear()
+            self._when.clear()
             return
-        t = theme.tokens()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(theme.font(bold=True, figures=True))
-        line = float(painter.fontMetrics().height())
         epoch, loss = self.points[-1]
-        painter.setPen(QColor(t.text))
-        top = QRectF(0, 0, self.width(), line)
-        painter.drawText(top, Qt.AlignmentFlag.AlignLeft, f"Loss {loss:.4g}")
-        painter.setFont(theme.font("small", figures=True))
-        painter.setPen(QColor(t.quiet))
-        of = f" of {self.last:.0f}" if self.last > epoch else ""
-        painter.drawText(
-            top, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, f"epoch {epoch:.0f}{of}"
-        )
-
-        small = float(painter.fontMetrics().height())
-        losses = [value for _, value in self.points]
-        low, high = min(losses), max(losses)
+        self._said.setText(f"Loss {loss:.4g}")
+        self._when.setText(f"epoch {epoch:.0f}" + (f" of {self.last:.0f}" if self.last > epoch else ""))
+        epochs, losses = np.array(self.points).T
+        low, high = float(losses.min()), float(losses.max())
         if high - low < 1e-9:
             low, high = low - 0.5, high + 0.5
-        words = [f"{value:.3g}" for value in (high, low)]
-        left = 6.0 + max(painter.fontMetrics().horizontalAdvance(word) for word in words)
-        box = QRectF(left, line + 8, self.width() - left - 6, self.height() - line - small - 14)
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for y, word in zip((box.top(), box.bottom()), words, strict=True):
-            painter.drawText(QRectF(0, y - small / 2, left - 6, small), right, word)
-        painter.setPen(QPen(QColor(t.line), 1))
-        for y in (box.top(), box.bottom()):
-            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
-        first, end = self.points[0][0], max(self.last, self.points[0][0] + 1)
-        painter.setPen(QColor(t.quiet))
-        foot = QRectF(box.left(), box.bottom() + 3, box.width(), small)
-        painter.drawText(foot, Qt.AlignmentFlag.AlignLeft, f"{first:.0f}")
-        painter.drawText(foot, Qt.AlignmentFlag.AlignHCenter, "epoch")
-        painter.drawText(foot, Qt.AlignmentFlag.AlignRight, f"{end:.0f}")
-
-        def place(at: float, value: float) -> QPointF:
-            return QPointF(
-                box.left() + box.width() * (at - first) / (end - first),
-                box.bottom() - box.height() * (value - low) / (high - low),
-            )
-
-        drawn = QPolygonF([place(*point) for point in self.points])
-        painter.setPen(QPen(QColor(theme.ACCENT), 1.6))
-        painter.drawPolyline(drawn)
-        painter.setBrush(QColor(theme.ACCENT))
-        painter.setPen(QPen(QColor(t.base), 1.5))
-        painter.drawEllipse(place(epoch, loss), 4.0, 4.0)
-        painter.end()
+        first = float(epochs[0])
+        end = max(self.last, first + 1)
+        self.show_range(first, end, low, high)
+        self.axes["left"].setTicks([[(value, f"{value:.3g}") for value in (low, high)]])
+        self.axes["bottom"].setTicks(
+            [[(first, f"{first:.0f}"), ((first + end) / 2, "epoch"), (end, f"{end:.0f}")]]
+        )
+        self._rules.setData([first, end, first, end], [low, low, high, high])
+        self._line.setData(epochs, losses)
+        self._newest.setData([epoch], [loss])
