@@ -41,7 +41,7 @@ class FilterBar(QWidget):
         for decision in Decision:
             self.verdict.addItem(theme.verdict_text(decision), decision)
         self.verdict.addItem("! Failed", "failed")
-        for words, value in (("Reviewed or not", None), ("Not reviewed", False), ("Reviewed", True)):
+        for words, value in (("Any review", None), ("Not reviewed", False), ("Reviewed", True)):
             self.reviewed.addItem(words, value)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

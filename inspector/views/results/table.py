@@ -42,7 +42,8 @@ class _ChipDelegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         area, row = option.rect, index.data(ROW)
-        if option.state & QStyle.StateFlag.State_Selected:
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        if chosen:
             painter.fillRect(area, option.palette.highlight())
         if row is None:
             return
@@ -50,7 +51,7 @@ class _ChipDelegate(QStyledItemDelegate):
         chip = QRectF(area.left() + 8, area.top() + 4, verdict_chip.width(font), area.height() - 8)
         verdict_chip.paint(painter, chip, index.data(VERDICT), font)
         painter.setFont(font)
-        painter.setPen(theme.colour("text"))
+        painter.setPen(option.palette.highlightedText().color() if chosen else theme.colour("text"))
         rest = area.adjusted(round(chip.width()) + 14, 0, 0, 0)
         painter.drawText(rest, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, by_person(row))
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     QRect,
     QRectF,
     Qt,
@@ -92,8 +93,10 @@ class _RowDelegate(QStyledItemDelegate):
         if painter.fontMetrics().horizontalAdvance(words) <= between.width():  # a stump tells nothing
             painter.drawText(between, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
         if row.reviewed is not None:
-            mark = icons.pixmap("accept", theme.colour("quiet"), 12, painter.device().devicePixelRatio())
-            painter.drawPixmap(picture.right() - 11, picture.bottom() - 11, mark)
+            mark = icons.pixmap("accept", theme.colour("text"), 12, painter.device().devicePixelRatio())
+            corner = QRect(picture.right() - 13, picture.bottom() - 13, 14, 14)
+            painter.fillRect(corner, self._view.palette().base())  # readable over any picture
+            painter.drawPixmap(corner.topLeft() + QPoint(1, 1), mark)
 
     def _picture(self, painter: QPainter, box: QRect, path: Path | None, sha256: str) -> None:
         painter.fillRect(box, theme.colour("surround"))
