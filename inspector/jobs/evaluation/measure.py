@@ -20,7 +20,7 @@ from inspector.images import mask, read
 from inspector.jobs.engine import least_side
 from inspector.jobs.evaluation.layouts import Sample, key
 from inspector.jobs.evaluation.plan import Candidate, Protocol
-from inspector.jobs.evaluation.stored import Reading
+from inspector.jobs.evaluation.reading import Reading
 from inspector.text import printable
 
 if TYPE_CHECKING:

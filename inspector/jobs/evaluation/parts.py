@@ -16,7 +16,7 @@ from inspector.errors import ExportError
 from inspector.jobs.evaluation.layouts import Sample
 from inspector.jobs.evaluation.measure import EVALUATION_SIZE, PRO_LIMIT, Measured
 from inspector.jobs.evaluation.plan import Candidate, Protocol
-from inspector.jobs.evaluation.stored import Reading
+from inspector.jobs.evaluation.reading import Reading
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone

@@ -24,7 +24,7 @@ from inspector.jobs.evaluation.layouts import Sample, storable
 from inspector.jobs.evaluation.lists import GOOD
 from inspector.jobs.evaluation.measure import EVALUATION_SIZE, PRO_LIMIT, Measured
 from inspector.jobs.evaluation.plan import Candidate, EvaluationPlan, Protocol, check_draws, method_title
-from inspector.jobs.evaluation.stored import Reading
+from inspector.jobs.evaluation.reading import Reading
 from inspector.jobs.events import Reporter, job
 from inspector.methods import catalogue
 from inspector.text import printable

@@ -12,7 +12,7 @@ from inspector.jobs.evaluation.plan import Series
 from inspector.verdicts.metrics import FIGURES
 
 if TYPE_CHECKING:
-    from inspector.jobs.evaluation.stored import Reading
+    from inspector.jobs.evaluation.reading import Reading
 
 TITLES = {
     "image_auroc": "Image AUROC",

@@ -15,7 +15,8 @@ from PySide6.QtGui import QIcon, QKeySequence, QPixmap, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QListView, QPushButton, QVBoxLayout, QWidget
 
 from inspector.exports.heat import Heat, Mode
-from inspector.jobs.evaluation.stored import Reading, read_map
+from inspector.jobs.evaluation.reading import Reading
+from inspector.jobs.evaluation.stored import read_map
 from inspector.paths import inside
 from inspector.views.look import icons, theme
 from inspector.views.look.elided import Elided

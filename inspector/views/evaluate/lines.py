@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inspector.jobs.evaluation.plan import Series, draw_words
-from inspector.jobs.evaluation.stored import MEAN, Evaluation, Reading
+from inspector.jobs.evaluation.reading import Reading
+from inspector.jobs.evaluation.stored import MEAN, Evaluation
 from inspector.views.evaluate.curves import Line
 from inspector.views.evaluate.scores import mean_curve
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.jobs.evaluation.stored import Floats, Reading
+from inspector.jobs.evaluation.reading import Floats, Reading
 
 
 def class_words(class_name: str) -> str:
