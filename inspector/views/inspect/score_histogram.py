@@ -138,8 +138,8 @@ class Histogram(Chart):
         px, height = self._px(), self.height()
         self.show_range(self._low, self._high, -_FOOT * px, 1 + _HEAD * px)
         self._floor.setData([self._low, self._high], [0.0, 0.0])
-        rug = np.tile([-3 * px, -10 * px], self.normal.size)
-        self._rug.setData(np.repeat(self.normal, 2), rug)
+        known = self.normal[np.isfinite(self.normal)]
+        self._rug.setData(np.repeat(known, 2), np.tile([-3 * px, -10 * px], known.size))
         foot = (2 - _FOOT) * px
         self._ends[0].setPos(self._low, foot)
         self._ends[1].setPos(self._high, foot)
@@ -193,9 +193,8 @@ class Histogram(Chart):
             bars.setVisible(bool(those.size))
 
     def _draw_lines(self) -> None:
-        free = float(
-            _MARGIN
-        )  # the words stand left and right of their lines, side by side where that is too narrow
+        # The words stand left and right of their lines, side by side where that is too narrow.
+        free = float(_MARGIN)
         lefts = []
         scores = {Decision.REVIEW: self.review, Decision.NG: self.ng}
         for decision, line in self._lines.items():

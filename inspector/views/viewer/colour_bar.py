@@ -3,85 +3,123 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, QSize
+from PySide6.QtGui import QFontMetricsF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.exports.heat import MASK_COLOUR, Heat, Mode, ramp
 from inspector.views.look import theme
+from inspector.views.look.plot import Chart, dress, pen, text
+
+_SIDE = 4
+_HEIGHT = 34
+_BAR = 3, 15  # px from the upper edge
 
 
-class ColourBar(QWidget):
-    """Low values at the left, high at the right; chequered where nothing is drawn over the image."""
+class ColourBar(Chart):
+    """Low values at the left, high at the right; empty where nothing is drawn over the image.
+
+    Not a `pg.ColorBarItem`: that belongs to one `ImageItem`, has no part that stays transparent and lets its levels be
+    dragged, while this scale stands for every image.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__((_SIDE,) * 4, bleed=_SIDE, parent=parent)
         self.heat: Heat | None = None
         self.value: float | None = None
+        self._start = 0.0
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setMaximumWidth(420)
         self.setToolTip("Colour scale of this detector: the same for every image")
+        self._ground = self.put(pg.BarGraphItem(x0=np.zeros(1), x1=1.0, y0=0.0, y1=1.0), -1)
+        self._strip = self.put(pg.ImageItem(autoDownsample=False))
+        self._threshold = self.put(pg.InfiniteLine(angle=90), 1)
+        self._values = [
+            self.put(pg.InfiniteLine(angle=90, pen=pen(*ink)), 2) for ink in (("#000000", 3), ("#ffffff", 1))
+        ]
+        self._words = [self.put(text((0, 0)), 3) for _ in range(3)]
+        self.restyle()
+        self.fit()
 
     def sizeHint(self) -> QSize:
-        return QSize(220, 34)
+        return QSize(220, _HEIGHT)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(140, 34)
+        return QSize(140, _HEIGHT)
 
     def show_heat(self, heat: Heat | None) -> None:
         self.heat = heat
         if heat is not None:
             self.setAccessibleName(f"Colour scale from {heat.low:.3g} to {heat.high:.3g}")
-        self.update()
+        self.fit()
 
     def show_value(self, value: float | None) -> None:
         """Mark the value under the cursor."""
         self.value = value
-        self.update()
+        for line in self._values:
+            line.setVisible(value is not None)
+            if value is not None and self.heat is not None:
+                line.setValue(min(max(value, self._start), self.heat.high))
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def restyle(self) -> None:
+        super().restyle()
+        self._ground.setOpts(brush=theme.colour("surround"), pen=pen("line"))
+        self._threshold.setPen(pen("text", 2))
+        for words in self._words:
+            dress(words, "quiet", theme.font("small", figures=True))
+
+    def fit(self) -> None:
+        self.plot.setVisible(self.heat is not None)
         if self.heat is None:
             return
-        low, high = self.heat.low, self.heat.high
+        low, high, height = self.heat.low, self.heat.high, self.height()
         start = low - (high - low) * 0.25  # a stretch of what stays untouched is part of the scale
         start = max(start, 0.0) if low >= 0 else start
-        painter = QPainter(self)
-        font = theme.font("small", figures=True)
-        painter.setFont(font)
-        bar = QRectF(4, 3, self.width() - 8, 12)
-        values = np.linspace(start, high, 256)
-        if self.heat.mode is Mode.HEAT:
-            at = np.clip((values - low) / max(high - low, 1e-12) * 255, 0, 255).astype(np.intp)
-            colours = ramp(self.heat.colour_map)[at].astype(np.uint8)
-        else:
-            colours = np.broadcast_to(np.array(MASK_COLOUR, np.uint8), (256, 3))
-        shown = (values >= self.heat.threshold)[:, None]
-        strip = np.where(shown, np.concatenate([colours, np.full((256, 1), 255, np.uint8)], axis=1), 0)
-        strip = np.ascontiguousarray(strip, np.uint8)
-        painter.fillRect(bar, theme.colour("surround"))
-        painter.drawImage(bar, QImage(strip.data, 256, 1, 1024, QImage.Format.Format_RGBA8888))
-        painter.setPen(QPen(theme.colour("line"), 1))
-        painter.drawRect(bar.adjusted(-0.5, -0.5, 0.5, 0.5))
+        high = max(high, start + 1e-12)
+        self._start = start
+        self.show_range(start, high, _SIDE, height - _SIDE)  # upwards in px
+        top, bottom = (height - y for y in _BAR)
+        self._ground.setOpts(x0=np.array([start]), x1=high, y0=bottom, y1=top)
+        self._strip.setImage(
+            _colours(self.heat, np.linspace(start, high, 256)), autoLevels=False, levels=None
+        )
+        self._strip.setRect(QRectF(start, bottom, high - start, top - bottom))
+        at = min(max(self.heat.threshold, start), high)
+        self._threshold.setValue(at)
+        self._threshold.setSpan((height - 18) / height, 1)
+        for line in self._values:
+            line.setSpan((height - 14) / height, (height - 4) / height)
+        self.show_value(self.value)
+        self._say(start, high)
 
-        def x(value: float) -> float:
-            return bar.left() + min(max((value - start) / max(high - start, 1e-12), 0), 1) * bar.width()
+    def _say(self, start: float, high: float) -> None:
+        """The threshold and the ends in figures; an end gives way where the threshold's figure stands."""
+        assert self.heat is not None
+        area, metrics = self.area(), QFontMetricsF(theme.font("small", figures=True))
+        taken: tuple[float, float] | None = None
+        for words, value, align in zip(
+            self._words, (self.heat.threshold, high, start), (0.5, 1.0, 0.0), strict=True
+        ):
+            said = f"{value:.3g}"
+            wide = metrics.horizontalAdvance(said)
+            x = area.left() + min(max((value - start) / (high - start), 0), 1) * area.width()
+            left = min(max(x - wide * align, 0), self.width() - wide)
+            free = taken is None or left - 4 > taken[1] or left + wide + 4 < taken[0]
+            words.setVisible(free)
+            if words.toPlainText() != said:
+                words.setText(said)
+            words.setPos(start + (left - area.left()) / area.width() * (high - start), self.height() - 19)
+            taken = taken or (left, left + wide)
 
-        painter.setPen(QPen(theme.colour("text"), 2))
-        painter.drawLine(QPointF(x(self.heat.threshold), 0), QPointF(x(self.heat.threshold), 18))
-        if self.value is not None:
-            painter.setPen(QPen(QColor("#000000"), 3))
-            painter.drawLine(QPointF(x(self.value), 4), QPointF(x(self.value), 14))
-            painter.setPen(QPen(QColor("#ffffff"), 1))
-            painter.drawLine(QPointF(x(self.value), 4), QPointF(x(self.value), 14))
-        painter.setPen(theme.colour("quiet"))
-        metrics = QFontMetricsF(font)
-        taken = QRectF()
-        for value, align in ((self.heat.threshold, 0.5), (high, 1.0), (start, 0.0)):
-            text = f"{value:.3g}"
-            wide = metrics.horizontalAdvance(text)
-            left = min(max(x(value) - wide * align, 0), self.width() - wide)
-            box = QRectF(left, 19, wide, self.height() - 19)
-            if not box.adjusted(-4, 0, 4, 0).intersects(taken):
-                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
-                taken = taken.united(box) if taken.isNull() else taken
-        painter.end()
+
+def _colours(heat: Heat, values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """(1, N, 4) RGBA of map values (N,), transparent below the threshold."""
+    if heat.mode is Mode.HEAT:
+        at = np.clip((values - heat.low) / max(heat.high - heat.low, 1e-12) * 255, 0, 255).astype(np.intp)
+        colours = ramp(heat.colour_map)[at].astype(np.uint8)
+    else:
+        colours = np.broadcast_to(np.array(MASK_COLOUR, np.uint8), (len(values), 3))
+    solid = np.concatenate([colours, np.full((len(values), 1), 255, np.uint8)], axis=1)
+    return np.where((values >= heat.threshold)[:, None], solid, 0).astype(np.uint8)[None]

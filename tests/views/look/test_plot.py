@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QColor
 
+from inspector.exports.heat import Heat
 from inspector.views.evaluate.curves import CurvesView, Line
 from inspector.views.inspect.score_histogram import Histogram
 from inspector.views.look import theme
 from inspector.views.teach.loss_curve import LossCurve
+from inspector.views.viewer.colour_bar import ColourBar
 
 
 @pytest.fixture
@@ -24,13 +26,16 @@ def made(kind):
     elif kind is LossCurve:
         for epoch in range(1, 9):
             chart.add(epoch, 1 / epoch, 10)
+    elif kind is ColourBar:
+        chart.show_heat(Heat(0.5, 1.0, 0.7))
+        chart.show_value(0.9)
     else:
         chart.set_scores(np.linspace(0, 1, 99), [0.1, 0.2])
         chart.set_lines(0.4, 0.6)
     return chart
 
 
-@pytest.mark.parametrize("kind", [CurvesView, LossCurve, Histogram])
+@pytest.mark.parametrize("kind", [CurvesView, LossCurve, Histogram, ColourBar])
 def test_a_chart_follows_the_theme_and_looks_as_if_it_had_begun_in_it(kind, qtbot, back_to_dark):
     pictures = []
     for begun, shown in (("light", "light"), ("dark", "light"), ("dark", "dark")):
@@ -55,3 +60,20 @@ def test_the_legend_names_each_look_of_the_curves_shown(qtbot):
     assert [label.text for _, label in chart._legend.items] == ["class 0 and 11 more"]
     chart.set_lines("pro", [])
     assert not chart._legend.isVisible()
+
+
+def test_the_colour_bar_is_empty_below_the_threshold_and_coloured_from_it_on(qtbot, back_to_dark):
+    theme.apply("dark")
+    bar = made(ColourBar)
+    qtbot.addWidget(bar)
+    bar.resize(208, 34)  # 200 px for 0.375 to 1
+    empty = QColor(theme.DARK.surround)
+
+    def coloured():
+        image = bar.grab().toImage()
+        return [x for x in range(6, 202) if image.pixelColor(x * image.width() // 208, 5) != empty]
+
+    assert min(coloured()) == pytest.approx(4 + (0.7 - 0.375) / 0.625 * 200, abs=2)
+    bar.show_heat(Heat(0.5, 1.0, 0.9))
+    assert min(coloured()) == pytest.approx(4 + (0.9 - 0.375) / 0.625 * 200, abs=2)
+    assert bar.accessibleName() == "Colour scale from 0.5 to 1"
