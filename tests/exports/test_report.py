@@ -1,10 +1,12 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from export_rows import change
 
+from inspector.domain import Thresholds
 from inspector.exports.report import export_report
 from inspector.exports.rows import ExportRow
 
@@ -95,3 +97,24 @@ def test_a_report_of_nothing_or_of_a_failed_image_still_reads(
 ) -> None:
     page, _ = report(rows[5:][:count], tmp_path)
     assert "All results" in page.text
+
+
+def test_each_detector_of_a_class_has_a_row_with_the_thresholds_it_judged_by(
+    rows: list[ExportRow], tmp_path: Path
+) -> None:
+    other = Thresholds(0.111, 0.222, 0.333, {"method": "other way"})
+    newer = change(rows[0], detector_id=8, thresholds=other)
+    page, _ = report([*rows[:3], replace(newer, detector="#8 memory")], tmp_path)
+    table = re.sub(r"\s+", " ", page.text.split("Classes and detectors")[1].split("Colour scales")[0])
+    first, second = table.split("#7 memory")[1].split("#8 memory")
+    assert "0.4" in first
+    assert "leave one out" in first
+    assert "0.111" in second
+    assert "0.222" in second
+    assert "other way" in second
+
+
+def test_signs_that_a_browser_obeys_are_shown_instead(rows: list[ExportRow], tmp_path: Path) -> None:
+    page, _ = report([change(rows[2], name="a\0b\u202egnp.exe", reason="x\x1b[2J")], tmp_path)
+    assert "a␣b␣gnp.exe" in page.text
+    assert not {"\0", "\u202e", "\x1b"} & set(page.text)
