@@ -242,7 +242,7 @@ class Format(StrEnum):
 @app.command()
 def export(
     project: Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)],
-    target: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    target: Annotated[Path, typer.Argument(help="New or empty folder, or for one format the file.")],
     formats: Annotated[
         list[Format] | None, typer.Option("--format", "-f", help="Repeat for several.")
     ] = None,
