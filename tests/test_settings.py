@@ -1,6 +1,7 @@
 """Settings: every value has a range, a damaged file is said and never stops anything."""
 
 import contextlib
+import errno
 import os
 import tomllib
 from dataclasses import fields
@@ -140,12 +141,11 @@ def test_settings_that_cannot_be_saved_say_what_to_do(home: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_a_full_disk_is_told_from_a_defect(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text('theme = "dark"\n')
-    create = os.open
 
-    def full(path: Any, flags: int, mode: int = 0o777) -> int:
-        return create("/dev/full", os.O_WRONLY) if "settings.toml" in str(path) else create(path, flags, mode)
+    def full(_file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "open", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SettingsError, match="No space left"):
         settings.save(Settings(theme="light"))
     monkeypatch.undo()

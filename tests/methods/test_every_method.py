@@ -180,6 +180,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 
+import torch
+
+torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[1])
 from conftest import small_clip, two_parts
 from inspector.domain import CancelToken
@@ -204,10 +207,19 @@ made.fit(two_parts(), small_clip(), progress=kill, cancel=CancelToken())
     ("method", "stage"), [(name, stage) for name, row in TABLE.items() for stage in range(len(row.stages))]
 )
 def test_a_teaching_that_is_killed_continues_to_the_very_same_detector(
-    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach, tmp_path: Path, method: str, stage: int
+    tiny_clip: Backbone,
+    parts: dict[str, list[Image]],
+    taught: Teach,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    method: str,
+    stage: int,
 ) -> None:
     settings = {**TABLE[method].quick, **dict.fromkeys(TABLE[method].stages, 3)}
     kept = tmp_path / "kept"
+    threads = torch.get_num_threads()
+    request.addfinalizer(lambda: torch.set_num_threads(threads))
+    torch.set_num_threads(1)  # sums are rounded by how many threads share them
     command = [KILLED, str(Path(__file__).parent), method, repr(settings), str(kept), str(stage + 1)]
     died = subprocess.run([sys.executable, "-c", *command], capture_output=True, text=True)
     assert died.returncode == -signal.SIGKILL, died.stderr
