@@ -115,16 +115,14 @@ def new_file(target: Path, *, parents: bool = True) -> Iterator[Path]:
 
 
 @contextmanager
-def new_folder(target: Path, *, replace: bool = True) -> Iterator[Path]:
+def new_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside `target`, to be filled in the body; it takes `target`'s place when the body ends well.
 
     Whatever is at `target` is replaced as a whole, so ask first whether it may be. A crash between the two renames
-    leaves the old folder as `.old-…`, which the next call puts back first. Without `replace`, only an empty folder may be
-    there, also at the end. Raises OSError as the system does.
+    leaves the old folder as `.old-…`, which the next call puts back first. Raises OSError as the system does.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    if replace:
-        restore_folder(target)
+    restore_folder(target)
     temporary = beside(target)
     temporary.mkdir()
     try:
@@ -133,8 +131,6 @@ def new_folder(target: Path, *, replace: bool = True) -> Iterator[Path]:
             if not file.is_symlink():
                 sync(file)
         sync(temporary)
-        if not replace and target.exists():
-            target.rmdir()  # which the system refuses when there is anything in it
         move_folder(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

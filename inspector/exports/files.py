@@ -6,6 +6,8 @@ import json
 import math
 import os
 import re
+import shutil
+import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from typing import Any
 
 from inspector.errors import ExportError
 from inspector.exports.rows import ExportRow
-from inspector.paths import new_file, new_folder
+from inspector.paths import beside, is_unfinished, new_file, sync
 
 MANIFEST = "export.json"
 
@@ -47,26 +49,97 @@ def explain(error: OSError, target: Path) -> ExportError:
 def writing(target: Path) -> Iterator[Path]:
     """A temporary file beside `target` that takes its place when the body ends well. Raises `ExportError`, also when
     there is something at `target` already."""
-    try:
-        _check_free(target)
-        with new_file(target) as temporary:
-            yield temporary
-            _check_free(target)
-    except OSError as error:
-        raise explain(error, target) from error
+    check_free(target)
+    with _explained(target), new_file(target) as temporary:
+        yield temporary
+        check_free(target)
 
 
 @contextmanager
 def fresh_folder(target: Path) -> Iterator[Path]:
     """A temporary folder beside `target` that takes its place when the body ends well. Raises `ExportError`, also when
     there is anything in `target`, or anything comes into it meanwhile."""
+    check_free(target, folder=True)
+    with _explained(target), staging(target) as temporary:
+        yield temporary
+        for path in (*temporary.rglob("*"), temporary):
+            sync(path)
+        try:
+            if os.name != "posix" and target.exists():
+                target.rmdir()
+            temporary.rename(target)  # where a folder with anything in it is, the system refuses
+        except OSError:
+            check_free(target, folder=True)
+            raise
+        sync(target.parent)
+
+
+def publish(file: Path, target: Path) -> None:
+    """Move a finished file out of its staging folder to `target`. Raises `ExportError`, also when something is there."""
+    with _explained(target):
+        sync(file)
+        try:
+            target.hardlink_to(file)  # unlike a rename, it never replaces
+        except OSError:
+            check_free(target)
+            file.rename(target)
+        sync(target.parent)
+
+
+@contextmanager
+def staging(target: Path) -> Iterator[Path]:
+    """An empty hidden folder beside `target`, which is gone afterwards unless it was moved away.
+
+    What killed exports left beside `target` is deleted first: folders of our own naming that no process holds any more.
+    """
+    with _explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for left in target.parent.glob(".new-*"):
+            if is_unfinished(left.name) and left.is_dir() and not left.is_symlink():
+                with _held(left) as dead:
+                    if dead:
+                        shutil.rmtree(left, ignore_errors=True)
+    while True:
+        temporary = beside(target)
+        with _explained(target):
+            temporary.mkdir()
+        with _held(temporary):
+            if not temporary.exists():  # another export took it for a dead one's before we held it
+                continue
+            try:
+                yield temporary
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+            return
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold a folder as its owner's sign of life; False when another process does, or where folders can't be held."""
+    if sys.platform == "win32":
+        yield False
+        return
+    import fcntl
+
+    handle = None
     try:
-        _check_free(target, folder=True)
-        with new_folder(target, replace=False) as temporary:
-            yield temporary
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = True
+    except OSError:
+        held = False
+    try:
+        yield held
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            _check_free(target, folder=True)
         raise explain(error, target) from error
 
 
@@ -167,7 +240,7 @@ def stem_of(name: str) -> str:
     return Path(name.replace("\\", "/").replace("\0", "_")).stem
 
 
-def _check_free(target: Path, *, folder: bool = False) -> None:
+def check_free(target: Path, *, folder: bool = False) -> None:
     """An export replaces nothing: raises `ExportError` unless `target` is new or, for a folder, an empty one."""
     if not os.path.lexists(target):
         return

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from inspector.domain import CancelToken, Emit, JobKind, ScoreMap
 from inspector.errors import ExportError, InspectorError
 from inspector.exports import catalogue
-from inspector.exports.files import MANIFEST, digests, fresh_folder, write_manifest, writing
+from inspector.exports.files import (
+    MANIFEST,
+    check_free,
+    digests,
+    fresh_folder,
+    publish,
+    staging,
+    write_manifest,
+)
 from inspector.exports.heat import scale
 from inspector.exports.rows import ExportRow, drawable_size, load_map
 from inspector.jobs.events import job
@@ -21,7 +29,7 @@ from inspector.records.project import Project
 from inspector.records.result_filter import EVERYTHING, ResultFilter
 from inspector.records.results import ResultDetail, count_results, list_details, result_ids
 from inspector.records.runs import list_runs
-from inspector.records.thresholds import list_calibrated
+from inspector.records.thresholds import list_calibrated, list_thresholds
 
 EXPORTS = "exports"
 """The one folder inside a project that exports may be written to."""
@@ -75,9 +83,14 @@ def export(
             return {"project": project.name, "formats": wanted, **rows.sources(), "files": digests(root)}
 
         if one_file:
-            with writing(target.with_name(f"{target.name}.{MANIFEST}")) as manifest:
-                write(lambda _: target)
-                write_manifest(manifest, facts(target))
+            manifest = f"{target.name}.{MANIFEST}"
+            for path in (target, target.with_name(manifest)):
+                check_free(path)
+            with staging(target) as folder:
+                write(lambda _: folder / target.name)
+                write_manifest(folder / manifest, facts(folder / target.name))
+                publish(folder / target.name, target)
+                publish(folder / manifest, target.with_name(manifest))
             files = [target]
         else:
             with fresh_folder(target) as folder:
@@ -154,7 +167,10 @@ class _Stored:
 def _state(project: Project) -> object:
     """What no export may see change halfway."""
     detectors = {run.detector_id for run in list_runs(project)}
-    numbers = {key: {c: t.numbers for c, t in list_calibrated(project, key).items()} for key in detectors}
+    numbers = {
+        key: {c: row.thresholds.numbers for c, row in list_thresholds(project, key).items()}
+        for key in detectors
+    }
     return count_results(project), numbers
 
 

@@ -3,8 +3,12 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from inspector.domain import (
     Decision,
     JobEnded,
     JobEvent,
+    JobItem,
     JobLog,
     JobStatus,
     ScoreMap,
@@ -220,3 +225,84 @@ def test_cancelling_leaves_no_half_export(worked: Project, run: Run, tmp_path: P
     events = run(lambda emit: export(worked, tmp_path / "out", ["csv"], emit=emit, cancel=cancel))
     assert end(events).status is JobStatus.CANCELLED
     assert not (tmp_path / "out" / "results.csv").exists()
+
+
+_ENDED = """
+import os, signal, sys, tempfile
+from inspector.cli import main
+from inspector.exports import pictures
+tempfile.tempdir = sys.argv.pop()
+real, drawn = pictures.png, []
+
+def png(pixels):
+    drawn.append(pixels)
+    if len(drawn) == END_AT:
+        os.kill(os.getpid(), signal.SIGNAL)
+    return real(pixels)
+
+pictures.png = png
+main.main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has neither signal")
+@pytest.mark.parametrize(("name", "target"), [("SIGTERM", "out"), ("SIGKILL", "existing")])
+def test_a_command_ended_in_the_middle_leaves_the_target_alone_and_the_next_one_tidies_up(
+    worked: Project, tmp_path: Path, name: str, target: str
+) -> None:
+    where, temporary = tmp_path / "exports", tmp_path / "temporary"
+    (where / "existing").mkdir(parents=True)
+    (where / ".new-of-somebody-else").mkdir()
+    temporary.mkdir()
+    worked.close()
+
+    def command(end_at: int) -> int:
+        code = _ENDED.replace("SIGNAL", name).replace("END_AT", str(end_at))
+        arguments = ["export", worked.folder, where / target, "-f", "csv", "-f", "overlays", temporary]
+        done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True)
+        return done.returncode
+
+    code = command(3)
+    assert code == (143 if name == "SIGTERM" else -9)
+    assert not (where / target).exists() or list((where / target).iterdir()) == []
+    if name == "SIGTERM":
+        assert {path.name for path in where.iterdir()} == {"existing", ".new-of-somebody-else"}
+        assert list(temporary.iterdir()) == []
+    assert command(0) == 0
+    assert {path.name for path in where.iterdir()} == {"existing", ".new-of-somebody-else", target}
+    assert len(list((where / target).rglob("*.png"))) == 6
+    assert list(temporary.iterdir()) == []
+
+
+def test_an_export_that_goes_on_is_not_taken_for_a_dead_one(
+    worked: Project, run: Run, tmp_path: Path
+) -> None:
+    def watch(event: JobEvent) -> None:
+        if isinstance(event, JobItem) and not (tmp_path / "second").exists():
+            assert end(start(worked, run, tmp_path / "second", "csv")).status is JobStatus.DONE
+
+    export(worked, tmp_path / "first", ["csv", "maps"], emit=watch, cancel=CancelToken())
+    assert len(list((tmp_path / "first").rglob("*.npy"))) == 6
+    assert not list(tmp_path.glob(".new-*"))
+
+
+def test_files_put_into_the_target_meanwhile_are_kept(worked: Project, run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+
+    def work(emit: Callable[..., None], target: Path) -> None:
+        def watch(event: JobEvent) -> None:
+            (out / "mine.txt").write_text("mine")
+            (tmp_path / "one.csv").write_text("mine")
+            emit(event)
+
+        export(worked, target, ["csv"], emit=watch, cancel=CancelToken())
+
+    for target in (out, tmp_path / "one.csv"):
+        for left in ("out/mine.txt", "one.csv"):
+            (tmp_path / left).unlink(missing_ok=True)
+        ended = end(run(partial(work, target=target)))
+        assert (ended.status, "replaces nothing" in ended.message) == (JobStatus.FAILED, True)
+        assert [path.name for path in out.iterdir()] == ["mine.txt"]
+        assert (tmp_path / "one.csv").read_text() == "mine"
+    assert not list(tmp_path.glob(".new-*"))
