@@ -36,6 +36,18 @@ class ProjectError(InspectorError):
     """A project can't be opened, created or written."""
 
 
+class ProjectInUseError(ProjectError):
+    """Another program has the project open for writing."""
+
+
+class ProjectDamagedError(ProjectError):
+    """The project's database is damaged: a backup can take its place."""
+
+
+class ProjectMovedError(ProjectError):
+    """The open project is no longer where it was opened: nothing more is stored in it."""
+
+
 class ExportError(InspectorError):
     """An export can't be written."""
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
+# A screen as people have it: the offscreen one of 800×800 is smaller than the window's least size.
+os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={Path(__file__).parent / 'data' / 'screen.json'}"
 for _name in ("DISPLAY", "WAYLAND_DISPLAY", "INSPECTOR_STARTUP_PROBE"):
     os.environ.pop(_name, None)
 

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from inspector import paths
 from inspector.domain import JobStatus
-from inspector.errors import ProjectError
+from inspector.errors import ProjectError, ProjectMovedError
 from inspector.records.disk import database as db
 from inspector.records.disk import recovery
 from inspector.records.disk.backups import migrate_safely
@@ -111,7 +111,8 @@ class Project:
         if self.read_only:
             raise ProjectError(
                 f"The project “{self.name}” is open for viewing only, so nothing can be changed.",
-                "Copy the folder to a place you may write to, and open the copy.",
+                (self.note and "Copy the folder to a place you may write to, and open the copy.")
+                or "Close it where it is open for writing, then open it here again.",
             )
         self._require_in_place()
 
@@ -125,11 +126,16 @@ class Project:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
+    @property
+    def in_place(self) -> bool:
+        """Whether its database is still the file that was opened: not moved, deleted or replaced."""
+        return db.identity(self._database) == self._identity
+
     def _require_in_place(self) -> None:
-        if db.identity(self._database) != self._identity:
-            raise ProjectError(
+        if not self.in_place:
+            raise ProjectMovedError(
                 f"The project in {self.folder} was moved or replaced while it was open, so nothing more is stored.",
-                "Close it, and open it where it is now.",
+                "Open it where it is now.",
             )
 
     def __enter__(self) -> "Project":

@@ -82,7 +82,7 @@ def test_a_drop_while_a_run_is_going_is_shown_when_its_turn_comes_and_moves_no_s
     window.context.job_event.connect(watch)
     window.take_paths([first])
     window.take_paths([second])
-    assert "after what runs now" in window.toast.label.text()
+    qtbot.waitUntil(lambda: "after what runs now" in window.toast.label.text())
     idle()
     newest, before = list_runs(project)
     assert page.queue.run_id == newest.id
@@ -99,6 +99,7 @@ def test_who_is_at_work_on_a_run_is_not_taken_to_the_next(
     drop(washers / "train" / "good")
     run = page.queue.run_id
     window.take_paths([washers / "test" / "good"])
+    qtbot.waitUntil(lambda: window.context.runner.busy)
     qtbot.keyClick(page, Qt.Key.Key_Right)
     chosen = page.queue.list.result_id
     idle()

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DatabaseError
 
 from inspector import paths
-from inspector.errors import ProjectError
+from inspector.errors import ProjectDamagedError, ProjectError, ProjectMovedError
 from inspector.records.schema import KNOWN_REVISIONS, REVISION
 
 DATABASE = "project.sqlite"
@@ -62,9 +62,9 @@ def revision_of(database: Path, shown: Path | None = None) -> str:
                 raise
             raise damaged(shown, str(error)) from error
     if not tables:
-        raise ProjectError(f"{shown} is empty: it holds no project.", restore_hint(shown.parent))
+        raise ProjectDamagedError(f"{shown} is empty: it holds no project.", restore_hint(shown.parent))
     if row is None:
-        raise ProjectError(
+        raise ProjectDamagedError(
             f"{shown} doesn't say which version of Inspector wrote it, so it is damaged or of another program.",
             restore_hint(shown.parent),
         )
@@ -77,7 +77,7 @@ def revision_of(database: Path, shown: Path | None = None) -> str:
             f"to {REVISION}).",
             "Update Inspector, or restore a copy from the project's backups folder.",
         )
-    raise ProjectError(
+    raise ProjectDamagedError(
         f"{shown} names a revision that no version of Inspector wrote ({revision[:40]!r}), so it is damaged.",
         restore_hint(shown.parent),
     )
@@ -172,8 +172,8 @@ def restore_hint(folder: Path) -> str:
     return "Restore project.sqlite from your own backup of the folder. Images, detectors and maps stay as they are."
 
 
-def damaged(database: Path, reason: str) -> ProjectError:
-    return ProjectError(
+def damaged(database: Path, reason: str) -> ProjectDamagedError:
+    return ProjectDamagedError(
         f"The database {database} is damaged or no project of Inspector ({reason}).",
         restore_hint(database.parent),
     )
@@ -191,6 +191,11 @@ def plain_errors(folder: Path) -> Iterator[None]:
             raise ProjectError(
                 f"The disk with {folder} is full, so the last step was not saved; everything before it is.",
                 "Free some space and try again.",
+            ) from error
+        if getattr(error, "errno", None) == errno.ENOENT and not folder.exists():
+            raise ProjectMovedError(
+                f"{folder} is no longer there, so the last step was not saved.",
+                "Open the project where it is now.",
             ) from error
         if isinstance(error, OSError):
             raise ProjectError(
@@ -222,8 +227,6 @@ def _of_disk(folder: Path, error: OSError) -> str:
     reason = error.strerror or str(error)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{folder} can't be written: {reason}."
-    if error.errno == errno.ENOENT and not folder.exists():
-        return f"{folder} is no longer there."
     return f"The drive with {folder} reported an error: {reason}."
 
 

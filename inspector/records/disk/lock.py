@@ -11,17 +11,15 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from inspector import paths
-from inspector.errors import ProjectError
+from inspector.errors import ProjectInUseError
 from inspector.records.names import cleaned
 
 _OWNER = "lock-owner.json"
 FILES = ("project.lock", _OWNER)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-CANT_WRITE = "This folder can't be written, so the project is open for viewing only."
-CANT_LOCK = (
-    "This drive can't keep two programs from writing at once, so the project is open for viewing only."
-)
+CANT_WRITE = "Its folder can't be written."
+CANT_LOCK = "Its drive can't keep two programs from writing at once."
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,12 @@ class Lock:
 
 
 def acquire(folder: Path, database: Path) -> Lock | str:
-    """The writer's lock, or a sentence why the project can only be viewed. Raises `ProjectError` when somebody has it."""
+    """The writer's lock, or a sentence why the project can only be viewed. Raises `ProjectInUseError` when somebody has it."""
     lock, owner = FileLock(folder / FILES[0], thread_local=False), folder / _OWNER
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ProjectError(
+        raise ProjectInUseError(
             f"The project in {folder} is already open{_who(owner)}.",
             "Close it there first, or open it for viewing only.",
         ) from None

@@ -27,6 +27,8 @@ DEVICES = (("auto", "Automatic: the fastest there is"), ("cpu", "CPU"))
 
 
 class PreferencesPage(Page):
+    shortcuts = (("Esc", "Back to the page before"),)
+
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self._context = context

@@ -51,7 +51,8 @@ def size_text(size: int) -> str:
 
 
 class WeightsPage(Page):
-    drop_text = "Drop a weights file to add it"
+    drop_text = "Drop weights files to add them"
+    shortcuts = (("Esc", "Back to the page before"),)
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
@@ -195,7 +196,8 @@ class WeightsPage(Page):
         self.rows[name].stopping()
 
     def accept_paths(self, paths: Sequence[Path]) -> bool:
-        self.add_file(paths[0])
+        for path in paths:
+            self.add_file(path)
         return True
 
     def _choose(self) -> None:

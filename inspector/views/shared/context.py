@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _ELSEWHERE = "It is open elsewhere too: close it there, then open it here again."
+_COPY = "Copy it to a place you may write to, and open the copy."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class WindowContext(QObject):
             self.show_error(
                 ProjectError(
                     f"The project “{project.name}” is open for viewing only: nothing was changed.",
-                    project.note or _ELSEWHERE,
+                    self._why(project),
                 )
             )
             return None
@@ -136,7 +137,10 @@ class WindowContext(QObject):
     def viewing_only(self) -> str:
         """Why nothing can be changed, in a sentence; "" when it can."""
         project = self._project
-        return f"Open for viewing only. {project.note or _ELSEWHERE}" if project and project.read_only else ""
+        return f"Open for viewing only. {self._why(project)}" if project and project.read_only else ""
+
+    def _why(self, project: Project) -> str:
+        return f"{project.note} {_COPY}" if project.note else _ELSEWHERE
 
     def _answered(self, project: Project, done: Callable[[T], None], value: T) -> None:
         if project is self._project:

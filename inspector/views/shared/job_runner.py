@@ -12,7 +12,7 @@ from threading import Condition
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import shiboken6
-from PySide6.QtCore import QObject, QRunnable, Qt, QThread, QThreadPool, Signal
+from PySide6.QtCore import QDeadlineTimer, QObject, QRunnable, Qt, QThread, QThreadPool, QTimer, Signal
 
 from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobKind, JobStatus
 from inspector.errors import Cancelled, InspectorError
@@ -185,10 +185,13 @@ class _Reads(QObject):
         self._open[self._number] = (owner, done, failed, latest)
         (self.line if in_line else self.pool).start(_Read(self, self._number, work, in_line), priority)
 
-    def forget(self) -> None:
+    def settled(self, milliseconds: int = 0) -> bool:
+        """Whether every write is done, and every read that had begun; waits so long for them at most."""
         self.pool.clear()
-        self.pool.waitForDone()
-        self.line.waitForDone()  # what the user did is still written
+        until = QDeadlineTimer(milliseconds)
+        return self.line.waitForDone(milliseconds) and self.pool.waitForDone(max(0, until.remainingTime()))
+
+    def forget(self) -> None:
         self._open.clear()
 
     def _deliver(self, number: int, value: Any, error: BaseException | None) -> None:
@@ -223,7 +226,10 @@ class JobRunner(QObject):
     current_changed = Signal(object)  # another Job is `current`, or None
     cancelling = Signal(object)  # a Job that was asked to stop and has not ended yet
     device_changed = Signal(str)  # where the backbone runs, as people read it
-    stopped = Signal()  # every thread has left after `stop`
+    stopped = Signal()  # after `stop`: every thread has left and all is written, or `PATIENCE` is over
+
+    PATIENCE = 60.0
+    """Seconds to wait for a job's next check, or a drive's answer, before the window closes all the same."""
 
     def __init__(
         self, make_engine: Callable[[], Engine] = _make_engine, parent: QObject | None = None
@@ -236,9 +242,12 @@ class JobRunner(QObject):
         for lane in self._lanes:
             lane.emitted.connect(self._forward, Qt.ConnectionType.QueuedConnection)
             lane.turn.connect(self._turned, Qt.ConnectionType.QueuedConnection)
-            lane.finished.connect(self._left)
         self._engine.device.connect(self._device, Qt.ConnectionType.QueuedConnection)
         self._told: Job | None = None
+        self._patience = QDeadlineTimer()
+        self._leaving = QTimer(self)
+        self._leaving.setInterval(20)
+        self._leaving.timeout.connect(self._look_if_left)
         self.device_note = ""
 
     @property
@@ -289,6 +298,26 @@ class JobRunner(QObject):
             job.token.cancel()
             self.cancelling.emit(job)
 
+    def cancel_all(self, then: Callable[[], None]) -> None:
+        """Ask every job that holds the engine or waits for it to stop, then call `then`."""
+        for job in (self._engine.current, *self._engine.pending):
+            if job is not None:
+                self.cancel(job)
+        self.when_idle(then)
+
+    def when_idle(self, then: Callable[[], None]) -> None:
+        """Call `then` once no job holds the engine or waits for it; at once where none does."""
+        if not self.busy:
+            then()
+            return
+
+        def idle(busy: bool) -> None:
+            if not busy:
+                self.busy_changed.disconnect(idle)
+                then()
+
+        self.busy_changed.connect(idle)
+
     def read(
         self,
         owner: QObject,
@@ -318,21 +347,31 @@ class JobRunner(QObject):
         self._reads.ask(owner, work, done, failed, 0, in_line=True)
 
     def stop(self) -> None:
-        """Cancel everything; `stopped` follows when the threads have left. Safe to call twice."""
+        """Cancel everything; `stopped` follows when the threads have left and what the user did is written."""
         for lane in self._lanes:
             lane.leave()
-        self._left()
+        self._patience.setRemainingTime(round(self.PATIENCE * 1000))
+        self._leaving.start()
 
-    def close(self, seconds: float = 60.0) -> bool:
-        """Stop and wait. Returns False if a job did not come to its next check within `seconds`."""
-        self._reads.forget()
+    @property
+    def settled(self) -> bool:
+        """Whether no thread runs and nothing is being read or written."""
+        return not any(lane.isRunning() for lane in self._lanes) and self._reads.settled()
+
+    def close(self, seconds: float = PATIENCE) -> bool:
+        """Stop and wait. Returns False if a job did not come to its next check, or a drive did not answer, in time."""
+        self._leaving.stop()
+        until = QDeadlineTimer(round(seconds * 1000))
         for lane in self._lanes:
             lane.leave()
-        left = [lane.wait(int(seconds * 1000)) for lane in self._lanes]
+        left = [lane.wait(until) for lane in self._lanes]
+        left.append(self._reads.settled(max(0, until.remainingTime())))
+        self._reads.forget()
         return all(left)
 
-    def _left(self) -> None:
-        if not any(lane.isRunning() for lane in self._lanes):
+    def _look_if_left(self) -> None:
+        if self.settled or self._patience.hasExpired():
+            self._leaving.stop()
             self.stopped.emit()
 
     def _device(self, note: str) -> None:

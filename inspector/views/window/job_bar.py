@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
@@ -13,6 +14,9 @@ from inspector.views.look.labels import plain
 from inspector.views.look.words import rate_text, time_left
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
+
+if TYPE_CHECKING:
+    from inspector.records.project import Project
 
 
 class JobBar(QStatusBar):
@@ -39,6 +43,8 @@ class JobBar(QStatusBar):
         self.figures.setFont(theme.font(figures=True))
         self.cancel = QPushButton("Cancel", self.job)
         self.cancel.setIcon(icons.icon("stop"))
+        wide = max(self.cancel.fontMetrics().horizontalAdvance(text) for text in ("Cancel", "Stopping…"))
+        self.cancel.setMinimumWidth(wide + 56)  # it stays where it is, whatever it says
         self.cancel.setToolTip("Stop the job; what is finished stays")
         self.cancel.clicked.connect(self.stop)
         row = QHBoxLayout(self.job)
@@ -51,6 +57,22 @@ class JobBar(QStatusBar):
         context.runner.said.connect(self._take)
         context.runner.current_changed.connect(self._show)
         context.runner.cancelling.connect(self._cancelling)
+        for changed in (context.project_changed, context.detectors_changed, context.settings_changed):
+            changed.connect(self._describe)
+        context.runner.device_changed.connect(lambda _note: self._describe())
+        self._describe()
+
+    def _describe(self) -> None:
+        """Device · backbone · method, at the left."""
+
+        def said(method: str) -> None:
+            settings = self._context.settings
+            asked = {"auto": "Automatic device", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
+            device = self._context.runner.device_note or asked.get(settings.device, settings.device)
+            self.about.setText(" · ".join(part for part in (device, settings.weights, method) if part))
+
+        if not self._context.query(self, _newest_detector, said, latest="detector"):
+            said("")
 
     def stop(self) -> None:
         self._context.runner.cancel()
@@ -104,3 +126,16 @@ class JobBar(QStatusBar):
             words.append(time_left(left))
         self.figures.setText("  ".join(words))
         self.bar.setToolTip(plain(event.message))
+
+
+def _newest_detector(project: Project) -> str:
+    from inspector.methods.catalogue import METHODS
+    from inspector.records.detectors import list_detectors
+
+    rows = list_detectors(project)
+    if not rows:
+        return "nothing taught yet"
+    row = rows[0]
+    title = METHODS[row.method].title if row.method in METHODS else row.method
+    count = len(row.classes)
+    return f"{title}, {count} class{'es' if count != 1 else ''}"

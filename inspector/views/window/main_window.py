@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSettings, QTimer, Signal
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
     QGuiApplication,
+    QKeySequence,
     QPaintEvent,
+    QShortcut,
 )
 from PySide6.QtWidgets import (
+    QApplication,
     QFileDialog,
     QMainWindow,
     QStackedWidget,
@@ -24,23 +28,28 @@ from PySide6.QtWidgets import (
 
 from inspector import paths
 from inspector.domain import JobEnded, JobEvent, JobKind, JobStatus
-from inspector.errors import InspectorError
+from inspector.errors import InspectorError, ProjectDamagedError, ProjectMovedError
 from inspector.views.look import theme
-from inspector.views.look.kit import choose_images
 from inspector.views.shared.context import WindowContext
-from inspector.views.shared.job_runner import Job
+from inspector.views.shared.job_runner import Job, JobRunner
 from inspector.views.shared.page import Page
 from inspector.views.start.page import StartPage
 from inspector.views.window import menus, pages
 from inspector.views.window.drop_sign import DropSign
+from inspector.views.window.drops import Drops
 from inspector.views.window.errors_dialog import ErrorDialog, ErrorDoor
 from inspector.views.window.job_bar import JobBar
-from inspector.views.window.projects import DATABASE, Projects
+from inspector.views.window.projects import Projects
+from inspector.views.window.stop_question import StopQuestion
 from inspector.views.window.tab_row import TabRow
 from inspector.views.window.toast import Banner, Toast
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
+
+_LEAST = QSize(960, 600)
+_FRAME = QSize(16, 40)
+"""What a system's window frame may take; it is known only after the window was shown."""
 
 
 class MainWindow(QMainWindow):
@@ -52,11 +61,11 @@ class MainWindow(QMainWindow):
         context.runner.setParent(self)
         self.context = context
         self._painted = False
-        self._closing = False
+        self._closing = self._stopping = False  # it will close; and everything has stopped
+        self._question: StopQuestion | None = None
         self.pages: dict[str, Page] = {}
-        self._page_name = "start"
+        self._page_name = self._before = "start"  # in sight; the one to go back to from a page without a tab
         self.setAcceptDrops(True)
-        self.setMinimumSize(960, 600)
 
         self.tab_row = TabRow(self)
         self.stack = QStackedWidget(self)
@@ -81,9 +90,10 @@ class MainWindow(QMainWindow):
         self.projects = Projects(context, self)
         self.projects.opening_changed.connect(self._opening_changed)
         self.projects.opened.connect(self._opened)
-        self.projects.viewing_offered.connect(
-            lambda error, view: self.banner.say(error, "Open for viewing only", view)
-        )
+        self.projects.offered.connect(self.banner.say)
+        self.drops = Drops(context, self)
+        self.drops.project_found.connect(self.open_project)
+        self.drops.images_found.connect(self._images_found)
         start = StartPage(context)
         start.open_requested.connect(lambda folder: self.open_project(folder))
         start.create_requested.connect(self.projects.create)
@@ -96,11 +106,12 @@ class MainWindow(QMainWindow):
         context.undo.indexChanged.connect(lambda _index: self.toast.forget())
         context.error_raised.connect(self.show_error)
         context.project_changed.connect(self._project_changed)
-        context.detectors_changed.connect(self._describe)
         context.settings_changed.connect(self._settings_changed)
         context.runner.said.connect(self._job_said)
-        context.runner.device_changed.connect(lambda _note: self._describe())
         context.runner.stopped.connect(self._stopped)
+        focus = QApplication.instance()
+        if isinstance(focus, QApplication):
+            focus.focusChanged.connect(self._focus_changed)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme_changed)
         self._project_changed()
         self.show_page("start")
@@ -125,15 +136,39 @@ class MainWindow(QMainWindow):
         if page is None:
             page = info.kind()(self.context)
             self._keep(name, page)
+        if pages.info(self._page_name).tab:
+            self._before = self._page_name
         self._page_name = name
         self.stack.setCurrentWidget(page)
         self.tab_row.show_page(name)
         self.menus.refresh()
+        self._focus_page()
         page.activated()
 
     def _keep(self, name: str, page: Page) -> None:
         self.pages[name] = page
         self.stack.addWidget(page)
+        if not pages.info(name).tab:
+            back = QShortcut(QKeySequence("Esc"), page)
+            back.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            back.activated.connect(lambda: self.show_page(self._before))
+
+    def _focus_page(self) -> None:
+        focus = QApplication.focusWidget()
+        if focus is None or not self.page.isAncestorOf(focus):
+            self.page.setFocus()
+
+    def _focus_changed(self, old: QWidget | None, now: QWidget | None) -> None:
+        """A button that goes off while it has the focus hands it on, past the last of its page to the tabs: not so."""
+        if (
+            old is None
+            or now is None
+            or not self.page.isAncestorOf(old)
+            or not self.tab_row.isAncestorOf(now)
+        ):
+            return
+        if not old.isEnabled() or not old.isVisible():
+            QTimer.singleShot(0, self, self._focus_page)
 
     # projects
 
@@ -149,7 +184,9 @@ class MainWindow(QMainWindow):
             self.projects.open(folder, page)
 
     def close_project(self) -> None:
-        if self.projects.close():
+        if self.context.runner.busy:
+            self._ask_to_stop(lambda: self.context.runner.cancel_all(self.close_project))
+        elif self.projects.close():
             self.show_page("start")
 
     def _opening_changed(self, opening: bool) -> None:
@@ -172,13 +209,13 @@ class MainWindow(QMainWindow):
         project = self.context.project
         name = project.name if project else ""
         viewing = " (viewing only)" if project and project.read_only else ""
-        self.setWindowTitle(f"Inspector — {name}{viewing}" if project else "Inspector")
+        # The systems that put the program's name behind a title leave alone what ends with it.
+        self.setWindowTitle(f"{name}{viewing} — Inspector" if project else "Inspector")
         self.tab_row.show_project(f"{name}{viewing}", project is not None)
 
     def _project_changed(self) -> None:
         self._name_project()
         self.menus.refresh()
-        self._describe()
 
     # jobs and what they change
 
@@ -191,27 +228,29 @@ class MainWindow(QMainWindow):
         elif event.kind == JobKind.INSPECT:
             self.context.results_changed.emit()
         if event.status == JobStatus.FAILED:
-            self.show_error(InspectorError(event.message, event.hint))
+            self._job_failed(InspectorError(event.message, event.hint))
         elif event.message and event.kind != JobKind.EXPORT:  # its page says where the files are
             self.context.toast(event.message)
 
-    def _describe(self) -> None:
-        """Device · backbone · method, at the foot of the window."""
-
-        def said(method: str) -> None:
-            settings = self.context.settings
-            asked = {"auto": "Automatic device", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
-            device = self.context.runner.device_note or asked.get(settings.device, settings.device)
-            parts = (device, settings.weights, method)
-            self.job_bar.about.setText(" · ".join(part for part in parts if part))
-
-        said("")
-        self.context.query(self, _newest_detector, said, latest="detector")
+    def _job_failed(self, error: InspectorError) -> None:
+        """A project that is gone is why every job fails: say that, with the way on."""
+        project = self.context.project
+        if project is not None and not project.read_only:
+            self.context.query(
+                self, lambda project: project.require_writable(), lambda _none: self.show_error(error)
+            )
+        else:
+            self.show_error(error)
 
     # words to the user
 
     def show_error(self, error: BaseException) -> None:
-        if isinstance(error, InspectorError):
+        project = self.context.project
+        if isinstance(error, ProjectMovedError):
+            self.banner.say(error, "Open…", self.choose_project)
+        elif isinstance(error, ProjectDamagedError) and project is not None:
+            self.projects.offer_backup(error, project.folder)
+        elif isinstance(error, InspectorError):
             self.banner.say(error)
         else:
             self.unexpected(error)
@@ -228,24 +267,12 @@ class MainWindow(QMainWindow):
 
     # files dropped or chosen
 
-    def import_files(self) -> None:
-        chosen = choose_images(self, "Import images")
-        if chosen:
-            self.take_paths(chosen)
-
-    def import_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Import a folder of images")
-        if name:
-            self.take_paths([Path(name)])
-
     def take_paths(self, dropped: list[Path]) -> None:
-        """Files from anywhere: a project is opened, images go to the page in front (or to Inspect)."""
-        for path in dropped:
-            folder = path.parent if path.name == DATABASE else path
-            if (folder / DATABASE).is_file():
-                self.open_project(folder)
-                return
-        if self.page.accept_paths(dropped):
+        """Files from anywhere: a project is opened, images go to the page in sight (or to Inspect)."""
+        self.drops.take(self.page, dropped)
+
+    def _images_found(self, page: Page, dropped: list[Path]) -> None:
+        if page.accept_paths(dropped):
             return
         if self.context.project is None:
             self.show_error(
@@ -284,7 +311,6 @@ class MainWindow(QMainWindow):
     def _settings_changed(self) -> None:
         if theme.wanted(self.context.settings.theme) is not theme.tokens():
             theme.apply(self.context.settings.theme)
-        self._describe()
 
     def _system_theme_changed(self) -> None:
         if self.context.settings.theme == "system":
@@ -300,27 +326,43 @@ class MainWindow(QMainWindow):
     # leaving
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """A running job is asked to stop; the window closes when it has."""
-        if not self._closing:
-            self._closing = True
+        """Nothing that runs is stopped without a yes; then the window stays until all is written, and says so."""
+        runner = self.context.runner
+        if self._closing or not runner.active:
             self._remember()
-            if self.context.runner.active:
-                self.job_bar.stopping()
-                self.toast.say("Stopping the job, then closing. What is finished is saved.")
-                self.context.runner.stop()
-        if self.context.runner.active:
-            event.ignore()
-            return
-        self.shut_down()
-        event.accept()
+            if self._stopping or runner.settled:
+                self.shut_down(0)
+                event.accept()
+                return
+            self._closing = True
+            self.job_bar.stopping()
+            self.toast.say("Finishing what was begun, then closing. What is finished is saved.")
+            runner.stop()
+        else:
+            self._ask_to_stop(self._stop_and_close)
+        event.ignore()
+
+    def _ask_to_stop(self, then: Callable[[], None]) -> None:
+        if self._question is None:
+            self._question = StopQuestion(self.context.runner, then, self)
+            self._question.finished.connect(self._answered)
+            self._question.open()
+
+    def _answered(self, _answer: int) -> None:
+        self._question = None
+
+    def _stop_and_close(self) -> None:
+        self._closing = True
+        self.close()
 
     def _stopped(self) -> None:
         if self._closing:
+            self._stopping = True
             QTimer.singleShot(0, self, self.close)
 
-    def shut_down(self) -> bool:
-        """Stop the threads and let go of the project. Safe to call twice. False if a job would not stop."""
-        if not self.context.runner.close():
+    def shut_down(self, seconds: float = JobRunner.PATIENCE) -> bool:
+        """Stop the threads and let go of the project. Safe to call twice. False if a job or a drive would not stop."""
+        if not self.context.runner.close(seconds):
             return False
         project = self.context.project
         if project is not None:
@@ -339,22 +381,12 @@ class MainWindow(QMainWindow):
         geometry = self._store().value("geometry")
         if not isinstance(geometry, QByteArray) or not self.restoreGeometry(geometry):
             self.resize(1280, 800)
+        room = self.screen().availableSize() - _FRAME
+        self.setMinimumSize(_LEAST.boundedTo(room))
+        self.resize(self.size().boundedTo(room))
 
 
 def _has_detector(project: Project) -> bool:
     from inspector.records.detectors import list_detectors
 
     return any(not row.problem for row in list_detectors(project))
-
-
-def _newest_detector(project: Project) -> str:
-    from inspector.methods.catalogue import METHODS
-    from inspector.records.detectors import list_detectors
-
-    rows = list_detectors(project)
-    if not rows:
-        return "nothing taught yet"
-    row = rows[0]
-    title = METHODS[row.method].title if row.method in METHODS else row.method
-    count = len(row.classes)
-    return f"{title}, {count} class{'es' if count != 1 else ''}"

@@ -12,6 +12,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
+    QFileDialog,
     QGridLayout,
     QLabel,
     QMainWindow,
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.views.look import icons, theme
+from inspector.views.look.kit import choose_images
 from inspector.views.look.labels import plain
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.page import Page
@@ -46,8 +48,7 @@ class Commands(Protocol):
     def choose_project(self) -> None: ...
     def open_project(self, folder: Path) -> None: ...
     def close_project(self) -> None: ...
-    def import_files(self) -> None: ...
-    def import_folder(self) -> None: ...
+    def take_paths(self, dropped: list[Path]) -> None: ...
     def other_theme(self) -> None: ...
 
 
@@ -65,9 +66,9 @@ class Menus(QObject):
         self.demo = self._add(file, "Open the demo", "demo", "", lambda: commands.start.open_demo())
         self.close = self._add(file, "Close project", "close", "Ctrl+W", commands.close_project)
         file.addSeparator()
-        self.import_files = self._add(file, "Import images…", "import", "Ctrl+I", commands.import_files)
+        self.import_files = self._add(file, "Import images…", "import", "Ctrl+I", self._import_files)
         self.import_folder = self._add(
-            file, "Import a folder…", "folder", "Ctrl+Shift+I", commands.import_folder
+            file, "Import a folder…", "folder", "Ctrl+Shift+I", self._import_folder
         )
         self.export = self._add(file, "Export results…", "export", "Ctrl+E", self._export)
         file.addSeparator()
@@ -133,6 +134,16 @@ class Menus(QObject):
         self.commands.show_page("start")
         self.commands.start.show_new()
 
+    def _import_files(self) -> None:
+        chosen = choose_images(self.window, "Import images")
+        if chosen:
+            self.commands.take_paths(chosen)
+
+    def _import_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self.window, "Import a folder of images")
+        if name:
+            self.commands.take_paths([Path(name)])
+
     def _export(self) -> None:
         if not self.commands.page.export():
             self.commands.show_page("results")
@@ -178,10 +189,11 @@ class Menus(QObject):
             )
         ]
         groups = [("Everywhere", actions)]
+        everywhere = {key for key, _ in actions}
         for info in pages.PAGES:
-            shortcuts = info.kind().shortcuts
-            if shortcuts:
-                groups.append((info.title, list(shortcuts)))
+            own = [(key, words) for key, words in info.kind().shortcuts if key not in everywhere]
+            if own:
+                groups.append((info.title, own))
         return groups
 
 

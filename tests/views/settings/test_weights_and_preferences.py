@@ -52,7 +52,7 @@ def test_a_file_that_holds_no_weights_is_refused_with_a_next_step(
     wrong = tmp_path / "notes.txt"
     wrong.write_text("no weights")
     window.take_paths([wrong])
-    qtbot.waitUntil(lambda: not window.context.runner.active, timeout=60000)
+    qtbot.waitUntil(window.banner.isVisible, timeout=60000)
     assert "notes.txt is not a weights file" in window.banner.message.text()
     assert window.banner.hint.text()
     assert not page.jobs

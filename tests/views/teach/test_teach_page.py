@@ -344,6 +344,7 @@ def test_a_project_open_for_viewing_offers_no_changes(
         assert not page.panel.button.isEnabled()
         assert page.panel.reason.text() == "The project is open for viewing only."
         window.take_paths([picture("b.png", 2)])
+        qtbot.waitUntil(window.banner.isVisible)
         assert "viewing only" in window.banner.message.text()
         window.close_project()
         idle()
@@ -372,7 +373,7 @@ def test_another_project_starts_without_the_first_ones_undo(
     page.add_class("washer")
     idle()
     project_window.projects.create(tmp_path / "Other", "Other")
-    qtbot.waitUntil(lambda: project_window.windowTitle() == "Inspector — Other")
+    qtbot.waitUntil(lambda: project_window.windowTitle() == "Other — Inspector")
     idle()
     assert _classes(page) == {}
     assert not project_window.menus.undo.isEnabled()

@@ -47,7 +47,7 @@ def test_a_new_project_is_made_in_the_start_page(qtbot: QtBot, window: MainWindo
     assert form.folder.text() == str(tmp_path / "Gearbox- line 3")
     qtbot.keyClick(form.name, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: window.context.project is not None)
-    assert window.windowTitle() == "Inspector — Gearbox: line 3"
+    assert window.windowTitle() == "Gearbox: line 3 — Inspector"
     assert window.page_name == "teach"
     assert (tmp_path / "Gearbox- line 3" / "project.sqlite").is_file()
     assert settings.load().recent_projects == (str(tmp_path / "Gearbox- line 3"),)
@@ -120,7 +120,7 @@ def test_a_project_is_not_switched_under_a_running_job(
     project_window.context.runner.start(JobKind.INSPECT, "Inspect", _endless(started))
     qtbot.waitUntil(started.is_set)
     before = project_window.context.project
-    project_window.close_project()
+    project_window.open_project(tmp_path / "other")
     assert project_window.context.project is before
     assert "job is running" in project_window.banner.message.text()
     project_window.context.runner.cancel()
@@ -148,13 +148,14 @@ def test_a_dropped_project_folder_is_opened(
     QApplication.sendEvent(window, drop)
     assert not window.drop_sign.isVisible()
     qtbot.waitUntil(lambda: window.context.project is not None)
-    assert window.windowTitle() == "Inspector — Dropped"
+    assert window.windowTitle() == "Dropped — Inspector"
 
 
 def test_images_dropped_without_a_project_say_what_to_do(
-    window: MainWindow, picture: Callable[..., Path]
+    qtbot: QtBot, window: MainWindow, picture: Callable[..., Path]
 ) -> None:
     window.take_paths([picture("a.png")])
+    qtbot.waitUntil(window.banner.isVisible)
     assert "Open a project" in window.banner.hint.text()
 
 
@@ -184,21 +185,6 @@ def test_a_failed_job_is_shown_with_its_next_step(qtbot: QtBot, window: MainWind
     )
 
 
-def test_closing_the_window_during_a_job_stops_the_job_first(qtbot: QtBot, home: Path) -> None:
-    app.application()
-    window = app.build(settings.Settings(theme="dark"))
-    window.show()
-    started = threading.Event()
-    window.context.runner.start(JobKind.INSPECT, "Inspect", _endless(started))
-    qtbot.waitUntil(started.is_set)
-    assert not window.close()
-    assert window.isVisible()
-    assert window.job_bar.cancel.text() == "Stopping…"
-    qtbot.waitUntil(lambda: not window.isVisible())
-    assert not any(lane.isRunning() for lane in window.context.runner._lanes)
-    window.deleteLater()
-
-
 def test_undo_in_a_toast_undoes_once(qtbot: QtBot, window: MainWindow) -> None:
     undone = []
     window.context.toast("Removed  “a\nb.png”.", lambda: undone.append(1))
@@ -214,7 +200,7 @@ def test_undo_in_a_toast_undoes_once(qtbot: QtBot, window: MainWindow) -> None:
 def test_the_size_of_the_window_is_kept(qtbot: QtBot, home: Path) -> None:
     app.application()
     first = app.build(settings.Settings(theme="dark"))
-    first.resize(1000, 654)  # the offscreen screen is 800×800
+    first.resize(1000, 654)
     first.show()
     first.close()
     first.deleteLater()
@@ -229,6 +215,11 @@ def test_all_keys_are_listed_and_unique(qtbot: QtBot, project_window: MainWindow
     everywhere = [key for key, _ in project_window.menus.groups()[0][1] if key]
     assert {"Ctrl+N", "Ctrl+O", "Ctrl+W", "Ctrl+I", "Ctrl+E", "?"} <= set(everywhere)
     assert len(everywhere) == len(set(everywhere))
+    titles = [title for title, _ in project_window.menus.groups()]
+    assert titles[:5] == ["Everywhere", "Teach", "Inspect", "Results", "Evaluate"]  # shown or not yet
+    for title, own in project_window.menus.groups()[1:]:
+        assert not {key for key, _ in own} & set(everywhere), title
+        assert len(own) == len({key for key, _ in own}), title
     assert "Ctrl+Return" in keys
     groups = dict(project_window.menus.groups())
     assert {"Teach", "Inspect", "Results", "Evaluate"} <= set(groups)  # of pages that were never opened, too
