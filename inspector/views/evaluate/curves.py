@@ -15,7 +15,7 @@ from PySide6.QtGui import QFontMetricsF, QMouseEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.views.look import theme
-from inspector.views.look.plot import Chart, dress, pen, text
+from inspector.views.look.plot import Chart, dress, text
 
 KINDS = {
     "image_roc": ("Image ROC", "False-positive rate", "True-positive rate"),
@@ -28,6 +28,7 @@ KINDS = {
 _MARGINS = 52, 12, 16, 40
 _LOOKS = ("quiet", "main", "second")
 """From the lowest to the uppermost."""
+_LEGEND = 200  # px of words at most
 _NEAR = 14  # px
 
 
@@ -94,12 +95,12 @@ class CurvesView(Chart):
     def restyle(self) -> None:
         super().restyle()
         self.box.setBackgroundColor(theme.colour("base"))
-        self._grid.setPen(pen("line"))
+        self._grid.setPen(self.pen("line"))
         small = theme.font("small", figures=True)
         dress(self._none, "quiet", small)
         dress(self._said, "text", small)
-        self._said.fill, self._said.border = pg.mkBrush(theme.colour("raised")), pen("line")
-        self._ring.setPen(pen("text", 1.5))
+        self._said.fill, self._said.border = pg.mkBrush(theme.colour("raised")), self.pen("line")
+        self._ring.setPen(self.pen("text", 1.5))
         self._ring.setBrush(pg.mkBrush(theme.colour("base")))
         self._draw_legend()
         self._mark()
@@ -113,13 +114,13 @@ class CurvesView(Chart):
 
     def _draw_axes(self) -> None:
         self.show_range(0, self._limit, 0, 1)
-        shares = np.linspace(0, 1, (5 if self._limit == 1.0 else 3) + 1)
-        xs, full = shares * self._limit, np.zeros(len(shares))
+        ys = np.linspace(0, 1, 6)
+        xs = ys if self._limit == 1.0 else np.linspace(0, self._limit, 4)
         self._grid.setData(
-            np.concatenate([np.repeat(xs, 2), np.stack([full, full + self._limit], 1).ravel()]),
-            np.concatenate([np.stack([full, full + 1], 1).ravel(), np.repeat(shares, 2)]),
+            np.concatenate([np.repeat(xs, 2), np.tile([0, self._limit], len(ys))]),
+            np.concatenate([np.tile([0.0, 1.0], len(xs)), np.repeat(ys, 2)]),
         )
-        self.axes["left"].setTicks([[(float(y), f"{y:.2g}") for y in shares]])
+        self.axes["left"].setTicks([[(float(y), f"{y:.2g}") for y in ys]])
         self.axes["bottom"].setTicks([[(float(x), f"{x:.2g}") for x in xs]])
         _, across, up = KINDS[self.kind]
         self.name_axis("bottom", across)
@@ -127,33 +128,37 @@ class CurvesView(Chart):
 
     def _pen(self, look: str, bold: bool = False) -> Any:
         if look == "main":
-            made = pen(theme.ACCENT, 2.4)
+            made = self.pen(theme.ACCENT, 2.4)
         elif look == "second":
-            made = pen("text", 2, style=Qt.PenStyle.DashLine)
+            made = self.pen("text", 2, style=Qt.PenStyle.DashLine)
         else:
             alone = all(line.look == "quiet" for line in self.lines)
-            made = pen("text" if bold else "quiet" if alone else "faint", 1.4)
+            made = self.pen("text" if bold else "quiet" if alone else "faint", 1.4)
         if bold:
-            made.setWidthF(max(made.widthF(), 2) + 0.6)
+            ratio = self.devicePixelRatioF()
+            made.setWidthF(max(made.widthF(), 2 * ratio) + 0.6 * ratio)
         return made
 
     def _draw_legend(self) -> None:
         """A row for each look: lines of one look are told apart under the cursor."""
         self._legend.clear()
         font = theme.font("small")
+        metrics = QFontMetricsF(font)
         self._legend.setLabelTextColor(theme.colour("text"))
         self._legend.setLabelTextSize(f"{font.pointSizeF():.1f}pt")
         for look in ("main", "second", "quiet"):
             names = list(dict.fromkeys(line.name for line in self.lines if line.look == look))
             self._swatches[look].setPen(self._pen(look))
             if names:
-                first = QFontMetricsF(font).elidedText(names[0], Qt.TextElideMode.ElideMiddle, 200)
-                more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-                self._legend.addItem(self._swatches[look], escape(first + more))
+                words = ", ".join(names)
+                if len(names) > 1 and metrics.horizontalAdvance(words) > _LEGEND:
+                    words = f"{names[0]} and {len(names) - 1} more"
+                words = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, _LEGEND)
+                self._legend.addItem(self._swatches[look], escape(words))
         shade = theme.colour("base")
         shade.setAlpha(215)
         self._legend.setBrush(pg.mkBrush(shade))
-        self._legend.setPen(pen("line"))
+        self._legend.setPen(self.pen("line"))
         # Where good curves don't run: they hug the upper left, or the upper right of precision over recall.
         self._legend.setOffset((8 if self.kind.endswith("pr") else -8, -8))
         self._legend.setVisible(bool(self.lines))

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from inspector.domain import Decision, Thresholds
 from inspector.verdicts.judge import decide
 from inspector.views.look import theme
-from inspector.views.look.plot import Chart, dress, pen, text
+from inspector.views.look.plot import Chart, dress, text
 
 _BINS = 48
 _MARGIN = 8
@@ -27,7 +27,7 @@ class ThresholdLine(pg.InfiniteLine):  # type: ignore[misc]
     meant, and where one stops, is not for a line to say."""
 
     def __init__(self, decision: Decision) -> None:
-        super().__init__(0.0, 90, pen(theme.VERDICTS[decision], 2))
+        super().__init__(0.0, 90)
         self.label = text((0, 0))
         self.label.setText(theme.WORDS[decision])
 
@@ -156,13 +156,14 @@ class Histogram(Chart):
         faint.setAlpha(90)
         for decision, bars in self._bars.items():
             bars.setOpts(brush=faint if decision is None else theme.VERDICTS[decision])
-        self._floor.setPen(pg.mkPen(faint))
-        self._rug.setPen(pen("text"))
+        self._floor.setPen(pg.mkPen(faint, width=self.devicePixelRatioF()))
+        self._rug.setPen(self.pen("text"))
         self._mark.setBrush(theme.colour("text"))
         small = theme.font("small", figures=True)
         for words in (*self._ends, self._shots):
             dress(words, "quiet", small)
-        for line in self._lines.values():
+        for decision, line in self._lines.items():
+            line.setPen(self.pen(theme.VERDICTS[decision], 2))
             dress(line.label, "text", theme.font())
         self._draw_lines()
 

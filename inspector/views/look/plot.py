@@ -6,12 +6,14 @@ from typing import Any
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QRectF, Qt
-from PySide6.QtGui import QFont, QResizeEvent
+from PySide6.QtGui import QColor, QFont, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from inspector.views.look import theme
 
 pg.setConfigOptions(antialias=True, imageAxisOrder="row-major")
+
+_OTHER_LOOKS = (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.DevicePixelRatioChange)
 
 
 class Chart(QWidget):
@@ -87,6 +89,12 @@ class Chart(QWidget):
         style = {"color": theme.colour("quiet").name(), "font-size": f"{font.pointSizeF():.1f}pt"}
         self.axes[side].setLabel(words, **style)
 
+    def pen(self, colour: str, width: float = 1, **how: Any) -> Any:
+        """A pen `width` px wide, whatever the values' scale. `colour`: a token of the theme, or "#rrggbb"."""
+        ink = QColor(colour) if colour.startswith("#") else theme.colour(colour)
+        # Pens that ignore the values' scale ignore the screen's too.
+        return pg.mkPen(ink, width=width * self.devicePixelRatioF(), **how)
+
     def restyle(self) -> None:
         """Give every item the colours and fonts of the theme in use; called first by the subclass, then on a change."""
         for side, axis in self.axes.items():
@@ -94,7 +102,7 @@ class Chart(QWidget):
             axis.setTickPen(pg.mkPen(None))
             if axis.labelText:
                 self.name_axis(side, axis.labelText)
-            axis.setTextPen(pen("quiet"))
+            axis.setTextPen(self.pen("quiet"))
             axis.setTickFont(theme.font("small", figures=True))
 
     def fit(self) -> None:
@@ -105,15 +113,11 @@ class Chart(QWidget):
         self.show_range(*self._range)
         self.fit()
 
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and hasattr(self, "box"):
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() in _OTHER_LOOKS and hasattr(self, "box"):
             self.restyle()
-
-
-def pen(colour: str, width: float = 1, **how: Any) -> Any:
-    """A pen `width` px wide, whatever the scale. `colour`: a token of the theme, or "#rrggbb"."""
-    return pg.mkPen(colour if colour.startswith("#") else theme.colour(colour), width=width, **how)
+        return done
 
 
 def text(anchor: tuple[float, float], margin: float = 0) -> Any:

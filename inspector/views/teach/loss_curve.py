@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy
 
 from inspector.views.look import theme
-from inspector.views.look.plot import Chart, pen
+from inspector.views.look.plot import Chart
 
 
 class LossCurve(Chart):
@@ -60,10 +60,10 @@ class LossCurve(Chart):
 
     def restyle(self) -> None:
         super().restyle()
-        self._rules.setPen(pen("line"))
-        self._line.setPen(pen(theme.ACCENT, 1.6))
+        self._rules.setPen(self.pen("line"))
+        self._line.setPen(self.pen(theme.ACCENT, 1.6))
         self._newest.setBrush(pg.mkBrush(theme.ACCENT))
-        self._newest.setPen(pen("base", 1.5))
+        self._newest.setPen(self.pen("base", 1.5))
         self._said.setFont(theme.font(bold=True, figures=True))
         self._when.setFont(theme.font("small", figures=True))
 

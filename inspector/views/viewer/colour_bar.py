@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.exports.heat import MASK_COLOUR, Heat, Mode, ramp
 from inspector.views.look import theme
-from inspector.views.look.plot import Chart, dress, pen, text
+from inspector.views.look.plot import Chart, dress, text
 
 _SIDE = 4
 _HEIGHT = 34
@@ -36,9 +36,7 @@ class ColourBar(Chart):
         self._ground = self.put(pg.BarGraphItem(x0=np.zeros(1), x1=1.0, y0=0.0, y1=1.0), -1)
         self._strip = self.put(pg.ImageItem(autoDownsample=False))
         self._threshold = self.put(pg.InfiniteLine(angle=90), 1)
-        self._values = [
-            self.put(pg.InfiniteLine(angle=90, pen=pen(*ink)), 2) for ink in (("#000000", 3), ("#ffffff", 1))
-        ]
+        self._values = [self.put(pg.InfiniteLine(angle=90), 2) for _ in range(2)]
         self._words = [self.put(text((0, 0)), 3) for _ in range(3)]
         self.restyle()
         self.fit()
@@ -65,8 +63,10 @@ class ColourBar(Chart):
 
     def restyle(self) -> None:
         super().restyle()
-        self._ground.setOpts(brush=theme.colour("surround"), pen=pen("line"))
-        self._threshold.setPen(pen("text", 2))
+        self._ground.setOpts(brush=theme.colour("surround"), pen=self.pen("line"))
+        self._threshold.setPen(self.pen("text", 2))
+        for line, ink, width in zip(self._values, ("#000000", "#ffffff"), (3, 1), strict=True):
+            line.setPen(self.pen(ink, width))
         for words in self._words:
             dress(words, "quiet", theme.font("small", figures=True))
 

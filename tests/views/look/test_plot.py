@@ -58,6 +58,8 @@ def test_the_legend_names_each_look_of_the_curves_shown(qtbot):
     x = np.linspace(0, 1, 9)
     chart.set_lines("pro", [Line(f"class {number}", x, x) for number in range(12)])
     assert [label.text for _, label in chart._legend.items] == ["class 0 and 11 more"]
+    chart.set_lines("pro", [Line(name, x, x) for name in ("cloth", "washer")])
+    assert [label.text for _, label in chart._legend.items] == ["cloth, washer"]
     chart.set_lines("pro", [])
     assert not chart._legend.isVisible()
 
