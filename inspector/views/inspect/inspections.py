@@ -25,7 +25,7 @@ _KEPT_PICTURES = 20
 
 
 class Inspections(QObject):
-    """`began(first result's id)` once for each job that was started here, `streamed` for every result that came."""
+    """`began(first result's id)` once for each run that was started here, `streamed` for every result that came."""
 
     began = Signal(int)
     streamed = Signal()
@@ -77,7 +77,9 @@ class Inspections(QObject):
         what = f"“{name}”" if name else f"{len(files)} files and folders"
         if self.context.runner.busy:
             self.context.toast(f"{what} will be inspected after what runs now.")
-        self._waiting.add(self.context.runner.start(JobKind.INSPECT, f"Inspect {what}", work))
+        job = self.context.runner.start(JobKind.INSPECT, f"Inspect {what}", work)
+        if run_id is None:
+            self._waiting.add(job)
 
     def forget(self) -> None:
         """Another project: what comes of the jobs so far is not shown."""

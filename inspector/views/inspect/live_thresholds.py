@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ class LiveThresholds(QObject):
         self.scores: ClassScores | None = None
         self.question: QMessageBox | None = None
         self._moving: Thresholds | None = None
-        self._cut_number = 0
+        self._cut_number = self._kept = 0
         self._recut = QTimer(self)
         self._recut.setSingleShot(True)
         self._recut.setInterval(40)
@@ -121,7 +122,12 @@ class LiveThresholds(QObject):
         before, detector_id, class_id = now.current, now.detector_id, now.class_id
         store = partial(self._store, detector_id, class_id, before, thresholds)
 
+        self._kept += 1
+        number = self._kept
+
         def counted(found: tuple[int, int]) -> None:
+            if number != self._kept:  # moved again meanwhile: that is asked about
+                return
             if found[0]:
                 self._ask(*found, before, thresholds, store)
             else:
@@ -138,8 +144,15 @@ class LiveThresholds(QObject):
             self.context.query(self, count, counted)
 
     def _store(self, detector_id: int, class_id: int, before: Thresholds, after: Thresholds) -> None:
-        result_id = self.shown.detail.row.id if self.shown else 0
-        self.edits.set_thresholds(detector_id, class_id, before, after, result_id, self._back)
+        now, result_id = self.scores, self.shown.detail.row.id if self.shown else 0
+
+        def left() -> None:
+            self.scores = now
+            self._back()
+
+        if now is not None:  # the next move starts from here, also while this one is still being written
+            self.scores = replace(now, current=after)
+        self.edits.set_thresholds(detector_id, class_id, before, after, result_id, left)
 
     def _ask(
         self, passed: int, every: int, before: Thresholds, after: Thresholds, store: partial[None]

@@ -132,6 +132,21 @@ def test_undo_takes_a_threshold_back_while_its_field_has_the_focus(hand, choose,
     assert page.viewer.view.regions == before
 
 
+def test_two_quick_moves_of_a_threshold_are_taken_back_one_by_one(hand, choose, idle, window, qtbot):
+    page = choose(hand.ids[0])
+    for text in ("0.65", "0.7"):
+        type_into(qtbot, page.panel.scores.ng_box, text)  # without waiting for the first to be written
+    idle()
+    assert stored(hand).ng == 0.7
+    window.menus.undo.trigger()
+    idle()
+    assert stored(hand).ng == 0.65
+    window.menus.undo.trigger()
+    idle()
+    assert stored(hand) == hand.thresholds
+    assert page.panel.scores.ng_box.text() == "0.600"
+
+
 # a person's word
 
 
