@@ -66,10 +66,12 @@ def inside(folder: Path, relative: str, *, links: bool = True) -> Path | None:
     )
     if not pure.parts or pure.is_absolute() or odd or "\\" in relative or "\0" in relative:
         return None
-    path = folder / pure
-    if not links and any(step.is_symlink() for step in (path, *list(path.parents)[: len(pure.parts) - 1])):
-        return None
-    return path
+    step = str(folder)
+    for part in () if links else pure.parts:  # as text: asked for every row of every list
+        step = os.path.join(step, part)  # noqa: PTH118
+        if os.path.islink(step):  # noqa: PTH114
+            return None
+    return folder / pure
 
 
 def is_unfinished(name: str) -> bool:

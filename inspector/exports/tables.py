@@ -201,7 +201,10 @@ _FORMULA = re.compile(r"""(^|[;,|'"])(\s*)(?=[=+\-@＝＋－＠])""")
 
 def shown(text: str) -> str:
     """Text for a cell of a spreadsheet: one line without signs that are obeyed instead of shown, and no formula."""
-    return _FORMULA.sub(r"\1'\2", printable(" ".join(str(text).splitlines()).replace("\t", " "), 0))
+    text = str(text)
+    if not text.isprintable():
+        text = printable(" ".join(text.splitlines()).replace("\t", " "), 0)
+    return _FORMULA.sub(r"\1'\2", text)
 
 
 def _csv_cell(value: Cell) -> str | float | int:

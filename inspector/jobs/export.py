@@ -34,6 +34,8 @@ from inspector.records.thresholds import list_calibrated, list_thresholds
 EXPORTS = "exports"
 """The one folder inside a project that exports may be written to."""
 _PIECE = 500
+_KEPT = 20_000
+"""So many rows, some 30 MB, are kept from one format to the next."""
 
 
 def export(
@@ -111,7 +113,7 @@ def export(
 
 
 class _Stored:
-    """The rows of these results, read in pieces each time somebody goes through them."""
+    """The rows of these results, read in pieces: once where they are few enough to be kept, else for each format."""
 
     def __init__(self, project: Project, ids: NDArray[np.int64], cancel: CancelToken) -> None:
         self._project, self._ids, self._cancel = project, ids, cancel
@@ -119,6 +121,7 @@ class _Stored:
         detectors = [*list_detectors(project), *list_proposed(project)]
         self._taught = {row.id: row.created for row in detectors}
         self._scales: dict[int, tuple[float, float]] = {}
+        self._kept: list[ExportRow] = []
         self._seen: set[int] = set()
         self._detectors: dict[int, tuple[str, datetime | None]] = {}
 
@@ -126,10 +129,18 @@ class _Stored:
         return len(self._ids)
 
     def __iter__(self) -> Iterator[ExportRow]:
+        if self._kept:
+            yield from self._kept
+            return
+        kept: list[ExportRow] = []
         for start in range(0, len(self._ids), _PIECE):
             self._cancel.check()
-            for detail in list_details(self._project, self._ids[start : start + _PIECE]):
-                yield self._row(detail)
+            piece = list_details(self._project, self._ids[start : start + _PIECE])
+            rows = [self._row(detail) for detail in piece]
+            if len(self) <= _KEPT:
+                kept += rows
+            yield from rows
+        self._kept = kept
 
     def sources(self) -> dict[str, Any]:
         """The runs and detectors that the rows came from."""
