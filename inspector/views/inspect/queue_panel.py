@@ -140,7 +140,7 @@ class QueuePanel(QWidget):
             (self.folder_button, "Add a folder of images"),
         ):
             button.setEnabled(not self._why)
-            button.setToolTip(self._why or f"{words}: they are inspected at once")
+            button.setToolTip(plain(self._why) or f"{words}: they are inspected at once")
         for combo in (self.detector, self.class_name):
             combo.setEnabled(not self._why)
         self._detector_changed()
@@ -264,7 +264,7 @@ class QueuePanel(QWidget):
             )
         self.continue_button.setEnabled(not why)
         self.continue_button.setToolTip(
-            why or f"Inspect the {row.total - row.counts.total:,} that are missing"
+            plain(why) or f"Inspect the {row.total - row.counts.total:,} that are missing"
         )
 
     def _detector_changed(self) -> None:

@@ -13,6 +13,7 @@ from inspector.verdicts.judge import decide
 from inspector.views.inspect.regions_table import RegionsTable
 from inspector.views.inspect.score_view import ScoreView
 from inspector.views.look import icons, theme
+from inspector.views.look.labels import plain
 from inspector.views.look.verdict_chip import VerdictChip
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class VerdictPanel(QScrollArea):
             (self.override, "Give another verdict, with a reason (X); a type of defect (D)"),
         ):
             button.setEnabled(not why)
-            button.setToolTip(why or words)
+            button.setToolTip(plain(why) or words)
         scored = row is not None and row.image_score is not None
         for widget in (self.scores, self.regions_title, self.regions):
             widget.setVisible(scored)

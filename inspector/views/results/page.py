@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 from inspector.domain import JobEvent, JobItem
 from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
+from inspector.views.look.labels import plain
 from inspector.views.results.export_panel import ExportPanel
 from inspector.views.results.filter_bar import FilterBar
 from inspector.views.results.table import ResultSelection, ResultTable
@@ -270,7 +271,7 @@ class ResultsPage(Page):
             (self.override_button, "Give the selected results another verdict, with a reason (X)"),
         ):
             button.setEnabled(not why)
-            button.setToolTip(why or words)
+            button.setToolTip(plain(why) or words)
         if project is not None:
             ids = () if count == every > 1 else tuple(self.selection.ids().tolist())
             self.exporter.set_scope(self.filters.filter(), every, ids)
