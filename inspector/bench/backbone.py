@@ -1,12 +1,9 @@
 """How fast a backbone is on this machine, beside the bare EfficientNet-Lite0 trunk to stride 16, in one run."""
 
-import re
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from inspector.bench.memory import peak_memory_mib
 from inspector.errors import InspectorError
 from inspector.features import loading, random_weights
 from inspector.features.backbone import Backbone
@@ -99,20 +97,6 @@ def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int, device: torc
                 if number >= 2:
                     times[name].append(time.perf_counter() - begun)
     return {name: statistics.median(seconds) for name, seconds in times.items()}
-
-
-def peak_memory_mib() -> float | None:
-    """The most memory this process ever had, Python and PyTorch included; None where the system doesn't say."""
-    try:  # not getrusage: there a fresh process starts with its parent's peak
-        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
-        return int(found[1]) / 2**10 if found else None
-    except OSError:
-        pass
-    if sys.platform == "darwin":
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return None
 
 
 def peak_gpu_memory_mib() -> float | None:

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inspector.bench.memory import peak_memory_mib
 from inspector.domain import CancelToken, Image
 from inspector.errors import InspectorError
 from inspector.images import demo_parts, read
@@ -166,7 +167,7 @@ def _teach(method: str, files: Files, weights: str, device: str, dtype: str, tar
     marks.append(time.perf_counter())
     names = ("read_seconds", "fit_seconds", "thresholds_seconds", "save_seconds")
     spent = [round(after - before, 3) for before, after in pairwise(marks)]
-    peak, gpu = speed.peak_memory_mib(), speed.peak_gpu_memory_mib()
+    peak, gpu = peak_memory_mib(), speed.peak_gpu_memory_mib()
     return {
         **speed.about(loaded),
         "method": method,

@@ -77,6 +77,30 @@ def bench_crash(
     figures(crash(kills=kills, kinds=chosen), target)
 
 
+@app.command("fuzz")
+def bench_fuzz(
+    target: Json = None,
+    mutants: Annotated[int, typer.Option(min=1)] = 10_000,
+    seed: int = 0,
+    subjects: Annotated[str, typer.Option(help="Kinds of files, comma separated; all when left out.")] = "",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 2,
+) -> None:
+    """Read damaged files of all kinds: each must give its content or a sentence, within 10 s and 2 GiB."""
+    from inspector.bench.fuzz import SUBJECTS, fuzz
+
+    names = [name.strip() for name in subjects.split(",") if name.strip()] or list(SUBJECTS)
+    if unknown := [name for name in names if name not in SUBJECTS]:
+        raise InspectorError(f"“{unknown[0]}” is no kind of file.", f"There are: {', '.join(SUBJECTS)}.")
+
+    chosen = {name: SUBJECTS[name] for name in names}
+
+    def progress(number: int, line: str) -> None:
+        if number % 500 == 0:
+            say(f"{number:,} of {mutants:,} tried, {line}", error=True)
+
+    figures(fuzz(mutants, seed=seed, subjects=chosen, workers=workers, progress=progress), target)
+
+
 @app.command("teach")
 def bench_teach(
     target: Json = None,

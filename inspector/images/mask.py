@@ -28,7 +28,7 @@ def read(path: Path, image: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     """
     name, data = printable(path.name), images.read_bytes(path)
     try:
-        labels, alpha, own_turn = _labels(data, name)
+        labels, alpha, own_turn = _labels(data, name, size)
     except ImageError:
         raise
     except Exception as error:  # whatever a decoder stumbles over
@@ -36,9 +36,11 @@ def read(path: Path, image: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
             f"The mask “{name}” can't be decoded: {_words(error)}.",
             "Save it as PNG, black where nothing is marked.",
         ) from None
-    marked = _turned(np.asarray(labels != 0 if labels.ndim == 2 else labels.any(axis=2)), own_turn)
-    varies = labels.min(axis=(0, 1)) != labels.max(axis=(0, 1))
-    if marked.all() and (varies.any() or (alpha is not None and alpha.min() != alpha.max())):
+    channels = [labels] if labels.ndim == 2 else list(np.moveaxis(labels, 2, 0))
+    marked = _turned(np.logical_or.reduce([channel != 0 for channel in channels]), own_turn)
+    if marked.all() and any(
+        channel.min() != channel.max() for channel in (*channels, *(() if alpha is None else (alpha,)))
+    ):
         raise ImageError(
             f"The mask “{name}” marks every pixel, as no pixel is black; transparency doesn't count.",
             "Save it black where nothing is marked.",
@@ -46,15 +48,18 @@ def read(path: Path, image: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     if own_turn == 1:
         marked = _turned(marked, _turn_by_shape(marked, size, _turn_of(image), name))
     if marked.shape[::-1] != size:
-        shape = " × ".join(map(str, marked.shape[::-1]))
-        raise ImageError(
-            f"The mask “{name}” has {shape} pixels, its image {size[0]} × {size[1]}.",
-            "Save it in its image's size and direction.",
-        )
+        raise _other_size(marked.shape[::-1], size, name)
     return marked
 
 
-def _labels(data: bytes, name: str) -> tuple[NDArray[Any], NDArray[Any] | None, int]:
+def _other_size(found: tuple[int, ...], size: tuple[int, int], name: str) -> ImageError:
+    return ImageError(
+        f"The mask “{name}” has {' × '.join(map(str, found))} pixels, its image {size[0]} × {size[1]}.",
+        "Save it in its image's size and direction.",
+    )
+
+
+def _labels(data: bytes, name: str, size: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any] | None, int]:
     """(labels (h, w) or (h, w, 3), 0 where nothing is marked; alpha; EXIF turn)."""
     import PIL.Image
 
@@ -62,6 +67,8 @@ def _labels(data: bytes, name: str) -> tuple[NDArray[Any], NDArray[Any] | None, 
         width, height = file.size
         if width * height > images.MAX_PIXELS:
             raise ImageError(f"The mask “{name}” has {width:,} × {height:,} pixels.", "Save it smaller.")
+        if {width, height} != set(size):  # told before all of it is decoded
+            raise _other_size((width, height), size, name)
         if getattr(file, "n_frames", 1) > 1:
             raise ImageError(f"The mask “{name}” holds several pages.", "Save each as a mask of its own.")
         raw = str(file.tile[0][3]) if file.tile else ""  # gone once it is loaded

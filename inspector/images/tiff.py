@@ -168,9 +168,13 @@ def _check_pieces(page: Any, end: int) -> None:
 def _kind(page: Any) -> tuple[str, int, str]:
     """(what the samples are, alpha as in `_ALPHA` or 0, what to say of samples that aren't shown)."""
     bits, samples, compression = page.bitspersample, int(page.samplesperpixel), int(page.compression)
+    if not isinstance(page.photometric, int) or not isinstance(bits, (int, tuple)):
+        raise Damaged
     if page.sampleformat != 1 or bits not in (1, 2, 4, 8, 10, 12, 14, 16):
         formats = {1: "unsigned", 2: "signed", 3: "float"}
-        raise Unsupported(f"{bits} bit {formats.get(page.sampleformat, 'unknown')} values")
+        raise Unsupported(
+            f"{bits if isinstance(bits, int) else 'mixed'} bit {formats.get(page.sampleformat, 'unknown')} values"
+        )
     photometric = tifffile.PHOTOMETRIC
     kind = {
         photometric.MINISWHITE: "grey",
@@ -205,17 +209,12 @@ def _values(data: bytes, page: Any) -> NDArray[Any]:
     form = page.parent.tiff
     edits = []
     start = 4 if form.offsetsize == 4 else 8
-    if (
-        struct.unpack_from(form.offsetformat, data, start)[0] != page.offset
-    ):  # libtiff takes the first directory
-        edits.append((form.offsetformat, start, page.offset))
-    if (
-        page.photometric == tifffile.PHOTOMETRIC.SEPARATED
-    ):  # converted inks come without word of what is damaged
+    if struct.unpack_from(form.offsetformat, data, start)[0] != page.offset:
+        edits.append((form.offsetformat, start, page.offset))  # libtiff takes the first directory
+    if page.photometric == tifffile.PHOTOMETRIC.SEPARATED:  # it would convert inks and pass over damage
         tag = page.tags[262]
-        edits.append(
-            (form.byteorder + {3: "H", 4: "I"}[tag.dtype], tag.valueoffset, tifffile.PHOTOMETRIC.RGB)
-        )
+        layout = form.byteorder + {3: "H", 4: "I"}[tag.dtype]
+        edits.append((layout, tag.valueoffset, tifffile.PHOTOMETRIC.RGB))
     if edits:
         changed = bytearray(data)
         for layout, at, value in edits:
@@ -224,24 +223,28 @@ def _values(data: bytes, page: Any) -> NDArray[Any]:
     values = imagecodecs.tiff_decode(data, index=0)
     if values.ndim == 2:
         return np.asarray(values[..., None])
-    separate = (
-        page.planarconfig == 2 and values.shape[0] == page.samplesperpixel and page.compression != _JPEG
+    planes = page.planarconfig == 2 and page.compression != _JPEG
+    return (
+        np.moveaxis(values, 0, -1) if planes and len(values) == page.samplesperpixel else np.asarray(values)
     )
-    return np.moveaxis(values, 0, -1) if separate else np.asarray(values)
 
 
 def _check_jpegs(data: bytes, page: Any) -> None:
     """libtiff passes over damage inside a JPEG strip; a strict look at each tells."""
     tables = (page.jpegtables or b"")[:-2]
-    budget = 4 * max(_area(page) * int(page.samplesperpixel), 2**18)
-    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+    pieces = math.prod(page.chunked)
+    planes = int(page.samplesperpixel) if page.planarconfig == 2 else 1
+    area = 0
+    for offset, count in zip(page.dataoffsets[:pieces], page.databytecounts[:pieces], strict=True):
         piece = data[offset : offset + count]
         piece = tables + piece[2:] if tables else piece
         header = jpeg.parse(piece)
-        budget -= header.stored[0] * header.stored[1]
-        if budget < 0:
+        area += header.stored[0] * header.stored[1]
+        if area > 4 * planes * max(_area(page), 2**18) or header.detail * planes != page.samplesperpixel:
             raise Damaged
         jpeg.strict(piece, {1: "GRAY", 3: "RGB"}.get(header.detail, "CMYK"), header.stored, 8)
+    if area < planes * _area(page):  # the rest would be black
+        raise Damaged
 
 
 def _coloured(index: NDArray[Any], colours: Any) -> NDArray[np.uint8]:

@@ -71,7 +71,9 @@ class Json(TypeDecorator[dict[str, Any]]):
     cache_ok = True
 
     def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> str | None:
-        return None if value is None else json.dumps(value, ensure_ascii=False)
+        return (
+            None if value is None else json.dumps(value)
+        )  # in ASCII: paths may hold bytes that are no UTF-8, and must stay the same
 
     def process_result_value(self, value: Any, dialect: Dialect) -> dict[str, Any] | None:
         if value is None or value == "null":

@@ -182,6 +182,12 @@ def test_a_strip_that_is_missing_or_cut_is_never_filled_in(compression: str | No
             decode(edited(data, tag, values), "odd.tif")
 
 
+def test_a_jpeg_strip_that_is_all_there_is_fills_no_more_than_its_rows() -> None:
+    data = tiff(RGB, photometric="rgb", compression="jpeg", rowsperstrip=16)
+    with pytest.raises(ImageError, match="damaged"):
+        decode(without(data, 278), "half of it.tif")
+
+
 @pytest.mark.parametrize("compression", ["lzw", "zlib"])
 def test_a_single_strip_without_its_length_is_read_to_its_end(compression: str) -> None:
     data = tiff(RGB, photometric="rgb", compression=compression)

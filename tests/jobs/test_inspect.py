@@ -1,5 +1,6 @@
 """Inspecting files into results."""
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from inspector.domain import CancelToken, Decision, JobEnded, JobEvent, JobItem, JobProgress, JobStatus
 from inspector.images import read
@@ -18,6 +20,7 @@ from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.inspect import inspect
 from inspector.records.classes import add_class, find_class, remove_class, rename_class
 from inspector.records.detectors import find_detector
+from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
 from inspector.records.results import Counts, ResultRow, count_results, find_result, list_results, result_ids
 from inspector.records.runs import list_runs
@@ -354,3 +357,35 @@ def test_a_decoder_that_breaks_on_a_file_ends_no_run(
     assert (ended.status, ended.result["failed"]) == (JobStatus.DONE, 1)
     (failed,) = [row for row in rows(taught) if row.error]
     assert "IndexError" in failed.error
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows names are always Unicode")
+def test_folders_and_files_whose_names_are_no_utf8_are_inspected_under_a_name_that_can_be_shown(
+    taught: Project, engine: Engine, run: Run, batch: Path, tmp_path: Path
+) -> None:
+    good = find([batch]).images[0]
+    folder = tmp_path / os.fsdecode(b"in\xff")
+    folder.mkdir()
+    file = folder / os.fsdecode(b"part\xff.png")
+    file.write_bytes(good.read_bytes())
+    for number, source in enumerate((folder, file)):
+        ended = end(start(taught, engine, run, source))
+        assert (ended.status, ended.result["inspected"]) == (JobStatus.DONE, 1)
+        kept = list_jobs(taught)[0]
+        assert kept.result["sources"] == [str(source)]  # so that the run can go on
+        assert kept.title == ("Inspect in�", "Inspect part�.png")[number]
+    assert {row.name for row in rows(taught)} == {"part�.png"}
+
+
+def test_a_run_says_what_it_left_out_and_how_deep_images_were_read(
+    taught: Project, engine: Engine, run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    (folder / "film.mp4").touch()
+    for name in ("a.png", "b.png"):
+        Pillow.fromarray(np.full((64, 64), 4000, np.uint16)).save(folder / name)
+    ended = end(start(taught, engine, run, folder))
+    assert "Left out: 1 MP4 file (film.mp4)." in ended.message
+    assert "“a.png”: its values reach 4,000 of 65,535" in ended.message
+    assert "So with 1 more." in ended.message
