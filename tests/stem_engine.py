@@ -1,6 +1,8 @@
 """An engine for tests: the real first stages of the embedded model, its later blocks untrained. Importable from the
 processes that the crash test kills."""
 
+import copy
+
 import torch
 
 from inspector.features import inspector_tiny, loading
@@ -16,3 +18,10 @@ def make() -> Engine:
     engine = Engine(device="cpu")
     engine.use(loading.from_model(model, "inspector-tiny", "stem only"), "inspector-tiny")
     return engine
+
+
+def in_batches(engine: Engine, size: int) -> Engine:
+    """The same engine, which scores so many images together."""
+    made = copy.copy(engine)
+    made.batch_size = size
+    return made

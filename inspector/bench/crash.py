@@ -162,11 +162,12 @@ def _once(
     nothing = CancelToken()
     class_id = find_class(project, "Part").id
     if kind == "inspect":
-        inspect(project, engine, [place.batch], batch_size=4, emit=emit, cancel=nothing)
+        engine.batch_size = 4
+        inspect(project, engine, [place.batch], emit=emit, cancel=nothing)
     elif kind in ("teach", "prompts"):
-        method, settings = ("patchcore", {}) if kind == "teach" else ("finegrained", {"epochs": 4})
+        method = "patchcore" if kind == "teach" else "finegrained:epochs=4"
         _remove_added(project, class_id)  # a memory can't forget what it is taught here
-        teach(project, engine, method=method, settings=settings, emit=emit, cancel=nothing)
+        teach(project, engine, method=method, emit=emit, cancel=nothing)
     elif kind == "update":
         fresh = place.top / f"fresh {time.monotonic_ns()}.png"
         drawn_parts.copy_with_own_hash(next(iter(place.batch.iterdir())), fresh, time.monotonic_ns())

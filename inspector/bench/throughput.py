@@ -83,11 +83,10 @@ def _copies(files: list[Path], folder: Path, number: int) -> list[Path]:
 
 def _inspect(project: Project, engine: Engine, files: list[Path], batch_size: int) -> float:
     """Seconds from the job's start to its end."""
+    engine.batch_size = batch_size
     began = time.perf_counter()
     drawn_parts.run_job(
-        lambda emit: inspect(
-            project, engine, files, class_name="Part", batch_size=batch_size, emit=emit, cancel=CancelToken()
-        )
+        lambda emit: inspect(project, engine, files, class_name="Part", emit=emit, cancel=CancelToken())
     )
     return time.perf_counter() - began
 

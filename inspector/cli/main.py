@@ -210,10 +210,9 @@ def inspect(
 
             job.inspect(
                 opened,
-                Engine(device=chosen.device),
+                Engine(device=chosen.device, batch_size=batch_size),
                 images,
                 class_name=class_name,
-                batch_size=batch_size or chosen.batch_size,
                 emit=note,
                 cancel=CancelToken(),
             )

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 class Engine:
     """Belongs to one thread. Loads nothing (not even torch) before it is asked to.
 
-    `weights`: catalogue name or file; `device`: "auto", "cpu", "cuda" or "mps"; None follows the user's settings.
+    `weights`: catalogue name or file; `device`: "auto", "cpu", "cuda" or "mps"; `batch_size`: images scored together;
+    None follows the user's settings.
     """
 
-    def __init__(self, weights: str | Path | None = None, device: str | None = None) -> None:
+    def __init__(
+        self, weights: str | Path | None = None, device: str | None = None, batch_size: int | None = None
+    ) -> None:
         self.weights = weights
         self.device = device
+        self.batch_size = batch_size
         self._backbone: Backbone | None = None
         self._backbone_asked: tuple[str, str] | None = None
         self._detector: Detector | None = None

@@ -53,7 +53,6 @@ def inspect(
     detector_id: int | None = None,
     class_name: str | None = None,
     run_id: int | None = None,
-    batch_size: int | None = None,
     emit: Emit,
     cancel: CancelToken,
 ) -> None:
@@ -100,7 +99,7 @@ def inspect(
         ids_by_name = {name: key for key, name in row.taught_names.items()}
         given = None if class_id is None else row.taught_names[class_id]
         noted: list[tuple[str, str]] = []
-        size = batch_size or settings.load().batch_size
+        size = engine.batch_size or settings.load().batch_size
 
         def store(items: list[_Read], maps: list[ScoreMap]) -> None:
             _store(project, report, run, row.id, class_id, ids_by_name, items, maps)

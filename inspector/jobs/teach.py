@@ -29,14 +29,14 @@ def teach(
     method: str | None = None,
     class_ids: Iterable[int] | None = None,
     false_alarm_rate: float | None = None,
-    settings: Mapping[str, Any] | None = None,
     propose: bool = False,
     emit: Emit,
     cancel: CancelToken,
 ) -> None:
     """Teach one detector on the shots of these classes (all that have shots when None).
 
-    `method`, `false_alarm_rate`: the user's settings when None. `settings`: options of the method. FineGrainedAD gets
+    `method`, `false_alarm_rate`: the user's settings when None. `method` may carry settings of its own, see
+    `catalogue.parse`. FineGrainedAD gets
     the project's descriptions of the classes; those without one get its suggestion.
     Classes without a shot are left out, with a line in the log; a shot that can't be read fails the job. With `propose`, a detector of a class that is
     taught already, or with shots that stand out and that nobody called good, is only proposed. `JobEnded.result`:
@@ -48,7 +48,8 @@ def teach(
 
         project.require_writable()
         chosen = user_settings.load()
-        info = catalogue.find(method or chosen.method)
+        variant = catalogue.parse(method or chosen.method)
+        info = catalogue.find(variant.method)
         rate = chosen.false_alarm_rate if false_alarm_rate is None else false_alarm_rate
         wanted = None if class_ids is None else set(class_ids)
         classes = {row.id: row for row in list_classes(project) if wanted is None or row.id in wanted}
@@ -57,12 +58,13 @@ def teach(
         report.start(f"Teach {count} with {info.title}", 100)
         report.progress(0, "Loading the backbone")
         backbone = engine.backbone()
+        catalogue.check(variant)
         report.log(f"Backbone {backbone.identity.architecture} on {backbone.device_note}.")
 
         rows, images = _read_shots(project, classes, least_side(backbone), report, cancel)
         names = {class_id: classes[class_id].name for class_id in rows}
         shots = {names[class_id]: images[class_id] for class_id in rows}
-        options = {**_described(project, info.name, names, report), **(settings or {})}
+        options = {**_described(project, info.name, names, report), **variant.settings}
         made = catalogue.make(info.name, **options)
         if info.learns:  # a teaching that is killed goes on from its last epoch when it is started again
             made.checkpoints = project.path(f"detectors/{CHECKPOINTS}")

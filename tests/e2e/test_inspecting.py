@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QImage
 from pytestqt.qtbot import QtBot
+from stem_engine import in_batches
 
 from inspector.domain import CancelToken, JobItem
 from inspector.jobs.engine import Engine
@@ -127,7 +128,7 @@ def test_an_interrupted_run_is_marked_and_continued_with_what_is_missing(
             token.cancel()
 
     with projects.open(taught) as project:
-        inspect(project, engine, [folder], batch_size=1, emit=stop, cancel=token)
+        inspect(project, in_batches(engine, 1), [folder], emit=stop, cancel=token)
         done = len(result_ids(project))
     assert 0 < done < len(files)
     window.open_project(taught, "inspect")

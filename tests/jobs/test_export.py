@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stem_engine import in_batches
 
 from inspector.domain import (
     CancelToken,
@@ -63,12 +64,11 @@ def worked(taught: Project, engine: Engine, demo: Path, tmp_path: Path) -> Proje
     (batch / "=1+1.png").write_bytes(b"")
     inspect(
         taught,
-        engine,
+        in_batches(engine, 8),
         [batch],
         class_name="washer",
         emit=lambda event: None,
         cancel=CancelToken(),
-        batch_size=8,
     )
     detector_id, washer = find_detector(taught).id, find_class(taught, "washer").id
     set_thresholds(taught, detector_id, washer, MOVED, who="Ada")

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from stem_engine import in_batches
 
 from inspector.domain import CancelToken, Decision, JobEnded, JobEvent, JobItem, JobProgress, JobStatus
 from inspector.images import read
@@ -67,7 +68,7 @@ def test_an_elongated_image_is_scored_in_its_proportions(
 def test_every_file_becomes_a_result_with_map_copy_and_verdict(
     taught: Project, engine: Engine, run: Run, batch: Path
 ) -> None:
-    events = start(taught, engine, run, batch, class_name="WASHER", batch_size=4)
+    events = start(taught, in_batches(engine, 4), run, batch, class_name="WASHER")
     assert end(events).status is JobStatus.DONE, end(events)
     found = rows(taught)
     assert sorted(row.name for row in found) == sorted(
@@ -129,7 +130,7 @@ def test_bad_files_become_failed_items_and_never_stop_the_batch(
     (batch / "cut.png").write_bytes(find([batch / "good"]).images[0].read_bytes()[:3000])
     (batch / "text.jpg").write_text("no image at all, only words")
     (batch / "ünï \n code.png").write_bytes(find([batch / "good"]).images[0].read_bytes() + b"\0")
-    events = start(taught, engine, run, batch, batch / "vanished.png", class_name="washer", batch_size=2)
+    events = start(taught, in_batches(engine, 2), run, batch, batch / "vanished.png", class_name="washer")
     assert end(events).status is JobStatus.DONE
     failed = {row.name: row.error for row in rows(taught) if row.error}
     assert set(failed) == {"empty.png", "cut.png", "text.jpg", "vanished.png"}
@@ -160,7 +161,7 @@ def test_files_that_vanish_while_the_run_goes_on_become_failed_items(
                 last.unlink(missing_ok=True)
             emit(event)
 
-        inspect(taught, engine, [batch], class_name="washer", batch_size=1, emit=watch, cancel=CancelToken())
+        inspect(taught, in_batches(engine, 1), [batch], class_name="washer", emit=watch, cancel=CancelToken())
 
     assert end(run(work)).status is JobStatus.DONE
     assert [row.name for row in rows(taught) if row.error] == [last.relative_to(batch).as_posix()]
@@ -211,7 +212,7 @@ def test_cancelling_keeps_what_was_finished(taught: Project, engine: Engine, run
             if isinstance(event, JobItem):
                 cancel.cancel()
 
-        inspect(taught, engine, [batch], class_name="washer", batch_size=1, emit=watch, cancel=cancel)
+        inspect(taught, in_batches(engine, 1), [batch], class_name="washer", emit=watch, cancel=cancel)
 
     events = run(work)
     assert end(events).status is JobStatus.CANCELLED
@@ -266,7 +267,7 @@ def test_the_disk_filling_up_fails_the_run_and_keeps_what_was_stored(
         real(path, data, **how)
 
     monkeypatch.setattr(paths, "write_atomic", filling)
-    ended = end(start(taught, engine, run, batch, class_name="washer", batch_size=1))
+    ended = end(start(taught, in_batches(engine, 1), run, batch, class_name="washer"))
     assert ended.status is JobStatus.FAILED
     assert "is full" in ended.message
     assert len(rows(taught)) == 2
@@ -291,7 +292,7 @@ def test_thresholds_moved_during_a_run_judge_its_later_results(
                 moved = type(found)(-2.0, -1.0, found.pixel)
                 set_thresholds(taught, detector_id, washer.id, moved, who="Ada")
 
-        inspect(taught, engine, [batch], class_name="washer", batch_size=1, emit=watch, cancel=CancelToken())
+        inspect(taught, in_batches(engine, 1), [batch], class_name="washer", emit=watch, cancel=CancelToken())
 
     run(work)
     assert {row.verdict for row in rows(taught)} == {Decision.NG}
@@ -329,7 +330,7 @@ def test_an_image_that_gets_no_number_is_a_failed_item_and_the_run_goes_on(
         return maps
 
     monkeypatch.setattr(detector, "score", score)
-    ended = end(start(taught, engine, run, batch, class_name="washer", batch_size=1))
+    ended = end(start(taught, in_batches(engine, 1), run, batch, class_name="washer"))
     assert ended.status is JobStatus.DONE
     assert ended.result["failed"] == 1
     failed = [row for row in rows(taught) if row.error]

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from stem_engine import in_batches
+
 from inspector.domain import CancelToken, Decision, JobEnded, JobEvent, JobStatus
 from inspector.jobs.engine import Engine
 from inspector.jobs.inspect import inspect
@@ -218,10 +220,9 @@ def test_an_interrupted_run_says_how_many_images_were_asked_for(
 
     inspect(
         taught,
-        engine,
+        in_batches(engine, 1),
         [demo / "washer" / "test"],
         class_name="washer",
-        batch_size=1,
         emit=stop,
         cancel=cancel,
     )

@@ -122,7 +122,7 @@ def test_shots_that_can_not_be_read_are_named_and_no_detector_of_the_others_is_m
     ("options", "words"),
     [
         ({"method": "magic"}, "no method named"),
-        ({"settings": {"nonsense": 1}}, "nonsense"),
+        ({"method": "patchcore:nonsense=1"}, "nonsense"),
         ({"false_alarm_rate": 3.0}, "not between 0 and 1"),
         ({"class_ids": []}, "nothing can be taught"),
     ],
@@ -191,7 +191,7 @@ def test_the_description_of_a_class_reaches_the_method_that_reads_it(
     washer, cloth = find_class(project, "washer"), find_class(project, "cloth")
     record = replace(template("washer"), background="black belt")
     describe_class(project, washer.id, record)
-    start(project, engine, run, method="finegrained", settings={"epochs": 1, "ahps": 1, "alps": 1})
+    start(project, engine, run, method="finegrained:epochs=1:ahps=1:alps=1")
     row = find_detector(project)
     assert row.settings["descriptions"] == {"washer": record.as_json()}
     made = storage.load(row.folder, engine.backbone())

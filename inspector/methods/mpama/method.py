@@ -183,8 +183,7 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
             ),
             progress=progress,
             cancel=cancel,
-            checkpoints=folder,
-            fingerprint=self.fingerprint(shots, backbone),
+            kept=training.Kept(folder, self.fingerprint(shots, backbone)),
             span=(0.7, 0.99),
         )
         training.forget(folder)

@@ -233,8 +233,7 @@ class PromptMethod(Method[P]):
             schedule,
             progress=progress,
             cancel=cancel,
-            checkpoints=self.checkpoints,
-            fingerprint=self.fingerprint(shots, backbone),
+            kept=training.Kept(self.checkpoints, self.fingerprint(shots, backbone)),
             span=span,
         )
 

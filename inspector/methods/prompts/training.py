@@ -81,6 +81,18 @@ def seeded(*parts: int) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where finished epochs are kept (None: nowhere), and the `fingerprint` (of shots, backbone, settings) that a
+    checkpoint must have to be continued from."""
+
+    folder: Path | None = None
+    fingerprint: str = ""
+
+
+NOTHING_KEPT = Kept()
+
+
 def train(
     learned: nn.Module,
     step: Step,
@@ -89,22 +101,20 @@ def train(
     *,
     progress: Progress,
     cancel: CancelToken,
-    checkpoints: Path | None = None,
-    fingerprint: str = "",
+    kept: Kept = NOTHING_KEPT,
     span: tuple[float, float] = (0.0, 1.0),
 ) -> list[float]:
     """Minimise the sum of what `step` returns over all trainable parameters of `learned`; the loss of every epoch.
 
     Every epoch draws its order and its noise from a generator seeded by (seed, epoch), so one that was killed and
-    continues from its checkpoint learns exactly what an undisturbed one learns. A checkpoint is used only when its
-    `fingerprint` (shots, backbone, settings) is the same. `span` is this loop's part of the whole progress.
+    continues from its checkpoint learns exactly what an undisturbed one learns. `span` is this loop's part of the whole progress.
     Raises Cancelled between batches, DetectorError when the loss is no longer a number.
     """
     parameters = [p for p in learned.parameters() if p.requires_grad]
     optimizer = schedule.make(parameters)
     batches = math.ceil(items / schedule.batch)
-    key = json.dumps({"fingerprint": fingerprint, **asdict(schedule)}, sort_keys=True)
-    losses = _resume(checkpoints, key, learned, optimizer)
+    key = json.dumps({"fingerprint": kept.fingerprint, **asdict(schedule)}, sort_keys=True)
+    losses = _resume(kept.folder, key, learned, optimizer)
     started, first = time.monotonic(), len(losses)
     learned.train()
     for epoch in range(len(losses), schedule.epochs):
@@ -144,7 +154,7 @@ def train(
         }
         line = f"Epoch {epoch + 1} of {schedule.epochs}: loss {sums['loss']:.4f}"
         progress(span[0] + (span[1] - span[0]) * done, line, values)
-        _keep(checkpoints, key, learned, optimizer, losses)
+        _keep(kept.folder, key, learned, optimizer, losses)
     learned.eval()
     return losses
 

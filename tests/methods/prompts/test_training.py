@@ -37,8 +37,7 @@ def learn(
         schedule,
         progress=silent,
         cancel=cancel or CancelToken(),
-        checkpoints=checkpoints,
-        fingerprint="x",
+        kept=training.Kept(checkpoints, "x"),
     )
 
 
