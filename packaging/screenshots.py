@@ -262,20 +262,20 @@ def _inspect(stage: Stage, name: str) -> Any:
 
 
 def scene_inspect(stage: Stage) -> None:
-    _inspect(stage, "blister_missing_000")
+    _inspect(stage, "blister_missing")
 
 
 def scene_inspect_good(stage: Stage) -> None:
-    _inspect(stage, "washer_good_000")
+    _inspect(stage, "washer_good")
 
 
 def scene_inspect_contour(stage: Stage) -> None:
-    page = _inspect(stage, "cloth_scratch_000")
+    page = _inspect(stage, "cloth_scratch")
     page.viewer.set_mode(1)
 
 
 def scene_inspect_compare(stage: Stage) -> None:
-    page = _inspect(stage, "washer_stain_000")
+    page = _inspect(stage, "washer_stain")
     page.viewer.compare.setChecked(True)
     stage.wait(lambda: page.viewer.good.view.picture is not None)
 
@@ -285,7 +285,7 @@ def after_inspect_compare(stage: Stage) -> None:
 
 
 def scene_inspect_threshold(stage: Stage) -> None:
-    page = _inspect(stage, "blister_stain_000")
+    page = _inspect(stage, "blister_stain")
     page.panel.scores.move_to(0.16, 0.24)
 
 
@@ -295,7 +295,7 @@ def after_inspect_threshold(stage: Stage) -> None:
 
 
 def scene_inspect_override(stage: Stage) -> None:
-    page = _inspect(stage, "blister_dent_000")
+    page = _inspect(stage, "blister_dent")
     page.override()
     stage.wait(page.popup.isVisible)
     page.popup.reason.setText("reflection, not a dent")
@@ -306,7 +306,7 @@ def after_inspect_override(stage: Stage) -> None:
 
 
 def scene_inspect_question(stage: Stage) -> None:
-    page = _inspect(stage, "blister_dent_000")
+    page = _inspect(stage, "blister_dent")
     page.panel.scores.move_to(0.9, 0.9)
     page.panel.scores.histogram.released.emit()
     stage.wait(lambda: page.live.question is not None)
@@ -318,7 +318,7 @@ def after_inspect_question(stage: Stage) -> None:
 
 
 def scene_inspect_refused(stage: Stage) -> None:
-    page = _inspect(stage, "blister_dent_000")
+    page = _inspect(stage, "blister_dent")
     page.panel.scores.review_box.setText("0.9")
     page.panel.scores.review_box.editingFinished.emit()
 

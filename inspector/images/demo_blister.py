@@ -45,7 +45,7 @@ def draw(c: Canvas) -> tuple[F, F]:
     dx, dy = (c.x - np.float32(cx)) / near, (c.y - np.float32(cy)) / near
     cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
     u, v = dx * cos + dy * sin, dy * cos - dx * sin  # on the pack
-    key = rng.uniform(212, 250)
+    key = rng.uniform(227, 235)  # the lamp of a line stands still
     marks = c.marks
 
     # Each pixel belongs to the nearest pocket; p, q are measured from its middle.

@@ -68,7 +68,7 @@ def draw(c: Canvas) -> tuple[F, F]:
     slope_x, slope_y = slopes(height, c)
     face = 1 - np.abs(bevel)
 
-    key = rng.uniform(215, 245)
+    key = rng.uniform(226, 234)  # the lamp of a line stands still
     steel = np.float32(0.13) + 0.025 * groove
     for azimuth, elevation, strength in ((key, 52, 1.0), (key + 112, 40, 0.40)):
         lamp = towards(azimuth, elevation)

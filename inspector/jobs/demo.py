@@ -1,8 +1,9 @@
-"""The demo: three products drawn by ourselves, taught from four normal shots each, inspected, ready to look at."""
+"""The demo: three products drawn by ourselves, taught from eight normal shots each, inspected, ready to look at."""
 
 import shutil
 import tempfile
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ from inspector.methods.catalogue import QUICK
 if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
 
+_SHOTS, _LOT = 8, 2
+"""Shots of each product, and the lot that is drawn: a first look at a machine must not show its rare mistakes, so this is
+a lot in which every part is judged right, with room to spare on both sides."""
 _DRAWN, _TAUGHT = 0.25, 0.5
 """Shares of the bar after drawing and after teaching."""
 
@@ -72,7 +76,7 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
 
     with tempfile.TemporaryDirectory(prefix="inspector-demo-") as drawn:
         emit(JobProgress(0, 0, 100, "Drawing parts"))
-        demo_parts.write_demo(Path(drawn))
+        demo_parts.write_demo(Path(drawn), shots=_SHOTS, seed=_LOT)
         cancel.check()
         emit(JobProgress(0, 100 * _DRAWN, 100, "Teaching"))
         with projects.create(folder, "Demo") as project:
@@ -87,8 +91,7 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
                 _DRAWN,
                 _TAUGHT,
             )
-            parts = [path for product in products for path in sorted((product / "test").glob("*/*"))]
-            sources = _named(parts, Path(drawn) / "batch")
+            sources = _named(_mixed(products), Path(drawn) / "batch")
             _step(
                 lambda inner: inspect(project, engine, sources, emit=inner, cancel=cancel), emit, _TAUGHT, 1
             )
@@ -96,13 +99,23 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
     return f"{len(products)} products taught, {counts.total} parts inspected: {counts.ng} NG, {counts.review} to review."
 
 
+def _mixed(products: list[Path]) -> list[Path]:
+    """A defective and a good part of each product in turn, as on a line that makes them all; a stained washer first."""
+    turns = []
+    for product in reversed(products):
+        parts = sorted((product / "test").glob("*/*"), reverse=True)
+        for good in (False, True):
+            turns.append([part for part in parts if (part.parent.name == "good") is good])
+    return [part for turn in zip_longest(*turns) for part in turn if part is not None]
+
+
 def _named(parts: list[Path], folder: Path) -> list[Path]:
-    """The same files under names that say product and true state, as a person would name a demonstration."""
+    """The same files under names that say their place in the lot, product and true state."""
     folder.mkdir()
     named = []
-    for part in parts:
+    for number, part in enumerate(parts, 1):
         product, state = part.parents[2].name, part.parent.name
-        target = folder / f"{product}_{state}_{part.name}"
+        target = folder / f"{number:02}_{product}_{state}.png"
         named.append(part.rename(target))
     return named
 
@@ -151,7 +164,7 @@ def summary(folder: Path) -> tuple[list[str], list[list[str]]]:
     with projects.open(folder, read_only=True) as project:
         for row in list_results(project, result_ids(project)):
             if row.verdict is not None:
-                good = row.name.startswith(f"{row.class_name}_good_")
+                good = row.name.endswith("_good.png")
                 cells = counted.setdefault(row.class_name, {})
                 cells[good, row.verdict] = cells.get((good, row.verdict), 0) + 1
     order = [

@@ -22,6 +22,8 @@ from inspector.errors import InspectorError
 from inspector.views.look import icons, theme
 from inspector.views.look.labels import plain
 
+_ABOVE = 88  # px: over the status bar and the row of tools that a page has at its foot
+
 
 class Toast(QFrame):
     """One line for a few seconds above the foot of its parent, with Undo where something can be undone."""
@@ -102,7 +104,7 @@ class Toast(QFrame):
     def _place(self) -> None:
         self.adjustSize()
         parent = self._window
-        self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - 48)
+        self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - _ABOVE)
 
 
 class Banner(QFrame):
