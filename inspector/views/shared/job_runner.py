@@ -161,9 +161,7 @@ class _Reads(QObject):
         self._open: dict[
             int, tuple[QObject, Callable[[Any], None], Callable[[BaseException], None] | None, str]
         ] = {}
-        self._told: dict[
-            tuple[int, str], int
-        ] = {}  # owner's id, `latest` → the newest read that was answered
+        self._told: dict[tuple[int, str], int] = {}  # owner's id, `latest` → the newest read answered
         self._number = 0
         self.arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
