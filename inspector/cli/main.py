@@ -241,13 +241,19 @@ class Format(StrEnum):
 @app.command()
 def export(
     project: Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)],
-    target: Annotated[Path, typer.Argument(help="New or empty folder, or for one format the file.")],
+    target: Annotated[
+        Path | None,
+        typer.Argument(
+            help="New or empty folder, or for one format the file; a dated folder in the project's exports when left out."
+        ),
+    ] = None,
     formats: Annotated[
         list[Format] | None, typer.Option("--format", "-f", help="Repeat for several.")
     ] = None,
     run: Annotated[int | None, typer.Option(help="One run only, by number.")] = None,
 ) -> None:
     """Export results: tables, overlays, masks, raw maps, COCO, report. CSV and report when no format is named."""
+    from inspector.exports.catalogue import dated_folder
     from inspector.jobs import export as job
     from inspector.records import project as projects
     from inspector.records.result_filter import ResultFilter
@@ -256,7 +262,7 @@ def export(
         where = ResultFilter(run_id=run)
         job.export(
             opened,
-            target,
+            target or dated_folder(opened.folder / job.EXPORTS),
             [item.value for item in formats or (Format.CSV, Format.REPORT)],
             filter=where,
             emit=emit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,6 +14,10 @@ from inspector.errors import ExportError
 
 if TYPE_CHECKING:
     from inspector.exports.rows import Rows
+
+
+MANIFEST = "export.json"
+"""Beside what was exported: what it was made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,16 @@ FORMATS: dict[str, Format] = {
         Format("coco", "COCO", "Boxes and polygons, as JSON", "coco.json", "coco:export_coco"),
     )
 }
+
+
+def dated_folder(parent: Path) -> Path:
+    """Where the next export is best written: a folder in `parent` that isn't there yet, named by the moment."""
+    name = f"Results {datetime.now():%Y-%m-%d %H.%M.%S}"
+    wanted, number = parent / name, 1
+    while wanted.exists():
+        number += 1
+        wanted = parent / f"{name} ({number})"
+    return wanted
 
 
 def export(

@@ -54,6 +54,7 @@ def export_coco(
                     "result": row.result.id,
                     "run": json_values(row.result.run_id),
                     "detector": json_values(row.result.detector_id),
+                    "source_file": row.source,
                     "sha256": row.result.sha256,
                     "class": row.result.class_name,
                     "verdict": row.verdict,

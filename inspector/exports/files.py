@@ -13,14 +13,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from inspector.errors import ExportError
+from inspector.exports.catalogue import MANIFEST
 from inspector.exports.rows import ExportRow
 from inspector.paths import beside, is_unfinished, new_file, sync
 
-MANIFEST = "export.json"
+_LONGEST = 150  # bytes of a picture's name
 
 _HINTS = {
     errno.ENOSPC: ("the disk is full", "Free some space or choose another drive."),
@@ -191,7 +192,12 @@ class Folder:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)  # the folder as a whole is what appears at once
         result = row.result
-        facts = {"result": result.id, "image": result.name, "image_sha256": result.sha256}
+        facts = {
+            "result": result.id,
+            "image": result.name,
+            "source_file": row.source,
+            "image_sha256": result.sha256,
+        }
         self.files.append({"file": relative, **facts})
 
     def _folder(self, parts: tuple[str, ...]) -> str:
@@ -236,8 +242,11 @@ def safe_name(text: str, fallback: str = "unnamed", limit: int = 100) -> str:
 
 
 def stem_of(name: str) -> str:
-    """The name of an image without folders and suffix."""
-    return Path(name.replace("\\", "/").replace("\0", "_")).stem
+    """The name of an image without its suffix, in one piece with the folders in front ("line 1_good_007"). Of a long one
+    the end stays, which tells more."""
+    path = PurePosixPath(name.replace("\\", "/").replace("\0", "_"))
+    parts = [part for part in (*path.parts[:-1], path.stem) if part.strip("./")]
+    return "_".join(parts).encode("utf-8", "replace")[-_LONGEST:].decode("utf-8", "ignore")
 
 
 def check_free(target: Path, *, folder: bool = False) -> None:

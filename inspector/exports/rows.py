@@ -23,7 +23,7 @@ class ExportRow:
 
     `thresholds`: the newest of its detector and class. `regions`: cut with them, boxes in pixels of the original.
     `run`, `detector`: their labels, which no other has; `taught`: when the detector was. `scale`: (low, high) of the
-    detector's colours in map values.
+    detector's colours in map values. `source`: the file that was inspected, "" when that isn't known.
     """
 
     result: ResultRow
@@ -33,6 +33,7 @@ class ExportRow:
     detector: str = ""
     taught: datetime | None = None
     scale: tuple[float, float] | None = None
+    source: str = ""
 
     @property
     def verdict(self) -> Decision | None:

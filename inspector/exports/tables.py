@@ -45,6 +45,7 @@ COLUMNS: tuple[tuple[str, Callable[[ExportRow], Cell]], ...] = (
     ("detector", lambda r: r.detector),
     ("detector taught (UTC)", lambda r: r.taught),
     ("inspected (UTC)", lambda r: r.result.created),
+    ("source file", lambda r: r.source),
     ("sha256", lambda r: r.result.sha256),
     ("result id", lambda r: r.result.id),
     ("error", lambda r: r.error),
@@ -154,6 +155,7 @@ def as_json(row: ExportRow) -> dict[str, Any]:
     """A row in plain JSON values."""
     return {
         "image": _plain(row.result.name),
+        "source_file": _plain(row.source),
         "sha256": row.result.sha256,
         "width": row.result.size[0],
         "height": row.result.size[1],

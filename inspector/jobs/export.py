@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from inspector.domain import CancelToken, Emit, JobKind, ScoreMap
 from inspector.errors import ExportError, InspectorError
 from inspector.exports import catalogue
+from inspector.exports.catalogue import MANIFEST
 from inspector.exports.files import (
-    MANIFEST,
     check_free,
     digests,
     fresh_folder,
@@ -51,8 +51,8 @@ def export(
 
     For a single format, `target` may also be the file itself (`parts.csv`). Nothing is ever replaced: `target` must be
     new or an empty folder, and not among the project's own files. `export.json` (`parts.csv.export.json`) tells what was
-    written and from where. What can't be exported of one result is said in the log and the others go on.
-    `JobEnded.result`: `folder`, `files`, `results`.
+    written and from where. What can't be exported of one result is said in the log and there, and the others go on.
+    `JobEnded.result`: `folder`, `files`, `results`, `left_out` (how many such things).
     """
     with job(project, JobKind.EXPORT, emit) as report:
         wanted = list(dict.fromkeys(formats))
@@ -71,6 +71,8 @@ def export(
         one_file = len(wanted) == 1 and not form.is_folder and target.suffix.lower() == Path(form.file).suffix
         names = [form.file for form in map(catalogue.FORMATS.__getitem__, wanted)]
 
+        left_out: list[str] = []
+
         def write(place: Callable[[str], Path]) -> None:
             for number, name in enumerate(wanted):
 
@@ -79,10 +81,12 @@ def export(
 
                 for problem in catalogue.export(name, rows, place(name), progress=progress, cancel=cancel):
                     report.log(problem)
+                    left_out.append(problem)
                 report.item(names[number])
 
         def facts(root: Path) -> dict[str, Any]:
-            return {"project": project.name, "formats": wanted, **rows.sources(), "files": digests(root)}
+            about = {"project": project.name, "formats": wanted, **rows.sources()}
+            return {**about, "left_out": left_out, "files": digests(root)}
 
         if one_file:
             manifest = f"{target.name}.{MANIFEST}"
@@ -105,10 +109,15 @@ def export(
             )
         report.progress(100, "Exported")
         report.message = f"{len(rows)} {'result' if len(rows) == 1 else 'results'} exported to {target}."
+        if left_out:
+            report.message += f" Left out: {left_out[0]}"
+            if len(left_out) > 1:
+                report.message += f" And {len(left_out) - 1} more, which {MANIFEST} names."
         report.result = {
             "folder": str(target),
             "files": [str(file) for file in files],
             "results": len(rows),
+            "left_out": len(left_out),
         }
 
 
@@ -171,6 +180,7 @@ class _Stored:
             detector=label,
             taught=taught,
             scale=self._scales[key],
+            source=str(Path(run.root) / row.name) if run and run.root else "",
         )
         return made if detail.regions_current else _cut_anew(made)
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.errors import ExportError
+from inspector.exports.catalogue import MANIFEST
 from inspector.exports.coco import export_coco, polygons
-from inspector.exports.files import MANIFEST, safe_name
+from inspector.exports.files import safe_name
 from inspector.exports.heat import COLOUR_MAPS, Heat, Mode, ramp, scale
 from inspector.exports.overlay import mask, render_overlay
 from inspector.exports.pictures import export_maps, export_masks, export_overlays
@@ -79,7 +80,7 @@ def test_overlays_are_full_resolution_in_folders_of_class_and_verdict(
     found = sorted(p.relative_to(tmp_path / "o").as_posix() for p in (tmp_path / "o").rglob("*.png"))
     assert found == [
         "cloth/ng/Größe 部品_zwei_overlay.png",
-        "cloth/ok/passwd_overlay.png",
+        "cloth/ok/etc_passwd_overlay.png",
         "washer/ng/=HYPERLINK(_x_)_b__overlay.png",
         "washer/ng/washer_1_overlay.png",
         "washer/ok/washer_1_overlay.png",
@@ -113,7 +114,7 @@ def test_maps_come_back_as_they_were(rows: list[ExportRow], tmp_path: Path) -> N
     export_maps(rows, tmp_path / "n")
     found = sorted((tmp_path / "n").rglob("*.npy"))
     assert len(found) == 5
-    values = np.load(tmp_path / "n/cloth/passwd.npy", allow_pickle=False)
+    values = np.load(tmp_path / "n/cloth/etc_passwd.npy", allow_pickle=False)
     assert values.dtype == np.float32
     np.testing.assert_array_equal(values, load_map(rows[4]))
 
@@ -153,6 +154,7 @@ def test_a_folder_with_files_in_it_is_refused_and_left_alone(rows: list[ExportRo
             "file": "washer/washer_1.npy",
             "result": result.id,
             "image": "washer_1.png",
+            "source_file": "",
             "image_sha256": result.sha256,
         }
     ]

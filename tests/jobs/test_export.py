@@ -127,6 +127,35 @@ def test_every_row_and_the_manifest_name_detector_and_run(worked: Project, run: 
         assert (item["bytes"], item["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
 
 
+def test_equal_names_from_two_folders_are_told_apart_in_every_export(
+    taught: Project, engine: Engine, run: Run, demo: Path, tmp_path: Path
+) -> None:
+    pictures = sorted((demo / "washer" / "test").rglob("*.png"))
+    sources = [tmp_path / f"line {number}" / "1.png" for number in (1, 2)]
+    for picture, source in zip(pictures[:2], sources, strict=True):
+        source.parent.mkdir()
+        shutil.copy(picture, source)
+    nothing = CancelToken()
+    for asked in ([sources[0].parent], [sources[1].parent], [source.parent for source in sources]):
+        inspect(taught, engine, asked, class_name="washer", emit=lambda event: None, cancel=nothing)
+    start(taught, run, tmp_path / "out", *catalogue.FORMATS)
+    wanted = [str(source) for source in sources * 2]
+
+    def told(path: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((tmp_path / "out" / path).read_text("utf-8"))
+        return found
+
+    with (tmp_path / "out" / "results.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [row["source file"] for row in csv.DictReader(file)] == wanted
+    images = told("coco.json")["images"]
+    assert [image["source_file"] for image in images] == wanted
+    assert len({image["file_name"] for image in images}) == 4
+    for folder in ("overlays", "maps", "masks"):
+        for item in told(f"{folder}/export.json")["files"]:
+            assert item["image_sha256"] == hashlib.sha256(Path(item["source_file"]).read_bytes()).hexdigest()
+            assert ("line 1" in item["file"]) == (item["image"] == "line 1/1.png")
+
+
 def test_an_export_replaces_nothing_of_the_user_and_nothing_of_the_project(
     worked: Project, run: Run, tmp_path: Path
 ) -> None:
@@ -195,7 +224,10 @@ def test_a_missing_image_and_map_are_named_and_the_rest_is_exported(
     two.map_path.unlink()
     events = start(worked, run, tmp_path / "out", "overlays")
     assert end(events).status is JobStatus.DONE
-    assert len([event for event in events if isinstance(event, JobLog)]) == 2
+    said = [event.message for event in events if isinstance(event, JobLog)]
+    assert len(said) == end(events).result["left_out"] == 2
+    assert said[0] in end(events).message
+    assert json.loads((tmp_path / "out" / "export.json").read_text("utf-8"))["left_out"] == said
     assert len(list((tmp_path / "out" / "overlays").rglob("*_overlay.png"))) == 4
 
 
@@ -306,3 +338,12 @@ def test_files_put_into_the_target_meanwhile_are_kept(worked: Project, run: Run,
         assert [path.name for path in out.iterdir()] == ["mine.txt"]
         assert (tmp_path / "one.csv").read_text() == "mine"
     assert not list(tmp_path.glob(".new-*"))
+
+
+def test_the_command_writes_into_a_dated_folder_of_the_project_when_none_is_named(worked: Project) -> None:
+    worked.close()
+    for _ in range(2):
+        subprocess.run([sys.executable, "-m", "inspector", "export", worked.folder, "-f", "csv"], check=True)
+    made = sorted((worked.folder / "exports").iterdir())
+    assert [path.name[:10] for path in made] == ["Results 20"] * 2
+    assert all((path / "results.csv").is_file() for path in made)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.domain import JobEnded, JobEvent, JobKind, JobStarted, JobStatus
-from inspector.exports.catalogue import FORMATS
+from inspector.exports.catalogue import FORMATS, MANIFEST, dated_folder
 from inspector.views.look import icons, theme
 from inspector.views.look.elided import Elided
 from inspector.views.look.kit import tool
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
     from inspector.records.result_filter import ResultFilter
     from inspector.views.shared.context import WindowContext
+    from inspector.views.shared.job_runner import Job
 
 _FIRST_CHOICE = ("csv", "report")
 
@@ -46,7 +46,7 @@ class ExportPanel(QFrame):
         self._filter: ResultFilter | None = None
         self._ids: tuple[int, ...] = ()
         self._shown = 0
-        self._job_id: int | None = None
+        self._job: Job | None = None
         self._made: Path | None = None
         self._offered = ""
 
@@ -112,14 +112,15 @@ class ExportPanel(QFrame):
         self.all.toggled.connect(self._refresh)
         self.button.clicked.connect(self.start)
         self.open_button.clicked.connect(self._open)
-        context.job_event.connect(self._job_event)
+        context.runner.said.connect(self._said)
+        context.runner.ended.connect(self._ended)
         context.project_changed.connect(self._project_changed)
         self._project_changed()
 
     def set_scope(self, where: ResultFilter, shown: int, ids: tuple[int, ...]) -> None:
         """`shown` results match the filter; `ids` of them are selected in the table."""
         self._filter, self._shown, self._ids = where, shown, ids
-        if len(ids) < 2 and self.chosen.isChecked():
+        if not ids and self.chosen.isChecked():
             self.all.setChecked(True)
         self._refresh()
 
@@ -142,23 +143,28 @@ class ExportPanel(QFrame):
             export.export(project, target, wanted, filter=scope, emit=emit, cancel=cancel)
 
         self._say("Waiting for the job before it…" if self.context.runner.busy else "Exporting…")
-        self._job_id = -1
-        self.context.runner.start(JobKind.EXPORT, "Export", work)
+        self._job = self.context.runner.start(JobKind.EXPORT, "Export", work)
         self._refresh()
 
-    def _job_event(self, event: JobEvent) -> None:
-        if self._job_id == -1 and isinstance(event, JobStarted) and event.kind == JobKind.EXPORT:
-            self._job_id = event.job_id
+    def _said(self, job: Job, event: JobEvent) -> None:
+        if job is self._job and isinstance(event, JobStarted):
             self._say("Exporting…")
-        elif isinstance(event, JobEnded) and event.kind == JobKind.EXPORT and self._job_id is not None:
-            self._job_id = None
-            self._made = Path(str(event.result["folder"])) if event.result.get("folder") else None
-            done = event.status == JobStatus.DONE
-            self._say("Exported to" if done and self._made else f"{event.message} {event.hint}".strip())
-            if done and self._made:
-                self.made.setText(str(self._made))
-                self._renew()
-            self._refresh()
+
+    def _ended(self, job: Job, event: JobEnded) -> None:
+        if job is not self._job:
+            return
+        self._job = None
+        self._made = Path(str(event.result["folder"])) if event.result.get("folder") else None
+        if event.status is JobStatus.DONE and self._made is not None:
+            lost = event.result["left_out"]
+            self._say(
+                f"Exported, but for what {MANIFEST} names as left out ({lost:,}):" if lost else "Exported to"
+            )
+            self.made.setText(str(self._made))
+            self._renew()
+        else:
+            self._say(f"{event.message} {event.hint}".strip())
+        self._refresh()
 
     def _say(self, text: str) -> None:
         self.answer.setText(text)
@@ -167,18 +173,32 @@ class ExportPanel(QFrame):
     def _refresh(self) -> None:
         count = len(self._ids)
         self.all.setText("The one result shown" if self._shown == 1 else f"All {self._shown:,} results shown")
-        self.chosen.setText(f"The {count:,} selected results" if count > 1 else "Selected results")
-        self.chosen.setEnabled(count > 1)
-        running = self._job_id is not None
-        ready = any(box.isChecked() for box in self.formats.values()) and bool(self.folder.text().strip())
-        self.button.setEnabled(ready and not running and self._shown > 0)
+        self.chosen.setText(
+            f"The {count:,} selected results" if count > 1 else f"The {'one ' * count}selected result"
+        )
+        self.chosen.setEnabled(count > 0)
+        self.chosen.setToolTip("" if count else "Select some of the results in the table first.")
+        running = self._job is not None
+        why = self._why_not()
+        self.button.setEnabled(not why)
+        self.button.setToolTip(why)
         self.answer.setVisible(bool(self.answer.text()))
         self.made.setVisible(bool(self.made.text()))
         self.open_button.setVisible(self._made is not None and not running)
 
+    def _why_not(self) -> str:
+        """Why nothing can be exported now; "" when it can."""
+        if self._job is not None:
+            return "An export is under way; the foot of the window shows how far it is."
+        if not self._shown:
+            return "There are no results to export."
+        if not any(box.isChecked() for box in self.formats.values()):
+            return "Choose a format."
+        return "" if self.folder.text().strip() else "Choose a folder."
+
     def _project_changed(self) -> None:
         project = self.context.project
-        self._made = self._job_id = None
+        self._made = self._job = None
         self._say("")
         self._offer(project.folder / "exports" if project is not None else None)
         self._refresh()
@@ -190,10 +210,7 @@ class ExportPanel(QFrame):
 
     def _offer(self, parent: Path | None) -> None:
         """A new folder in `parent`, named by the moment, as an export replaces nothing."""
-        name = f"Results {datetime.now():%Y-%m-%d %H.%M.%S}"
-        if parent is not None and (parent / name).exists():
-            name += " again"
-        self.folder.setText(str(parent / name) if parent is not None else "")
+        self.folder.setText(str(dated_folder(parent)) if parent is not None else "")
         self._offered = self.folder.text()
 
     def _renew(self) -> None:

@@ -180,6 +180,29 @@ def test_only_the_selected_results_are_exported_when_asked(page, context, stock,
     assert len((tmp_path / "out" / "results.jsonl").read_text("utf-8").splitlines()) == 2
 
 
+def test_one_selected_result_can_be_exported_and_what_is_left_out_is_said(page, stock, qtbot, tmp_path):
+    page.export()
+    panel = page.exporter
+    assert not panel.chosen.isEnabled()
+    assert panel.chosen.toolTip()
+    select(page, stock.ids[0])
+    qtbot.waitUntil(panel.chosen.isEnabled)
+    assert panel.chosen.text() == "The one selected result"
+    panel.chosen.setChecked(True)
+    list_results(stock.project, stock.ids[:1])[0].map_path.unlink()
+    for name, box in panel.formats.items():
+        box.setChecked(name in ("csv", "maps"))
+    panel.folder.setText(str(tmp_path / "out"))
+    panel.button.click()
+    assert "under way" in panel.button.toolTip()
+    qtbot.waitUntil(lambda: panel.open_button.isVisible(), timeout=30_000)
+    assert "left out (1)" in panel.answer.text()
+    assert len((tmp_path / "out" / "results.csv").read_text("utf-8-sig").splitlines()) == 2
+    for box in panel.formats.values():
+        box.setChecked(False)
+    assert panel.button.toolTip() == "Choose a format."
+
+
 def test_an_export_that_fails_says_why_and_can_be_tried_again(page, qtbot, tmp_path):
     (tmp_path / "file").write_text("in the way")
     page.export()
