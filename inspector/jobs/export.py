@@ -25,6 +25,7 @@ from inspector.exports.heat import scale
 from inspector.exports.rows import ExportRow, drawable_size, load_map
 from inspector.jobs.events import job
 from inspector.records.detectors import list_detectors, list_proposed
+from inspector.records.disk.recovery import is_own
 from inspector.records.project import Project
 from inspector.records.result_filter import EVERYTHING, ResultFilter
 from inspector.records.results import ResultDetail, count_results, list_details, result_ids
@@ -32,7 +33,7 @@ from inspector.records.runs import list_runs
 from inspector.records.thresholds import list_calibrated, list_thresholds
 
 EXPORTS = "exports"
-"""The one folder inside a project that exports may be written to."""
+"""Inside a project: where exports are offered to be written."""
 _PIECE = 500
 _KEPT = 20_000
 """So many rows, some 30 MB, are kept from one format to the next."""
@@ -200,7 +201,8 @@ def _check_target(project: Project, target: Path) -> Path:
     target = target.resolve()
     own = project.folder.resolve()
     inside = [part for part in (target, *target.parents) if part.exists() and part.samefile(own)]
-    if inside and target.relative_to(inside[0]).parts[:1] != (EXPORTS,):
+    first = next(iter(target.relative_to(inside[0]).parts), "") if inside else None
+    if first is not None and is_own(first):
         raise ExportError(
             f"“{target.name}” lies among the project's own files.",
             f"Choose a folder outside the project, or one in {own / EXPORTS}.",

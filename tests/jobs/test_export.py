@@ -178,13 +178,18 @@ def test_an_export_replaces_nothing_of_the_user_and_nothing_of_the_project(
 
     before = everything()
     refused = [out, out / "results.csv", tmp_path / "linked", worked.folder, worked.folder / "images" / "new"]
-    refused += [own, own.parent, worked.folder / "new.csv", tmp_path / "back door" / "maps" / "x"]
+    refused += [
+        own,
+        own.parent,
+        worked.folder / "project.sqlite-wal.csv",
+        tmp_path / "back door" / "maps" / "x",
+    ]
     for target in refused:
         ended = end(start(worked, run, target, "csv"))
         assert ended.status is JobStatus.FAILED, target
         assert ended.hint
     assert everything() == before
-    for target in (tmp_path / "link", worked.folder / "exports" / "today", tmp_path / "one.csv"):
+    for target in (tmp_path / "link", worked.folder / "report", tmp_path / "one.csv"):
         assert end(start(worked, run, target, "csv")).status is JobStatus.DONE, target
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "fresh" / "results.csv").is_file()

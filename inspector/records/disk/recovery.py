@@ -28,6 +28,12 @@ _EARLIER = re.compile(r"\.([0-9a-f]{40}|lock-owner\.json)\.[0-9a-f]{12}")
 """What versions before 0.3 called unfinished files."""
 
 
+def is_own(name: str) -> bool:
+    """Whether a file or folder of this name, directly in a project ("" for itself), is or may become the project's."""
+    name = name.casefold()
+    return name in ("", *FOLDERS, "backups", ASIDE) or name.startswith((".", "project.", "lock-owner"))
+
+
 def refuse_links(folder: Path) -> None:
     """Raises `ProjectError` when a part of a project is a symbolic link: it would be written and swept elsewhere."""
     sides = (f"{DATABASE}{side}" for side in SIDES)
