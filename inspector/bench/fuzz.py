@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from inspector.bench import fuzz_images
+from inspector.bench import fuzz_images, fuzz_lists
 from inspector.bench.memory import limit_memory, peak_memory_mib
 from inspector.errors import InspectorError
 
@@ -37,6 +38,7 @@ class Subject:
 SUBJECTS: dict[str, Subject] = {
     "images": Subject(fuzz_images.draw, fuzz_images.mutate, fuzz_images.read_image),
     "masks": Subject(fuzz_images.draw, fuzz_images.mutate, fuzz_images.read_mask),
+    "lists": Subject(fuzz_lists.draw, fuzz_lists.mutate, fuzz_lists.read),
 }
 
 
@@ -188,9 +190,7 @@ def _serve(seed: int, subjects: list[Subject], folder: Path, limit: float, pipe:
         except BaseException as error:  # a panic in Rust is no Exception
             outcome = f"{type(error).__name__}: {error}"[:200]
         seconds = time.perf_counter() - begun
-        for left in place.iterdir():
-            left.unlink()
-        place.rmdir()
+        shutil.rmtree(place)
         if seconds > limit and outcome in ("read", "refused"):
             outcome = "slow"
         pipe.send(_Answer(outcome, seconds, peak_memory_mib() or 0))

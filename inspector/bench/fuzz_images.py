@@ -117,12 +117,17 @@ def read_mask(file: Path) -> None:
 def mutate(rng: random.Random, data: bytes, others: list[bytes]) -> bytes:
     """One to three kinds of damage, one after the other."""
     for _ in range(rng.choice((1, 1, 2, 3))):
-        damage = rng.choice(_ANY) if rng.random() < 0.5 else _FOR.get(data[:2], _flip)
+        damage = damage_any if rng.random() < 0.5 else _FOR.get(data[:2], _flip)
         try:
             data = damage(rng, data, others)
         except (struct.error, zlib.error, IndexError, ValueError, KeyError, OverflowError):
             data = _flip(rng, data, others)  # the format isn't whole any more
     return data
+
+
+def damage_any(rng: random.Random, data: bytes, others: list[bytes]) -> bytes:
+    """What happens to files of whatever kind: cut, bits changed, odd numbers, blocks lost or doubled."""
+    return rng.choice(_ANY)(rng, data or b"\0", others)
 
 
 _ODD = (0, 1, 2, 7, 8, 16, 255, 256, 32767, 32768, 65535, 65536, 2**24, 2**31 - 1, 2**31, 2**32 - 1)

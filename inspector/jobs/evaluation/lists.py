@@ -116,7 +116,7 @@ def _visa_row(row: Mapping[str, str | None]) -> Listed:
         if not values[key]:
             raise _Mistake(f"has no “{key}”")
     if values["split"] not in ("train", "test"):
-        raise _Mistake(f"has the split “{values['split']}”, not train or test")
+        raise _Mistake(f"has the split “{printable(values['split'], 40)}”, not train or test")
     defect = GOOD if values["label"] in ("normal", GOOD) else values["label"]
     return Listed(
         _word(values["object"]),

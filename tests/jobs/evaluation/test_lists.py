@@ -43,6 +43,7 @@ assert JSON.decode().split("\n")[LINE - 2].strip() == "{"
         (CSV + "Prüf,test,normal,pcb/3.png,\n".encode("cp1252"), 5, "not UTF-8"),
         (CSV + b"pcb,valid,normal,pcb/3.png,\n", 5, "“valid”, not train or test"),
         (CSV + b"pcb,test,normal,../3.png,\n", 5, "outside its folder"),
+        (CSV + b"pcb,te\x1b[2Jst,normal,3.png,\n", 5, "te␣[2Jst"),
         (CSV + b"pcb,test,bad,3.png,C:/m.png\n", 5, "outside its folder"),
         (CSV + b"p\x1b[2Jcb,test,normal,3.png,\n", 5, "can't be shown"),
         ((CSV + b"pcb\n").decode().encode("utf-16"), 5, "no “split”"),
