@@ -205,9 +205,10 @@ def test_a_full_disk_fails_an_export_and_leaves_the_one_before(
     assert job(export, tmp_path / "out", ["csv", "overlays"]).status is JobStatus.DONE
     before = exported()
     with _full_disk():
-        ended = job(export, tmp_path / "out", ["csv", "overlays"])
+        ended = job(export, tmp_path / "again", ["csv", "overlays"])
     assert ended.status is JobStatus.FAILED
     assert "full" in ended.message
+    assert not (tmp_path / "again").exists()
     assert exported() == before
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -146,18 +145,15 @@ def test_a_moved_threshold_of_a_class_that_changes_is_moved_along(
     )
 
 
-@pytest.mark.parametrize(
-    ("method", "settings"), [("anople", {"epochs": 1, "variants": 1}), ("iipad", {"epochs": 1})]
-)
+@pytest.mark.parametrize("method", ["anople:epochs=1:variants=1", "iipad:epochs=1"])
 def test_learned_prompts_are_out_of_date_after_an_update_and_the_memory_is_not(
-    project: Project, engine: Engine, run: Run, more: list[Path], method: str, settings: dict[str, Any]
+    project: Project, engine: Engine, run: Run, more: list[Path], method: str
 ) -> None:
     teach(
         project,
         engine,
         method=method,
         class_ids=[washer(project).id],
-        settings=settings,
         emit=lambda event: None,
         cancel=CancelToken(),
     )

@@ -138,7 +138,7 @@ def protected(png: Png) -> Iterator[Path]:
 def test_a_read_only_folder_opens_for_viewing_with_a_note(protected: Path) -> None:
     with projects.open(protected) as opened:
         assert opened.read_only
-        assert "viewing only" in opened.note
+        assert "can't be written" in opened.note
         assert [row.shots for row in list_classes(opened)] == [1]
         with pytest.raises(ProjectError, match="viewing only"):
             add_class(opened, "Nut")

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QColor, QKeySequence, QPainter, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -235,20 +235,19 @@ class EvaluatePage(Page):
     def _show_list(self, found: Sequence[Listed], wanted: Path | None) -> None:
         known = {entry.folder: entry for entry in (*self._extra.values(), *found)}
         chosen = {entry.folder for entry in self.chosen()}
-        was = self.list.blockSignals(True)
-        self.list.clear()
-        for entry in known.values():
-            item = QListWidgetItem(f"{entry.data}, {entry.when}")
-            item.setToolTip(plain(f"{entry.methods}\n{entry.counts}\n{entry.folder}"))
-            item.setData(_ENTRY, entry)
-            self.list.addItem(item)
-            item.setSelected(entry.folder == wanted if wanted else entry.folder in chosen)
-            if entry.folder == wanted:
-                self.list.setCurrentItem(item)
-        first = self.stack.currentWidget() is self.empty and self.list.count() > 0
-        if first and not self.chosen():
-            self.list.setCurrentRow(0)
-        self.list.blockSignals(was)
+        with QSignalBlocker(self.list):
+            self.list.clear()
+            for entry in known.values():
+                item = QListWidgetItem(f"{entry.data}, {entry.when}")
+                item.setToolTip(plain(f"{entry.methods}\n{entry.counts}\n{entry.folder}"))
+                item.setData(_ENTRY, entry)
+                self.list.addItem(item)
+                item.setSelected(entry.folder == wanted if wanted else entry.folder in chosen)
+                if entry.folder == wanted:
+                    self.list.setCurrentItem(item)
+            first = self.stack.currentWidget() is self.empty and self.list.count() > 0
+            if first and not self.chosen():
+                self.list.setCurrentRow(0)
         self._show_panel()
         if first or wanted is not None:
             self._selected()
@@ -306,9 +305,8 @@ class EvaluatePage(Page):
     def new(self) -> None:
         """The form for a new evaluation, or the one that runs."""
         self._asked += 1  # an answer that is still under way does not cover it
-        was = self.list.blockSignals(True)
-        self.list.clearSelection()
-        self.list.blockSignals(was)
+        with QSignalBlocker(self.list):
+            self.list.clearSelection()
         self.stack.setCurrentWidget(self.setup)
         self.setup.browse.setFocus()
 

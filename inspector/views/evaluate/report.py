@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QSignalBlocker, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QFontMetrics, QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
@@ -164,12 +164,11 @@ class EvaluationReport(QWidget):
         measure = QFontMetrics(theme.font(bold=True))
         widest = max(measure.horizontalAdvance(method_title(one.method)) for one in evaluation.series)
         self.table.horizontalHeader().resizeSection(0, min(max(widest + 20, 116), 232))
-        was = self.draw.blockSignals(True)
-        self.draw.clear()
-        for seed in evaluation.seeds:
-            self.draw.addItem(draw_words(seed).capitalize(), seed)
-        self.draw.setVisible(len(evaluation.seeds) > 1)
-        self.draw.blockSignals(was)
+        with QSignalBlocker(self.draw):
+            self.draw.clear()
+            for seed in evaluation.seeds:
+                self.draw.addItem(draw_words(seed).capitalize(), seed)
+            self.draw.setVisible(len(evaluation.seeds) > 1)
         self._chosen = (evaluation.series[0], MEAN)
         self.pages.setCurrentWidget(self._figures)
         self._show_rows()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from contextlib import ExitStack
+
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import (
     QComboBox,
@@ -133,31 +135,29 @@ class PreferencesPage(Page):
         known = dict([*DEVICES, *found])
         if chosen not in known:
             found = [*found, (chosen, f"{chosen.upper()}: not on this computer, the CPU is used")]
-        self.device.blockSignals(True)
-        while self.device.count() > len(DEVICES):
-            self.device.removeItem(len(DEVICES))
-        for value, title in found:
-            self.device.addItem(title, value)
-        self.device.setCurrentIndex(self.device.findData(chosen))
-        self.device.blockSignals(False)
+        with QSignalBlocker(self.device):
+            while self.device.count() > len(DEVICES):
+                self.device.removeItem(len(DEVICES))
+            for value, title in found:
+                self.device.addItem(title, value)
+            self.device.setCurrentIndex(self.device.findData(chosen))
 
     def _show(self) -> None:
         settings = self._context.settings
         fields = (self.theme, self.device, self.colour_map, self.rate, self.batch, self.reviewer)
-        for field in fields:
-            field.blockSignals(True)
-        self.theme.setCurrentIndex(max(0, self.theme.findData(settings.theme)))
-        if self.device.findData(settings.device) < 0:
-            self.device.addItem(settings.device.upper(), settings.device)
-        self.device.setCurrentIndex(self.device.findData(settings.device))
-        self.colour_map.setCurrentIndex(max(0, self.colour_map.findData(settings.colour_map)))
-        self.rate.setValue(settings.false_alarm_rate * 100)
-        self.batch.setValue(settings.batch_size)
-        if not self.reviewer.hasFocus():
-            self.reviewer.setText(settings.reviewer)
-        self.weights.setText(f"{settings.weights}: choose another…")
-        for field in fields:
-            field.blockSignals(False)
+        with ExitStack() as quiet:
+            for field in fields:
+                quiet.enter_context(QSignalBlocker(field))
+            self.theme.setCurrentIndex(max(0, self.theme.findData(settings.theme)))
+            if self.device.findData(settings.device) < 0:
+                self.device.addItem(settings.device.upper(), settings.device)
+            self.device.setCurrentIndex(self.device.findData(settings.device))
+            self.colour_map.setCurrentIndex(max(0, self.colour_map.findData(settings.colour_map)))
+            self.rate.setValue(settings.false_alarm_rate * 100)
+            self.batch.setValue(settings.batch_size)
+            if not self.reviewer.hasFocus():
+                self.reviewer.setText(settings.reviewer)
+            self.weights.setText(f"{settings.weights}: choose another…")
 
     def _keep(self) -> None:
         settings = self._context.settings

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
@@ -173,16 +173,13 @@ class TeachPanel(QWidget):
 
     def _show_settings(self) -> None:
         settings = self._context.settings
-        for widget in (self.method, self.rate):
-            widget.blockSignals(True)
         method = self._own or settings.method
         wanted = self.method.findData(method)
         if wanted < 0 or not METHODS[method].available:
             wanted = next((i for i, info in enumerate(METHODS.values()) if info.available), 0)
-        self.method.setCurrentIndex(wanted)
-        self.rate.setValue(settings.false_alarm_rate * 100)
-        for widget in (self.method, self.rate):
-            widget.blockSignals(False)
+        with QSignalBlocker(self.method), QSignalBlocker(self.rate):
+            self.method.setCurrentIndex(wanted)
+            self.rate.setValue(settings.false_alarm_rate * 100)
         self.weights.setText(settings.weights)
         info = METHODS[self.method.currentData()]
         note = (
