@@ -1,5 +1,6 @@
 """What a killed process loses: nothing that it announced, whatever it was doing."""
 
+import json
 import multiprocessing
 import random
 import shutil
@@ -27,6 +28,8 @@ from inspector.domain import (
     Thresholds,
 )
 from inspector.errors import InspectorError, ProjectError
+from inspector.exports.catalogue import MANIFEST
+from inspector.exports.files import digests
 from inspector.images import read
 from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
@@ -98,9 +101,11 @@ def crash(
             child = context.Process(target=_until_killed, args=(kind, place, make_engine, sender))
             child.start()
             sender.close()
-            seen = _listen(receiver, rng.randrange(_MOST.get(kind, 1)), rng.uniform(0.0, 0.4))
-            child.kill()
-            child.join()
+            try:
+                seen = _listen(receiver, rng.randrange(_MOST.get(kind, 1)), rng.uniform(0.0, 0.4))
+            finally:  # its folder goes next, also where it said that it failed
+                child.kill()
+                child.join()
             seen += _rest(receiver)
             receiver.close()
             announced += len(seen)
@@ -177,7 +182,7 @@ def _once(
         _remove_added(project, class_id)
     elif kind == "export":
         sender.send(_BEGUN)
-        target = place.top / "export"
+        target = place.top / "exports" / str(time.monotonic_ns())  # an export replaces nothing
         export(project, target, ["csv", "overlays"], emit=emit, cancel=nothing)
     elif kind == "threshold":
         sender.send(_BEGUN)
@@ -236,6 +241,8 @@ def _examine(kind: str, place: _Place, announced: list[int]) -> dict[str, Any]:
         problems += _made_anew(place.top / kind)
     if kind == "migrate":
         problems += _migrated(place.top / kind)
+    if kind == "export":
+        problems += _exported(place.top / "exports")
     with projects.open(place.folder) as project:
         problems += _damaged_results(project)
         there = _announced_ids(kind, project, announced)
@@ -320,6 +327,19 @@ def _migrated(top: Path) -> list[str]:
             f"{path.name} was left behind" for path in folder.rglob(".*") if paths.is_unfinished(path.name)
         ]
         problems += [f"{path.name} is damaged" for path in (folder / "backups").glob("*") if not _sound(path)]
+    shutil.rmtree(top, ignore_errors=True)
+    return problems
+
+
+def _exported(top: Path) -> list[str]:
+    """Every folder that an export had put in its place is whole."""
+    problems = []
+    for folder in top.iterdir() if top.is_dir() else ():
+        if paths.is_unfinished(folder.name):
+            continue  # the next export into the same place deletes it
+        files = json.loads((folder / MANIFEST).read_bytes())["files"]
+        if not files or files != [file for file in digests(folder) if file["file"] != MANIFEST]:
+            problems.append(f"the export {folder.name} is not whole")
     shutil.rmtree(top, ignore_errors=True)
     return problems
 
