@@ -18,7 +18,7 @@ MAX_BYTES = 1_000_000
 @dataclass(slots=True)
 class Settings:
     """`theme`: "system", "dark" or "light". `device`: "auto", "cpu", "cuda", "cuda:1" …, "mps". `weights`: catalogue
-    name. `false_alarm_rate`: wanted share of good parts called NG, 0.001–0.5. `colour_map`: name shown in the viewer.
+    name. `method`: catalogue name, "" before anybody chose one. `false_alarm_rate`: wanted share of good parts called NG, 0.001–0.5. `colour_map`: name shown in the viewer.
     `overlay_opacity`: 0–1. `batch_size`: 1–256 images.
 
     Setting a value out of its range raises `SettingsError`.
@@ -27,7 +27,7 @@ class Settings:
     theme: str = "system"
     device: str = "auto"
     weights: str = "inspector-tiny"
-    method: str = "anople"
+    method: str = ""
     false_alarm_rate: float = 0.05
     colour_map: str = "inferno"
     overlay_opacity: float = 0.6
@@ -94,7 +94,7 @@ _RULES = {
     "theme": _one_of("system|dark|light", "system, dark or light"),
     "device": _one_of("auto|cpu|cuda(:[0-9]{1,2})?|mps", "auto, cpu, cuda, cuda:NUMBER or mps"),
     "weights": _name(200),
-    "method": _name(200),
+    "method": _name(200, least=0),
     "false_alarm_rate": _share(0.001, 0.5),
     "colour_map": _name(80),
     "overlay_opacity": _share(0, 1),

@@ -36,6 +36,7 @@ from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
 from inspector.jobs.update import update
+from inspector.methods import catalogue
 from inspector.records import project as projects
 from inspector.records.classes import find_class, list_classes
 from inspector.records.detectors import find_detector, list_detectors
@@ -170,7 +171,7 @@ def _once(
         engine.batch_size = 4
         inspect(project, engine, [place.batch], emit=emit, cancel=nothing)
     elif kind in ("teach", "prompts"):
-        method = "patchcore" if kind == "teach" else "finegrained:epochs=4"
+        method = catalogue.QUICK if kind == "teach" else catalogue.QUICK_LEARNER
         _remove_added(project, class_id)  # a memory can't forget what it is taught here
         teach(project, engine, method=method, emit=emit, cancel=nothing)
     elif kind == "update":

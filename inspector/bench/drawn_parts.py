@@ -11,6 +11,7 @@ from inspector.errors import InspectorError
 from inspector.images.find import find
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
+from inspector.methods import catalogue
 from inspector.records.classes import add_class
 from inspector.records.project import Project
 from inspector.records.shots import add_shots
@@ -55,10 +56,10 @@ def copy_with_own_hash(source: Path, target: Path, number: int) -> None:
 
 
 def teach_part(project: Project, engine: Engine, shots: list[Path]) -> None:
-    """The class “Part” of these shots, taught with PatchCore. Raises InspectorError."""
+    """The class “Part” of these shots, taught in a second. Raises InspectorError."""
     class_id = add_class(project, "Part")
     add_shots(project, class_id, shots)
-    run_job(lambda emit: teach(project, engine, method="patchcore", emit=emit, cancel=CancelToken()))
+    run_job(lambda emit: teach(project, engine, method=catalogue.QUICK, emit=emit, cancel=CancelToken()))
 
 
 def run_job(work: Callable[[Emit], None]) -> None:

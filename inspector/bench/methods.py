@@ -18,6 +18,7 @@ from inspector.domain import CancelToken, Image
 from inspector.errors import InspectorError
 from inspector.images import demo_parts, read
 from inspector.jobs.engine import least_side
+from inspector.methods import catalogue
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
@@ -29,7 +30,7 @@ Files = dict[str, list[Path]]
 
 
 def teach(
-    method: str = "anople",
+    method: str = catalogue.RECOMMENDED,
     *,
     classes: int = 4,
     shots: int = 4,
@@ -47,8 +48,6 @@ def teach(
     `load_seconds` of the backbone, which is not among them; `peak_memory_mib` of the process; for methods that
     learn `epochs`, `first_loss` and `last_loss` of the optimiser's first loop. Raises InspectorError.
     """
-    from inspector.methods import catalogue
-
     catalogue.parse(method)
     with tempfile.TemporaryDirectory(prefix="inspector-bench-") as folder:
         files = _drawn(Path(folder), classes, shots) if data is None else _found(data, classes, shots)
@@ -73,7 +72,7 @@ def methods(
     `left_out`: a sentence for each that the backbone doesn't suit.
     """
     from inspector.bench import backbone as speed
-    from inspector.methods import catalogue, storage
+    from inspector.methods import storage
 
     chosen = [*dict.fromkeys(names)] or [info.name for info in catalogue.available()]
     for name in chosen:
@@ -135,7 +134,7 @@ def methods(
 def _teach(method: str, files: Files, weights: str, device: str, dtype: str, target: Path) -> dict[str, Any]:
     """In the process of its own."""
     from inspector.bench import backbone as speed
-    from inspector.methods import catalogue, storage
+    from inspector.methods import storage
     from inspector.verdicts import calibrate
 
     variant = catalogue.parse(method)

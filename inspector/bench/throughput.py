@@ -30,8 +30,8 @@ def throughput(
 
     `bare`: the whole image tower (class token, joint tokens, taps) over a batch that lies in memory ready-made, with
     batches side by side or one by one, whichever is faster (`bare_rounds` holds both).
-    `end_to_end`: `inspect` of `images` files with PatchCore, from the job's start to its end, everything loaded.
-    `ratio` of the medians over `rounds`. PatchCore leaves the tower early; `early_images_per_s` and `ratio_to_early`
+    `end_to_end`: `inspect` of `images` files with a memory, from the job's start to its end, everything loaded.
+    `ratio` of the medians over `rounds`. A memory leaves the tower early; `early_images_per_s` and `ratio_to_early`
     hold the same against only the layers it reads. `data`: a folder of images of one product instead of drawn parts.
     """
     engine = engine or Engine(weights)

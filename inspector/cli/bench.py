@@ -7,6 +7,7 @@ import typer
 
 from inspector.cli.output import figures, say, table
 from inspector.errors import InspectorError
+from inspector.methods import catalogue
 
 app = typer.Typer(help="Measure this machine; every figure in the README comes from these commands.")
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.", dir_okay=False)]
@@ -104,7 +105,7 @@ def bench_fuzz(
 @app.command("teach")
 def bench_teach(
     target: Json = None,
-    method: Annotated[str, typer.Option(help="Catalogue name, also with settings.")] = "anople",
+    method: Annotated[str, typer.Option(help="Catalogue name, also with settings.")] = catalogue.RECOMMENDED,
     classes: Annotated[int, typer.Option(min=1)] = 4,
     shots: Annotated[int, typer.Option(min=1, max=64)] = 4,
     data: Annotated[
@@ -138,7 +139,6 @@ def bench_methods(
 ) -> None:
     """Milliseconds an image of every method at batch 1 and at others beside the bare backbone, measured in turns."""
     from inspector.bench.methods import methods
-    from inspector.methods import catalogue
 
     found = methods(
         batch_sizes=batch_size or [16],

@@ -17,6 +17,7 @@ from inspector.cli import weights as cli_weights
 from inspector.cli.output import console, explain, say, table, take_any_character
 from inspector.domain import CancelToken, JobEnded, JobEvent
 from inspector.errors import InspectorError
+from inspector.methods import catalogue
 
 app = typer.Typer(
     name="inspector",
@@ -138,7 +139,9 @@ def teach(
         Path | None,
         typer.Option(exists=True, file_okay=False, help="Folder with one subfolder of good parts per class."),
     ] = None,
-    method: Annotated[str | None, typer.Option(help="Method by its catalogue name.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Catalogue name, also with settings; the chosen one when left out.")
+    ] = None,
     rate: Annotated[
         float | None,
         typer.Option("--false-alarm-rate", min=0.001, max=0.5, help="Wanted share of good parts called NG."),
@@ -171,7 +174,7 @@ def teach(
             job.teach(
                 opened,
                 engine,
-                method=method or chosen.method,
+                method=method,
                 false_alarm_rate=chosen.false_alarm_rate if rate is None else rate,
                 emit=emit,
                 cancel=CancelToken(),
@@ -279,10 +282,11 @@ def evaluate(
     method: Annotated[
         str,
         typer.Option(
-            help="Comma separated: catalogue names, also with settings (anople:scales=one:alignment=false) or on "
-            "random weights (patchcore@random); `all`, `ablations` (AnoPLe's four), `control`."
+            help=f"Comma separated: catalogue names, also with settings ({next(iter(catalogue.ABLATIONS))}) or on "
+            f"random weights ({catalogue.CONTROLS[0]}); `all`, `ablations` (of {catalogue.titles(catalogue.ABLATIONS)}), "
+            "`control`."
         ),
-    ] = "patchcore",
+    ] = catalogue.QUICK,
     shots: Annotated[str, typer.Option(help="Numbers of normal shots, comma separated.")] = "4",
     seeds: Annotated[int, typer.Option(min=1, help="How many draws of the shots.")] = 3,
     output: Annotated[Path, typer.Option(help="Folder for results.json, .csv and .md.")] = Path("evaluation"),
@@ -307,7 +311,8 @@ def evaluate(
         ),
     ] = None,
     control: Annotated[
-        bool, typer.Option("--control", help="Also PatchCore and AnoPLe on random weights.")
+        bool,
+        typer.Option("--control", help=f"Also {catalogue.titles(catalogue.CONTROLS)} on random weights."),
     ] = False,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 1,
 ) -> None:
@@ -317,7 +322,6 @@ def evaluate(
     """
     from inspector.jobs.evaluation.plan import EvaluationPlan
     from inspector.jobs.evaluation.run import evaluate as job
-    from inspector.methods import catalogue
 
     if not all(number.strip().isdigit() for number in shots.split(",")):
         raise InspectorError(f"“{shots}” is not a list of numbers of shots.", "Write --shots 1,2,4.")

@@ -35,12 +35,12 @@ def teach(
 ) -> None:
     """Teach one detector on the shots of these classes (all that have shots when None).
 
-    `method`, `false_alarm_rate`: the user's settings when None. `method` may carry settings of its own, see
-    `catalogue.parse`. FineGrainedAD gets
-    the project's descriptions of the classes; those without one get its suggestion.
-    Classes without a shot are left out, with a line in the log; a shot that can't be read fails the job. With `propose`, a detector of a class that is
-    taught already, or with shots that stand out and that nobody called good, is only proposed. `JobEnded.result`:
-    `detector_id`, `classes`, `shots`, and as `update` says. A teaching that fails or is stopped leaves nothing behind.
+    `method`, `false_alarm_rate` (0.001–0.5): the user's settings when None. `method` may carry settings of its own, see
+    `catalogue.parse`. A method that reads descriptions gets the project's, and its own suggestion for a class without
+    one. Classes without a shot are left out, with a line in the log; a shot that can't be read fails the job. With
+    `propose`, a detector of a class that is taught already, or with shots that stand out and that nobody called good,
+    is only proposed. `JobEnded.result`: `detector_id`, `classes`, `shots`, and as `update` says. A teaching that fails
+    or is stopped leaves nothing behind.
     """
     with job(project, JobKind.TEACH, emit) as report:
         from inspector.features.cached_backbone import CachedBackbone
@@ -48,7 +48,7 @@ def teach(
 
         project.require_writable()
         chosen = user_settings.load()
-        variant = catalogue.parse(method or chosen.method)
+        variant = catalogue.parse(method or chosen.method or catalogue.RECOMMENDED)
         info = catalogue.find(variant.method)
         rate = chosen.false_alarm_rate if false_alarm_rate is None else false_alarm_rate
         wanted = None if class_ids is None else set(class_ids)

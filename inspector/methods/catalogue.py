@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,12 @@ from inspector.methods.settings import fits
 if TYPE_CHECKING:
     from inspector.methods.detector import Detector
 
+RECOMMENDED = "anople"
+"""Where nobody has chosen a method."""
 QUICK = "patchcore"
 """Teaches in a second and needs nothing of a backbone: for the demo, and where a default must cost nothing."""
+QUICK_LEARNER = "finegrained:epochs=4"
+"""A variant that learns in epochs, and few of them: where the learning itself is looked at."""
 DESCRIPTIONS = "descriptions"
 """The setting that takes descriptions, by class name."""
 
@@ -110,13 +114,13 @@ METHODS: dict[str, MethodInfo] = {
             "patchcore",
             "PatchCore",
             "Remembers the patches of the normal shots; a patch that resembles none of them is anomalous.",
-            "inspector.methods.memory.patchcore:PatchCore",
+            "inspector.methods.patchcore:PatchCore",
         ),
         MethodInfo(
             "subspace",
             "SubspaceAD",
             "Remembers the directions in which normal patches vary; what is left over is anomalous.",
-            "inspector.methods.memory.subspace:SubspaceAD",
+            "inspector.methods.subspace:SubspaceAD",
         ),
     )
 }
@@ -129,6 +133,11 @@ def find(method: str) -> MethodInfo:
     except KeyError:
         known = ", ".join(METHODS)
         raise DetectorError(f"There is no method named “{method}”.", f"Choose one of: {known}.") from None
+
+
+def title(method: str) -> str:
+    """As people read a stored name; the name itself where this version doesn't know it."""
+    return METHODS[method].title if method in METHODS else method
 
 
 def reads_descriptions(method: str) -> bool:
@@ -181,10 +190,10 @@ ABLATIONS: dict[str, str] = {
     "anople:scales=one": "AnoPLe taught on whole images only",
     "anople:alignment=false": "AnoPLe without the alignment loss",
 }
-"""What each ablation of AnoPLe leaves out, by its name."""
+"""What each ablation leaves out, by its name."""
 RANDOM = "@random"
 """Ends the name of a method that is measured on an untrained backbone."""
-CONTROLS = (f"patchcore{RANDOM}", f"anople{RANDOM}")
+CONTROLS = (f"{QUICK}{RANDOM}", f"{RECOMMENDED}{RANDOM}")
 """Tell how much of a result the pretrained weights give, and how much the images give away by themselves."""
 
 
@@ -225,6 +234,11 @@ def parse(name: str) -> Variant:
             )
         settings[key] = _value(value)
     return Variant(name, method, settings, name.endswith(RANDOM))
+
+
+def titles(names: Iterable[str]) -> str:
+    """The methods of variants, for people, each once: "PatchCore and AnoPLe". Raises DetectorError as `parse` does."""
+    return " and ".join(dict.fromkeys(find(parse(name).method).title for name in names))
 
 
 def check(variant: Variant) -> None:

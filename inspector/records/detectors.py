@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from inspector import paths
 from inspector.domain import Decision, Thresholds
 from inspector.errors import ProjectError
-from inspector.methods.catalogue import METHODS
+from inspector.methods import catalogue
 from inspector.records import schema as t
 from inspector.records.disk.recovery import UNCOMMITTED
 from inspector.records.files import pairs
@@ -298,7 +298,7 @@ def labels(session: Session) -> dict[int, str]:
     found = {}
     for key, method, created in session.execute(select(t.Detector.id, t.Detector.method, t.Detector.created)):
         own = names.get(key, [])
-        title = METHODS[method].title if method in METHODS else method
+        title = catalogue.title(method)
         of = ", ".join(own) if len(own) < 4 else f"{len(own)} classes"
         found[key] = f"#{key} {title} · {of} · {moment(created)}"
     return found

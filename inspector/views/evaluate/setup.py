@@ -70,14 +70,15 @@ class EvaluationSetup(QWidget):
         self.words.setWordWrap(True)
         theme.set_role(self.words, "quiet")
         self.methods: dict[str, QCheckBox] = {}
-        self.ablations = QCheckBox("Ablations of AnoPLe")
+        ablated = catalogue.titles(catalogue.ABLATIONS)
+        self.ablations = QCheckBox(f"Ablations of {ablated}")
         self.ablations.setToolTip(
-            "Also AnoPLe with one part left out at a time:\n" + "\n".join(catalogue.ABLATIONS.values())
+            "\n".join([f"Also {ablated} with one part left out at a time:", *catalogue.ABLATIONS.values()])
         )
         self.control = QCheckBox("Random weights")
         self.control.setToolTip(
-            "Also PatchCore and AnoPLe on the same backbone with random weights: what they find, the images give away "
-            "by themselves"
+            f"Also {catalogue.titles(catalogue.CONTROLS)} on the same backbone with random weights: what they find, the "
+            "images give away by themselves"
         )
         self.shots = {count: QCheckBox(str(count)) for count in SHOTS}
         self.seeds = QSpinBox()
@@ -126,7 +127,7 @@ class EvaluationSetup(QWidget):
         methods.setHorizontalSpacing(16)
         methods.setVerticalSpacing(6)
         known = catalogue.available()
-        preferred = self._context.settings.method
+        preferred = self._context.settings.method or catalogue.RECOMMENDED
         first = preferred if preferred in {info.name for info in known} else catalogue.QUICK
         for number, info in enumerate(known):
             box = QCheckBox(f"{info.title} (reconstruction)" if info.reconstruction else info.title)

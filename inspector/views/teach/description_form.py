@@ -1,4 +1,4 @@
-"""What a good part looks like, in words: the description that FineGrainedAD learns its prompts from."""
+"""What a good part looks like, in words: the description that a method may learn its prompts from."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.errors import DetectorError
+from inspector.methods import catalogue
 from inspector.methods.prompts.description import MAX_ENTITIES, Entity, PartDescription, template
 from inspector.views.look import icons, theme
 from inspector.views.shared.context import WindowContext
@@ -86,8 +87,9 @@ class DescriptionForm(QScrollArea):
         head.addWidget(self.heading, 1)
         for widget in (self.reset_button, self.menu_button, self.done_button):
             head.addWidget(widget)
+        readers = catalogue.titles(name for name in catalogue.METHODS if catalogue.reads_descriptions(name))
         why = QLabel(
-            "FineGrainedAD learns prompts for what is said here. The suggestion works for any part; your words make it"
+            f"{readers} learns prompts for what is said here. The suggestion works for any part; your words make it"
             " sharper. Every change is kept and can be undone."
         )
         why.setWordWrap(True)

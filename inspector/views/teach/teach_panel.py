@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.methods.catalogue import METHODS, MethodInfo, reads_descriptions
+from inspector.methods import catalogue
+from inspector.methods.catalogue import METHODS, MethodInfo
 from inspector.views.look import icons, theme
 from inspector.views.look.labels import plain, wrapped
 from inspector.views.shared.context import WindowContext
@@ -173,7 +174,7 @@ class TeachPanel(QWidget):
 
     def _show_settings(self) -> None:
         settings = self._context.settings
-        method = self._own or settings.method
+        method = self._own or settings.method or catalogue.RECOMMENDED
         wanted = self.method.findData(method)
         if wanted < 0 or not METHODS[method].available:
             wanted = next((i for i, info in enumerate(METHODS.values()) if info.available), 0)
@@ -191,7 +192,7 @@ class TeachPanel(QWidget):
     @property
     def reads_descriptions(self) -> bool:
         """Whether the chosen method learns from what people say of the parts."""
-        return reads_descriptions(self.method.currentData())
+        return catalogue.reads_descriptions(self.method.currentData())
 
     def show_description(self, chosen: ClassRow | None, described: bool, open_now: bool) -> None:
         """Whether the chosen class was described, and the button that opens its form."""
@@ -265,7 +266,7 @@ class TeachPanel(QWidget):
         if row is None:
             self.taught.setText("")
         else:
-            title = METHODS[row.method].title if row.method in METHODS else row.method
+            title = catalogue.title(row.method)
             when = row.created.astimezone().strftime("%d %b %Y, %H:%M")
             names = ", ".join(row.classes.values())
             added = sum(map(len, row.added_shots.values()))

@@ -129,13 +129,13 @@ class JobBar(QStatusBar):
 
 
 def _newest_detector(project: Project) -> str:
-    from inspector.methods.catalogue import METHODS
+    from inspector.methods import catalogue
     from inspector.records.detectors import list_detectors
 
     rows = list_detectors(project)
     if not rows:
         return "nothing taught yet"
     row = rows[0]
-    title = METHODS[row.method].title if row.method in METHODS else row.method
+    title = catalogue.title(row.method)
     count = len(row.classes)
     return f"{title}, {count} class{'es' if count != 1 else ''}"

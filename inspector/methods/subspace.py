@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from inspector.methods.memory.bank import Joined, MemoryBank
-from inspector.methods.memory.patchcore import PatchCore
+from inspector.methods.patchcore import PatchCore
 
 EXPLAINED = 0.99
 
