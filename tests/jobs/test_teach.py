@@ -215,7 +215,7 @@ def test_a_teaching_that_is_killed_goes_on_from_its_last_epoch_when_the_command_
     with projects.create(folder, "Line 4") as opened:
         shots = sorted((demo / "washer" / "train" / "good").iterdir())[:1]
         add_shots(opened, add_class(opened, "washer"), shots)
-    command = [sys.executable, "-m", "inspector", "teach", str(folder), "--method", "finegrained"]
+    command = [sys.executable, "-m", "inspector", "teach", str(folder), "--method", "finegrained:epochs=9"]
 
     def epochs(*, kill_after: int | None = None) -> list[int]:
         """Run the command and give the epochs that it says it learned."""
