@@ -24,7 +24,7 @@ def page(qtbot: QtBot, window: MainWindow, idle: Idle, taught: Path) -> TeachPag
     idle()
     made = window.pages["teach"]
     assert isinstance(made, TeachPage)
-    made.memory._timer.setInterval(50)
+    made.memory._start_soon.setTimeout(50)
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     return made

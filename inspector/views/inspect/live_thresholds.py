@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMessageBox
+from superqt.utils import qthrottled
 
 from inspector.domain import Region, Thresholds
 from inspector.views.inspect import class_scores
@@ -44,10 +45,7 @@ class LiveThresholds(QObject):
         self.question: QMessageBox | None = None
         self._moving: Thresholds | None = None
         self._cut_number = self._kept = 0
-        self._recut = QTimer(self)
-        self._recut.setSingleShot(True)
-        self._recut.setInterval(40)
-        self._recut.timeout.connect(self._cut)
+        self._cut_soon = qthrottled(self._cut, timeout=40, leading=False)
         panel.scores.moved.connect(self._move)
         panel.scores.chosen.connect(self._keep)
         panel.regions.picked.connect(self._pick)
@@ -70,7 +68,7 @@ class LiveThresholds(QObject):
         else:
             self._show_heat()
         if shown is not None and not shown.detail.regions_current and shown.pixels.values is not None:
-            self._recut.start()
+            self._cut_soon()
         else:
             self._show_regions(shown.detail.regions if shown else ())
 
@@ -110,8 +108,7 @@ class LiveThresholds(QObject):
         self._show_heat()
         self.panel.show_moving(thresholds)
         self.model.set_live(self.scores.detector_id, self.scores.class_id, thresholds)
-        if not self._recut.isActive():
-            self._recut.start()
+        self._cut_soon()
 
     # for good
 

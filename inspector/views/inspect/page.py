@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QWidget
+from superqt.utils import qthrottled
 
 from inspector.errors import InspectorError
 from inspector.views.inspect import holdings, inspections
@@ -85,8 +86,8 @@ class InspectPage(Page):
         self.accept_action = QAction(icons.icon("accept"), "Accept", self)
         self.override_action = QAction(icons.icon("override"), "Override…", self)
         self._build()
-        self._stream = self._timer(500, self._read_stream)
-        self._rescore = self._timer(3000, self.live.refresh)
+        self._read_stream_soon = qthrottled(self._read_stream, timeout=500, leading=False)
+        self._rescore_soon = qthrottled(self.live.refresh, timeout=3000, leading=False)
         self._connect()
         self._keys()
         self._project_changed()
@@ -108,13 +109,6 @@ class InspectPage(Page):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.pages)
-
-    def _timer(self, milliseconds: int, action: Callable[[], None]) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.timeout.connect(action)
-        return timer
 
     def _connect(self) -> None:
         self.queue.add_files.connect(self.choose_files)
@@ -220,14 +214,12 @@ class InspectPage(Page):
 
     def _streamed(self) -> None:
         self.model.refresh_soon()
-        if not self._stream.isActive():
-            self._stream.start()
+        self._read_stream_soon()
 
     def _read_stream(self) -> None:
         """New results are in: count them, now and then put them in the histogram."""
         self._read_counts()
-        if not self._rescore.isActive():
-            self._rescore.start()
+        self._rescore_soon()
 
     # what is in the project
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
+from superqt.utils import QSignalDebouncer
 
 from inspector.domain import Decision
 from inspector.views.look import icons, theme
@@ -52,11 +53,10 @@ class FilterBar(QWidget):
             layout.addWidget(combo)
             combo.activated.connect(lambda _: self.changed.emit())
         layout.addWidget(self.text, 1)
-        self._typing = QTimer(self)
-        self._typing.setSingleShot(True)
-        self._typing.setInterval(200)
-        self._typing.timeout.connect(self.changed)
-        self.text.textChanged.connect(lambda _: self._typing.start())
+        self._typing = QSignalDebouncer(parent=self)
+        self._typing.setTimeout(200)
+        self._typing.triggered.connect(self.changed)
+        self.text.textChanged.connect(self._typing.throttle)
         find = QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self)
         find.activated.connect(self.text.setFocus)
 
@@ -72,7 +72,7 @@ class FilterBar(QWidget):
         for combo in self._combos:
             combo.setCurrentIndex(0)
         self.text.clear()
-        self._typing.stop()
+        self._typing.cancel()
         self.changed.emit()
 
     @property

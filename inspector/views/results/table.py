@@ -14,7 +14,6 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QRectF,
     Qt,
-    QTimer,
     Signal,
 )
 from PySide6.QtGui import QPainter
@@ -26,6 +25,7 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
     QTableView,
 )
+from superqt.utils import QSignalDebouncer
 
 from inspector.views.look import theme, verdict_chip
 from inspector.views.review.result_model import HEADINGS, ROW, SORTS, VERDICT, ResultModel, by_person
@@ -101,11 +101,9 @@ class ResultSelection(QObject):
         super().__init__(table)
         self._table, self._model = table, model
         self._kept: NDArray[np.int64] | None = np.empty(0, np.int64)  # to be selected again; None: all
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self.changed)
-        table.selectionModel().selectionChanged.connect(lambda *_: self._soon.start())
+        self._soon = QSignalDebouncer(parent=self)
+        self._soon.triggered.connect(self.changed)
+        table.selectionModel().selectionChanged.connect(self._soon.throttle)
         model.modelAboutToBeReset.connect(self._remember)
         model.modelReset.connect(self._select_again)
 
@@ -149,4 +147,4 @@ class ResultSelection(QObject):
             self._table.selectAll()
         else:
             self.choose(self._kept.tolist())
-        self._soon.start()
+        self._soon.throttle()

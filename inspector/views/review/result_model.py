@@ -14,9 +14,9 @@ from PySide6.QtCore import (
     QObject,
     QPersistentModelIndex,
     Qt,
-    QTimer,
     Signal,
 )
+from superqt.utils import QSignalThrottler
 
 from inspector.domain import Decision, Thresholds
 from inspector.views.look import theme, verdict_chip
@@ -52,6 +52,7 @@ SORTS = tuple(sort for _, sort in COLUMNS)
 _FIGURES = (HEADINGS.index("Score"), HEADINGS.index("Regions"))
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_OFTEN = 250  # ms between two looks at results that stream in, at least
 
 
 class ResultModel(QAbstractTableModel):
@@ -66,16 +67,14 @@ class ResultModel(QAbstractTableModel):
         self._question: ResultQuery | None = None
         self._number = 0
         self._asking = self._again = False
-        self._seconds = 0.0  # what the last question took
         self._runs: Mapping[int, str] = {}
         self._detectors: Mapping[int, str] = {}
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.timeout.connect(self.refresh)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self._read_blocks)
+        trailing = QSignalThrottler.EmissionPolicy.Trailing
+        self._stream = QSignalThrottler(trailing, self)
+        self._stream.setTimeout(_OFTEN)
+        self._stream.triggered.connect(self.refresh)
+        self._soon = QSignalThrottler(trailing, self)
+        self._soon.triggered.connect(self._read_blocks)
 
     # what is asked
 
@@ -121,7 +120,7 @@ class ResultModel(QAbstractTableModel):
         def done(found: tuple[NDArray[np.int64], NDArray[np.intp]]) -> None:
             if number == self._number:
                 self._asking = False
-                self._seconds = time.perf_counter() - began
+                self._stream.setTimeout(max(_OFTEN, int((time.perf_counter() - began) * 10_000)))
                 self._take(*found)
                 if self._again:
                     self.refresh()
@@ -136,8 +135,7 @@ class ResultModel(QAbstractTableModel):
 
     def refresh_soon(self) -> None:
         """For results that stream in: asks at most four times a second, and a tenth of the time at most."""
-        if not self._later.isActive():
-            self._later.start(max(250, int(self._seconds * 10_000)))
+        self._stream.throttle()
 
     def set_labels(self, runs: Mapping[int, str], detectors: Mapping[int, str]) -> None:
         """What runs and detectors are called, by id."""
@@ -158,8 +156,8 @@ class ResultModel(QAbstractTableModel):
     def row(self, place: int) -> ResultRow | None:
         """The row at a place, if it is here; otherwise it is asked for."""
         found = self._known.row(place)
-        if self._known.missing and not self._soon.isActive():
-            self._soon.start()
+        if self._known.missing:
+            self._soon.throttle()
         return found
 
     def place(self, result_id: int) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter
+from superqt.utils import qdebounced
 
 from inspector import paths
 
@@ -22,24 +23,21 @@ class KeptSplitter(QSplitter):
         self._dragged = (
             (int(kept[0]), int(kept[1])) if len(kept) == 2 and all(map(str.isdigit, kept)) else None
         )
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(300)
-        self._later.timeout.connect(self._keep)
+        self._keep_soon = qdebounced(self._keep, timeout=300)
         self.splitterMoved.connect(self._moved)
         self.setChildrenCollapsible(False)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         left, right = self._dragged or self._sides(self.width())
-        if self.count() == 3 and not self._later.isActive():
+        if self.count() == 3:
             self.setSizes([left, max(1, self.width() - left - right), right])
 
     def _moved(self) -> None:
         sizes = self.sizes()
         if sizes[0] and sizes[-1]:  # the sides are in sight
             self._dragged = (sizes[0], sizes[-1])
-            self._later.start()
+            self._keep_soon()
 
     def _keep(self) -> None:
         if self._dragged is not None:

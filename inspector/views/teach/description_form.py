@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import qdebounced
 
 from inspector.errors import DetectorError
 from inspector.methods import catalogue
@@ -58,10 +59,7 @@ class DescriptionForm(QScrollArea):
         self._filling = False
         self._suggestion = self._shown = template("")
         self.rows: list[PartRow] = []
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(self.PAUSE)
-        self._timer.timeout.connect(self.keep)
+        self._keep_soon = qdebounced(self.keep, timeout=self.PAUSE)
 
         self.heading = QLabel()
         self.heading.setTextFormat(Qt.TextFormat.PlainText)
@@ -176,7 +174,7 @@ class DescriptionForm(QScrollArea):
             self._fill(stored)
 
     def _fill(self, record: PartDescription) -> None:
-        self._timer.stop()
+        self._keep_soon.cancel()
         self._shown = record
         self._filling = True
         for name, edit in self.fields.items():
@@ -228,11 +226,11 @@ class DescriptionForm(QScrollArea):
     def _edited(self) -> None:
         if not self._filling:
             self._look()
-            self._timer.start()
+            self._keep_soon()
 
     def keep(self) -> None:
         """Tell what was changed, if all of it is sound."""
-        self._timer.stop()
+        self._keep_soon.cancel()
         record = self._look()
         if record is not None and record != self._shown and not self._read_only:
             self._shown = record

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject
+from superqt.utils import qdebounced
 
 from inspector.domain import CancelToken, Emit, JobKind
 from inspector.views.shared.context import WindowContext
@@ -28,10 +29,7 @@ class MemoryUpdate(QObject):
     def __init__(self, context: WindowContext, parent: QObject) -> None:
         super().__init__(parent)
         self._context = context
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(self.PAUSE)
-        self._timer.timeout.connect(self._start)
+        self._start_soon = qdebounced(self._start, timeout=self.PAUSE)
         self._wanted: _What | None = None
         self._tried: _What | None = None
         self._fresh = True
@@ -63,15 +61,15 @@ class MemoryUpdate(QObject):
             or (row and row.problem)
         ):
             self._wanted = None
-            self._timer.stop()
+            self._start_soon.cancel()
         elif what != self._wanted:
             self._wanted = what
-            self._timer.start()
+            self._start_soon()
 
     def cancel(self) -> None:
         """Somebody wants to teach now, which makes an update useless."""
         self._wanted = None
-        self._timer.stop()
+        self._start_soon.cancel()
         if self._job is not None:
             self._context.runner.cancel(self._job)
 
@@ -90,13 +88,13 @@ class MemoryUpdate(QObject):
 
     def _busy_changed(self, busy: bool) -> None:
         if not busy and self._wanted is not None:
-            self._timer.start()
+            self._start_soon()
 
     def _ended(self, job: Job, _event: object) -> None:
         if job is self._job:
             self._job = None
 
     def _forget(self) -> None:
-        self._timer.stop()
+        self._start_soon.cancel()
         self._wanted = self._tried = None
         self._fresh = True

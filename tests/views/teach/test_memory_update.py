@@ -52,7 +52,7 @@ def page(qtbot: QtBot, window: MainWindow, idle: Idle, taught: Path, tmp_path: P
     qtbot.waitUntil(lambda: window.context.project is not None)
     made = window.pages["teach"]
     assert isinstance(made, TeachPage)
-    made.memory._timer.setInterval(150)
+    made.memory._start_soon.setTimeout(150)
     idle()
     return made
 
@@ -101,18 +101,17 @@ def test_a_new_shot_is_remembered_after_a_pause_and_the_detector_proposed(
 def test_a_shot_that_is_taken_back_in_time_updates_nothing(
     qtbot: QtBot, page: TeachPage, idle: Idle, picture: Picture
 ) -> None:
-    page.memory._timer.setInterval(60000)
+    page.memory._start_soon.setTimeout(60000)
     page.accept_paths([picture("new.png", 9)])
     idle()
-    assert page.memory._timer.isActive()
+    assert page.memory._wanted is not None
     page.context.undo.undo()
     idle()
-    assert not page.memory._timer.isActive()
+    assert page.memory._wanted is None
     assert [str(row.state) for row in page.classes.rows] == ["taught"]
     page.context.undo.redo()
     idle()
-    page.memory._timer.setInterval(50)
-    page.memory._timer.start()
+    page.memory._start_soon.setTimeout(50)
     settle(qtbot, page, idle)
     accept(qtbot, page, idle)
     assert len(list_detectors(project(page))) == 2
@@ -171,7 +170,7 @@ def test_a_damaged_detector_is_not_updated_over_and_over(
 
 
 def test_teaching_goes_before_an_update(qtbot: QtBot, page: TeachPage, idle: Idle, picture: Picture) -> None:
-    page.memory._timer.setInterval(60000)
+    page.memory._start_soon.setTimeout(60000)
     page.accept_paths([picture("new.png", 9)])
     idle()
     page.memory._start()
@@ -195,7 +194,7 @@ def test_what_was_new_when_the_project_was_opened_waits_for_the_user(
     qtbot.waitUntil(lambda: window.context.project is not None)
     page = window.pages["teach"]
     assert isinstance(page, TeachPage)
-    page.memory._timer.setInterval(50)
+    page.memory._start_soon.setTimeout(50)
     settle(qtbot, page, idle)
     assert [str(row.state) for row in page.classes.rows] == ["out of date"]
     assert len(list_jobs(project(page))) == 1
