@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QSettings, QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -366,8 +366,8 @@ class MainWindow(QMainWindow):
             return False
         project = self.context.project
         if project is not None:
-            self.context.blockSignals(True)
-            self.context.set_project(None)
+            with QSignalBlocker(self.context):  # nobody is to read or draw any more
+                self.context.set_project(None)
             project.close()
         return True
 
