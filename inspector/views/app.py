@@ -19,6 +19,7 @@ from inspector.views import display, startup
 from inspector.views.look import icons, theme
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import JobRunner
+from inspector.views.window import pages
 from inspector.views.window.errors_dialog import ErrorDoor
 from inspector.views.window.main_window import MainWindow
 
@@ -75,7 +76,9 @@ def run(project: Path | None = None, page: str | None = None) -> int:
         if startup.wanted():
             startup.record()
             window.close()
-        elif project is not None:
+            return
+        window.context.runner.read(window, pages.load, lambda _none: None, priority=-1)
+        if project is not None:
             window.open_project(project, page or "")
 
     window.painted.connect(lambda: QTimer.singleShot(0, painted))

@@ -57,3 +57,10 @@ PAGES = (
 
 def info(name: str) -> PageInfo:
     return next(page for page in PAGES if page.name == name)
+
+
+def load() -> None:
+    """Load the code of every page, and with it pyqtgraph and superqt, so that opening the first one doesn't wait for
+    that. It makes classes only and nothing that belongs to a thread: for a worker, once the window is on screen."""
+    for page in PAGES:
+        page.kind()
