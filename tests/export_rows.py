@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,9 +29,7 @@ EMPTY = ResultRow(
     class_confidence=None,
     name="",
     sha256="",
-    path=None,
     size=(0, 0),
-    missing=False,
     image_score=None,
     decision=None,
     override=None,
@@ -38,18 +38,21 @@ EMPTY = ResultRow(
     reviewer="",
     reason="",
     defect_type="",
-    map_path=None,
     regions=0,
     is_shot=False,
     error="",
     hint="",
     created=TIME,
+    files=SimpleNamespace(path=None, missing=False, map_path=None),  # type: ignore[arg-type]
 )
 OF_RESULT = {field.name for field in fields(ResultRow)} - {"regions"}
+OF_FILES = ("path", "missing", "map_path")
 
 
-def change(row: ExportRow, **changes: object) -> ExportRow:
+def change(row: ExportRow, **changes: Any) -> ExportRow:
     """`row` with other values, of its result too; a person's verdict counts as it does in the records."""
+    files = vars(row.result.files) | {key: changes.pop(key) for key in OF_FILES if key in changes}
+    changes["files"] = SimpleNamespace(**files)
     own = {key: changes.pop(key) for key in list(changes) if key in OF_RESULT}
     result = replace(row.result, **own)
     verdict = result.override or result.decision

@@ -60,6 +60,18 @@ def bench_throughput(
     figures(throughput(images=images, batch_size=batch_size, weights=weights), target)
 
 
+@app.command("records")
+def bench_records(
+    target: Json = None,
+    results: Annotated[int, typer.Option(min=1, help="How many results the project has.")] = 1_000_000,
+    repeats: Annotated[int, typer.Option(min=1)] = 5,
+) -> None:
+    """A project with very many results: opening, a page, filters, a threshold, overriding and exports."""
+    from inspector.bench.records import records
+
+    figures(records(results, repeats=repeats), target)
+
+
 @app.command("crash")
 def bench_crash(
     kills: Annotated[int, typer.Option(min=1)] = 50,

@@ -1,10 +1,14 @@
 """Results as COCO JSON: what annotation tools and detectors' trainers read."""
 
 import json
+import shutil
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +18,7 @@ from inspector.errors import InspectorError
 from inspector.exports.files import json_values, writing
 from inspector.exports.overlay import mask
 from inspector.exports.pictures import UNNAMED_DEFECT
-from inspector.exports.rows import Rows, drawable_size, each, load_map
+from inspector.exports.rows import ExportRow, Rows, drawable_size, each, load_map
 
 
 def export_coco(
@@ -33,49 +37,46 @@ def export_coco(
     """
     problems: list[str] = []
     kinds: dict[tuple[str, str], int] = {}
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
     names: set[str] = set()
-    with writing(target) as temporary:
+    head = {
+        "info": {
+            "description": "Results of a visual inspection",
+            "version": version("inspector"),
+            "date_created": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+        "licenses": [],
+    }
+    with (
+        writing(target) as temporary,
+        temporary.open("w", encoding="utf-8", errors="replace") as file,
+        TemporaryFile("w+", encoding="utf-8", errors="replace", dir=temporary.parent) as later,
+    ):
+        images, annotations = _List(file), _List(later)  # one after the other in the file, made at once
+        file.write(_encode(head)[:-1] + ', "images": [')
         for row in each(rows, progress, cancel, "Image"):
             if row.result.decision is None or row.thresholds is None:
                 continue
             try:
-                width, height = drawable_size(row)
+                size = drawable_size(row)
             except InspectorError as error:
                 problems.append(str(error))
                 continue
-            images.append(
-                {
-                    "id": len(images) + 1,
-                    "file_name": unique(row.result.name, row.result.id, names),
-                    "width": width,
-                    "height": height,
-                    "result": row.result.id,
-                    "run": json_values(row.result.run_id),
-                    "detector": json_values(row.result.detector_id),
-                    "source_file": row.source,
-                    "sha256": row.result.sha256,
-                    "class": row.result.class_name,
-                    "verdict": row.verdict,
-                    "image_score": row.result.image_score,
-                }
-            )
+            images.append(_image(row, images.length + 1, size, names))
             if row.verdict is Decision.OK or not row.regions:
                 continue
             kind = kinds.setdefault(
                 (row.result.class_name, row.result.defect_type or UNNAMED_DEFECT), len(kinds) + 1
             )
             try:
-                drawn = mask(load_map(row), row.thresholds.pixel, (width, height))
+                drawn = mask(load_map(row), row.thresholds.pixel, size)
             except InspectorError as error:
                 problems.append(str(error))
                 drawn = None
             for region in row.regions:
                 annotations.append(
                     {
-                        "id": len(annotations) + 1,
-                        "image_id": len(images),
+                        "id": annotations.length + 1,
+                        "image_id": images.length,
                         "category_id": kind,
                         "bbox": list(region.box),
                         "area": region.area,
@@ -84,32 +85,56 @@ def export_coco(
                         "score": region.peak,
                     }
                 )
-        types = [defect for _, defect in kinds]
-        kind_names: set[str] = set()
-        categories = [
-            {
-                "id": number,
-                "name": unique(
-                    defect if types.count(defect) == 1 else f"{product}/{defect}", number, kind_names
-                ),
-                "supercategory": product,
-            }
-            for (product, defect), number in kinds.items()
-        ]
-        whole = {
-            "info": {
-                "description": "Results of a visual inspection",
-                "version": version("inspector"),
-                "date_created": datetime.now(UTC).isoformat(timespec="seconds"),
-            },
-            "licenses": [],
-            "images": images,
-            "annotations": annotations,
-            "categories": categories,
-        }
-        text = json.dumps(whole, ensure_ascii=False, allow_nan=False)
-        temporary.write_bytes(text.encode("utf-8", "replace"))
+        file.write('], "annotations": [')
+        later.seek(0)
+        shutil.copyfileobj(later, file)
+        file.write(f'], "categories": {_encode(_categories(kinds))}}}')
     return problems
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+class _List:
+    """A JSON list that is written while it is made."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.length = 0
+
+    def append(self, value: Any) -> None:
+        self._file.write((", " if self.length else "") + _encode(value))
+        self.length += 1
+
+
+def _image(row: ExportRow, number: int, size: tuple[int, int], names: set[str]) -> dict[str, Any]:
+    return {
+        "id": number,
+        "file_name": unique(row.result.name, row.result.id, names),
+        "width": size[0],
+        "height": size[1],
+        "result": row.result.id,
+        "run": json_values(row.result.run_id),
+        "detector": json_values(row.result.detector_id),
+        "source_file": row.source,
+        "sha256": row.result.sha256,
+        "class": row.result.class_name,
+        "verdict": row.verdict,
+        "image_score": row.result.image_score,
+    }
+
+
+def _categories(kinds: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    types = Counter(defect for _, defect in kinds)
+    names: set[str] = set()
+    return [
+        {
+            "id": number,
+            "name": unique(defect if types[defect] == 1 else f"{product}/{defect}", number, names),
+            "supercategory": product,
+        }
+        for (product, defect), number in kinds.items()
+    ]
 
 
 def polygons(drawn: NDArray[np.uint8], region: Region) -> list[list[float]]:

@@ -4,7 +4,7 @@ import csv
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,38 +18,76 @@ from inspector.text import printable
 Cell = str | float | int | datetime | None
 FAILED = "failed"
 
-COLUMNS: tuple[tuple[str, Callable[[ExportRow], Cell]], ...] = (
-    ("image", lambda r: r.result.name),
-    ("class", lambda r: r.result.class_name),
-    ("verdict", lambda r: r.verdict or FAILED),
-    ("image score", lambda r: r.result.image_score),
-    ("review from", lambda r: r.thresholds.review if r.thresholds else None),
-    ("NG from", lambda r: r.thresholds.ng if r.thresholds else None),
-    ("pixel threshold", lambda r: r.thresholds.pixel if r.thresholds else None),
-    ("regions", lambda r: len(r.regions) if r.result.decision else None),
-    ("anomalous pixels", lambda r: sum(g.area for g in r.regions) if r.result.decision else None),
-    ("boxes (x y width height)", lambda r: "; ".join(" ".join(map(str, g.box)) for g in r.regions)),
-    ("detector's verdict", lambda r: r.result.decision or FAILED),
-    ("reviewer's verdict", lambda r: r.result.override or ""),
-    ("reason", lambda r: r.result.reason),
-    ("defect type", lambda r: r.result.defect_type),
-    ("reviewer", lambda r: r.result.reviewer),
-    ("reviewed (UTC)", lambda r: r.result.reviewed),
-    ("class confidence", lambda r: r.result.class_confidence),
-    ("width", lambda r: r.result.size[0] or None),
-    ("height", lambda r: r.result.size[1] or None),
-    ("taught from this image", lambda r: "yes" if r.result.is_shot else "no"),
-    ("run id", lambda r: r.result.run_id),
-    ("run", lambda r: r.run),
-    ("detector id", lambda r: r.result.detector_id),
-    ("detector", lambda r: r.detector),
-    ("detector taught (UTC)", lambda r: r.taught),
-    ("inspected (UTC)", lambda r: r.result.created),
-    ("source file", lambda r: r.source),
-    ("sha256", lambda r: r.result.sha256),
-    ("result id", lambda r: r.result.id),
-    ("error", lambda r: r.error),
+COLUMNS = (
+    "image",
+    "class",
+    "verdict",
+    "image score",
+    "review from",
+    "NG from",
+    "pixel threshold",
+    "regions",
+    "anomalous pixels",
+    "boxes (x y width height)",
+    "detector's verdict",
+    "reviewer's verdict",
+    "reason",
+    "defect type",
+    "reviewer",
+    "reviewed (UTC)",
+    "class confidence",
+    "width",
+    "height",
+    "taught from this image",
+    "run id",
+    "run",
+    "detector id",
+    "detector",
+    "detector taught (UTC)",
+    "inspected (UTC)",
+    "source file",
+    "sha256",
+    "result id",
+    "error",
 )
+
+
+def cells(row: ExportRow) -> tuple[Cell, ...]:
+    """The values of a row, one for each of `COLUMNS`."""
+    own, limits, regions = row.result, row.thresholds, row.regions
+    judged = own.decision is not None
+    return (
+        own.name,
+        own.class_name,
+        own.verdict or FAILED,
+        own.image_score,
+        limits.review if limits else None,
+        limits.ng if limits else None,
+        limits.pixel if limits else None,
+        len(regions) if judged else None,
+        sum([region.area for region in regions]) if judged else None,
+        "; ".join(["%d %d %d %d" % region.box for region in regions]),  # noqa: UP031  (twice as fast)
+        own.decision or FAILED,
+        own.override or "",
+        own.reason,
+        own.defect_type,
+        own.reviewer,
+        own.reviewed,
+        own.class_confidence,
+        own.size[0] or None,
+        own.size[1] or None,
+        "yes" if own.is_shot else "no",
+        own.run_id,
+        row.run,
+        own.detector_id,
+        row.detector,
+        row.taught,
+        own.created,
+        row.source,
+        own.sha256,
+        own.id,
+        row.error,
+    )
 
 
 def export_csv(
@@ -66,9 +104,9 @@ def export_csv(
     """
     with writing(target) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.writer(file)
-        table.writerow([title for title, _ in COLUMNS])
+        table.writerow(COLUMNS)
         for row in each(rows, progress, cancel, "Row"):
-            table.writerow([_csv_cell(get(row)) for _, get in COLUMNS])
+            table.writerow(map(_csv_cell, cells(row)))
     return []
 
 
@@ -80,9 +118,10 @@ def export_jsonl(
     cancel: CancelToken | None = None,
 ) -> list[str]:
     """One JSON object a line, UTF-8; regions and the provenance of thresholds in full. Raises `ExportError`."""
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
     with writing(target) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         for row in each(rows, progress, cancel, "Row"):
-            file.write(json.dumps(as_json(row), ensure_ascii=False, allow_nan=False) + "\n")
+            file.write(encode(as_json(row)) + "\n")
     return []
 
 
@@ -115,17 +154,17 @@ def export_xlsx(
                 for name, colour in (("ok", "#1f9e89"), ("review", "#b37b14"), ("ng", "#d1495b"))
             }
             results, regions = book.add_worksheet("Results"), book.add_worksheet("Regions")
-            _head(results, [title for title, _ in COLUMNS], bold)
+            _head(results, COLUMNS, bold)
             _head(regions, ["image", "class", "x", "y", "width", "height", "area", "peak", "sha256"], bold)
             line = below = 0
             for line, row in enumerate(each(rows, progress, cancel, "Row"), 1):
-                for column, (title, get) in enumerate(COLUMNS):
-                    style = chips.get(row.verdict or "") if title == "verdict" else None
-                    _xlsx_cell(results, line, column, get(row), style)
+                for column, value in enumerate(cells(row)):
+                    style = chips.get(row.verdict or "") if column == 2 else None
+                    _xlsx_cell(results, line, column, value, style)
                 own = row.result
                 for region in row.regions:
                     below += 1
-                    cells: tuple[Cell, ...] = (
+                    of_region: tuple[Cell, ...] = (
                         own.name,
                         own.class_name,
                         *region.box,
@@ -133,7 +172,7 @@ def export_xlsx(
                         region.peak,
                         own.sha256,
                     )
-                    for column, value in enumerate(cells):
+                    for column, value in enumerate(of_region):
                         _xlsx_cell(regions, below, column, value)
                 if below >= 2**20:
                     raise _too_many()
@@ -197,16 +236,19 @@ def region_json(region: Region) -> dict[str, Any]:
     return {"box": list(region.box), "area": region.area, "peak": _finite(region.peak)}
 
 
+_SIGN = re.compile(r"[=+\-@＝＋－＠]")
 _FORMULA = re.compile(r"""(^|[;,|'"])(\s*)(?=[=+\-@＝＋－＠])""")
 """Where a spreadsheet begins a formula: at the start of a cell, of which a text is several where another sign separates."""
 
 
 def shown(text: str) -> str:
     """Text for a cell of a spreadsheet: one line without signs that are obeyed instead of shown, and no formula."""
+    if text.isalnum() or not text:
+        return text
     text = str(text)
     if not text.isprintable():
         text = printable(" ".join(text.splitlines()).replace("\t", " "), 0)
-    return _FORMULA.sub(r"\1'\2", text)
+    return _FORMULA.sub(r"\1'\2", text) if _SIGN.search(text) else text
 
 
 def _csv_cell(value: Cell) -> str | float | int:
@@ -215,7 +257,7 @@ def _csv_cell(value: Cell) -> str | float | int:
     if isinstance(value, str):
         return shown(value)
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return value.astimezone(UTC).isoformat(" ", "seconds")[:19]
     return value if math.isfinite(value) else ""
 
 

@@ -1,8 +1,10 @@
 """Export: stored results → files, several formats in one go."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ from inspector.records.thresholds import list_calibrated, list_thresholds
 
 EXPORTS = "exports"
 """Inside a project: where exports are offered to be written."""
-_PIECE = 500
+_PIECE = 2000
 _KEPT = 20_000
 """So many rows, some 30 MB, are kept from one format to the next."""
 
@@ -181,9 +183,21 @@ class _Stored:
             detector=label,
             taught=taught,
             scale=self._scales[key],
-            source=str(Path(run.root) / row.name) if run and run.root else "",
+            source=_joined(run.root, row.name) if run and run.root else "",
         )
         return made if detail.regions_current else _cut_anew(made)
+
+
+def _joined(root: str, name: str) -> str:
+    """`root` / `name` as text, without making paths where the name is plain: it is asked for each of a million rows."""
+    if "//" in name or "/." in name or name[:1] in ("", "/", ".") or name[-1] == "/" or os.sep != "/":
+        return str(Path(root) / name)
+    return f"{_folder(root)}{name}"
+
+
+@cache
+def _folder(root: str) -> str:
+    return str(Path(root) / "x")[:-1]
 
 
 def _state(project: Project) -> object:

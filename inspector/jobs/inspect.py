@@ -27,9 +27,10 @@ from inspector.jobs.events import Reporter, job
 from inspector.records.detectors import DetectorRow, find_detector
 from inspector.records.files import ImageFacts, as_stored, keep_image
 from inspector.records.names import class_key, file_name
+from inspector.records.new_results import NewResult, record_results
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import NewResult, count_results, list_names, record_results
+from inspector.records.results import count_results, list_names
 from inspector.records.runs import continue_run, start_run
 from inspector.records.thresholds import list_thresholds
 from inspector.text import printable

@@ -1,7 +1,9 @@
 """Files of a project: kept images and maps, by content hash."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from inspector.domain import Image
 from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.project import Project
+
+_log = logging.getLogger("inspector.records")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,45 @@ def find_image(project: Project, sha256: str, suffix: str) -> tuple[Path, bool]:
     except ProjectError:
         return project.folder / "images" / "missing", True
     return path, not path.is_file()
+
+
+class KeptFiles:
+    """Where the image and the map of a result lie; looked up when first asked, as most of a million rows never are.
+
+    `path`: the project's own copy of the image (None when it could not be read), and whether it is `missing`.
+    `map_path`: float16 NPY, or None.
+    """
+
+    def __init__(
+        self, project: Project, sha256: str | None, suffix: str | None, map_name: str | None
+    ) -> None:
+        self._project, self._sha256, self._suffix, self._map_name = project, sha256, suffix, map_name
+
+    def look_up(self) -> None:
+        """Now rather than when asked: for rows that are shown where nothing may wait for a drive."""
+        _ = self._image, self.map_path
+
+    @property
+    def path(self) -> Path | None:
+        return self._image[0]
+
+    @property
+    def missing(self) -> bool:
+        return self._image[1]
+
+    @cached_property
+    def map_path(self) -> Path | None:
+        try:
+            return self._project.path(self._map_name) if self._map_name else None
+        except ProjectError as error:  # damage in one row: the others go on
+            _log.warning("a map is not used: %s", error.message)
+            return None
+
+    @cached_property
+    def _image(self) -> tuple[Path | None, bool]:
+        if self._sha256 is None:
+            return None, False
+        return find_image(self._project, self._sha256, self._suffix or "")
 
 
 def image_ids(session: Session, wanted: Sequence[ImageFacts]) -> dict[str, int]:

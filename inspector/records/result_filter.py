@@ -1,6 +1,7 @@
 """Which results are wanted and in what order, as parts of a query."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -76,9 +77,7 @@ def filtered(session: Session, query: Any, where: ResultFilter) -> Any:
     if where.score_to is not None:
         query = query.where(t.Result.image_score < where.score_to)
     if where.ids is not None:
-        query = query.where(
-            t.Result.id.in_(select(func.json_each(json.dumps(where.ids)).table_valued("value").c.value))
-        )
+        query = query.where(t.Result.id.in_(listed(where.ids)))
     if text := where.text.strip():
         columns = (t.Result.name, t.Result.defect_type, t.Result.error)
         named = select(t.Class.id).where(t.Class.name.icontains(text, autoescape=True))
@@ -88,6 +87,11 @@ def filtered(session: Session, query: Any, where: ResultFilter) -> Any:
             )
         )
     return query
+
+
+def listed(ids: Iterable[int]) -> Any:
+    """Ids as one parameter of a statement, however many they are."""
+    return select(func.json_each(json.dumps([*ids])).table_valued("value").c.value)
 
 
 def sort_column(session: Session, sort: ResultSort) -> Any:

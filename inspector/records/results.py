@@ -1,31 +1,23 @@
 """Results of runs: one image, its score, its map and its verdict."""
 
-import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from inspector.domain import Decision, Region, Thresholds
-from inspector.errors import InspectorError, ProjectError
+from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.detectors import number_list
-from inspector.records.files import (
-    ImageFacts,
-    find_image,
-    image_ids,
-    keep_image,
-    keep_map,
-    pairs,
-)
-from inspector.records.names import file_name
+from inspector.records.files import KeptFiles, pairs
 from inspector.records.project import Project
 from inspector.records.result_filter import (
     EVERYTHING,
@@ -34,13 +26,11 @@ from inspector.records.result_filter import (
     ResultFilter,
     ResultSort,
     filtered,
+    listed,
     sort_column,
 )
 from inspector.records.reviews import ReviewRow, in_force, reviews_of
 from inspector.records.thresholds import ThresholdRow, newest_thresholds, threshold_numbers
-from inspector.verdicts.judge import decide
-
-_log = logging.getLogger("inspector.records")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +51,8 @@ class Counts:
 class ResultRow:
     """`decision`: by the newest thresholds. `override`: a person's word, or None. `verdict`: what counts (None when the
     item failed; then `error` and `hint` say why). `is_shot`: this image also taught the detector.
-    `path`: the project's own copy of the image (None when it could not be read). `map_path`: float16 NPY or None.
-    `reviewer`, `reason`: of the review that counts. `regions`: how many are stored. `size`: (width, height) in pixels, (0, 0) when unknown."""
+    `reviewer`, `reason`: of the review that counts. `regions`: how many are stored. `size`: (width, height) in pixels,
+    (0, 0) when unknown. `path`, `missing`, `map_path`: see `KeptFiles`."""
 
     id: int
     run_id: int
@@ -72,9 +62,7 @@ class ResultRow:
     class_confidence: float | None
     name: str
     sha256: str
-    path: Path | None
     size: tuple[int, int]
-    missing: bool
     image_score: float | None
     decision: Decision | None
     override: Decision | None
@@ -83,12 +71,24 @@ class ResultRow:
     reviewer: str
     reason: str
     defect_type: str
-    map_path: Path | None
     regions: int
     is_shot: bool
     error: str
     hint: str
     created: datetime
+    files: KeptFiles = field(compare=False, repr=False)
+
+    @property
+    def path(self) -> Path | None:
+        return self.files.path
+
+    @property
+    def missing(self) -> bool:
+        return self.files.missing
+
+    @property
+    def map_path(self) -> Path | None:
+        return self.files.map_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +108,6 @@ class ResultDetail:
         return in_force(self.reviews)
 
 
-@dataclass(frozen=True, slots=True)
-class NewResult:
-    """One inspected item. `image` with `data`, its file's bytes, for a kept copy; None when it could not be read
-    (then `error`). `values`: the anomaly map (h, w), stored as float16. `regions` were cut with threshold row
-    `threshold_id`; `decision` is taken from the newest thresholds when it is stored."""
-
-    name: str
-    image: ImageFacts | None = None
-    data: bytes | None = None
-    class_id: int | None = None
-    class_confidence: float | None = None
-    image_score: float | None = None
-    values: NDArray[np.float32] | None = None
-    regions: Sequence[Region] = ()
-    threshold_id: int | None = None
-    error: str = ""
-    hint: str = ""
-
-
 def result_ids(
     project: Project,
     where: ResultFilter = EVERYTHING,
@@ -144,20 +125,30 @@ def result_ids(
         query = query.order_by(*(part.desc() if descending else part for part in order))
         if limit is not None or offset:
             query = query.limit(-1 if limit is None else limit).offset(offset)
-        return np.fromiter(session.scalars(query), np.int64)
+        return np.fromiter(_values(session, query), np.int64)
 
 
 def list_results(project: Project, ids: Iterable[int]) -> list[ResultRow]:
-    """Rows of these results, in this order; ids that are unknown are left out."""
-    wanted = [int(value) for value in ids]
-    found: dict[int, ResultRow] = {}
+    """Rows of these results, in this order, with what lies on the disk looked up; ids that are unknown are left out."""
+    rows: list[ResultRow] = []
     with project.reading() as session:
-        for start in range(0, len(wanted), 500):
-            rows = session.execute(_result_rows().where(t.Result.id.in_(wanted[start : start + 500]))).all()
-            reviews = reviews_of(session, [row[0].id for row in rows if row[0].reviewed is not None])
-            for row in rows:
-                found[row[0].id] = _result(project, row, in_force(reviews.get(row[0].id, ())))
-    return [found[value] for value in wanted if value in found]
+        for piece in _pieces(ids):
+            stored = _stored(session, piece)
+            reviews = reviews_of(session, [one[0] for one in stored if one.reviewed is not None])
+            regions = pairs(
+                session.execute(
+                    select(t.Region.result_id, func.count())
+                    .where(t.Region.result_id.in_(listed(piece)))
+                    .group_by(t.Region.result_id)
+                )
+            )
+            rows += [
+                _result(project, one, in_force(reviews.get(one[0], ())), regions.get(one[0], 0))
+                for one in stored
+            ]
+    for row in rows:
+        row.files.look_up()
+    return rows
 
 
 def list_names(project: Project, run_id: int) -> list[str]:
@@ -176,44 +167,36 @@ def find_result(project: Project, result_id: int) -> ResultDetail:
 
 
 def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
-    """Results with all that belongs to them, in this order; ids that are unknown are left out."""
-    rows = list_results(project, ids)
-    found: list[ResultDetail] = []
+    """Results with all that belongs to them, in this order; ids that are unknown are left out. Their files are looked up
+    when somebody asks for them."""
+    details: list[ResultDetail] = []
     with project.reading() as session:
-        current = {
-            (item.detector_id, item.class_id): item
-            for detector_id in {row.detector_id for row in rows}
-            for item in newest_thresholds(session, detector_id).values()
-        }
-        for start in range(0, len(rows), 500):
-            part = rows[start : start + 500]
-            wanted = [row.id for row in part]
-            cut_with = pairs(
-                session.execute(
-                    select(t.Result.id, t.Result.regions_threshold_id).where(t.Result.id.in_(wanted))
-                )
-            )
-            numbers = threshold_numbers(session, cut_with.values())
+        newest: dict[int, dict[int, ThresholdRow]] = {}
+        for piece in _pieces(ids):
+            stored = _stored(session, piece)
+            numbers = threshold_numbers(session, {one.regions_threshold_id for one in stored})
             regions: dict[int, list[Region]] = {}
-            for r in session.scalars(
-                select(t.Region).where(t.Region.result_id.in_(wanted)).order_by(t.Region.id)
+            for result_id, x, y, width, height, area, peak in session.connection().execute(
+                select(*_REGION).where(t.Region.result_id.in_(listed(piece))).order_by(t.Region.id)
             ):
-                box = (r.x, r.y, r.width, r.height)
-                regions.setdefault(r.result_id, []).append(Region(box, r.area, r.peak or 0.0))
-            reviewed = reviews_of(session, wanted)
-            for row in part:
-                newest = current.get((row.detector_id, row.class_id or 0))
-                found.append(
+                regions.setdefault(result_id, []).append(Region((x, y, width, height), area, peak or 0.0))
+            reviews = reviews_of(session, piece)
+            for one in stored:
+                result_id, _, detector_id, class_id, cut_with = one[:5]
+                if detector_id not in newest:
+                    newest[detector_id] = newest_thresholds(session, detector_id)
+                by = newest[detector_id].get(class_id or 0)
+                own, history = tuple(regions.get(result_id, ())), tuple(reviews.get(result_id, ()))
+                details.append(
                     ResultDetail(
-                        row=row,
-                        regions=tuple(regions.get(row.id, ())),
-                        regions_current=newest is None
-                        or numbers.get(cut_with[row.id]) == newest.thresholds.numbers,
-                        thresholds=newest.thresholds if newest else None,
-                        reviews=tuple(reviewed.get(row.id, ())),
+                        row=_result(project, one, in_force(history), len(own)),
+                        regions=own,
+                        regions_current=by is None or numbers.get(cut_with) == by.thresholds.numbers,
+                        thresholds=by.thresholds if by else None,
+                        reviews=history,
                     )
                 )
-    return found
+    return details
 
 
 def count_results(project: Project, where: ResultFilter = EVERYTHING) -> Counts:
@@ -258,65 +241,6 @@ def list_scores(
         return np.fromiter(stored, np.float64), _held_out(session, detector_id, class_id)
 
 
-def record_results(project: Project, run_id: int, items: Sequence[NewResult]) -> list[int]:
-    """Store finished items of a run, in one transaction; their result ids in the same order.
-
-    Images and maps are written first, each atomically, so that a row never names a file that is not there.
-    """
-    project.require_writable()
-    maps: list[str | None] = []
-    for item in items:
-        if item.image is not None and item.data is not None:
-            keep_image(project, item.image, item.data)
-        if item.image is None or item.values is None:
-            maps.append(None)
-        else:
-            maps.append(keep_map(project, run_id, item.image.sha256, item.values))
-    with project.writing() as session:
-        detector_id = session.scalars(select(t.Run.detector_id).where(t.Run.id == run_id)).one()
-        newest = newest_thresholds(session, detector_id)
-        taught = set(
-            session.scalars(
-                select(t.Shot.image_id)
-                .join(t.DetectorShot, t.DetectorShot.shot_id == t.Shot.id)
-                .where(t.DetectorShot.detector_id == detector_id)
-            )
-        )
-        ids = image_ids(session, [item.image for item in items if item.image is not None])
-        rows = []
-        for item, name in zip(items, maps, strict=True):
-            image_id = ids[item.image.sha256] if item.image is not None else None
-            score, decision, error, hint = _judged(item, newest)
-            rows.append(
-                t.Result(
-                    run_id=run_id,
-                    detector_id=detector_id,
-                    image_id=image_id,
-                    class_id=item.class_id,
-                    name=file_name(item.name),
-                    image_score=score,
-                    class_confidence=item.class_confidence,
-                    decision=decision,
-                    map=name,
-                    regions_threshold_id=item.threshold_id,
-                    is_shot=image_id in taught,
-                    error=error,
-                    hint=hint,
-                )
-            )
-        session.add_all(rows)
-        session.flush()
-        regions = [
-            {"result_id": row.id, "area": region.area, "peak": region.peak}
-            | dict(zip(("x", "y", "width", "height"), region.box, strict=True))
-            for row, item in zip(rows, items, strict=True)
-            for region in item.regions
-        ]
-        if regions:
-            session.execute(insert(t.Region), regions)
-        return [row.id for row in rows]
-
-
 def _held_out(session: Session, detector_id: int, class_id: int) -> NDArray[np.float64]:
     by_class = session.scalar(select(t.Detector.held_out).where(t.Detector.id == detector_id)) or {}
     return np.array(number_list(by_class.get(str(class_id))), np.float64)
@@ -327,71 +251,95 @@ def count_severities(by_severity: Mapping[int, int], reviewed: int) -> Counts:
     return Counts(ok, review, ng, failed, reviewed)
 
 
-def _result_rows() -> Any:
-    regions = (
-        select(func.count()).where(t.Region.result_id == t.Result.id).correlate(t.Result).scalar_subquery()
-    )
-    return (
-        select(t.Result, t.Class.name, t.StoredImage, regions)
+_PIECE = 2000
+"""So many rows are read by one statement."""
+_STORED = (
+    t.Result.id,
+    t.Result.run_id,
+    t.Result.detector_id,
+    t.Result.class_id,
+    t.Result.regions_threshold_id,
+    t.Result.reviewed,
+    t.Class.name.label("class_name"),
+    t.Result.class_confidence,
+    t.Result.name,
+    t.StoredImage.sha256,
+    t.StoredImage.suffix,
+    t.StoredImage.width,
+    t.StoredImage.height,
+    t.Result.image_score,
+    t.Result.decision,
+    t.Result.override,
+    t.Result.defect_type,
+    t.Result.map,
+    t.Result.is_shot,
+    t.Result.error,
+    t.Result.hint,
+    t.Result.created,
+)
+_REGION = (
+    t.Region.result_id,
+    t.Region.x,
+    t.Region.y,
+    t.Region.width,
+    t.Region.height,
+    t.Region.area,
+    t.Region.peak,
+)
+
+
+def _values(session: Session, query: Any) -> Iterator[Any]:
+    """The one column of a query, as the database gives it: a million without an object for each."""
+    return chain.from_iterable(session.connection().execute(query).cursor)  # type: ignore[arg-type]
+
+
+def _pieces(ids: Iterable[int]) -> Iterator[list[int]]:
+    wanted = [int(value) for value in ids]
+    return (wanted[start : start + _PIECE] for start in range(0, len(wanted), _PIECE))
+
+
+def _stored(session: Session, ids: Sequence[int]) -> list[Any]:
+    """What the tables say of these results, in this order, as `_STORED`."""
+    rows = session.connection().execute(
+        select(*_STORED)
+        .select_from(t.Result)
         .outerjoin(t.Class, t.Result.class_id == t.Class.id)
         .outerjoin(t.StoredImage, t.Result.image_id == t.StoredImage.id)
+        .where(t.Result.id.in_(listed(ids)))
     )
+    found = {row[0]: row for row in rows.all()}
+    return [found[value] for value in ids if value in found]
 
 
-def _result(
-    project: Project,
-    found: Sequence[Any],
-    review: ReviewRow | None,
-) -> ResultRow:
-    row, class_name, image, regions = found
-    path, missing = find_image(project, image.sha256, image.suffix) if image else (None, False)
-    decision, override = t.word(Decision, row.decision), t.word(Decision, row.override)
-    lost = not row.error and (row.image_score is None or decision is None)
+def _result(project: Project, row: Any, review: ReviewRow | None, regions: int) -> ResultRow:
+    result_id, run_id, detector_id, class_id, _, reviewed, class_name, confidence, name, sha256, suffix = row[
+        :11
+    ]
+    width, height, score, said, overridden, defect_type, map_name, is_shot, error, hint, created = row[11:]
+    decision, override = t.word(Decision, said), t.word(Decision, overridden)
+    lost = not error and (score is None or decision is None)
     return ResultRow(
-        id=row.id,
-        run_id=row.run_id,
-        detector_id=row.detector_id,
-        class_id=row.class_id,
+        id=result_id,
+        run_id=run_id,
+        detector_id=detector_id,
+        class_id=class_id,
         class_name=class_name or "",
-        class_confidence=row.class_confidence,
-        name=row.name,
-        sha256=image.sha256 if image else "",
-        path=path,
-        size=(image.width, image.height) if image else (0, 0),
-        missing=missing,
-        image_score=row.image_score,
+        class_confidence=confidence,
+        name=name,
+        sha256=sha256 or "",
+        size=(width, height),
+        image_score=score,
         decision=decision,
         override=override,
         verdict=None if lost else override or decision,
-        reviewed=row.reviewed,
+        reviewed=reviewed,
         reviewer=review.who if review else "",
         reason=review.reason if review else "",
-        defect_type=row.defect_type,
-        map_path=_map_path(project, row.map),
+        defect_type=defect_type,
         regions=regions,
-        is_shot=row.is_shot,
-        error="The stored record of this result is damaged." if lost else row.error,
-        hint="Inspect the image again." if lost else row.hint,
-        created=row.created,
+        is_shot=is_shot,
+        error="The stored record of this result is damaged." if lost else error,
+        hint="Inspect the image again." if lost else hint,
+        created=created,
+        files=KeptFiles(project, sha256, suffix, map_name),
     )
-
-
-def _map_path(project: Project, name: str | None) -> Path | None:
-    try:
-        return project.path(name) if name else None
-    except ProjectError as error:  # damage in one row: the others go on
-        _log.warning("a map is not used: %s", error.message)
-        return None
-
-
-def _judged(
-    item: NewResult, newest: Mapping[int, ThresholdRow]
-) -> tuple[float | None, Decision | None, str, str]:
-    """(score, decision, error, hint) as they are stored; a score that says nothing makes a failed item."""
-    if item.error or item.image_score is None:
-        return None, None, item.error, item.hint
-    row = newest.get(item.class_id or 0)
-    try:
-        return item.image_score, decide(item.image_score, row.thresholds) if row else None, "", ""
-    except InspectorError as error:
-        return None, None, error.message, error.hint

@@ -11,6 +11,7 @@ from inspector.domain import Decision
 from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.project import Project
+from inspector.records.result_filter import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +48,21 @@ class NewReview:
 def add_reviews(project: Project, reviews: Iterable[NewReview], *, who: str) -> list[int]:
     """A person's words on results, all or none; they win over the thresholds, now and after they move. Ids of the
     review rows."""
-    added: list[int] = []
     with project.writing() as session:
-        for one in reviews:
-            row = t.Review(
+        rows = [
+            t.Review(
                 result_id=int(one.result_id),
                 decision=one.decision,
                 reason=one.reason,
                 defect_type=one.defect_type,
                 who=who,
             )
-            session.add(row)
-            session.flush()
-            _apply_reviews(session, row.result_id)
-            added.append(row.id)
-    return added
+            for one in reviews
+        ]
+        session.add_all(rows)
+        session.flush()
+        _apply_reviews(session, [row.result_id for row in rows])
+        return [row.id for row in rows]
 
 
 def add_review(
@@ -81,20 +82,35 @@ def add_review(
 
 def withdraw_review(project: Project, review_ids: Iterable[int], *, who: str) -> None:
     """Undo reviews: each gets a row that withdraws it, and the word before it counts again."""
+    wanted, touched = [int(review_id) for review_id in review_ids], set[int]()
     with project.writing() as session:
-        for review_id in map(int, review_ids):
-            row = session.get(t.Review, review_id)
-            done = session.scalar(select(t.Review.id).where(t.Review.withdraws == review_id))
-            if row is None or row.withdraws is not None or done is not None:
+        results = session.scalars(select(t.Review.result_id).where(t.Review.id.in_(listed(wanted))))
+        known = {one.id: one for history in reviews_of(session, set(results)).values() for one in history}
+        for review_id in wanted:
+            row = known.pop(review_id, None)  # so that naming one twice is refused too
+            if row is None or row.withdraws is not None or row.withdrawn:
                 raise ProjectError("This review can't be withdrawn (again).", "Refresh the history.")
             session.add(t.Review(result_id=row.result_id, withdraws=review_id, who=who))
-            session.flush()
-            _apply_reviews(session, row.result_id)
+            touched.add(row.result_id)
+        session.flush()
+        _apply_reviews(session, touched)
 
 
-def reviews_of(session: Session, result_ids: list[int]) -> dict[int, list[ReviewRow]]:
-    rows = session.scalars(
-        select(t.Review).where(t.Review.result_id.in_(result_ids)).order_by(t.Review.id)
+def reviews_of(session: Session, result_ids: Iterable[int]) -> dict[int, list[ReviewRow]]:
+    """The histories of these results, each oldest first; results without reviews are left out."""
+    rows = session.execute(
+        select(
+            t.Review.id,
+            t.Review.result_id,
+            t.Review.decision,
+            t.Review.reason,
+            t.Review.defect_type,
+            t.Review.who,
+            t.Review.withdraws,
+            t.Review.created,
+        )
+        .where(t.Review.result_id.in_(listed(result_ids)))
+        .order_by(t.Review.id)
     ).all()
     withdrawn = {row.withdraws for row in rows if row.withdraws is not None}
     found: dict[int, list[ReviewRow]] = {}
@@ -117,26 +133,25 @@ def reviews_of(session: Session, result_ids: list[int]) -> dict[int, list[Review
 
 def in_force(reviews: Sequence[ReviewRow]) -> ReviewRow | None:
     """Of one result's reviews, oldest first, the one that counts."""
+    if not reviews:
+        return None
     return next((one for one in reversed(reviews) if one.decision is not None and not one.withdrawn), None)
 
 
-def _apply_reviews(session: Session, result_id: int) -> None:
-    """Let the newest review that was not withdrawn count."""
-    withdrawn = select(t.Review.withdraws).where(
-        t.Review.result_id == result_id, t.Review.withdraws.is_not(None)
-    )
-    review = session.scalars(
-        select(t.Review)
-        .where(t.Review.result_id == result_id, t.Review.withdraws.is_(None), t.Review.id.not_in(withdrawn))
-        .order_by(t.Review.id.desc())
-        .limit(1)
-    ).first()
+def _apply_reviews(session: Session, result_ids: Iterable[int]) -> None:
+    """Let of each result the newest review that was not withdrawn count."""
+    wanted = set(result_ids)
+    known = reviews_of(session, wanted)
     session.execute(
-        update(t.Result)
-        .where(t.Result.id == result_id)
-        .values(
-            override=review.decision if review else None,
-            reviewed=review.created if review else None,
-            defect_type=review.defect_type if review else "",
-        )
+        update(t.Result),
+        [
+            {
+                "id": key,
+                "override": review.decision if review else None,
+                "reviewed": review.created if review else None,
+                "defect_type": review.defect_type if review else "",
+            }
+            for key in wanted
+            for review in [in_force(known.get(key, ()))]
+        ],
     )

@@ -2,8 +2,10 @@
 
 import json
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -37,11 +39,19 @@ def now() -> datetime:
 
 def word(kind: type[E], value: str | None) -> E | None:
     """A stored word as a member of `kind`; None for one that isn't any."""
-    return kind(value) if value in {str(one) for one in kind} else None
+    return _words(kind).get(value or "")
+
+
+@cache
+def _words(kind: type[E]) -> dict[str, E]:
+    return {one.value: one for one in kind}
 
 
 # Damage that SQLite doesn't notice (a date that is none, text in place of a number) must not hide the other rows: these
-# types read it as what it would be if nobody had said anything, and leave it as it is in the database.
+# types read it as what it would be if nobody had said anything, and leave it as it is in the database. They give SQLAlchemy
+# their reading functions as they are (`result_processor`), as there are some twenty values in each of a million rows.
+
+Reader = Callable[[Any], Any]
 
 
 class Utc(TypeDecorator[datetime]):
@@ -55,13 +65,8 @@ class Utc(TypeDecorator[datetime]):
             return None
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        try:
-            return datetime.fromisoformat(value).replace(tzinfo=UTC)
-        except (ValueError, TypeError):
-            return datetime(1970, 1, 1, tzinfo=UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
+        return _moment
 
 
 class Json(TypeDecorator[dict[str, Any]]):
@@ -75,14 +80,8 @@ class Json(TypeDecorator[dict[str, Any]]):
             None if value is None else json.dumps(value)
         )  # in ASCII: paths may hold bytes that are no UTF-8, and must stay the same
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> dict[str, Any] | None:
-        if value is None or value == "null":
-            return None
-        try:
-            found = json.loads(value)
-        except (ValueError, TypeError, RecursionError):
-            return {}
-        return found if isinstance(found, dict) else {}
+    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
+        return _object
 
 
 class Text(TypeDecorator[str]):
@@ -91,10 +90,8 @@ class Text(TypeDecorator[str]):
     impl = String
     cache_ok = True
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        if isinstance(value, bytes):
-            return value.decode("utf-8", "replace")
-        return None if value is None else str(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
+        return _text
 
 
 class Real(TypeDecorator[float]):
@@ -103,8 +100,8 @@ class Real(TypeDecorator[float]):
     impl = Double
     cache_ok = True
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> float | None:
-        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
+        return _number
 
 
 class Whole(TypeDecorator[int]):
@@ -113,8 +110,41 @@ class Whole(TypeDecorator[int]):
     impl = Integer
     cache_ok = True
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> int:
-        return value if isinstance(value, int) and value >= 0 else 0
+    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
+        return _whole
+
+
+def _moment(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    except (ValueError, TypeError):
+        return datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _object(value: Any) -> dict[str, Any] | None:
+    if value is None or value == "null":
+        return None
+    try:
+        found = json.loads(value)
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    if value is None or type(value) is str:
+        return value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0
 
 
 class Base(DeclarativeBase):

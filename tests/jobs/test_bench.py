@@ -7,10 +7,17 @@ import pytest
 import stem_engine
 
 from inspector.bench import methods as bench_methods
+from inspector.bench import records as bench_records
 from inspector.bench.crash import KINDS, crash
 from inspector.bench.throughput import throughput
 from inspector.errors import InspectorError
+from inspector.exports.catalogue import FORMATS
 from inspector.jobs.engine import Engine
+from inspector.records import project as projects
+from inspector.records.disk.database import is_sound
+from inspector.records.result_filter import ResultFilter
+from inspector.records.results import count_results, list_details, result_ids
+from inspector.records.thresholds import set_thresholds
 
 
 def test_killing_an_inspecting_process_loses_no_finished_result() -> None:
@@ -53,6 +60,35 @@ def test_what_a_measured_process_can_t_do_is_said_in_a_sentence(demo: Path) -> N
         bench_methods.teach("patchcore", data=demo)
     with pytest.raises(InspectorError, match="no precision “fp8”"):
         bench_methods.teach("patchcore", classes=1, shots=1, dtype="fp8")
+
+
+def test_a_project_of_many_results_is_made_and_measured() -> None:
+    found = bench_records.records(700, repeats=2)
+    assert found["results"] == 700
+    assert found["flips"] > 0
+    assert found["overridden"] == 466  # all but one that failed and a third of 700
+    for key in ("open_s", "page_ms", "filter_s", "sort_s", "threshold_s", "override_s", "undo_s", "export_s"):
+        assert found[key] > 0, key
+    assert set(found["formats"]) == set(FORMATS)
+    assert found["export_mib"] <= found["peak_mib"]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_measured_project_is_whole_and_as_large_as_was_asked(tmp_path: Path) -> None:
+    detector_id, class_id, run_id = bench_records.make(tmp_path / "project", 700)
+    with projects.open(tmp_path / "project") as project:
+        counts = count_results(project)
+        assert (counts.total, counts.failed) == (700, 1)
+        assert min(counts.ok, counts.review, counts.ng) > 20
+        drawn = list_details(project, result_ids(project, ResultFilter(run_id=run_id)))
+        assert len(drawn) == bench_records.PART
+        assert all(one.row.map_path and not one.row.missing for one in drawn if not one.row.error)
+        before = [one.row.decision for one in drawn]
+        assert (
+            set_thresholds(project, detector_id, class_id, bench_records.THRESHOLDS) == 0
+        )  # judged by these
+        assert [one.row.decision for one in list_details(project, [one.row.id for one in drawn])] == before
+    assert is_sound(tmp_path / "project" / "project.sqlite")
 
 
 def test_methods_are_measured_beside_the_bare_backbone_and_say_whether_they_read_text() -> None:

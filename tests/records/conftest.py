@@ -13,8 +13,8 @@ from inspector.records import project as projects
 from inspector.records.classes import add_class
 from inspector.records.detectors import NewDetector, add_detector, detector_staging
 from inspector.records.files import ImageFacts
+from inspector.records.new_results import NewResult, record_results
 from inspector.records.project import Project
-from inspector.records.results import NewResult, record_results
 from inspector.records.runs import start_run
 from inspector.records.shots import add_shots, list_shots
 

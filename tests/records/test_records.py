@@ -34,20 +34,25 @@ from inspector.records.detectors import (
     restore_detector,
 )
 from inspector.records.files import ImageFacts
+from inspector.records.new_results import NewResult, record_results
 from inspector.records.project import Project
 from inspector.records.result_filter import EVERYTHING, ResultFilter, ResultSort
 from inspector.records.results import (
     Counts,
-    NewResult,
     count_results,
     find_result,
     list_defect_types,
     list_results,
     list_scores,
-    record_results,
     result_ids,
 )
-from inspector.records.reviews import add_review, list_reviews, withdraw_review
+from inspector.records.reviews import (
+    NewReview,
+    add_review,
+    add_reviews,
+    list_reviews,
+    withdraw_review,
+)
 from inspector.records.runs import list_runs, remove_run, restore_run, start_run
 from inspector.records.shots import add_shots, list_shots, remove_shots, restore_shots
 from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
@@ -438,6 +443,31 @@ def test_a_persons_word_wins_over_the_thresholds_until_it_is_withdrawn(
     ]
     with pytest.raises(ProjectError, match="withdrawn"):
         withdraw_review(project, [first], who="Ada")
+
+
+def test_many_words_are_taken_back_at_once_and_the_last_word_on_a_result_counts(
+    project: Project, record: Record
+) -> None:
+    one, other = record(0.1, 0.9)
+    words = [(one, Decision.NG), (other, Decision.OK), (one, Decision.REVIEW)]
+    added = add_reviews(project, [NewReview(*word, reason="seen") for word in words], who="Ada")
+    assert added == sorted(added)
+
+    def verdicts() -> list[Decision | None]:
+        return [row.verdict for row in list_results(project, [one, other])]
+
+    assert verdicts() == [Decision.REVIEW, Decision.OK]
+    for refused in ([added[0], added[0]], [added[0], 999], [*added, added[0]]):
+        with pytest.raises(ProjectError, match="withdrawn"):
+            withdraw_review(project, refused, who="Ada")
+    assert verdicts() == [Decision.REVIEW, Decision.OK]
+    withdraw_review(project, added[1:], who="Ada")
+    assert verdicts() == [Decision.NG, Decision.NG]  # the earlier word, and the thresholds'
+    withdraw_review(project, added[:1], who="Ada")
+    assert verdicts() == [Decision.OK, Decision.NG]
+    assert [row.reviewed for row in list_results(project, [one, other])] == [None, None]
+    with pytest.raises(ProjectError, match="withdrawn"):
+        withdraw_review(project, [list_reviews(project, one)[-1].id], who="Ada")  # what withdraws is no word
 
 
 def test_reviews_can_only_be_added(project: Project, record: Record) -> None:

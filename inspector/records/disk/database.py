@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def connect(database: Path, *, read_only: bool = False) -> Engine:
     @event.listens_for(engine, "connect")
     def _(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, so that DDL is in them too
-        connection.text_factory = lambda data: data.decode("utf-8", "replace")
+        connection.text_factory = methodcaller("decode", "utf-8", "replace")
         for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "cache_size=-32000"):
             connection.execute(f"PRAGMA {pragma}")
         if read_only:

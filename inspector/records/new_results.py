@@ -1,0 +1,108 @@
+"""New results: what a run stores of the images that it inspected."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import insert, select
+
+from inspector.domain import Decision, Region
+from inspector.errors import InspectorError
+from inspector.records import schema as t
+from inspector.records.files import ImageFacts, image_ids, keep_image, keep_map
+from inspector.records.names import file_name
+from inspector.records.project import Project
+from inspector.records.thresholds import ThresholdRow, newest_thresholds
+from inspector.verdicts.judge import decide
+
+
+@dataclass(frozen=True, slots=True)
+class NewResult:
+    """One inspected item. `image` with `data`, its file's bytes, for a kept copy; None when it could not be read
+    (then `error`). `values`: the anomaly map (h, w), stored as float16. `regions` were cut with threshold row
+    `threshold_id`; `decision` is taken from the newest thresholds when it is stored."""
+
+    name: str
+    image: ImageFacts | None = None
+    data: bytes | None = None
+    class_id: int | None = None
+    class_confidence: float | None = None
+    image_score: float | None = None
+    values: NDArray[np.float32] | None = None
+    regions: Sequence[Region] = ()
+    threshold_id: int | None = None
+    error: str = ""
+    hint: str = ""
+
+
+def record_results(project: Project, run_id: int, items: Sequence[NewResult]) -> list[int]:
+    """Store finished items of a run, in one transaction; their result ids in the same order.
+
+    Images and maps are written first, each atomically, so that a row never names a file that is not there.
+    """
+    project.require_writable()
+    maps: list[str | None] = []
+    for item in items:
+        if item.image is not None and item.data is not None:
+            keep_image(project, item.image, item.data)
+        if item.image is None or item.values is None:
+            maps.append(None)
+        else:
+            maps.append(keep_map(project, run_id, item.image.sha256, item.values))
+    with project.writing() as session:
+        detector_id = session.scalars(select(t.Run.detector_id).where(t.Run.id == run_id)).one()
+        newest = newest_thresholds(session, detector_id)
+        taught = set(
+            session.scalars(
+                select(t.Shot.image_id)
+                .join(t.DetectorShot, t.DetectorShot.shot_id == t.Shot.id)
+                .where(t.DetectorShot.detector_id == detector_id)
+            )
+        )
+        ids = image_ids(session, [item.image for item in items if item.image is not None])
+        rows = []
+        for item, name in zip(items, maps, strict=True):
+            image_id = ids[item.image.sha256] if item.image is not None else None
+            score, decision, error, hint = _judged(item, newest)
+            rows.append(
+                t.Result(
+                    run_id=run_id,
+                    detector_id=detector_id,
+                    image_id=image_id,
+                    class_id=item.class_id,
+                    name=file_name(item.name),
+                    image_score=score,
+                    class_confidence=item.class_confidence,
+                    decision=decision,
+                    map=name,
+                    regions_threshold_id=item.threshold_id,
+                    is_shot=image_id in taught,
+                    error=error,
+                    hint=hint,
+                )
+            )
+        session.add_all(rows)
+        session.flush()
+        regions = [
+            {"result_id": row.id, "area": region.area, "peak": region.peak}
+            | dict(zip(("x", "y", "width", "height"), region.box, strict=True))
+            for row, item in zip(rows, items, strict=True)
+            for region in item.regions
+        ]
+        if regions:
+            session.execute(insert(t.Region), regions)
+        return [row.id for row in rows]
+
+
+def _judged(
+    item: NewResult, newest: Mapping[int, ThresholdRow]
+) -> tuple[float | None, Decision | None, str, str]:
+    """(score, decision, error, hint) as they are stored; a score that says nothing makes a failed item."""
+    if item.error or item.image_score is None:
+        return None, None, item.error, item.hint
+    row = newest.get(item.class_id or 0)
+    try:
+        return item.image_score, decide(item.image_score, row.thresholds) if row else None, "", ""
+    except InspectorError as error:
+        return None, None, error.message, error.hint
