@@ -1,7 +1,6 @@
 """What every export is made of: one frozen row a result, with the files that its pixels and its map lie in."""
 
 import hashlib
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from inspector.domain import CancelToken, Decision, Progress, Region, Thresholds
 from inspector.errors import ExportError, ImageError
 from inspector.images.read import MAX_PIXELS
+from inspector.records.files import read_map
 from inspector.records.results import ResultRow
 from inspector.text import printable
 
@@ -81,32 +81,16 @@ def load_pixels(row: ExportRow, at_least: int | None = None) -> NDArray[np.uint8
 
 
 def load_map(row: ExportRow) -> NDArray[np.float32]:
-    """The anomaly map as float32 (map_h, map_w). Raises `ExportError` when it is missing or damaged.
-
-    What the file says about its shape is believed only where it has as many values.
-    """
+    """The anomaly map as float32 (map_h, map_w). Raises `ExportError` when it is missing or damaged."""
     path, name = row.result.map_path, printable(row.result.name)
-    head = np.lib.format
     try:
         if path is None:
             raise FileNotFoundError
-        with path.open("rb") as file:
-            read = {1: head.read_array_header_1_0, 2: head.read_array_header_2_0}[head.read_magic(file)[0]]
-            shape, _, kind = read(file)
-            told = math.prod(shape)
-            if len(shape) != 2 or kind.kind != "f" or not 0 < told <= MAX_PIXELS:
-                raise ValueError
-            if path.stat().st_size != file.tell() + told * kind.itemsize:
-                raise ValueError
-            file.seek(0)
-            values = np.load(file, allow_pickle=False)
-        if not np.isfinite(values).all():
-            raise ValueError
+        return read_map(path)
     except FileNotFoundError:
         raise ExportError(f"“{name}” has no stored anomaly map.", "Inspect it again.") from None
-    except (OSError, ValueError, EOFError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError):
+    except (OSError, ValueError):
         raise ExportError(f"The anomaly map of “{name}” is damaged.", "Inspect the image again.") from None
-    return np.asarray(values, np.float32)
 
 
 def drawable_size(row: ExportRow) -> tuple[int, int]:

@@ -1,9 +1,13 @@
 """Files of a project: kept images and maps, by content hash."""
 
 import logging
+import math
+import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from sqlalchemy.orm import Session
 from inspector import paths
 from inspector.domain import Image
 from inspector.errors import ProjectError
+from inspector.images.read import MAX_PIXELS
 from inspector.records import schema as t
 from inspector.records.project import Project
 
@@ -96,11 +101,16 @@ class KeptFiles:
 
     @cached_property
     def map_path(self) -> Path | None:
+        name = self._map_name
+        if not name:
+            return None
         try:
-            return self._project.path(self._map_name) if self._map_name else None
+            if re.fullmatch(rf"maps/\d+/{re.escape(self._sha256 or '')}(-[0-9a-f]{{8}})?\.npy", name):
+                return self._project.path(name)
+            _log.warning("a map is not used: %r is another image's", name)
         except ProjectError as error:  # damage in one row: the others go on
             _log.warning("a map is not used: %s", error.message)
-            return None
+        return None
 
     @cached_property
     def _image(self) -> tuple[Path | None, bool]:
@@ -141,11 +151,41 @@ def as_stored(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def keep_map(project: Project, run_id: int, sha256: str, values: NDArray[np.float32]) -> str:
-    """Store the anomaly map of an image in a run; its name inside the project."""
-    from io import BytesIO
-
-    name = f"maps/{run_id}/{sha256}.npy"
+    """Store the anomaly map of an image in a run; its name inside the project, which ends in the file's CRC-32."""
     buffer = BytesIO()
     np.save(buffer, as_stored(values).astype(np.float16), allow_pickle=False)
-    write_file(project, project.path(name), buffer.getvalue())
+    data = buffer.getvalue()
+    name = f"maps/{run_id}/{sha256}-{zlib.crc32(data):08x}.npy"
+    write_file(project, project.path(name), data)
     return name
+
+
+def read_map(path: Path) -> NDArray[np.float32]:
+    """A stored anomaly map, float32 (map_h, map_w). Raises OSError, and ValueError for a damaged one.
+
+    What the file says about its shape is believed only where it has as many values; maps of earlier versions have no
+    checksum in their name.
+    """
+    head = np.lib.format
+    try:
+        with path.open("rb") as file:
+            read = {1: head.read_array_header_1_0, 2: head.read_array_header_2_0}[head.read_magic(file)[0]]
+            shape, _, kind = read(file)
+            told = math.prod(shape)
+            if len(shape) != 2 or kind.kind != "f" or not 0 < told <= MAX_PIXELS:
+                raise ValueError("no map")
+            if path.stat().st_size != file.tell() + told * kind.itemsize:
+                raise ValueError("of another size")
+            file.seek(0)
+            data = file.read()
+        crc = re.search(r"-([0-9a-f]{8})\.npy$", path.name)
+        if crc and zlib.crc32(data) != int(crc[1], 16):
+            raise ValueError("changed")
+        values = np.load(BytesIO(data), allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # whatever a foreign head provokes
+        raise ValueError("no map") from error
+    if not np.isfinite(values).all():
+        raise ValueError("not finite")
+    return np.asarray(values, np.float32)

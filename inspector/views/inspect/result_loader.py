@@ -42,6 +42,7 @@ class Shown:
 def read_pixels(row: ResultRow) -> Pixels:
     """Decode the image and load the map of a result. Never raises for a bad file: the sentence is in the answer."""
     from inspector.images.read import read
+    from inspector.records.files import read_map
 
     if row.error or row.path is None:
         return Pixels(None, None, f"{row.error or 'This image was not kept.'}\n{row.hint}".strip())
@@ -52,12 +53,9 @@ def read_pixels(row: ResultRow) -> Pixels:
     if row.map_path is None:
         return Pixels(made, None, note=UNAVAILABLE)
     try:
-        values = np.load(row.map_path, allow_pickle=False).astype(np.float32)
-        if values.ndim != 2 or not values.size or not np.isfinite(values).all():
-            raise ValueError
-    except (OSError, ValueError, EOFError):
+        return Pixels(made, read_map(row.map_path))
+    except (OSError, ValueError):
         return Pixels(made, None, note=UNAVAILABLE)
-    return Pixels(made, values)
 
 
 class ResultLoader(QObject):
