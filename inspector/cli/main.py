@@ -160,6 +160,7 @@ def teach(
     chosen = settings.load()
     opening = projects.open(project) if project.exists() else projects.create(project, project.name)
     with opening as opened:
+        _warn(opened.doubt)
         known = {class_key(row.name): row.id for row in list_classes(opened)}
         found = sort_shots([shots] if shots else [])
         for line in found.left_out:
@@ -204,6 +205,7 @@ def inspect(
     chosen = settings.load()
     ended: list[JobEnded] = []
     with projects.open(project) as opened:
+        _warn(opened.doubt)
         with console("Inspect") as emit:
 
             def note(event: JobEvent) -> None:
@@ -226,6 +228,11 @@ def inspect(
         [[str(n) for n in (counts.ok, counts.review, counts.ng, counts.failed)]],
     )
     raise typer.Exit(3 if counts.failed else 2 if counts.ng else 0)
+
+
+def _warn(doubt: InspectorError | None) -> None:
+    if doubt is not None:
+        say(f"! {doubt}", error=True)
 
 
 class Format(StrEnum):
@@ -262,6 +269,7 @@ def export(
     from inspector.records.result_filter import ResultFilter
 
     with projects.open(project, read_only=True) as opened, console("Export") as emit:
+        _warn(opened.doubt)
         where = ResultFilter(run_id=run)
         job.export(
             opened,

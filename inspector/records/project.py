@@ -1,10 +1,11 @@
 """A project: a folder that can be moved, copied and zipped. Everything in it is named relative to the folder.
 
 project.sqlite                what is known (tables in `schema.py`)
+project.seal                  its checksum, while nobody has it open for writing
 project.lock, lock-owner.json who has it open for writing
 images/aa/<sha256><suffix>    shots and inspected images, kept by content
 detectors/<id>/               what teaching made
-maps/<run>/<sha256>.npy       anomaly maps, float16
+maps/<run>/<sha256>-<crc>.npy anomaly maps, float16
 backups/                      copies made before a migration
 set-aside/                    detectors that the database doesn't know
 """
@@ -15,7 +16,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -23,9 +24,9 @@ from sqlalchemy.orm import Session
 
 from inspector import paths
 from inspector.domain import JobStatus
-from inspector.errors import ProjectError, ProjectMovedError
+from inspector.errors import ProjectDamagedError, ProjectError, ProjectMovedError
 from inspector.records.disk import database as db
-from inspector.records.disk import recovery
+from inspector.records.disk import recovery, seal
 from inspector.records.disk.backups import migrate_safely
 from inspector.records.disk.database import DATABASE as DATABASE
 from inspector.records.disk.lock import Lock, acquire
@@ -38,7 +39,8 @@ _SCRATCH = "inspector-view-"
 class Project:
     """An open project. Use `create` or `open`; close it, or use it as a context manager.
 
-    `note`: a sentence for people about how it was opened ("" when there is nothing to say).
+    `note`: a sentence for people about how it was opened ("" when there is nothing to say). `doubt`: why its database may hold
+    wrong values; None when nothing speaks for it.
     Reading sessions may be on any thread; writing sessions queue up behind one lock.
     """
 
@@ -49,10 +51,12 @@ class Project:
         lock: Lock | None,
         *,
         note: str = "",
+        doubt: ProjectDamagedError | None = None,
         scratch: Path | None = None,
     ) -> None:
         self.folder = folder
         self.note = note
+        self.doubt = doubt
         self.read_only = lock is None
         self._database = database
         self._lock = lock
@@ -122,6 +126,8 @@ class Project:
             self._closed = True
             self._engine.dispose()
             if self._lock is not None:
+                if self._lock.held.is_locked and self.in_place:
+                    seal.close(self.folder, doubted=self.doubt is not None)
                 self._lock.release()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -178,7 +184,6 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
     if folder.name == DATABASE:
         folder = folder.parent
     database = folder / DATABASE
-    _sweep_scratch()
     with db.plain_errors(folder):
         recovery.refuse_links(folder)
         if not database.is_file():
@@ -190,12 +195,15 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
             return _open_for_viewing(folder, lock)
         try:
             notes = []
-            if (revision := db.revision_of(database)) != REVISION:
+            revision = db.revision_of(database)
+            doubt = seal.doubt(folder, database, crashed=lock.crashed)
+            seal.lift(folder)
+            if revision != REVISION:
                 backup = migrate_safely(folder, revision)
                 notes.append(
                     f"The project was brought up to date; a copy of the old one is in {backup.name}."
                 )
-            project = Project(folder, database, lock)
+            project = Project(folder, database, lock, doubt=doubt)
             try:
                 notes.append(_recover(project, lock))
             except BaseException:
@@ -210,13 +218,15 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
 
 def _open_for_viewing(folder: Path, note: str) -> Project:
     """Work on a private copy of the database: a folder we can't write can't hold SQLite's side files either."""
+    _sweep_scratch()
     scratch = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
     try:
         copy = scratch / DATABASE
         db.copy_database(folder / DATABASE, copy)
         if db.revision_of(copy, folder / DATABASE) != REVISION:
             db.migrate(copy)
-        return Project(folder, copy, None, note=note, scratch=scratch)
+        doubt = seal.doubt(folder, copy)
+        return Project(folder, copy, None, note=note, doubt=doubt, scratch=scratch)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
@@ -224,11 +234,10 @@ def _open_for_viewing(folder: Path, note: str) -> Project:
 
 def _sweep_scratch() -> None:
     """Delete the copies that killed processes of this user left in the temporary folder."""
-    with suppress(OSError):  # no temporary folder that can be used
-        for path in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
-            match = re.fullmatch(rf"{_SCRATCH}(\d+)-\w+", path.name)
-            if match and not path.is_symlink() and not _runs(int(match[1])):
-                shutil.rmtree(path, ignore_errors=True)
+    for path in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+        match = re.fullmatch(rf"{_SCRATCH}(\d+)-\w+", path.name)
+        if match and not path.is_symlink() and not _runs(int(match[1])):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _runs(process: int) -> bool:

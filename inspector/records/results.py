@@ -176,10 +176,14 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
             stored = _stored(session, piece)
             numbers = threshold_numbers(session, {one.regions_threshold_id for one in stored})
             regions: dict[int, list[Region]] = {}
+            damaged = set[int]()
             for result_id, x, y, width, height, area, peak in session.connection().execute(
                 select(*_REGION).where(t.Region.result_id.in_(listed(piece))).order_by(t.Region.id)
             ):
-                regions.setdefault(result_id, []).append(Region((x, y, width, height), area, peak or 0.0))
+                if None in (x, y, width, height, area, peak):
+                    damaged.add(result_id)
+                else:
+                    regions.setdefault(result_id, []).append(Region((x, y, width, height), area, peak))
             reviews = reviews_of(session, piece)
             for one in stored:
                 result_id, _, detector_id, class_id, cut_with = one[:5]
@@ -191,7 +195,8 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
                     ResultDetail(
                         row=_result(project, one, in_force(history), len(own)),
                         regions=own,
-                        regions_current=by is None or numbers.get(cut_with) == by.thresholds.numbers,
+                        regions_current=result_id not in damaged
+                        and (by is None or numbers.get(cut_with) == by.thresholds.numbers),
                         thresholds=by.thresholds if by else None,
                         reviews=history,
                     )
@@ -318,6 +323,7 @@ def _result(project: Project, row: Any, review: ReviewRow | None, regions: int) 
     width, height, score, said, overridden, defect_type, map_name, is_shot, error, hint, created = row[11:]
     decision, override = t.word(Decision, said), t.word(Decision, overridden)
     lost = not error and (score is None or decision is None)
+    lost |= override != overridden  # a person's word that can't be read
     return ResultRow(
         id=result_id,
         run_id=run_id,
@@ -327,7 +333,7 @@ def _result(project: Project, row: Any, review: ReviewRow | None, regions: int) 
         class_confidence=confidence,
         name=name,
         sha256=sha256 or "",
-        size=(width, height),
+        size=(width, height) if width and height else (0, 0),
         image_score=score,
         decision=decision,
         override=override,

@@ -104,6 +104,16 @@ class Real(TypeDecorator[float]):
         return _number
 
 
+class Measured(TypeDecorator[int]):
+    """A whole number from 0 on; anything else reads as none."""
+
+    impl = Integer
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
+        return _measured
+
+
 class Whole(TypeDecorator[int]):
     """A whole number from 0 on; anything else reads as 0."""
 
@@ -141,6 +151,10 @@ def _text(value: Any) -> str | None:
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _measured(value: Any) -> int | None:
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 def _whole(value: Any) -> int:
@@ -191,9 +205,14 @@ class StoredImage(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(unique=True)
     suffix: Mapped[str]
-    width: Mapped[int] = mapped_column(Whole)
-    height: Mapped[int] = mapped_column(Whole)
+    width: Mapped[int] = mapped_column(Measured)
+    height: Mapped[int] = mapped_column(Measured)
     mode: Mapped[str]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels, (0, 0) when a damaged row doesn't tell."""
+        return (self.width, self.height) if self.width and self.height else (0, 0)
 
 
 class Shot(Base):
@@ -342,11 +361,11 @@ class Region(Base):
     __table_args__ = (Index("ix_regions_result", "result_id"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     result_id: Mapped[int] = mapped_column(ForeignKey("results.id", ondelete="CASCADE"))
-    x: Mapped[int] = mapped_column(Whole)
-    y: Mapped[int] = mapped_column(Whole)
-    width: Mapped[int] = mapped_column(Whole)
-    height: Mapped[int] = mapped_column(Whole)
-    area: Mapped[int] = mapped_column(Whole)
+    x: Mapped[int] = mapped_column(Measured)
+    y: Mapped[int] = mapped_column(Measured)
+    width: Mapped[int] = mapped_column(Measured)
+    height: Mapped[int] = mapped_column(Measured)
+    area: Mapped[int] = mapped_column(Measured)
     peak: Mapped[float]
 
 

@@ -38,7 +38,8 @@ def list_calibrated(project: Project, detector_id: int) -> dict[int, Thresholds]
         rows = session.scalars(
             select(t.Threshold).where(t.Threshold.detector_id == detector_id).order_by(t.Threshold.id.desc())
         )
-        return {row.class_id: _row(row).thresholds for row in rows if _is_whole(row)}
+        oldest = {row.class_id: row for row in rows}
+        return {key: _row(row).thresholds for key, row in oldest.items() if _is_whole(row)}
 
 
 def set_thresholds(
@@ -139,7 +140,7 @@ def _good_shots(session: Session) -> set[int]:
 
 def _is_whole(row: t.Threshold) -> bool:
     """A damaged row judges nothing: better no verdict than a wrong one."""
-    return None not in (row.review, row.ng, row.pixel)
+    return None not in (row.review, row.ng, row.pixel) and row.review <= row.ng
 
 
 def _row(row: t.Threshold) -> ThresholdRow:

@@ -63,6 +63,7 @@ def test_a_closed_project_is_one_database_file_without_side_files(project: Proje
     project.close()
     assert {path.name for path in project.folder.iterdir() if path.is_file()} <= {
         "project.sqlite",
+        "project.seal",
         "project.lock",
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Engine
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from inspector import paths
 from inspector.errors import ProjectDamagedError, ProjectError, ProjectMovedError
@@ -107,7 +107,7 @@ def is_sound(database: Path) -> bool:
     """Whether SQLite finds no damage and every row points to rows that exist."""
     try:
         with closing(sqlite3.connect(database, timeout=_TIMEOUT)) as connection:
-            sound = connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            sound = connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
             return sound and connection.execute("PRAGMA foreign_key_check").fetchone() is None
     except sqlite3.DatabaseError as error:
         if _is_passing(str(error)):
@@ -217,11 +217,14 @@ def plain_errors(folder: Path) -> Iterator[None]:
                 "before it is.",
                 "Check the drive or the network, then try again.",
             ) from error
-        if isinstance(error, sqlite3.DatabaseError | DatabaseError) and _checked_damaged(
-            folder / DATABASE, text
-        ):
+        if _is_damage(folder / DATABASE, text):
             raise damaged(folder / DATABASE, text) from error
-        raise
+        if isinstance(error, sqlite3.IntegrityError | IntegrityError) or "malformed" not in text:
+            raise
+        raise ProjectError(
+            f"The database of the project in {folder} could not be read ({text}), though SQLite finds no damage in it.",
+            "Check the drive or the network, then try again.",
+        ) from error
 
 
 def _of_disk(folder: Path, error: OSError) -> str:
@@ -236,11 +239,14 @@ def _is_passing(text: str) -> bool:
     return any(word in text for word in ("disk I/O error", "unable to open", "locked", "out of memory"))
 
 
-def _checked_damaged(database: Path, text: str) -> bool:
-    if not any(word in text for word in ("malformed", "not a database", "no such", "corrupt")):
+def _is_damage(database: Path, text: str) -> bool:
+    """Whether an error says that this is no database of ours, or that it is damaged and SQLite's own check agrees."""
+    if any(word in text for word in ("not a database", "no such table", "no such column")):
+        return True
+    if not any(word in text for word in ("malformed", "corrupt")):
         return False
     try:
-        return "not a database" in text or not is_sound(database)
+        return not is_sound(database)
     except (OSError, sqlite3.DatabaseError):
         return False
 

@@ -130,6 +130,8 @@ class Projects(QObject):
             if note := self.context.viewing_only or project.note:
                 self.context.toast(note)
             self.opened.emit(project, page)
+            if project.doubt is not None:
+                self.offer_backup(project.doubt, project.folder)
 
         if self._may_switch():
             self._set_opening(True)
