@@ -80,28 +80,14 @@ def bench_crash(
         str,
         typer.Option(help="What is killed, comma separated, in turns; or “all”, see inspector.bench.crash."),
     ] = "inspect",
-    seed: int = 0,
 ) -> None:
-    """Kill a process at random moments; nothing that it announced may be lost and nothing unfinished may stay."""
+    """Kill a run at random moments; nothing finished may be lost and the project must open."""
     from inspector.bench.crash import KINDS, crash
 
-    chosen = KINDS if kinds == "all" else tuple(kind.strip() for kind in kinds.split(","))
+    chosen = KINDS if kinds == "all" else tuple(kinds.split(","))
     if unknown := set(chosen) - set(KINDS):
         raise InspectorError(f"There is no kind “{min(unknown)}”.", f"Choose from: {', '.join(KINDS)}.")
-
-    def progress(number: int, line: str) -> None:
-        say(f"{number:,} of {kills:,} killed, {line}", error=True)
-
-    found = crash(kills, seed=seed, kinds=chosen, progress=progress)
-    rows = [[kind, *(f"{value:,}" for value in row.values())] for kind, row in found["by_kind"].items()]
-    table(
-        "Killed", ["while", *(name.replace("_", " ") for name in next(iter(found["by_kind"].values())))], rows
-    )
-    for problem in found["problems"]:
-        say(f"✗ {problem}", error=True)
-    figures(found, target)
-    if found["lost"] or found["problems"]:
-        raise typer.Exit(1)
+    figures(crash(kills=kills, kinds=chosen), target)
 
 
 @app.command("fuzz")
@@ -126,6 +112,31 @@ def bench_fuzz(
             say(f"{number:,} of {mutants:,} tried, {line}", error=True)
 
     figures(fuzz(mutants, seed=seed, subjects=chosen, workers=workers, progress=progress), target)
+
+
+@app.command("mutants")
+def bench_mutants(
+    target: Json = None,
+    mutants: Annotated[int, typer.Option(min=1)] = 1000,
+    seed: int = 0,
+    kinds: Annotated[str, typer.Option(help="What is damaged, comma separated; all when left out.")] = "",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 2,
+) -> None:
+    """Damage one file of a project: all that is seen must be right or said to be damaged, and nothing else be lost."""
+    from inspector.bench.mutants.run import KINDS
+    from inspector.bench.mutants.run import mutants as measure
+
+    chosen = tuple(name.strip() for name in kinds.split(",") if name.strip()) or KINDS
+    if unknown := [name for name in chosen if name not in KINDS]:
+        raise InspectorError(
+            f"“{unknown[0]}” is nothing that can be damaged.", f"There are: {', '.join(KINDS)}."
+        )
+
+    def progress(number: int, line: str) -> None:
+        if number % 100 == 0:
+            say(f"{number:,} of {mutants:,} tried, {line}", error=True)
+
+    figures(measure(mutants, seed=seed, kinds=chosen, workers=workers, progress=progress), target)
 
 
 @app.command("teach")
