@@ -25,15 +25,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Backbone, Features
 from inspector.methods.prompts import fusion, losses, training
 from inspector.methods.prompts.method import PromptMethod, TaughtPrompts, enlarged
 from inspector.methods.prompts.phrases import GENERIC_DEFECTS, spoken
-from inspector.methods.prompts.tokens import Piece, Splicer, need_text, normalised
+from inspector.methods.prompts.teaching import Teaching
+from inspector.methods.prompts.tokens import Piece, Splicer, normalised
 from inspector.methods.smoothing import smoothed
 from inspector.methods.stored_tensors import StoredTensors
-from inspector.methods.taught import batches
 
 HEADS = ("pixel", "image")
 
@@ -155,30 +154,21 @@ class PromptAD(PromptMethod[TaughtPromptAD]):
         if len(counts) != len(HEADS) or any(type(count) is not int for count in counts):
             raise ValueError("prompts are two numbers, such as [1, 3]")
 
-    def learn(
-        self,
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
-        progress: Progress,
-        cancel: CancelToken,
-    ) -> TaughtPromptAD:
-        s, names = self.settings, tuple(shots)
-        text, scale = need_text(backbone, self.title), scale_of(s["temperature"], backbone)
+    def learn(self, teaching: Teaching) -> TaughtPromptAD:
+        s, names, backbone, splicer = self.settings, teaching.names, teaching.backbone, teaching.splicer
+        scale = scale_of(s["temperature"], backbone)
         with training.seeded(s["seed"], 2):
             counts = dict(zip(HEADS, s["prompts"], strict=True))
-            learned = Contexts(len(names), counts, s["length"], s["abnormal"], text.width).to(backbone.device)
+            learned = Contexts(len(names), counts, s["length"], s["abnormal"], teaching.text.width).to(
+                backbone.device
+            )
         seen = []
-        for name in names:
-            cancel.check()
-            features = [
-                read(backbone, backbone.prepare([image.pixels for image in batch]))
-                for batch in batches(shots[name])
-            ]
+        for images in teaching.shots.values():
+            features = list(teaching.passes(images, read))
             patches = torch.cat([normalised(one.vv) for one in features])
             seen.append(
                 {"pixel": patches, "image": torch.cat([normalised(one.cls) for one in features])[:, None]}
             )
-        splicer = Splicer(text)
 
         def step(chosen: Sequence[int], draw: torch.Generator) -> training.Losses:
             terms: training.Losses = {}
@@ -191,14 +181,14 @@ class PromptAD(PromptMethod[TaughtPromptAD]):
                         terms[key] = terms[key] + share if key in terms else share
             return terms
 
-        self.train(learned, step, len(names), shots, backbone, progress=progress, cancel=cancel)
+        self.train(learned, step, len(names), teaching)
         with torch.no_grad():
             heads = []
             for head in HEADS:
                 prompts = learned.read(splicer, head, range(len(names)), names)
                 pairs = [(normal, normalised(torch.cat(rest).mean(0))) for normal, *rest in prompts]
                 heads.append(torch.stack([torch.stack(pair) for pair in pairs]))
-        return TaughtPromptAD(**self.common(shots, backbone), text_features=torch.stack(heads, dim=1))
+        return TaughtPromptAD(**self.common(teaching), text_features=torch.stack(heads, dim=1))
 
     def loss_terms(
         self, scale: float, seen: Tensor, normal: Tensor, handcrafted: Tensor, own: Tensor

@@ -18,13 +18,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Backbone, Features
 from inspector.features.text_tower import TextTower
 from inspector.methods.prompts import fusion
 from inspector.methods.prompts.method import PromptMethod, TaughtPrompts, enlarged
 from inspector.methods.prompts.phrases import ABNORMAL_STATES, NORMAL_STATES, TEMPLATES, spoken
-from inspector.methods.prompts.tokens import need_text, normalised
+from inspector.methods.prompts.teaching import Teaching
+from inspector.methods.prompts.tokens import normalised
 from inspector.methods.smoothing import smoothed
 from inspector.methods.stored_tensors import StoredTensors
 
@@ -148,20 +148,13 @@ class WinCLIP(PromptMethod[TaughtWinCLIP]):
     neighbourhood = 1
     defaults: ClassVar[Mapping[str, Any]] = {"sigma": 1.0}
 
-    def learn(
-        self,
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
-        progress: Progress,
-        cancel: CancelToken,
-    ) -> TaughtWinCLIP:
-        text = need_text(backbone, self.title)
+    def learn(self, teaching: Teaching) -> TaughtWinCLIP:
         found = []
-        for number, name in enumerate(shots):
-            cancel.check()
-            found.append(state_features(text, name))
-            progress((number + 1) / len(shots), f"{name}: read the phrases", {})
-        return TaughtWinCLIP(**self.common(shots, backbone), text_features=torch.stack(found))
+        for number, name in enumerate(teaching.names):
+            teaching.cancel.check()
+            found.append(state_features(teaching.text, name))
+            teaching.progress((number + 1) / len(teaching.names), f"{name}: read the phrases", {})
+        return TaughtWinCLIP(**self.common(teaching), text_features=torch.stack(found))
 
     @staticmethod
     def memory_widths(settings: Mapping[str, Any], backbone: Backbone) -> dict[str, int]:

@@ -14,6 +14,7 @@ from inspector.methods.anople.lesson import Lesson, views
 from inspector.methods.anople.method import AnoPLe
 from inspector.methods.anople.prompts import NEUTRAL, Prompts
 from inspector.methods.prompts import training
+from inspector.methods.prompts.teaching import Teaching
 from inspector.methods.prompts.tokens import Splicer, need_text
 
 Teach = Callable[..., Any]
@@ -39,15 +40,15 @@ def test_every_learnable_part_gets_a_gradient_and_nothing_else(
 
 
 def _lesson(backbone: Backbone, shots: Mapping[str, list[Image]], scales: str = "multi") -> Lesson:
+    text = need_text(backbone, "")
+    teaching = Teaching(shots, backbone, text, lambda done, line, values: None, CancelToken())
     return Lesson(
-        shots,
-        backbone,
+        teaching,
         cells=(16, 16),
         scales=scales,
         variants=2,
         seed=0,
-        progress=lambda done, line, values: None,
-        cancel=CancelToken(),
+        progress=teaching.progress,
     )
 
 

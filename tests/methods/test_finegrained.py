@@ -28,7 +28,8 @@ from inspector.methods.finegrained.taught import LevelFeatures, TaughtFineGraine
 from inspector.methods.memory.bank import MemoryBank
 from inspector.methods.prompts import training
 from inspector.methods.prompts.description import Entity, PartDescription, prompt_levels, template
-from inspector.methods.prompts.tokens import Splicer, first_vv_block, need_text
+from inspector.methods.prompts.teaching import Teaching
+from inspector.methods.prompts.tokens import first_vv_block, need_text
 
 Teach = Callable[..., Any]
 QUICK = {"epochs": 2, "ahps": 2, "alps": 2}
@@ -136,12 +137,12 @@ def test_the_query_former_ignores_levels_that_a_class_lacks() -> None:
 
 
 def _terms(detector: FineGrainedAD, learned: Any, parts: Mapping[str, list[Image]]) -> training.Losses:
-    backbone, quiet = detector.backbone, lambda done, *more: None
-    splicer = Splicer(need_text(backbone, ""))
+    text = need_text(detector.backbone, "")
+    teaching = Teaching(parts, detector.backbone, text, lambda done, line, values: None, CancelToken())
     described = detector.taught.settings["descriptions"]
     levels = [prompt_levels(PartDescription.from_json(described[name]), 2, 2, 0) for name in parts]
-    features = detector.shot_features(parts, backbone, levels, splicer, quiet, CancelToken())
-    return detector.loss_terms(learned, features, list(enumerate(levels)), splicer, 4.6)
+    features = detector.shot_features(teaching, levels, teaching.progress)
+    return detector.loss_terms(learned, features, list(enumerate(levels)), teaching.splicer, 4.6)
 
 
 def test_every_learnable_part_gets_a_gradient_and_nothing_else(

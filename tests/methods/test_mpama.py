@@ -16,6 +16,7 @@ from inspector.methods import catalogue
 from inspector.methods.mpama.method import MPAMA, DamagedShots
 from inspector.methods.mpama.prompts import Experts, Perceptions, bridged, perceived
 from inspector.methods.prompts import training
+from inspector.methods.prompts.teaching import Teaching
 from inspector.methods.prompts.tokens import Splicer, need_text
 
 Teach = Callable[..., Any]
@@ -87,7 +88,9 @@ def test_an_expert_adds_its_share_by_hand() -> None:
 
 
 def _lesson(detector: MPAMA, parts: Mapping[str, list[Image]]) -> DamagedShots:
-    return detector.damaged_shots(parts, detector.backbone, lambda done, line, values: None, CancelToken())
+    text = need_text(detector.backbone, "")
+    teaching = Teaching(parts, detector.backbone, text, lambda done, line, values: None, CancelToken())
+    return detector.damaged_shots(teaching, teaching.progress)
 
 
 def _graded(module: torch.nn.Module) -> None:

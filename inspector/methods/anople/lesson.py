@@ -1,16 +1,16 @@
 """What AnoPLe is taught on: five views of every shot at two scales, clean and with simulated defects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inspector.domain import CancelToken, Image, Progress
-from inspector.features.backbone import Backbone
+from inspector.domain import Progress
 from inspector.features.framing import resized
 from inspector.methods.prompts import defects, training
+from inspector.methods.prompts.teaching import Teaching
 
 VIEWS = 5
 """The whole image and the four quarters of twice its size."""
@@ -35,25 +35,25 @@ class Lesson:
 
     def __init__(
         self,
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
+        teaching: Teaching,
         *,
         cells: tuple[int, int],
         scales: str,
         variants: int,
         seed: int,
         progress: Progress,
-        cancel: CancelToken,
     ) -> None:
-        self.backbone, self.cells, self.names = backbone, cells, tuple(shots)
-        size = backbone.image_size
+        backbone, size = teaching.backbone, teaching.backbone.image_size
+        self.backbone, self.cells, self.names = backbone, cells, teaching.names
         rng = np.random.default_rng(training.seed_of(seed, 11))
-        pictures = [(index, image) for index, images in enumerate(shots.values()) for image in images]
+        pictures = [
+            (index, image) for index, images in enumerate(teaching.shots.values()) for image in images
+        ]
         self.labels = torch.tensor([index for index, _ in pictures])
         tokens: list[Tensor] = []
         masks: list[Tensor] = []
         for number, (_, image) in enumerate(pictures):
-            cancel.check()
+            teaching.cancel.check()
             clean = views(image.pixels, size, scales)
             batch, where = list(clean), [np.zeros(cells, np.float32)] * len(clean)
             for view in clean:

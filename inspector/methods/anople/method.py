@@ -47,7 +47,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inspector.domain import CancelToken, Image, Progress
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
 from inspector.methods.anople.lesson import Lesson
@@ -55,7 +54,8 @@ from inspector.methods.anople.prompts import Prompts
 from inspector.methods.anople.taught import TEMPERATURE, ShotReadings, TaughtAnoPLe, decode
 from inspector.methods.prompts import defects, fusion, losses, training
 from inspector.methods.prompts.method import PromptMethod, enlarged
-from inspector.methods.prompts.tokens import Splicer, need_text, normalised
+from inspector.methods.prompts.teaching import Teaching
+from inspector.methods.prompts.tokens import Splicer, normalised
 from inspector.methods.stored_tensors import TEACH_AGAIN, WIDEST, StoredTensors
 
 EPOCHS, STEPS = 20, 160
@@ -103,27 +103,17 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
         "bank": ("plain", "prompted"),
     }
 
-    def learn(
-        self,
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
-        progress: Progress,
-        cancel: CancelToken,
-    ) -> TaughtAnoPLe:
-        s, common = self.settings, self.common(shots, backbone)
-        text = need_text(backbone, self.title)
-        prompts = make_prompts(s, backbone, text.width, text.depth)
-        splicer = Splicer(text)
-        side = common["memory"].map_size
+    def learn(self, teaching: Teaching) -> TaughtAnoPLe:
+        s, common, backbone = self.settings, self.common(teaching), teaching.backbone
+        prompts = make_prompts(s, backbone, teaching.text.width, teaching.text.depth)
+        splicer, side = teaching.splicer, common["memory"].map_size
         lesson = Lesson(
-            shots,
-            backbone,
+            teaching,
             cells=(side, side),
             scales=s["scales"],
             variants=s["variants"],
             seed=s["seed"],
-            progress=lambda done, line, values: progress(0.15 * done, line, values),
-            cancel=cancel,
+            progress=teaching.first(0.15),
         )
         if s["start"] == "known":
             prompts.begin(backbone, splicer, lesson.clean(), s["seed"])
@@ -132,16 +122,13 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
             prompts,
             lambda chosen, draw: self.loss_terms(prompts, lesson, splicer, chosen, draw),
             len(lesson.labels),
-            shots,
-            backbone,
-            progress=progress,
-            cancel=cancel,
+            teaching,
             span=(0.15, 1.0),
             epochs=s["epochs"] or max(EPOCHS, math.ceil(STEPS / steps)),
         )
         with torch.no_grad():
-            features = prompts.states(splicer, tuple(shots))
-        spread = torch.ones(len(shots), device=backbone.device)
+            features = prompts.states(splicer, teaching.names)
+        spread = torch.ones(len(teaching.names), device=backbone.device)
         return TaughtAnoPLe(**common, prompts=prompts, text_features=features, spread=spread)
 
     def loss_terms(
@@ -195,14 +182,12 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
             )
         return terms
 
-    def finished(
-        self, taught: TaughtAnoPLe, shots: Mapping[str, Sequence[Image]], cancel: CancelToken
-    ) -> TaughtAnoPLe:
+    def finished(self, taught: TaughtAnoPLe, teaching: Teaching) -> TaughtAnoPLe:
         """With the spread of its reading over altered views of the shots."""
         spreads = []
-        for name, images in shots.items():
+        for name, images in teaching.shots.items():
             found = []
-            for features, count in taught.varied(images, cancel):
+            for features, count in taught.varied(images, teaching.cancel):
                 names = [name] * count
                 with torch.no_grad():
                     odds = taught.state_reading(features, names)[0]

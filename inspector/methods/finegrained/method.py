@@ -46,7 +46,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inspector.domain import CancelToken, Image, Progress
+from inspector.domain import CancelToken, Progress
 from inspector.features.backbone import Backbone
 from inspector.methods.catalogue import DESCRIPTIONS, descriptions
 from inspector.methods.finegrained.prompts import MultiLevelPrompts, QueryFormer
@@ -55,9 +55,9 @@ from inspector.methods.finegrained.taught import LevelFeatures, TaughtFineGraine
 from inspector.methods.prompts import fusion, losses, training
 from inspector.methods.prompts.description import Level, PartDescription, prompt_levels, template
 from inspector.methods.prompts.method import PromptMethod
-from inspector.methods.prompts.tokens import Splicer, first_vv_block, need_text, normalised
+from inspector.methods.prompts.teaching import Teaching
+from inspector.methods.prompts.tokens import Splicer, first_vv_block, normalised
 from inspector.methods.stored_tensors import StoredTensors
-from inspector.methods.taught import batches
 
 
 def triplet(tokens: Tensor, normal: Tensor, abnormal: Tensor, margin: float, axis: str = "channel") -> Tensor:
@@ -125,37 +125,25 @@ class FineGrainedAD(PromptMethod[TaughtFineGrained]):
             name: PartDescription.from_json(value) for name, value in self.settings[DESCRIPTIONS].items()
         }
 
-    def learn(
-        self,
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
-        progress: Progress,
-        cancel: CancelToken,
-    ) -> TaughtFineGrained:
-        s, common = self.settings, self.common(shots, backbone)
-        text = need_text(backbone, self.title)
-        splicer, scale = Splicer(text), scale_of(s["tau"], backbone)
-        described = {name: self._described.get(name) or template(name) for name in shots}
+    def learn(self, teaching: Teaching) -> TaughtFineGrained:
+        s, common, backbone = self.settings, self.common(teaching), teaching.backbone
+        splicer, scale = teaching.splicer, scale_of(s["tau"], backbone)
+        described = {name: self._described.get(name) or template(name) for name in teaching.names}
         common["settings"][DESCRIPTIONS] = {name: one.as_json() for name, one in described.items()}
         with training.seeded(s["seed"], 1):
-            learned = MultiLevelPrompts(s["length"], s["alps"], text.width).to(backbone.device)
+            learned = MultiLevelPrompts(s["length"], s["alps"], teaching.text.width).to(backbone.device)
         levels = [prompt_levels(one, s["ahps"], s["alps"], s["seed"]) for one in described.values()]
-        features = self.shot_features(
-            shots, backbone, levels, splicer, lambda done, *more: progress(0.3 * done, *more), cancel
-        )
+        features = self.shot_features(teaching, levels, teaching.first(0.3))
         self.train(
             learned,
             lambda chosen, draw: self.loss_terms(
                 learned, features, [(i, levels[i]) for i in chosen], splicer, scale
             ),
-            len(shots),
-            shots,
-            backbone,
-            progress=progress,
-            cancel=cancel,
+            len(levels),
+            teaching,
             span=(0.3, 0.95),
         )
-        known, parts = self._text_side(learned, levels, splicer, backbone, cancel)
+        known, parts = self._text_side(learned, levels, teaching)
         with torch.no_grad():
             usual = [
                 fusion.abnormal_probability(
@@ -163,34 +151,27 @@ class FineGrainedAD(PromptMethod[TaughtFineGrained]):
                 ).mean()
                 for i, patches in enumerate(features.patches)
             ]
-        progress(1.0, "", {})
+        teaching.progress(1.0, "", {})
         return TaughtFineGrained(**common, levels=known, usual=torch.stack(usual), parts=parts)
 
     def shot_features(
-        self,
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
-        levels: Sequence[Sequence[Level]],
-        splicer: Splicer,
-        progress: Progress,
-        cancel: CancelToken,
+        self, teaching: Teaching, levels: Sequence[Sequence[Level]], progress: Progress
     ) -> ShotFeatures:
         """What the shots of every class look like, and which of their patches each level of its description speaks of."""
-        s, cls_of, patches_of, weights_of = self.settings, [], [], []
+        s, backbone, shots = self.settings, teaching.backbone, teaching.shots
+        cls_of, patches_of, weights_of = [], [], []
         vv = {"vv_from": first_vv_block(backbone.depth)}
         total, done = sum(map(len, shots.values())), 0
         with torch.no_grad():
             for images, own in zip(shots.values(), levels, strict=True):
-                phrases = splicer.encode([[f"{level.normal.text}."] for level in own[1:]])
+                phrases = teaching.splicer.encode([[f"{level.normal.text}."] for level in own[1:]])
                 cls, patches, weights = [], [], []
-                for batch in batches(images):
-                    cancel.check()
-                    seen = read(backbone, backbone.prepare([image.pixels for image in batch]))
+                for seen in teaching.passes(images, read):
                     cls.append(normalised(seen.cls))
                     patches.append(normalised(seen.vv))
                 for image in images:
                     count = tile_count(image.pixels, backbone, s["tiles"])
-                    tokens = tile_tokens(image.pixels, backbone, count, vv, cancel)
+                    tokens = tile_tokens(image.pixels, backbone, count, vv, teaching.cancel)
                     found = regions(tokens, phrases[1:], phrases[0], s["centres"])
                     weights.append(region_weights(found, backbone.grid, s["extra"]))
                     done += 1
@@ -234,26 +215,25 @@ class FineGrainedAD(PromptMethod[TaughtFineGrained]):
         self,
         learned: MultiLevelPrompts,
         levels: Sequence[Sequence[Level]],
-        splicer: Splicer,
-        backbone: Backbone,
-        cancel: CancelToken,
+        teaching: Teaching,
     ) -> tuple[LevelFeatures, dict[str, Tensor]]:
         """Everything that scoring needs of text, and what it was made of."""
-        most, width, device = max(map(len, levels)), backbone.embed_dim, backbone.device
+        width, device = teaching.backbone.embed_dim, teaching.backbone.device
+        most = max(map(len, levels))
         normal = torch.zeros(len(levels), most, width, device=device)
         abnormal = torch.zeros_like(normal)
         absent = torch.ones(len(levels), most, dtype=torch.bool, device=device)
         with torch.no_grad():
             for number, own in enumerate(levels):
-                cancel.check()
-                for level, (good, handcrafted, learnable) in enumerate(learned(own, splicer)):
+                teaching.cancel.check()
+                for level, (good, handcrafted, learnable) in enumerate(learned(own, teaching.splicer)):
                     normal[number, level] = good[0]
                     abnormal[number, level] = F.normalize(torch.cat([handcrafted, learnable]).mean(0), dim=-1)
                     absent[number, level] = False
         queries = F.normalize(normal + abnormal, dim=-1)
         parts = {f"prompts.{name}": value.detach() for name, value in learned.state_dict().items()}
         if self.settings["queries"] == "former":
-            former = self._query_former(normal, abnormal, absent, cancel)
+            former = self._query_former(normal, abnormal, absent, teaching.cancel)
             parts |= {f"former.{name}": value.detach() for name, value in former.state_dict().items()}
             with torch.no_grad():
                 queries = former(normal, abnormal, absent)

@@ -30,17 +30,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from inspector.domain import CancelToken, Image, Progress
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
-from inspector.methods.iipad.generator import SLOTS, Generator, GeneratorInput, read
+from inspector.methods.iipad.generator import SLOTS, Generator, read
 from inspector.methods.iipad.taught import TaughtIIPAD
 from inspector.methods.prompts import losses, training
 from inspector.methods.prompts.method import PromptMethod
 from inspector.methods.prompts.phrases import OBJECT_ABNORMAL, OBJECT_NORMAL
-from inspector.methods.prompts.tokens import Splicer, need_text, normalised
+from inspector.methods.prompts.teaching import Teaching
+from inspector.methods.prompts.tokens import normalised
 from inspector.methods.stored_tensors import TEACH_AGAIN, WIDEST, StoredTensors
-from inspector.methods.taught import batches
 
 
 class IIPAD(PromptMethod[TaughtIIPAD]):
@@ -72,28 +71,17 @@ class IIPAD(PromptMethod[TaughtIIPAD]):
         "image_score": ("paper", "code"),
     }
 
-    def learn(
-        self,
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
-        progress: Progress,
-        cancel: CancelToken,
-    ) -> TaughtIIPAD:
-        s, width = self.settings, backbone.embed_dim
-        text = need_text(backbone, self.title)
+    def learn(self, teaching: Teaching) -> TaughtIIPAD:
+        s, backbone, text = self.settings, teaching.backbone, teaching.text
+        width, splicer = backbone.embed_dim, teaching.splicer
         with training.seeded(s["seed"], 4):
             generator = Generator(width, text.width, s["contexts"], s["objects"])
         generator.to(backbone.device)
-        seen: list[GeneratorInput] = []
-        for images in shots.values():
-            for batch in batches(images):
-                cancel.check()
-                seen.append(read(backbone, backbone.prepare([image.pixels for image in batch])))
+        seen = [one for images in teaching.shots.values() for one in teaching.passes(images, read)]
         cls = torch.cat([one.unit_cls for one in seen])
         objects = torch.cat([one.objects for one in seen])
         layers = [torch.cat(same) for same in zip(*(one.layers for one in seen), strict=True)]
         generator.words.solve(text, objects, s["seed"])
-        splicer = Splicer(text)
         normal, abnormal = text.encode_texts(OBJECT_NORMAL), text.encode_texts(OBJECT_ABNORMAL)
 
         def step(chosen: Sequence[int], draw: torch.Generator) -> training.Losses:
@@ -101,9 +89,9 @@ class IIPAD(PromptMethod[TaughtIIPAD]):
             prompts = generator.encoded(splicer, cls[rows], objects[rows])
             return self.loss_terms(prompts, [layer[rows] for layer in layers], normal, abnormal, draw)
 
-        self.train(generator, step, len(cls), shots, backbone, progress=progress, cancel=cancel)
+        self.train(generator, step, len(cls), teaching)
         return TaughtIIPAD(
-            **self.common(shots, backbone),
+            **self.common(teaching),
             generator=generator,
             shot_objects=objects[:0],
             shot_prompts=objects.new_zeros(0, 2, width),

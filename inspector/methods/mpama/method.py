@@ -38,7 +38,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inspector.domain import CancelToken, Image, Progress
+from inspector.domain import Progress
 from inspector.features.backbone import Backbone
 from inspector.methods.mpama.prompts import Experts, Perceptions
 from inspector.methods.mpama.taught import (
@@ -50,7 +50,8 @@ from inspector.methods.mpama.taught import (
 )
 from inspector.methods.prompts import defects, fusion, losses, training
 from inspector.methods.prompts.method import PromptMethod, enlarged
-from inspector.methods.prompts.tokens import Splicer, first_vv_block, need_text, normalised
+from inspector.methods.prompts.teaching import Teaching
+from inspector.methods.prompts.tokens import first_vv_block, normalised
 from inspector.methods.stored_tensors import StoredTensors
 from inspector.methods.taught import BATCH
 
@@ -111,17 +112,10 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
         if not 1 <= self.settings["routes"] <= self.settings["bottlenecks"] + 2:
             raise ValueError("routes lie between 1 and the number of experts")
 
-    def learn(
-        self,
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
-        progress: Progress,
-        cancel: CancelToken,
-    ) -> TaughtMPAMA:
-        s, common = self.settings, self.common(shots, backbone)
-        text = need_text(backbone, self.title)
-        splicer = Splicer(text)
-        drawn = self.damaged_shots(shots, backbone, lambda done, *more: progress(0.3 * done, *more), cancel)
+    def learn(self, teaching: Teaching) -> TaughtMPAMA:
+        s, common, backbone = self.settings, self.common(teaching), teaching.backbone
+        text, splicer = teaching.text, teaching.splicer
+        drawn = self.damaged_shots(teaching, teaching.first(0.3))
         room = text.context_length - splicer.start - s["deep"] - 8  # short texts: leave the words their place
         with training.seeded(s["seed"], 1):
             prompts = Perceptions(len(s["levels"]), max(1, min(s["length"], room)), s["deep"], text)
@@ -133,45 +127,36 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
                 drawn.draw(chosen, draw), prompts(splicer), None, backbone.grid
             ),
             items,
-            shots,
-            backbone,
-            progress=progress,
-            cancel=cancel,
+            teaching,
             span=(0.3, last),
         )
         with torch.no_grad():
             local, whole = prompts(splicer)
         experts = None
         if s["adaptation"]:
-            experts = self._adapt(drawn, (local, whole), shots, backbone, progress, cancel)
+            experts = self._adapt(drawn, (local, whole), teaching)
         taught = TaughtMPAMA(
             **common,
             local=local,
             whole=whole,
-            usual=torch.zeros(len(shots), 3, device=backbone.device),
+            usual=torch.zeros(len(teaching.names), 3, device=backbone.device),
             prompts={name: value.detach() for name, value in prompts.state_dict().items()},
             experts=experts,
         )
-        usual = _usual(taught, drawn, [len(images) for images in shots.values()])
-        spread = _spread(taught, shots, usual[:, 0], cancel)
+        usual = _usual(taught, drawn, [len(images) for images in teaching.shots.values()])
+        spread = _spread(taught, teaching, usual[:, 0])
         return dataclasses.replace(taught, usual=torch.cat([usual, spread[:, None]], 1))
 
-    def _adapt(
-        self,
-        drawn: DamagedShots,
-        text: tuple[Tensor, Tensor],
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
-        progress: Progress,
-        cancel: CancelToken,
-    ) -> Experts:
+    def _adapt(self, drawn: DamagedShots, text: tuple[Tensor, Tensor], teaching: Teaching) -> Experts:
         """The second stage: the experts, with the text side frozen."""
-        s, experts = self.settings, make_experts(self.settings, backbone)
+        s, experts = self.settings, make_experts(self.settings, teaching.backbone)
         # the prompts' own checkpoint stays beside it
         folder = self.checkpoints and self.checkpoints / "experts"
         training.train(
             experts,
-            lambda chosen, draw: self.loss_terms(drawn.draw(chosen, draw), text, experts, backbone.grid),
+            lambda chosen, draw: self.loss_terms(
+                drawn.draw(chosen, draw), text, experts, teaching.backbone.grid
+            ),
             len(drawn.cls) // drawn.copies,
             training.Schedule(
                 s["adaptation_epochs"],
@@ -181,9 +166,9 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
                 s["weight_decay"],
                 seed=s["seed"],
             ),
-            progress=progress,
-            cancel=cancel,
-            kept=training.Kept(folder, self.fingerprint(shots, backbone)),
+            progress=teaching.progress,
+            cancel=teaching.cancel,
+            kept=training.Kept(folder, self.fingerprint(teaching)),
             span=(0.7, 0.99),
         )
         training.forget(folder)
@@ -192,20 +177,15 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
         use = (gates > 0).float().mean((0, 1, 2)) / s["routes"]
         names = ["identity", *(f"expert {n + 1}" for n in range(s["bottlenecks"])), "zero"]
         share = ", ".join(f"{name} {value:.0%}" for name, value in zip(names, use.tolist(), strict=True))
-        progress(1.0, f"Tokens go to: {share}", {})
+        teaching.progress(1.0, f"Tokens go to: {share}", {})
         return experts
 
-    def damaged_shots(
-        self,
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
-        progress: Progress,
-        cancel: CancelToken,
-    ) -> DamagedShots:
+    def damaged_shots(self, teaching: Teaching, progress: Progress) -> DamagedShots:
         """Every shot with its damaged copies, as the backbone sees them."""
+        backbone = teaching.backbone
         variants, side = self.settings["variants"], max(1, backbone.image_size // 4)
         rng = np.random.default_rng(training.seed_of(self.settings["seed"], 12))
-        pictures = [image for images in shots.values() for image in images]
+        pictures = [image for images in teaching.shots.values() for image in images]
         taps, first = vv_taps(backbone), first_vv_block(backbone.depth)
         cls, tokens, masks = [], [], []
         for number, image in enumerate(pictures):
@@ -216,7 +196,7 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
                 batch.append(made)
                 where.append(defects.to_grid(mask, (side, side)))
             for start in range(0, len(batch), BATCH):
-                cancel.check()
+                teaching.cancel.check()
                 with torch.no_grad():
                     pixels = backbone.prepare(batch[start : start + BATCH])
                     seen = backbone.forward(pixels, taps=taps, vv_from=first)
@@ -295,14 +275,12 @@ def _usual(taught: TaughtMPAMA, drawn: DamagedShots, counts: list[int]) -> Tenso
     return torch.stack(made)
 
 
-def _spread(
-    taught: TaughtMPAMA, shots: Mapping[str, Sequence[Image]], offsets: Tensor, cancel: CancelToken
-) -> Tensor:
+def _spread(taught: TaughtMPAMA, teaching: Teaching, offsets: Tensor) -> Tensor:
     """How far, in log-odds, altered views of every class's shots read from them (root mean square), [classes]."""
     made = []
-    for images, offset in zip(shots.values(), offsets, strict=True):
+    for images, offset in zip(teaching.shots.values(), offsets, strict=True):
         odds = []
-        for seen, _ in taught.varied(images, cancel):
+        for seen, _ in taught.varied(images, teaching.cancel):
             assert seen.vv is not None
             with torch.no_grad():
                 state = taught.state_reading(normalised(seen.cls), seen.vv)[0]

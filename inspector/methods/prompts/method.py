@@ -19,6 +19,7 @@ from inspector.methods.memory.bank import MemoryBank
 from inspector.methods.memory.single_shot_views import VARIATIONS, altered_views
 from inspector.methods.method import Method
 from inspector.methods.prompts import training
+from inspector.methods.prompts.teaching import Teaching
 from inspector.methods.prompts.tokens import Splicer, need_blocks, need_text
 from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors
 from inspector.methods.taught import Taught, batches
@@ -115,11 +116,12 @@ class PromptMethod(Method[P]):
         if not (self.shotless and shots):
             need_shots(shots)
         need_blocks(backbone, self.title)
-        need_text(backbone, self.title)
+        text = need_text(backbone, self.title)
+        teaching = Teaching(
+            shots, backbone, text, lambda done, *more: progress((1 - REMEMBERING) * done, *more), cancel
+        )
         try:
-            taught = self.learn(
-                shots, backbone, lambda done, *more: progress((1 - REMEMBERING) * done, *more), cancel
-            )
+            taught = self.learn(teaching)
             done, total = 0, sum(map(len, shots.values()))
             for name, images in shots.items():
                 for batch in taught.batches(images):
@@ -127,7 +129,7 @@ class PromptMethod(Method[P]):
                     taught = taught.remembering(name, taught.features_of(batch))
                     done += len(batch)
                     progress(1 - REMEMBERING * (1 - done / total), "", {})
-            taught = self.finished(taught, shots, cancel)
+            taught = self.finished(taught, teaching)
         except Cancelled:  # who stops a teaching wants none of it; one that was killed continues
             training.forget(self.checkpoints)
             raise
@@ -135,17 +137,11 @@ class PromptMethod(Method[P]):
         return taught
 
     @abstractmethod
-    def learn(
-        self,
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
-        progress: Progress,
-        cancel: CancelToken,
-    ) -> P:
+    def learn(self, teaching: Teaching) -> P:
         """What the shots teach, with a memory that doesn't know them yet. Raises Cancelled, DetectorError."""
 
-    def finished(self, taught: P, shots: Mapping[str, Sequence[Image]], cancel: CancelToken) -> P:
-        """With what is read off the shots by the whole detector, memory included."""
+    def finished(self, taught: P, teaching: Teaching) -> P:
+        """`taught` with what is read off the shots by the whole detector, memory included."""
         return taught
 
     @classmethod
@@ -158,14 +154,13 @@ class PromptMethod(Method[P]):
         """The taps that the memory keeps, and how many numbers a token of each holds."""
         return {tap: backbone.tap_width(tap) for tap in backbone.default_taps}
 
-    def common(self, shots: Mapping[str, Sequence[Image]], backbone: Backbone) -> dict[str, Any]:
+    def common(self, teaching: Teaching) -> dict[str, Any]:
         """The fields of `TaughtPrompts` before the memory knows a shot."""
-        memory = MemoryBank(max(1, backbone.image_size // 4), self.neighbourhood)
         return {
-            "backbone": backbone,
-            "memory": memory,
+            "backbone": teaching.backbone,
+            "memory": MemoryBank(max(1, teaching.backbone.image_size // 4), self.neighbourhood),
             "settings": dict(self.settings),
-            "names": tuple(shots),
+            "names": teaching.names,
         }
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -215,15 +210,15 @@ class PromptMethod(Method[P]):
         learned: torch.nn.Module,
         step: training.Step,
         items: int,
-        shots: Mapping[str, Sequence[Image]],
-        backbone: Backbone,
+        teaching: Teaching,
         *,
-        progress: Progress,
-        cancel: CancelToken,
         span: tuple[float, float] = (0.0, 1.0),
         **changed: Any,
     ) -> list[float]:
-        """`training.train` with this method's settings, but for those in `changed`."""
+        """`training.train` with this method's settings, but for those in `changed`; the loss of every epoch.
+
+        Raises Cancelled, DetectorError.
+        """
         wanted = training.Schedule.__dataclass_fields__
         schedule = training.Schedule(**{k: v for k, v in {**self.settings, **changed}.items() if k in wanted})
         return training.train(
@@ -231,16 +226,16 @@ class PromptMethod(Method[P]):
             step,
             items,
             schedule,
-            progress=progress,
-            cancel=cancel,
-            kept=training.Kept(self.checkpoints, self.fingerprint(shots, backbone)),
+            progress=teaching.progress,
+            cancel=teaching.cancel,
+            kept=training.Kept(self.checkpoints, self.fingerprint(teaching)),
             span=span,
         )
 
-    def fingerprint(self, shots: Mapping[str, Sequence[Image]], backbone: Backbone) -> str:
+    def fingerprint(self, teaching: Teaching) -> str:
         """What a checkpoint of this teaching belongs to."""
         settings = {"method": self.method, **self.settings}
-        return training.fingerprint(shots, backbone.identity.key, settings)
+        return training.fingerprint(teaching.shots, teaching.backbone.identity.key, settings)
 
 
 def enlarged(planes: Tensor, size: tuple[int, int]) -> Tensor:
