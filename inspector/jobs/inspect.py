@@ -82,7 +82,7 @@ def inspect(
             "root": str(root),
             "left_out": left_out,
         }
-        report.start(f"Inspect {where}", len(files))
+        report.start(f"Inspect {where} with #{row.id}", len(files))
         asked = len(files)
         if run_id is not None:
             files = _missing(project, run_id, sources, files)
@@ -96,7 +96,7 @@ def inspect(
         else:
             continue_run(project, run, report.job_id)
         report.result |= {"run_id": run, "detector_id": row.id, "inspected": 0, "failed": 0}
-        report.log(f"{row.title} on {backbone.device_note}.")
+        report.log(f"{row.label}, on {backbone.device_note}.")
         ids_by_name = {name: key for key, name in row.taught_names.items()}
         given = None if class_id is None else row.taught_names[class_id]
         noted: list[tuple[str, str]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
@@ -12,14 +13,17 @@ from PySide6.QtGui import QGuiApplication, QImage
 from pytestqt.qtbot import QtBot
 from stem_engine import in_batches
 
-from inspector.domain import CancelToken, JobItem
+from inspector.domain import CancelToken, JobItem, JobKind
 from inspector.jobs.engine import Engine
 from inspector.jobs.inspect import inspect
+from inspector.jobs.teach import teach
 from inspector.records import project as projects
+from inspector.records.detectors import list_proposed
 from inspector.records.results import list_results, result_ids
 from inspector.records.runs import list_runs
 from inspector.records.shots import list_shots
 from inspector.views.inspect.page import InspectPage
+from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow
 
 Idle = Callable[[], None]
@@ -191,3 +195,84 @@ def test_the_regions_of_an_image_are_the_same_after_a_threshold_was_moved_and_ta
         window.menus.undo.trigger()
         idle()
     assert page.viewer.view.regions == before
+
+
+def test_what_is_dropped_while_teaching_is_judged_and_named_by_the_detector_that_was_chosen_then(
+    qtbot: QtBot, window: MainWindow, page: InspectPage, idle: Idle, drop: Drop, washers: Path
+) -> None:
+    project, context = window.context.project, window.context
+    assert project is not None
+    old = page.queue.chosen_detector
+    assert old is not None
+    window.show_page("teach")
+    teaching = window.page
+    assert isinstance(teaching, TeachPage)
+    idle()
+    qtbot.mouseClick(teaching.panel.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: context.runner.busy)
+    window.show_page("inspect")
+    window.take_paths([washers / "test" / "good"])
+    qtbot.waitUntil(lambda: window.toast.label.text().endswith(f"after what runs now, by {old.label}."))
+    window.show_page("teach")
+    seen: list[tuple[str, int | None, str]] = []
+
+    def watch(event: object) -> None:  # the new detector is put in charge while the images wait
+        if isinstance(event, JobItem):
+            seen.append((window.job_bar.title.text(), page.queue.detector_id, page.queue.newer.text()))
+
+    context.job_event.connect(watch)
+    qtbot.waitUntil(teaching.proposal.isVisible, timeout=60_000)
+    qtbot.mouseClick(teaching.proposal.accept_button, Qt.MouseButton.LeftButton)
+    window.show_page("inspect")
+    idle()
+    (run,) = list_runs(project)
+    assert (run.detector_id, run.detector_label) == (old.id, old.label)
+    assert {row.detector_id for row in list_results(project, result_ids(project))} == {old.id}
+    assert page.queue.run_id == run.id
+    assert page.queue.judge.text() == f"Judged by {old.label}"
+    assert page.panel.class_line.text().endswith(f"judged by #{old.id}")
+    assert seen
+    assert {title for title, *_ in seen} == {f"Inspect good with #{old.id}"}
+    now = page.queue.chosen_detector
+    assert now is not None
+    assert now.id > old.id  # nothing waits any more
+    drop(washers / "train" / "good")
+    assert page.queue.judge.text() == f"Judged by {now.label}"
+
+
+def test_the_choice_stays_while_images_wait_for_their_turn_and_then_follows_who_is_in_charge(
+    qtbot: QtBot,
+    window: MainWindow,
+    page: InspectPage,
+    idle: Idle,
+    taught: Path,
+    washers: Path,
+    engine: Engine,
+) -> None:
+    project, context = window.context.project, window.context
+    assert project is not None
+    old = page.queue.chosen_detector
+    assert old is not None
+    teach(project, engine, method="patchcore", propose=True, emit=lambda event: None, cancel=CancelToken())
+    (waiting,) = list_proposed(project)
+    context.detectors_changed.emit()
+    idle()
+    go_on = Event()
+    context.runner.start(JobKind.TEACH, "Teach", lambda *_: go_on.wait(60))
+    window.take_paths([washers / "test" / "good"])
+    window.show_page("teach")
+    teaching = window.page
+    assert isinstance(teaching, TeachPage)
+    qtbot.waitUntil(teaching.proposal.isVisible)
+    qtbot.mouseClick(teaching.proposal.accept_button, Qt.MouseButton.LeftButton)
+    window.show_page("inspect")
+    qtbot.waitUntil(page.queue.newer.isVisible)
+    assert page.queue.newer.text().startswith(f"{waiting.label} is in charge now.")
+    assert page.queue.detector_id == old.id
+    window.take_paths([washers / "train" / "good"])  # by the one that stands there
+    go_on.set()
+    idle()
+    assert {run.detector_id for run in list_runs(project)} == {old.id}
+    assert page.queue.detector_id == waiting.id
+    assert page.queue.newer.isHidden()
+    assert page.queue.judge.text() == f"Judged by {old.label}"

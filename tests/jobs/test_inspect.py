@@ -374,7 +374,7 @@ def test_folders_and_files_whose_names_are_no_utf8_are_inspected_under_a_name_th
         assert (ended.status, ended.result["inspected"]) == (JobStatus.DONE, 1)
         kept = list_jobs(taught)[0]
         assert kept.result["sources"] == [str(source)]  # so that the run can go on
-        assert kept.title == ("Inspect in�", "Inspect part�.png")[number]
+        assert kept.title == ("Inspect in� with #1", "Inspect part�.png with #1")[number]
     assert {row.name for row in rows(taught)} == {"part�.png"}
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from inspector.domain import CancelToken, Emit
     from inspector.jobs.engine import Engine
+    from inspector.records.detectors import DetectorRow
     from inspector.records.runs import RunRow
     from inspector.views.shared.context import WindowContext
 
@@ -34,24 +35,33 @@ class Inspections(QObject):
         super().__init__(parent)
         self.context = context
         self._waiting: set[Job] = set()  # nothing of them was seen yet
+        self._open: set[Job] = set()  # they have not ended
         context.runner.said.connect(self._said)
         context.job_event.connect(self._event)
 
-    def start(self, sources: Sequence[Path], detector_id: int, class_name: str | None) -> None:
-        """Inspect files and folders; behind the job that runs, when one does."""
+    @property
+    def under_way(self) -> bool:
+        """Whether images that were added here are being inspected or wait for it."""
+        return bool(self._open)
+
+    def start(self, sources: Sequence[Path], detector: DetectorRow, class_name: str | None) -> None:
+        """Inspect files and folders with this detector, whoever is in charge by then; behind the job that runs, when one
+        does."""
         first = sources[0]
-        self._start(first.name if len(sources) == 1 else "", sources, detector_id, class_name)
+        name = first.name if len(sources) == 1 else ""
+        self._start(name, sources, detector.id, detector.label, class_name)
 
     def resume(self, run: RunRow) -> None:
         """Inspect what an interrupted run still lacks."""
         sources = [Path(source) for source in run.sources]
-        self._start(run.title, sources, run.detector_id, run.class_name or None, run.id)
+        self._start(run.title, sources, run.detector_id, run.detector_label, run.class_name or None, run.id)
 
     def _start(
         self,
         name: str,
         sources: Sequence[Path],
         detector_id: int,
+        label: str,
         class_name: str | None,
         run_id: int | None = None,
     ) -> None:
@@ -76,16 +86,20 @@ class Inspections(QObject):
 
         what = f"“{name}”" if name else f"{len(files)} files and folders"
         if self.context.runner.busy:
-            self.context.toast(f"{what} will be inspected after what runs now.")
-        job = self.context.runner.start(JobKind.INSPECT, f"Inspect {what}", work)
+            self.context.toast(f"{what} will be inspected after what runs now, by {label}.")
+        job = self.context.runner.start(JobKind.INSPECT, f"Inspect {what} with #{detector_id}", work)
+        self._open.add(job)
         if run_id is None:
             self._waiting.add(job)
 
     def forget(self) -> None:
         """Another project: what comes of the jobs so far is not shown."""
         self._waiting.clear()
+        self._open.clear()
 
     def _said(self, job: Job, event: JobEvent) -> None:
+        if isinstance(event, JobEnded):
+            self._open.discard(job)
         if job not in self._waiting:
             return
         if isinstance(event, JobItem) and event.result_id is not None:

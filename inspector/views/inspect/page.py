@@ -164,12 +164,12 @@ class InspectPage(Page):
 
     def accept_paths(self, paths: Sequence[Path]) -> bool:
         """Inspect these files and folders with the chosen detector."""
-        detector_id = self.queue.detector_id
+        detector = self.queue.chosen_detector
         if not paths or self.context.writable() is None:
             return True
-        if detector_id is not None:
+        if detector is not None:
             self._acted = False
-            self.inspections.start(paths, detector_id, self.queue.chosen_class)
+            self.inspections.start(paths, detector, self.queue.chosen_class)
         elif self._known:
             self._waiting = []
             self.context.show_error(
@@ -268,7 +268,11 @@ class InspectPage(Page):
             self._follow = None
         elif first and held.runs:
             choose = held.runs[0].id
-        self.queue.show_detectors(held.detectors, self.context.viewing_only)
+        judge = self.queue.detector_id
+        self.queue.show_detectors(held.detectors, self.context.viewing_only, self.inspections.under_way)
+        now = self.queue.chosen_detector
+        if self.isVisible() and judge is not None and now is not None and now.id != judge:
+            self.context.toast(f"The next images are judged by {now.label}.")
         self.queue.show_runs(held.runs, choose)
         usable = self.queue.detector_id is not None
         if usable or held.runs:  # old results can be looked at without a detector

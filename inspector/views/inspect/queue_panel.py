@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from inspector.views.look import icons, theme
 from inspector.views.look.kit import narrow_combo, tool
-from inspector.views.look.labels import plain
+from inspector.views.look.labels import plain, wrapped
 from inspector.views.review.result_list import ResultList
 from inspector.views.review.result_model import ResultModel
 from inspector.views.shared.context import ResultQuery
@@ -47,14 +47,18 @@ class QueuePanel(QWidget):
         self.add_button = QPushButton(icons.icon("add", "#ffffff"), "Add images")
         theme.set_role(self.add_button, "primary")
         self.folder_button = tool("folder", "Add a folder of images")
+        self.next_title = QLabel("Next images are judged by")
+        theme.set_role(self.next_title, "small")
         self.detector = narrow_combo("Detector that inspects the next images")
         self.class_name = narrow_combo("Class of the next images")
+        self.newer = wrapped("small")  # another detector is in charge than the one chosen
         self.warning = QLabel()
         self.warning.setWordWrap(True)
         self.warning.setTextFormat(Qt.TextFormat.PlainText)
         theme.set_role(self.warning, "error")
         self.warning.hide()
         self.run = narrow_combo("Which results are in the queue")
+        self.judge = wrapped("small")
         self.order = narrow_combo("Order of the queue")
         self.order.addItems([words for words, _, _ in ORDERS])
         self.order.setPlaceholderText("As on the Results page")
@@ -84,7 +88,8 @@ class QueuePanel(QWidget):
         top.setContentsMargins(8, 8, 8, 8)
         top.setSpacing(8)
         top.addLayout(first)
-        for widget in (self.detector, self.class_name, self.warning, rule, self.run, self.order, self.chip):
+        chosen = (self.next_title, self.detector, self.class_name, self.newer, self.warning)
+        for widget in (*chosen, rule, self.run, self.chip, self.judge, self.order):
             top.addWidget(widget)
         broken = QHBoxLayout()
         broken.addWidget(self.interrupted, 1)
@@ -110,16 +115,17 @@ class QueuePanel(QWidget):
         self.detector.currentIndexChanged.connect(self._detector_changed)
         self._detectors: dict[int, DetectorRow] = {}
         self._runs: dict[int, RunRow] = {}
+        self._led: int | None = None  # the detector in charge that the choice has followed last
         self._filtered: ResultQuery | None = None
         self._why = ""
         self.step_through(None)
         self._describe_run()
 
-    def show_detectors(self, rows: Sequence[DetectorRow], viewing: str = "") -> None:
-        """Newest first; a damaged one can't be chosen. The choice stays where it can. `viewing`: why nothing can be
-        inspected in this project, "" when it can."""
+    def show_detectors(self, rows: Sequence[DetectorRow], viewing: str = "", under_way: bool = False) -> None:
+        """The one in charge first; a damaged one can't be chosen. The choice follows who is newly in charge, but stays
+        while images are `under_way`: what was dropped is judged by the detector that stood there. `viewing`: why nothing
+        can be inspected in this project, "" when it can."""
         chosen = self.detector_id
-        before = next(iter(self._detectors), None)
         self._detectors = {row.id: row for row in rows if not row.problem}
         with QSignalBlocker(self.detector):
             self.detector.clear()
@@ -129,9 +135,11 @@ class QueuePanel(QWidget):
                 self.detector.setItemData(
                     self.detector.count() - 1, plain(words), Qt.ItemDataRole.ToolTipRole
                 )
-            if before == next(iter(self._detectors), None) and chosen is not None:
-                self.detector.setCurrentIndex(max(0, self.detector.findData(chosen)))
-            # else one is newly in charge: it is taken at once
+            leading = next(iter(self._detectors), None)
+            if (under_way or leading == self._led) and chosen in self._detectors:
+                self.detector.setCurrentIndex(self.detector.findData(chosen))
+            else:
+                self._led = leading
         self._why = viewing or (
             "" if self._detectors else "There is no detector to inspect with. Teach a class first."
         )
@@ -224,6 +232,11 @@ class QueuePanel(QWidget):
         return int(value) if value is not None else None
 
     @property
+    def chosen_detector(self) -> DetectorRow | None:
+        """The one that inspects the next images; None where there is none."""
+        return self._detectors.get(self.detector_id or 0)
+
+    @property
     def chosen_class(self) -> str | None:
         """The class that was given, None to let the detector find it."""
         value = self.class_name.currentData()
@@ -246,6 +259,8 @@ class QueuePanel(QWidget):
 
     def _describe_run(self) -> None:
         row = self._runs.get(self.run_id or 0) if self._filtered is None else None
+        self.judge.setText(f"Judged by {row.detector_label}" if row is not None else "")
+        self.judge.setVisible(row is not None)
         broken = row is not None and row.interrupted
         for widget in (self.interrupted, self.continue_button):
             widget.setVisible(broken)
@@ -269,7 +284,15 @@ class QueuePanel(QWidget):
 
     def _detector_changed(self) -> None:
         chosen = self.class_name.currentData()
-        row = self._detectors.get(self.detector_id or -1)
+        row = self.chosen_detector
+        leading = next(iter(self._detectors.values()), None)
+        held = leading is not None and row is not None and self._led != leading.id != row.id
+        self.newer.setText(
+            f"{leading.label} is in charge now. It is chosen here once all that was added is inspected."
+            if held and leading is not None
+            else ""
+        )
+        self.newer.setVisible(held)
         self.class_name.clear()
         names = list(row.classes.values()) if row else []
         if len(names) != 1:

@@ -135,12 +135,12 @@ def _no_verdict(row: ResultRow | None) -> str:
 
 
 def _class_words(detail: ResultDetail) -> str:
-    row = detail.row
+    row, found = detail.row, ""
     if not row.class_name:
         return ""
-    if row.class_confidence is None or row.class_confidence >= 1:
-        return row.class_name
-    return f"{row.class_name} (found, {row.class_confidence * 100:.0f} % sure)"
+    if row.class_confidence is not None and row.class_confidence < 1:
+        found = f" (found, {row.class_confidence * 100:.0f} % sure)"
+    return f"{row.class_name}{found}, judged by #{row.detector_id}"
 
 
 def _remark(detail: ResultDetail) -> str:

@@ -72,13 +72,14 @@ def test_without_results_the_middle_asks_for_images(empty_page, context, stock, 
 
 def test_opening_a_project_shows_its_newest_run_and_the_first_result(page, stock):
     assert page.queue.run.currentText().startswith("#1 Monday · ")
+    assert page.queue.judge.text().startswith("Judged by #1 PatchCore · washer · ")
     assert page.queue.run.currentText().endswith(" (4)")
     assert page.model.ids.tolist() == list(stock.ids)
     assert page.viewer.name.text() == "part 0.png"
     assert (page.viewer.view.picture.width, page.viewer.view.picture.height) == (96, 64)
     assert page.panel.chip.words == "✓ OK"
     assert page.panel.score.text() == "0.200"
-    assert page.panel.class_line.text() == "washer (found, 90 % sure)"
+    assert page.panel.class_line.text() == "washer (found, 90 % sure), judged by #1"
     assert page.panel.scores.histogram.normal.tolist() == [0.15, 0.2, 0.3]
     assert page.panel.scores.histogram.scores.tolist() == pytest.approx([0.2, 0.5, 0.8])
 
