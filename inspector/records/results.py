@@ -236,14 +236,16 @@ def list_scores(
     project: Project, detector_id: int, class_id: int, *, run_id: int | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Every stored score of a class (of one run), ascending, and the held-out scores of its normal shots."""
-    where = ResultFilter(run_id=run_id, detector_id=detector_id, class_id=class_id, failed=False)
+    where = ResultFilter(run_id=run_id, detector_id=detector_id, class_id=class_id)
     with project.reading() as session:
-        stored = session.scalars(
+        stored = _values(
+            session,
             filtered(session, select(t.Result.image_score), where)
-            .where(t.Result.image_score.is_not(None))
-            .order_by(t.Result.image_score)
+            .where(func.typeof(t.Result.image_score) == "real")  # anything else is damage
+            .order_by(t.Result.image_score),
         )
-        return np.fromiter(stored, np.float64), _held_out(session, detector_id, class_id)
+        scores = np.fromiter(stored, np.float64)
+        return scores[np.isfinite(scores)], _held_out(session, detector_id, class_id)
 
 
 def _held_out(session: Session, detector_id: int, class_id: int) -> NDArray[np.float64]:

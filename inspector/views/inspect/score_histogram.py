@@ -49,7 +49,7 @@ class Histogram(Chart):
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Scores and thresholds")
-        self.scores: NDArray[np.float64] = np.empty(0)
+        self.scores: NDArray[np.float64] = np.empty(0)  # ascending
         self.normal: NDArray[np.float64] = np.empty(0)
         self.one_shot = False  # whether `normal` are altered views of a single shot
         self.current: float | None = None
@@ -81,8 +81,8 @@ class Histogram(Chart):
     def set_scores(
         self, scores: Sequence[float] | NDArray[np.float64], normal: Sequence[float] | NDArray[np.float64]
     ) -> None:
-        self.scores = np.asarray(scores, np.float64)
-        self.normal = np.asarray(normal, np.float64)
+        """Both in any order; only finite ones are kept."""
+        self.scores, self.normal = _ascending(scores), _ascending(normal)
         self._rescale()
 
     def set_lines(self, review: float, ng: float, enabled: bool = True) -> None:
@@ -108,15 +108,14 @@ class Histogram(Chart):
         return self._low, self._high
 
     def _rescale(self) -> None:
-        known = np.concatenate(
-            [self.scores, self.normal, [self.review, self.ng] if self.enabled_lines else []]
-        )
-        known = known[np.isfinite(known)]
-        low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+        known = [float(end) for part in (self.scores, self.normal) if part.size for end in part[[0, -1]]]
+        known += [self.review, self.ng] if self.enabled_lines else []
+        low, high = (min(known), max(known)) if known else (0.0, 1.0)
         space = (high - low) * 0.06 or max(abs(high) * 0.1, 0.05)
         # Scores that start at 0 leave no room below it for a threshold that none can have.
         self._low, self._high = max(low - space, 0.0) if low >= 0 else low - space, high + space
-        self._counts, _ = np.histogram(self.scores, _BINS, (self._low, self._high))
+        edges = np.linspace(self._low, self._high, _BINS + 1)
+        self._counts = np.diff(np.searchsorted(self.scores, edges))  # none lies on the last one
         self._ends[0].setText(f"{self._low:.3g}")
         self._ends[1].setText(f"{self._high:.3g}")
         self.fit()
@@ -138,8 +137,7 @@ class Histogram(Chart):
         px, height = self._px(), self.height()
         self.show_range(self._low, self._high, -_FOOT * px, 1 + _HEAD * px)
         self._floor.setData([self._low, self._high], [0.0, 0.0])
-        known = self.normal[np.isfinite(self.normal)]
-        self._rug.setData(np.repeat(known, 2), np.tile([-3 * px, -10 * px], known.size))
+        self._rug.setData(np.repeat(self.normal, 2), np.tile([-3 * px, -10 * px], self.normal.size))
         foot = (2 - _FOOT) * px
         self._ends[0].setPos(self._low, foot)
         self._ends[1].setPos(self._high, foot)
@@ -247,3 +245,11 @@ class Histogram(Chart):
             self._held = None
             self._rescale()
             self.released.emit()
+
+
+def _ascending(values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """In order, so that a million is counted in no time; those that are so already, as stored ones, stay as they are."""
+    found = np.asarray(values, np.float64)
+    if found.size and np.isfinite(found[[0, -1]]).all() and (found[1:] >= found[:-1]).all():
+        return found
+    return np.sort(found[np.isfinite(found)])

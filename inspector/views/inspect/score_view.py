@@ -103,8 +103,8 @@ class ScoreView(QWidget):
         line = self.histogram
         line.set_scores(scores, normal)
         known = [part for part in (line.scores, line.normal) if part.size]
-        self._lowest = min([0.0, *(float(part.min()) for part in known)])
-        self._highest = max([0.0, *(float(part.max()) for part in known)])
+        self._lowest = min([0.0, *(float(part[0]) for part in known)])
+        self._highest = max([0.0, *(float(part[-1]) for part in known)])
         self._show(self.thresholds)
 
     def set_current(self, score: float | None) -> None:
@@ -160,9 +160,9 @@ class ScoreView(QWidget):
         if self.thresholds is None or not scores.size:
             self.counts.setText("")
             return
-        ng = int(np.count_nonzero(scores >= self.thresholds.ng))
-        above = int(np.count_nonzero(scores >= self.thresholds.review))
-        self.counts.setText(f"✓ {scores.size - above:,} OK   ? {above - ng:,} review   ✕ {ng:,} NG")
+        below = np.searchsorted(scores, (self.thresholds.review, self.thresholds.ng))
+        ok, review, ng = (int(count) for count in np.diff(below, prepend=0, append=scores.size))
+        self.counts.setText(f"✓ {ok:,} OK   ? {review:,} review   ✕ {ng:,} NG")
 
     def _dragged(self, review: float, ng: float) -> None:
         now = self.thresholds

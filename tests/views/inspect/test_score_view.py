@@ -177,3 +177,10 @@ def test_the_axis_starts_at_zero_and_keeps_its_width_whatever_the_scores(view, q
     assert view.histogram.span()[1] < 1
     view.set_scores([-0.5, 0.3], [])
     assert view.histogram.span()[0] < -0.5
+
+
+def test_scores_are_counted_in_whatever_order_they_come(view):
+    view.set_scores([0.9, 0.1, np.nan, 0.6, 0.5, 0.4, 0.1], [0.3, 0.2])
+    assert view.counts.text() == "✓ 2 OK   ? 2 review   ✕ 2 NG"  # a score at a threshold reaches it
+    assert view.histogram.span()[0] < 0.1
+    assert view.histogram.span()[1] > 0.9
