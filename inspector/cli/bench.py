@@ -80,14 +80,28 @@ def bench_crash(
         str,
         typer.Option(help="What is killed, comma separated, in turns; or “all”, see inspector.bench.crash."),
     ] = "inspect",
+    seed: int = 0,
 ) -> None:
-    """Kill a run at random moments; nothing finished may be lost and the project must open."""
+    """Kill a process at random moments; nothing that it announced may be lost and nothing unfinished may stay."""
     from inspector.bench.crash import KINDS, crash
 
-    chosen = KINDS if kinds == "all" else tuple(kinds.split(","))
+    chosen = KINDS if kinds == "all" else tuple(kind.strip() for kind in kinds.split(","))
     if unknown := set(chosen) - set(KINDS):
         raise InspectorError(f"There is no kind “{min(unknown)}”.", f"Choose from: {', '.join(KINDS)}.")
-    figures(crash(kills=kills, kinds=chosen), target)
+
+    def progress(number: int, line: str) -> None:
+        say(f"{number:,} of {kills:,} killed, {line}", error=True)
+
+    found = crash(kills, seed=seed, kinds=chosen, progress=progress)
+    rows = [[kind, *(f"{value:,}" for value in row.values())] for kind, row in found["by_kind"].items()]
+    table(
+        "Killed", ["while", *(name.replace("_", " ") for name in next(iter(found["by_kind"].values())))], rows
+    )
+    for problem in found["problems"]:
+        say(f"✗ {problem}", error=True)
+    figures(found, target)
+    if found["lost"] or found["problems"]:
+        raise typer.Exit(1)
 
 
 @app.command("fuzz")

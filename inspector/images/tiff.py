@@ -43,6 +43,16 @@ def _told_apart(data: bytes) -> Iterator[None]:
 
 def parse(data: bytes) -> Header:
     """Raises `Damaged`, `Truncated` or `Unsupported`."""
+    header = outline(data)
+    if header.frames == 1:
+        with _told_apart(data):
+            _kind(header.detail)
+    return header
+
+
+def outline(data: bytes) -> Header:
+    """What a file holds, whether or not it has an honest 8 bit form; `detail`: its directory. Raises `Damaged` or
+    `Truncated`."""
     with _told_apart(data):
         file = tifffile.TiffFile(io.BytesIO(data))
         pictures = _pictures(file, data)
@@ -58,10 +68,21 @@ def parse(data: bytes) -> Header:
             raise Damaged
         if frames > 1:
             return Header("TIFF", size, frames=frames)
-        _kind(page)
         turn = page.tags.valueof(274)
-        depth = int(page.samplesperpixel) * (1 if page.bitspersample <= 8 else 2)
+        bits = max(page.bitspersample) if isinstance(page.bitspersample, tuple) else int(page.bitspersample)
+        depth = int(page.samplesperpixel) * max(1, -(-bits // 8))
         return Header("TIFF", size, turn if turn in range(1, 9) else 1, depth=depth, detail=page)
+
+
+def stored(data: bytes, header: Header) -> NDArray[Any]:
+    """(h, w, samples) as they are in the file; bool where a sample has one bit. Raises `Damaged` or `Truncated`."""
+    with _told_apart(data):
+        page = header.detail
+        _check_pieces(page, len(data))
+        values = _values(data, page)
+        if values.shape[1::-1] != header.stored or values.shape[2] != page.samplesperpixel:
+            raise Damaged
+        return values
 
 
 def decode(data: bytes, header: Header, white: int | None) -> Decoded:
@@ -73,11 +94,8 @@ def decode(data: bytes, header: Header, white: int | None) -> Decoded:
 def _decoded(data: bytes, header: Header, white: int | None) -> Decoded:
     page = header.detail
     kind, alpha, note = _kind(page)
-    _check_pieces(page, len(data))
     bits = int(page.bitspersample)
-    values = _values(data, page)
-    if values.shape[1::-1] != header.stored or values.shape[2] != page.samplesperpixel:
-        raise Damaged
+    values = stored(data, header)
     if note:
         values = values[..., :3]
     mode = f"{kind} with alpha {bits} bit" if alpha else f"{kind} {bits} bit"

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -184,6 +184,7 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
     if folder.name == DATABASE:
         folder = folder.parent
     database = folder / DATABASE
+    _sweep_scratch()
     with db.plain_errors(folder):
         recovery.refuse_links(folder)
         if not database.is_file():
@@ -218,7 +219,6 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
 
 def _open_for_viewing(folder: Path, note: str) -> Project:
     """Work on a private copy of the database: a folder we can't write can't hold SQLite's side files either."""
-    _sweep_scratch()
     scratch = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
     try:
         copy = scratch / DATABASE
@@ -234,10 +234,11 @@ def _open_for_viewing(folder: Path, note: str) -> Project:
 
 def _sweep_scratch() -> None:
     """Delete the copies that killed processes of this user left in the temporary folder."""
-    for path in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
-        match = re.fullmatch(rf"{_SCRATCH}(\d+)-\w+", path.name)
-        if match and not path.is_symlink() and not _runs(int(match[1])):
-            shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):  # no temporary folder that can be used
+        for path in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+            match = re.fullmatch(rf"{_SCRATCH}(\d+)-\w+", path.name)
+            if match and not path.is_symlink() and not _runs(int(match[1])):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _runs(process: int) -> bool:

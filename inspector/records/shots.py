@@ -1,5 +1,6 @@
 """Normal shots of classes, in the order in which they were added."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Literal
 
 from sqlalchemy import select, update
 
+from inspector.domain import Image
 from inspector.errors import InspectorError
 from inspector.images import read as images
 from inspector.records import schema as t
@@ -42,7 +44,7 @@ class ShotRow:
 @dataclass(frozen=True, slots=True)
 class AddedShot:
     """What became of one file: `added` (`shot_id`), `duplicate` of a shot that the class has (`shot_id` is that one),
-    or `failed`. `message` and `hint` tell people; `message` is also set when another class has the same image, and for what `Image.note` says."""
+    also when another file holds the very same picture, or `failed`. `message` and `hint` tell people; `message` is also set when another class has the same image, and for what `Image.note` says."""
 
     name: str
     status: Literal["added", "duplicate", "failed"]
@@ -144,6 +146,9 @@ def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes])
     except InspectorError as error:
         return AddedShot(name, "failed", None, error.message, error.hint)
     facts = ImageFacts.of(image, data)
+    same = _same_picture(project, class_id, image)
+    if same is not None:
+        return AddedShot(name, "duplicate", same.id, f"“{name}” is the same picture as “{same.name}”.")
     keep_image(project, facts, data)
     with project.writing() as session:
         image_id = image_ids(session, [facts])[facts.sha256]
@@ -169,3 +174,41 @@ def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes])
         if image.note:
             message = f"{message} “{name}”: {image.note}".strip()
         return AddedShot(name, "added", own.id, message)
+
+
+_pictures: dict[str, bytes] = {}
+"""sha256 of a file → digest of what it shows; so every shot is decoded once for this."""
+
+
+def _same_picture(project: Project, class_id: int, image: Image) -> t.Shot | None:
+    """The shot of a class that shows the same pixels out of another file: scored without itself it would find itself
+    again, and say of good parts that they don't differ."""
+    shown = _pictures[image.sha256] = _digest(image)
+    with project.reading() as session:
+        rows = session.execute(
+            select(t.Shot, t.StoredImage)
+            .join(t.StoredImage, t.Shot.image_id == t.StoredImage.id)
+            .where(
+                t.Shot.class_id == class_id,
+                t.Shot.removed.is_(None),
+                t.StoredImage.width == image.size[0],
+                t.StoredImage.height == image.size[1],
+                t.StoredImage.sha256 != image.sha256,
+            )
+            .order_by(t.Shot.id)
+        ).all()
+    for shot, stored in rows:
+        if stored.sha256 not in _pictures:
+            try:
+                _pictures[stored.sha256] = _digest(
+                    images.read(find_image(project, stored.sha256, stored.suffix)[0])
+                )
+            except InspectorError:  # lost or damaged, as the list of shots says
+                continue
+        if _pictures[stored.sha256] == shown:
+            return shot
+    return None
+
+
+def _digest(image: Image) -> bytes:
+    return hashlib.sha256(image.pixels.data).digest()

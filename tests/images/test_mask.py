@@ -1,6 +1,8 @@
 """A mask holds labels: what is marked doesn't depend on the kind of file."""
 
 import io
+import struct
+import warnings
 
 import cv2
 import numpy as np
@@ -50,6 +52,8 @@ def rgba(depth):
     return values
 
 
+COLOURS = np.zeros((3, 256), np.uint16)
+COLOURS[0, 1] = 300
 KINDS = {
     "grey 0/255": png(UINT8 * 255),
     "grey labels": png(UINT8 * 3),
@@ -74,7 +78,28 @@ KINDS = {
     "TIFF 48 bit": tiff(np.dstack([UINT8.astype(np.uint16)] * 3), photometric="rgb"),
     "TIFF, white is 0": tiff(255 - UINT8 * 255, photometric="miniswhite"),
     "TIFF 1 bit": pillow("", MARKED, "TIFF"),
+    "TIFF signed": tiff(UINT8.astype(np.int32)),
+    "TIFF with alpha": tiff(rgba(np.uint8), photometric="rgb", extrasamples=["unassalpha"]),
+    "TIFF palette": tiff(UINT8, photometric="palette", colormap=COLOURS),
+    "TIFF, 16 bit, white is 0": tiff(65535 - UINT8.astype(np.uint16), photometric="miniswhite"),
+    "TIFF planes": tiff(np.stack([UINT8] * 3), photometric="rgb", planarconfig="separate"),
 }
+
+
+JPEG = pillow("", np.random.default_rng(1).integers(0, 256, (*MARKED.shape, 3)).astype(np.uint8), "JPEG")
+
+
+def in_a_loop(data):
+    """The same TIFF whose first directory is followed by itself."""
+    changed = bytearray(data)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        end = page.offset + 2 + 12 * struct.unpack_from("<H", data, page.offset)[0]
+        struct.pack_into("<I", changed, end, page.offset)
+    return bytes(changed)
+
+
+LOOP = in_a_loop(tiff(np.dstack([UINT8.astype(np.uint16)] * 3), photometric="rgb"))
 
 
 @pytest.fixture
@@ -138,7 +163,11 @@ def test_a_mask_that_is_turned_by_its_own_tag_is_turned_once(image, tmp_path):
         (png(UINT8.T.copy()), "24 × 40 pixels, its image 40 × 24"),
         (png(np.dstack([UINT8 * 0 + 255] * 3 + [UINT8 * 255])), "marks every pixel"),
         (palette([255, 255, 255, 128, 0, 0], transparency=0), "marks every pixel"),
-        (png(UINT8)[:-30], "can't be decoded"),
+        (png(UINT8)[:-30], "ends too early"),
+        (LOOP, "is damaged"),
+        (tiff(UINT8, tile=(16, 16))[:-100], "ends too early"),
+        (JPEG[: len(JPEG) // 2] + b"\xff\xd9", "is damaged"),
+        (tiff(np.dstack([UINT8] * 4 + [UINT8]), photometric="rgb"), "5 channels"),
         (tiff(np.stack([UINT8, UINT8]), photometric="minisblack"), "several pages"),
         (b"", "empty"),
         (b"no picture at all", "not an image"),
@@ -156,3 +185,39 @@ def test_an_empty_mask_marks_nothing_also_as_jpeg(image, tmp_path):
     for kind in ("PNG", "JPEG"):
         (tmp_path / "mask").write_bytes(pillow("", UINT8 * 0, kind))
         assert not mask.read(tmp_path / "mask", image(3), WIDE).any()
+
+
+def test_the_smear_around_the_labels_of_a_jpeg_in_a_tiff_is_no_defect(image, tmp_path):
+    values = np.dstack([UINT8 * 255] * 3)
+    (tmp_path / "mask").write_bytes(tiff(values, photometric="rgb", compression="jpeg", tile=(16, 16)))
+    assert (mask.read(tmp_path / "mask", image(), WIDE) != MARKED).mean() < 0.02
+
+
+@pytest.mark.parametrize("compression", [None, "lzw"])
+def test_a_strip_that_is_missing_from_a_tiff_is_not_taken_for_unmarked(compression, image, tmp_path):
+    data = bytearray(tiff(UINT8 * 255, rowsperstrip=12, compression=compression))
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
+        struct.pack_into("<I", data, file.pages[0].tags[273].valueoffset + 4, 0)
+    (tmp_path / "mask").write_bytes(data)
+    with pytest.raises(ImageError, match="can't be decoded"):
+        mask.read(tmp_path / "mask", image(), WIDE)
+
+
+def test_no_mask_makes_a_library_warn(image, tmp_path, monkeypatch):
+    """Neither of its size nor of notes in it that are broken."""
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
+    broken = PIL.Image.fromarray(UINT8 * 255)
+    broken.save(tmp_path / "mask.png", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = mask.read(tmp_path / "mask.png", image(6), WIDE[::-1])
+    np.testing.assert_array_equal(found, np.rot90(MARKED, -1))
+    assert caught == []
+
+
+def test_a_mask_is_read_by_the_turn_of_its_image_or_not_at_all(image, tmp_path):
+    (tmp_path / "mask.png").write_bytes(png(UINT8))
+    gone = image(6)
+    gone.unlink()
+    with pytest.raises(ImageError, match="no longer there"):
+        mask.read(tmp_path / "mask.png", gone, WIDE[::-1])

@@ -1,6 +1,7 @@
 """The measurements that the README cites."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import stem_engine
 from inspector.bench import methods as bench_methods
 from inspector.bench import records as bench_records
 from inspector.bench.crash import KINDS, crash
+from inspector.bench.crash_traces import Found, examine
+from inspector.bench.crash_work import Place
 from inspector.bench.throughput import throughput
 from inspector.errors import InspectorError
 from inspector.exports.catalogue import FORMATS
@@ -33,6 +36,27 @@ def test_killing_whatever_a_process_does_loses_nothing_and_leaves_no_litter() ->
     assert found["problems"] == []
     assert found["lost"] == 0
     assert found["announced"] > 0
+    assert {kind: row["kills"] for kind, row in found["by_kind"].items()} == dict.fromkeys(KINDS, 1)
+
+
+def test_the_crash_measurement_tells_what_a_dead_process_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def after_more_was_left(kind: str, place: Place, announced: list[int]) -> Found:
+        for path in (
+            place.folder / "images" / ".new-0",
+            place.folder / "notes",
+            place.scratch / "inspector-1",
+        ):
+            path.touch()
+        shutil.rmtree(place.folder / "maps")
+        return examine(kind, place, [*announced, 999_999])
+
+    monkeypatch.setattr("inspector.bench.crash.examine", after_more_was_left)
+    found = crash(1, images=8, kinds=("threshold",), make_engine=stem_engine.make)
+    assert found["lost"] == 1
+    said = "\n".join(found["problems"])
+    for name in ("images/.new-0", "project/notes", "temporary/inspector-1"):
+        assert f"{name} was left behind" in said
+    assert "is not whole" in said
 
 
 def test_throughput_is_measured_beside_the_bare_backbone(engine: Engine, demo: Path) -> None:

@@ -142,6 +142,22 @@ def test_after_a_kill_only_our_own_unfinished_files_are_swept(project: Project) 
     assert [name for name in theirs if not (project.folder / name).exists()] == []
 
 
+def test_who_was_killed_while_saying_that_it_opens_a_project_leaves_nothing(project: Project) -> None:
+    project.close()
+    code = (
+        "from inspector import paths\n"
+        "from inspector.records.disk import lock\n"
+        "lock.paths = type('', (), {'write_atomic': lambda path, *_, **__: (paths._create(paths.beside(path)), "
+        "os._exit(9))})\n"
+        "project.open(Path(sys.argv[1]))"
+    )
+    assert _run(code, project.folder).returncode == 9
+    assert list(project.folder.glob(".new-*"))
+    assert not (project.folder / "lock-owner.json").exists()
+    projects.open(project.folder).close()
+    assert list(project.folder.glob(".*")) == []
+
+
 def test_a_detector_that_was_killed_before_its_row_was_stored_leaves_nothing(project: Project) -> None:
     folder = project.folder / "detectors" / "7"
     folder.mkdir()
@@ -164,6 +180,11 @@ def test_copies_of_dead_processes_are_swept_from_the_temporary_folder(
         with projects.open(project.folder, read_only=True):
             assert own.exists()
             assert not dead.exists()
+        shutil.copytree(own, dead)
+        project.close()
+        projects.open(project.folder).close()  # also where nobody only views
+        assert own.exists()
+        assert not dead.exists()
     assert list(tmp_path.glob("inspector-view-*")) == []
 
 

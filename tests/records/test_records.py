@@ -1,11 +1,13 @@
 """What goes into a project comes out again: classes, shots, detectors, thresholds, results, reviews."""
 
+import io
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -15,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from inspector.domain import Decision, Region, Thresholds
 from inspector.errors import ProjectError
+from inspector.records import shots
 from inspector.records.classes import (
     ClassState,
     add_class,
@@ -139,6 +142,38 @@ def test_bad_files_are_reported_and_the_good_ones_become_shots(
     assert (shot.name, shot.size) == ("gut ü 1.png", (32, 24))
     good.unlink()  # the project has its own copy
     assert shot.path.read_bytes() == png(1)
+
+
+def test_the_same_picture_out_of_other_bytes_is_a_shot_once_in_its_class(project: Project, png: Png) -> None:
+    """Compressed otherwise, with other notes in the file, saved in another format: held out, it would find itself."""
+    picture = PIL.Image.open(io.BytesIO(png(1)))
+
+    def saved(kind: str, **options: object) -> bytes:
+        file = io.BytesIO()
+        picture.save(file, kind, **options)
+        return file.getvalue()
+
+    others = [saved("PNG", compress_level=0), saved("TIFF", compression="tiff_lzw"), saved("BMP")]
+    cookie, nut = add_class(project, "Cookie"), add_class(project, "Nut")
+    (first,) = add_shots(project, cookie, [("a.png", png(1))])
+    added = add_shots(project, cookie, [(f"{number}.png", data) for number, data in enumerate(others)])
+    assert [(one.status, one.shot_id) for one in added] == [("duplicate", first.shot_id)] * 3
+    assert added[0].message == "“0.png” is the same picture as “a.png”."
+    assert [row.name for row in list_shots(project, cookie)] == ["a.png"]
+    assert add_shots(project, cookie, [("b.png", png(2))])[0].status == "added"
+    assert add_shots(project, nut, [("a.png", others[0])])[0].status == "added"
+    assert first.shot_id is not None
+    remove_shots(project, [first.shot_id])
+    assert add_shots(project, cookie, [("again.png", others[0])])[0].status == "added"
+
+
+def test_a_shot_whose_file_is_gone_keeps_no_other_from_being_added(project: Project, png: Png) -> None:
+    cookie = add_class(project, "Cookie")
+    add_shots(project, cookie, [("a.png", png(1))])
+    (shot,) = list_shots(project, cookie)
+    shot.path.unlink()
+    shots._pictures.clear()  # as another process would find it
+    assert add_shots(project, cookie, [("b.png", png(2))])[0].status == "added"
 
 
 def test_the_same_image_is_a_shot_once_and_another_class_is_told(project: Project, png: Png) -> None:

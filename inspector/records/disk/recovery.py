@@ -67,12 +67,12 @@ def sweep_create(folder: Path) -> bool:
 
 
 def sweep(folder: Path, *, crashed: bool) -> None:
-    """Delete what killed processes left unfinished; the places of single files only after a crash, as it takes time."""
+    """Delete what killed processes left unfinished; the places of many files only after a crash, as it takes time."""
     for part in FOLDERS:
         (folder / part).mkdir(exist_ok=True)
+    _sweep(folder)  # who was killed while saying that it opens the project isn't known to have crashed
     _sweep(folder / "detectors")
     if crashed:
-        _sweep(folder)
         for part in ("images", "maps", "backups"):
             _sweep(folder / part)
             for entry in _folders(folder / part):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from inspector.jobs.evaluation.plan import method_title
 from inspector.jobs.evaluation.stored import MEAN, Row
@@ -14,6 +14,7 @@ from inspector.jobs.evaluation.tables import TITLES
 from inspector.verdicts.metrics import FIGURES
 from inspector.views.evaluate.scores import cell, class_words
 from inspector.views.look import theme
+from inspector.views.look.kit import quiet_table
 
 _Index = QModelIndex | QPersistentModelIndex
 HEADINGS = ("Method", "Shots", "Class", *(TITLES[figure] for figure in FIGURES), "ms")
@@ -126,23 +127,11 @@ def table_of(model: QAbstractTableModel, name: str) -> QTableView:
     """A quiet table of whole rows with a sortable head."""
     table = QTableView()
     table.setModel(model)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-    table.setShowGrid(False)
-    table.setWordWrap(False)
-    table.setTabKeyNavigation(False)
-    table.setFrameShape(QTableView.Shape.NoFrame)
+    quiet_table(table, name, 26)
     table.setStyleSheet(
         "QTableView::item { padding: 0 4px; border: none; } QHeaderView::section { padding: 6px 7px; }"
     )
-    table.horizontalHeader().setFont(theme.font("small", bold=True))
-    table.setAccessibleName(name)
-    table.verticalHeader().hide()
-    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-    table.verticalHeader().setDefaultSectionSize(26)
     header = table.horizontalHeader()
-    header.setHighlightSections(False)
+    header.setFont(theme.font("small", bold=True))
     header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
     return table

@@ -33,7 +33,7 @@ from inspector.views.evaluate.progress import EvaluationProgress
 from inspector.views.evaluate.reads import ClassFound, Found, duration, look, too_few
 from inspector.views.look import icons, theme
 from inspector.views.look.elided import Elided
-from inspector.views.look.kit import tool
+from inspector.views.look.kit import quiet_table, tool
 from inspector.views.look.words import folder_text
 
 if TYPE_CHECKING:
@@ -209,17 +209,11 @@ class EvaluationSetup(QWidget):
             head = QTableWidgetItem(_FOUND[place])
             head.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
             table.setHorizontalHeaderItem(place, head)
-        table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        quiet_table(table, "Classes found", 26)
         table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
-        table.setShowGrid(False)
-        table.setFrameShape(QTableWidget.Shape.NoFrame)
-        table.setTabKeyNavigation(False)
         table.setStyleSheet(
             "QTableView::item { padding: 0 5px; border: none; } QHeaderView::section { padding: 6px 8px; }"
         )
-        table.setAccessibleName("Classes found")
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(26)
         table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)

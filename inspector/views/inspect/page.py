@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAction, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 from superqt.utils import qthrottled
 
 from inspector.errors import InspectorError
@@ -20,20 +19,14 @@ from inspector.views.inspect.inspections import Inspections
 from inspector.views.inspect.live_thresholds import LiveThresholds
 from inspector.views.inspect.queue_panel import QueuePanel
 from inspector.views.inspect.verdict_panel import VerdictPanel
-from inspector.views.look import icons
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.kit import choose_images
-from inspector.views.review import result_menu
-from inspector.views.review.judging import Judging
-from inspector.views.review.result_model import ResultModel
+from inspector.views.review.review_page import ReviewPage
 from inspector.views.shared import clipboard
 from inspector.views.shared.kept_splitter import KeptSplitter
-from inspector.views.shared.page import Page
 from inspector.views.viewer.viewer_panel import ViewerPanel
 
 if TYPE_CHECKING:
-    from inspector.records.project import Project
-    from inspector.records.results import Counts
     from inspector.views.shared.context import ResultQuery, WindowContext
 
 _UNTAUGHT = "Nothing was taught yet. Teach a class from a few good parts first."
@@ -44,8 +37,7 @@ def _sides(width: int) -> tuple[int, int]:
     return min(max(round(width * 0.16), 190), 340), min(max(round(width * 0.18), 228), 300)
 
 
-class InspectPage(Page):
-    drop_text = "Drop images to inspect them"
+class InspectPage(ReviewPage):
     shortcuts = (
         ("← →", "Previous, next image"),
         ("Space", "Heat on or off"),
@@ -62,12 +54,8 @@ class InspectPage(Page):
     )
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(context)
-        self.model = ResultModel(context, self)
-        self.judging = Judging(context, "inspect", self)
-        self.popup = self.judging.popup
+        super().__init__(context, "inspect", "Open a project to inspect images.")
         self.inspections = Inspections(context, self)
-        self._wanted: int | None = None  # the result to be chosen once the list is here
         self._follow: int | None = None  # the result whose run is to be chosen once the runs are here
         self._waiting: list[Path] = []  # dropped before the detectors were read
         self._known = False  # what the project holds was read
@@ -81,10 +69,7 @@ class InspectPage(Page):
         self.nothing = EmptyState(  # in place of the image
             "images", "Drop images or a folder here to inspect them.", "Add images"
         )
-        self.closed = EmptyState("home", "Open a project to inspect images.", "Go to Start")
         self.untaught = EmptyState("teach", _UNTAUGHT, "Go to Teach")
-        self.accept_action = QAction(icons.icon("accept"), "Accept", self)
-        self.override_action = QAction(icons.icon("override"), "Override…", self)
         self._build()
         self._read_stream_soon = qthrottled(self._read_stream, timeout=500, leading=False)
         self._rescore_soon = qthrottled(self.live.refresh, timeout=3000, leading=False)
@@ -103,12 +88,8 @@ class InspectPage(Page):
         self.queue.setMinimumWidth(180)
         self.panel.setMinimumWidth(228)
         self.opening = QWidget()  # what the project holds is being read
-        self.pages = QStackedWidget()
-        for page in (self.closed, self.opening, self.untaught, self.split):
+        for page in (self.opening, self.untaught, self.split):
             self.pages.addWidget(page)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.pages)
 
     def _connect(self) -> None:
         self.queue.add_files.connect(self.choose_files)
@@ -121,13 +102,10 @@ class InspectPage(Page):
         self.inspections.began.connect(self._began)
         self.inspections.streamed.connect(self._streamed)
         self.nothing.button.clicked.connect(self.choose_files)
-        self.closed.button.clicked.connect(partial(self.context.go, "start"))
         self.untaught.button.clicked.connect(partial(self.context.go, "teach"))
         self.model.arrived.connect(self._ids_arrived)
         self.panel.accepted.connect(self.accept)
         self.panel.override_asked.connect(self.override)
-        self.accept_action.triggered.connect(lambda: self.accept())
-        self.override_action.triggered.connect(lambda: self.override())
         for widget in (self.queue.list, self.viewer.view):
             widget.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
             widget.customContextMenuRequested.connect(partial(self._menu, widget))
@@ -137,28 +115,23 @@ class InspectPage(Page):
 
     def _keys(self) -> None:
         view = self.viewer.view
-        for keys, action in (
-            ("Left", partial(self.step, -1)),
-            ("Right", partial(self.step, 1)),
-            ("Space", self.viewer.toggle_overlay),
-            ("1", partial(self.viewer.set_mode, 0)),
-            ("2", partial(self.viewer.set_mode, 1)),
-            ("3", partial(self.viewer.set_mode, 2)),
-            ("+", partial(view.zoom, 1.25)),
-            ("=", partial(view.zoom, 1.25)),
-            ("-", partial(view.zoom, 0.8)),
-            ("0", view.fit),
-            ("9", view.one_to_one),
-            ("C", self.viewer.compare.toggle),
-            ("F", self.toggle_panels),
-            ("A", self.accept),
-            ("X", self.override),
-            ("D", partial(self.override, True)),
-            ("U", self.judging.edits.undo),
-        ):
-            shortcut = QShortcut(QKeySequence(keys), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(action)
+        self.bind_keys(
+            {
+                "Left": partial(self.step, -1),
+                "Right": partial(self.step, 1),
+                "Space": self.viewer.toggle_overlay,
+                "1": partial(self.viewer.set_mode, 0),
+                "2": partial(self.viewer.set_mode, 1),
+                "3": partial(self.viewer.set_mode, 2),
+                "+": partial(view.zoom, 1.25),
+                "=": partial(view.zoom, 1.25),
+                "-": partial(view.zoom, 0.8),
+                "0": view.fit,
+                "9": view.one_to_one,
+                "C": self.viewer.compare.toggle,
+                "F": self.toggle_panels,
+            }
+        )
 
     # images in
 
@@ -292,14 +265,7 @@ class InspectPage(Page):
         self._read_counts()
 
     def _read_counts(self) -> None:
-        where = self.queue.question.where
-
-        def read(project: Project) -> Counts:
-            from inspector.records.results import count_results
-
-            return count_results(project, where)
-
-        self.context.query(self, read, self.queue.show_counts, latest="counts")
+        self.read_counts(self.queue.question.where, self.queue.show_counts)
 
     def _ids_arrived(self) -> None:
         wanted, results = self._wanted, self.queue.list
@@ -360,19 +326,8 @@ class InspectPage(Page):
     def _menu(self, widget: QWidget, at: QPoint) -> None:
         if widget is self.queue.list and not self.queue.list.indexAt(at).isValid():
             return
-        for action, button in (
-            (self.accept_action, self.panel.accept),
-            (self.override_action, self.panel.override),
-        ):
-            action.setEnabled(button.isEnabled())
         for row in self.at_hand.rows:
-            result_menu.show(
-                self,
-                widget.mapToGlobal(at),
-                row,
-                accept=self.accept_action,
-                override=self.override_action,
-            )
+            self.show_menu(widget.mapToGlobal(at), row, self.panel.accept, self.panel.override)
 
     # the page itself
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from inspector.domain import Region
 from inspector.views.look import theme
+from inspector.views.look.kit import quiet_table
 
 
 class RegionsTable(QTableWidget):
@@ -19,20 +20,11 @@ class RegionsTable(QTableWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, 4, parent)
         self.setHorizontalHeaderLabels(["", "Size", "Area", "Heat"])
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setShowGrid(False)
-        self.setFrameShape(QTableWidget.Shape.NoFrame)
-        self.setTabKeyNavigation(False)
-        self.setAccessibleName("Regions")
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(24)
+        quiet_table(self, "Regions", 24)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        header.setHighlightSections(False)
         self.cellClicked.connect(lambda row, _column: self.picked.emit(row))
         self.cellActivated.connect(lambda row, _column: self.picked.emit(row))
 

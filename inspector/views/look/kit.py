@@ -7,13 +7,19 @@ from pathlib import Path
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QComboBox,
     QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QScrollArea,
     QSizePolicy,
     QStyle,
     QStyleOptionComboBox,
     QStylePainter,
+    QTableView,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -56,6 +62,48 @@ def narrow_combo(words: str) -> QComboBox:
     combo.setMinimumContentsLength(6)
     combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return combo
+
+
+def centred_column(page: QWidget, widest: int, top: int = 32) -> QVBoxLayout:
+    """Make `page` one column in its middle, at most `widest` px wide, that scrolls; `top`: px above it."""
+    inside = QWidget()
+    inside.setMaximumWidth(widest)
+    column = QVBoxLayout(inside)
+    column.setContentsMargins(32, top, 32, 32)
+    column.setSpacing(8)
+    centred = QWidget()
+    row = QHBoxLayout(centred)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addStretch(1)
+    row.addWidget(inside, 100)
+    row.addStretch(1)
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setWidget(centred)
+    whole = QVBoxLayout(page)
+    whole.setContentsMargins(0, 0, 0, 0)
+    whole.addWidget(scroll)
+    return column
+
+
+def quiet_table(table: QTableView, name: str, row_height: int) -> None:
+    """Whole rows to choose one of and nothing to write in, without lines; `name` is for screen readers."""
+    table.setAccessibleName(name)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    table.setTabKeyNavigation(False)
+    table.setShowGrid(False)
+    table.setWordWrap(False)
+    table.setFrameShape(QTableView.Shape.NoFrame)
+    table.horizontalHeader().setHighlightSections(False)
+    rows = table.verticalHeader()
+    rows.hide()
+    rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    rows.setMinimumSectionSize(row_height)
+    rows.setDefaultSectionSize(row_height)
 
 
 def choose_images(parent: QWidget, title: str) -> list[Path]:

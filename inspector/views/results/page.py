@@ -12,7 +12,6 @@ from PySide6.QtCore import (
     QSignalBlocker,
     Qt,
 )
-from PySide6.QtGui import QAction, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -29,11 +28,9 @@ from inspector.views.look.labels import plain
 from inspector.views.results.export_panel import ExportPanel
 from inspector.views.results.filter_bar import FilterBar
 from inspector.views.results.table import ResultSelection, ResultTable
-from inspector.views.review import result_menu
-from inspector.views.review.judging import Judging
-from inspector.views.review.result_model import ROW, SORTS, ResultModel
+from inspector.views.review.result_model import ROW, SORTS
+from inspector.views.review.review_page import ReviewPage
 from inspector.views.shared.context import ResultQuery
-from inspector.views.shared.page import Page
 
 if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
@@ -45,8 +42,7 @@ if TYPE_CHECKING:
 _MANY = 5000  # as many as can be judged in one go
 
 
-class ResultsPage(Page):
-    drop_text = "Drop images to inspect them"
+class ResultsPage(ReviewPage):
     shortcuts = (
         ("Enter", "Open in Inspect"),
         ("A", "Accept the selected verdicts"),
@@ -57,11 +53,7 @@ class ResultsPage(Page):
     )
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(context)
-        self.model = ResultModel(context, self)
-        self.judging = Judging(context, "results", self)
-        self.popup = self.judging.popup
-        self._wanted: int | None = None  # a result to bring in sight
+        super().__init__(context, "results", "Open a project to see its results.")
         self.filters = FilterBar()
         self.table = ResultTable(self.model)
         self.selection = ResultSelection(self.table, self.model)
@@ -77,7 +69,6 @@ class ResultsPage(Page):
             "results", "No results yet. Inspect images and they are kept here.", "Go to Inspect"
         )
         self.none_match = EmptyState("filter", "No result matches these filters.", "Show all results")
-        self.closed = EmptyState("home", "Open a project to see its results.", "Go to Start")
         self._build()
         self._connect()
         self._project_changed()
@@ -108,13 +99,8 @@ class ResultsPage(Page):
         whole.setSpacing(0)
         whole.addLayout(left, 1)
         whole.addWidget(self.exporter)
-        self.pages = QStackedWidget()
-        self.pages.addWidget(self.closed)
         self.pages.addWidget(inside)
         self._inside = inside
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.pages)
 
     def _connect(self) -> None:
         self.filters.changed.connect(self._ask)
@@ -126,32 +112,16 @@ class ResultsPage(Page):
         self.model.arrived.connect(self._arrived)
         self.accept_button.clicked.connect(lambda: self.accept())
         self.override_button.clicked.connect(lambda: self.override())
-        self.accept_action = QAction(icons.icon("accept"), "Accept", self)
-        self.accept_action.triggered.connect(lambda: self.accept())
-        self.override_action = QAction(icons.icon("override"), "Override…", self)
-        self.override_action.triggered.connect(lambda: self.override())
         self.export_button.toggled.connect(self._show_exporter)
         self.exporter.close_button.clicked.connect(lambda: self.export_button.setChecked(False))
         self.none_match.button.clicked.connect(self.filters.reset)
         self.none_yet.button.clicked.connect(partial(self.context.go, "inspect"))
-        self.closed.button.clicked.connect(partial(self.context.go, "start"))
         self.context.project_changed.connect(self._project_changed)
         self.context.results_changed.connect(self._something_changed)
         self.context.classes_changed.connect(self._read_choices)
         self.context.job_event.connect(self._job_event)
-        for keys, action in (
-            ("A", self.accept),
-            ("X", self.override),
-            ("D", partial(self.override, True)),
-            ("U", self.judging.edits.undo),
-        ):
-            shortcut = QShortcut(QKeySequence(keys), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(action)
-        for keys in ("Return", "Enter"):
-            shortcut = QShortcut(QKeySequence(keys), self.table)
-            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-            shortcut.activated.connect(self._open_current)
+        opening = dict.fromkeys(("Return", "Enter"), self._open_current)
+        self.bind_keys(opening, self.table, Qt.ShortcutContext.WidgetShortcut)
 
     # what is shown
 
@@ -212,23 +182,13 @@ class ResultsPage(Page):
     def _ask(self) -> None:
         if self.context.project is not None:
             self.model.ask(self.question)
-            self._read_counts()
+            self.read_counts(self.filters.filter(), self._show_counts)
 
     def _sorted(self, column: int, _order: Qt.SortOrder) -> None:
         if SORTS[column] is None:  # what is not kept in order
             self.table.horizontalHeader().setSortIndicator(SORTS.index("time"), Qt.SortOrder.DescendingOrder)
         else:
             self._ask()
-
-    def _read_counts(self) -> None:
-        where = self.filters.filter()
-
-        def read(project: Project) -> Counts:
-            from inspector.records.results import count_results
-
-            return count_results(project, where)
-
-        self.context.query(self, read, self._show_counts, latest="counts")
 
     def _show_counts(self, counts: Counts) -> None:
         parts = [f"{counts.total:,} results"] if counts.total != 1 else ["1 result"]
@@ -254,7 +214,7 @@ class ResultsPage(Page):
 
     def _something_changed(self) -> None:
         self.model.refresh(rows_too=True)
-        self._read_counts()
+        self.read_counts(self.filters.filter(), self._show_counts)
         self._read_choices()
 
     def _job_event(self, event: JobEvent) -> None:
@@ -300,19 +260,8 @@ class ResultsPage(Page):
         if row is None:
             return
         self._selection_changed()
-        for action, button in (
-            (self.accept_action, self.accept_button),
-            (self.override_action, self.override_button),
-        ):
-            action.setEnabled(button.isEnabled())
-        result_menu.show(
-            self,
-            self.table.viewport().mapToGlobal(at),
-            row,
-            open_it=partial(self._open, index),
-            accept=self.accept_action,
-            override=self.override_action,
-        )
+        place = self.table.viewport().mapToGlobal(at)
+        self.show_menu(place, row, self.accept_button, self.override_button, partial(self._open, index))
 
     # a person's word
 

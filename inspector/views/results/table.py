@@ -19,7 +19,6 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QHeaderView,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -28,6 +27,7 @@ from PySide6.QtWidgets import (
 from superqt.utils import QSignalDebouncer
 
 from inspector.views.look import theme, verdict_chip
+from inspector.views.look.kit import quiet_table
 from inspector.views.review.result_model import HEADINGS, ROW, SORTS, VERDICT, ResultModel, by_person
 
 _WIDTHS = (220, 90, 66, 150, 124, 90, 150, 100, 70, 200, 220, 150)
@@ -61,29 +61,18 @@ class ResultTable(QTableView):
         super().__init__()
         self.setModel(model)
         self.setItemDelegateForColumn(HEADINGS.index("Verdict"), _ChipDelegate(self))
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        quiet_table(self, "Results", 28)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.setTabKeyNavigation(False)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setFrameShape(QTableView.Shape.NoFrame)
         self.setStyleSheet("QTableView::item { padding: 0 5px; border: none; }")
-        self.setAccessibleName("Results")
-        self.verticalHeader().hide()
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.verticalHeader().setDefaultSectionSize(28)
         header = self.horizontalHeader()
         # the header marks selected columns: it would ask every one of a million rows, so it gets no selection to look at
         header.setSelectionModel(QItemSelectionModel(model, header))
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.setSortIndicator(SORTS.index("time"), Qt.SortOrder.DescendingOrder)
-        header.setHighlightSections(False)
         header.setStretchLastSection(True)
         for column, wide in enumerate(_WIDTHS):
             header.resizeSection(column, wide)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint
@@ -24,16 +25,21 @@ def _nothing() -> None:
 
 
 class Judging:
-    """`accept` and `override` results; failed ones have no verdict and are passed over. `popup` is the dialog."""
+    """`accept` and `override` results; failed ones have no verdict and are passed over."""
 
     def __init__(self, context: WindowContext, page: str, parent: QWidget) -> None:
         self.context = context
         self.edits = VerdictEdits(context, page, parent)
-        self.popup = ReviewPopup(parent)
-        self.popup.decided.connect(self._decided)
-        self.popup.finished.connect(lambda _result: parent.window().activateWindow())  # keys go there again
         self._parent = parent
         self._asked: list[ResultRow] = []
+
+    @cached_property
+    def popup(self) -> ReviewPopup:
+        """Made when it is first asked for: most visits to a page never do."""
+        made = ReviewPopup(self._parent)
+        made.decided.connect(self._decided)
+        made.finished.connect(lambda _result: self._parent.window().activateWindow())  # keys go there again
+        return made
 
     def accept(self, rows: Sequence[ResultRow], begun: Callable[[], None] = _nothing) -> None:
         """The verdicts are right as they are; an earlier person's reason and defect type stay. `begun`: once it is sure

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.views.look import icons, theme, verdict_chip
+from inspector.views.look.kit import quiet_table
 from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.review.result_model import ROW, VERDICT, ResultModel, score_text
 
@@ -125,21 +126,11 @@ class ResultList(QTableView):
 
     def __init__(self, context: WindowContext, model: ResultModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        quiet_table(self, "Queue", _HEIGHT)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setMouseTracking(True)
-        self.setFrameShape(QTableView.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
         self.setCornerButtonEnabled(False)
         self.horizontalHeader().hide()
-        self.verticalHeader().hide()
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.verticalHeader().setMinimumSectionSize(_HEIGHT)
-        self.verticalHeader().setDefaultSectionSize(_HEIGHT)
-        self.setAccessibleName("Queue")
         self.thumbnails = Thumbnails(context.runner, 2 * _THUMB, self)
         self.setItemDelegate(_RowDelegate(self.thumbnails, self))
         self.setModel(model)

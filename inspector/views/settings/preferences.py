@@ -10,17 +10,16 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from inspector.views.look import theme
+from inspector.views.look.kit import centred_column
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.page import Page
 
@@ -73,28 +72,12 @@ class PreferencesPage(Page):
         self._row(form, "Batch size", self.batch, "Images taken at once; more is faster on a GPU.")
         self._row(form, "Reviewer", self.reviewer, "Kept with every accepted or overridden verdict.")
 
-        inside = QWidget()
-        inside.setMaximumWidth(720)
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(32, 32, 32, 32)
-        column.setSpacing(8)
+        column = centred_column(self, 720)
         column.addWidget(title)
         column.addWidget(line)
         column.addSpacing(16)
         column.addLayout(form)
         column.addStretch(1)
-        centred = QWidget()
-        row = QHBoxLayout(centred)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addStretch(1)
-        row.addWidget(inside, 100)
-        row.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(centred)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
 
         self._fill_colour_maps()
         self._show()

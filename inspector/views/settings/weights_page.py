@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -16,9 +16,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
-    QWidget,
 )
 
 from inspector.domain import (
@@ -32,6 +30,7 @@ from inspector.domain import (
     JobStatus,
 )
 from inspector.views.look import icons, theme
+from inspector.views.look.kit import centred_column
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job, Work
 from inspector.views.shared.page import Page
@@ -76,29 +75,12 @@ class WeightsPage(Page):
         head.addWidget(self.add_button)
         self.list = QVBoxLayout()
         self.list.setSpacing(8)
-        inside = QWidget()
-        inside.setMaximumWidth(880)
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(32, 32, 32, 32)
-        column.setSpacing(8)
+        column = centred_column(self, 880)
         column.addLayout(head)
         column.addWidget(line)
         column.addSpacing(8)
         column.addLayout(self.list)
         column.addStretch(1)
-        centred = QWidget()
-        row = QHBoxLayout(centred)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addStretch(1)
-        row.addWidget(inside, 100)
-        row.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(centred)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
         context.runner.ended.connect(self._ended)
         context.runner.said.connect(self._said)
         context.settings_changed.connect(self._mark)

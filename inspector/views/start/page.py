@@ -6,18 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QVBoxLayout,
-    QWidget,
 )
 
 from inspector import paths
 from inspector.domain import CancelToken, Emit, JobEnded, JobKind, JobStatus
 from inspector.views.look import theme
+from inspector.views.look.kit import centred_column
 from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
@@ -72,11 +71,7 @@ class StartPage(Page):
         self.recent.setSpacing(8)
         self.rows: list[RecentRow] = []
 
-        inside = QWidget()
-        inside.setMaximumWidth(880)
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(32, 40, 32, 32)
-        column.setSpacing(8)
+        column = centred_column(self, 880, top=40)
         column.addWidget(title)
         column.addWidget(line)
         column.addSpacing(16)
@@ -87,19 +82,6 @@ class StartPage(Page):
         column.addWidget(self.empty)
         column.addLayout(self.recent)
         column.addStretch(1)
-        centred = QWidget()
-        row = QHBoxLayout(centred)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addStretch(1)
-        row.addWidget(inside, 100)
-        row.addStretch(1)
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(centred)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
 
         context.settings_changed.connect(self._fill)
         context.project_changed.connect(self.form.hide)
