@@ -36,6 +36,8 @@ project for viewing only."""
 _MOST = {"inspect": 16, "continue": 16, "threshold": 16, "review": 16}
 """Fewer announcements than this are waited for before a kill. The other kinds are killed within the time that they
 take, as it was measured."""
+_STUCK = 300.0
+"""Seconds within which any process has said something."""
 _START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
@@ -112,34 +114,33 @@ class _Pace:
 
     def listen(self, receiver: Connection, kind: str, method: str) -> list[int]:
         """What the process announces until it is time to kill it: after so many announcements and some milliseconds, or
-        some part of what such a job takes after it began."""
+        within the time that such a job takes, and a little longer. The first one of its kind is watched to its end."""
         wanted = self._rng.randrange(_MOST.get(kind, 1))
-        takes = self._takes.get((kind, method), 0.5)
-        seconds = self._rng.uniform(0.0, 0.4 if kind in _MOST else takes)
+        takes = self._takes.get((kind, method))
         seen: list[int] = []
-        deadline = time.monotonic() + 300
-        begun: float | None = None
+        begun = deadline = time.monotonic()
+        deadline += _STUCK
         waiting = True
         try:
             while receiver.poll(max(0.0, deadline - time.monotonic())):
                 message = receiver.recv()
+                now = time.monotonic()
                 if isinstance(message, int):
                     seen.append(message)
                 elif message == BEGUN:
-                    begun = time.monotonic()
-                elif message != ENDED:
+                    begun = now
+                elif message == ENDED:
+                    takes = self._takes[kind, method] = now - begun
+                else:
                     raise InspectorError(f"The process that is to be killed failed ({kind}): {message}")
-                if message == ENDED and begun is not None:
-                    self._takes[kind, method] = 1.1 * (time.monotonic() - begun)
-                if waiting and begun is not None and len(seen) >= wanted:
+                known = kind in _MOST or (takes is not None and message == BEGUN)
+                if waiting and known and len(seen) >= wanted:
                     waiting = False
-                    deadline = time.monotonic() + seconds
-            if waiting:
-                raise InspectorError(f"The process that is to be killed is stuck ({kind}).")
+                    deadline = now + self._rng.uniform(0.0, 0.4 if kind in _MOST else 1.2 * (takes or 0.0))
         except (EOFError, OSError):
             raise InspectorError(f"The process that is to be killed died by itself ({kind}).") from None
-        if begun is not None and time.monotonic() - begun > 0.8 * takes:  # it takes longer than was thought
-            self._takes[kind, method] = max(self._takes.get((kind, method), 0.0), 1.6 * takes)
+        if waiting:
+            raise InspectorError(f"The process that is to be killed is stuck ({kind}).")
         return seen
 
 
