@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inspector.cli.output import console, say, table
 from inspector.domain import CancelToken, JobProgress
 from inspector.errors import InspectorError
+
+if TYPE_CHECKING:
+    from inspector.features.weights.catalogue import Weights
 
 app = typer.Typer(help="Backbone weights: what is here, download, add a copied file, verify.")
 
@@ -32,20 +35,42 @@ def weights_list() -> None:
 
 
 @app.command("fetch")
-def weights_fetch(name: str) -> None:
-    """Download weights; an interrupted download goes on where it stopped."""
+def weights_fetch(
+    name: Annotated[str, typer.Argument(help="Catalogue name, or ARCHITECTURE:TAG of any open_clip model.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Accept size and licence without a question.")
+    ] = False,
+) -> None:
+    """Download weights once you accepted their size and licence; an interrupted download goes on where it stopped."""
     from inspector.features.weights import catalogue, intake
 
     entry = catalogue.find(name)
-    size = f", {entry.size / 1e6:.0f} MB" if entry.size else ""
-    say(f"{entry.name}{size}, licence: {entry.licence}")
-    with console(f"Download {name}") as emit:
+    if not entry.here and entry.url:
+        _ask(entry, yes)
+    with console(f"Download {entry.name}") as emit:
         target = intake.fetch(
             name,
             progress=lambda _, message, values: emit(_download_progress(message, values)),
             cancel=CancelToken(),
         )
     say(f"✓ {target}")
+
+
+def _ask(entry: "Weights", yes: bool) -> None:
+    """Show what would come from where and under which licence. Raises InspectorError when it isn't wanted."""
+    only = ": it allows research only, so don't use it in production" if entry.research_only else ""
+    say(f"{entry.name}: {entry.title}")
+    say(f"  size     {f'{entry.size / 1e6:,.0f} MB' if entry.size else 'not known before'}")
+    say(f"  licence  {entry.licence}{only}")
+    say(f"  source   {entry.url}")
+    say(f"  kept in  {entry.folder}")
+    try:
+        if yes or typer.confirm("Accept and download?"):
+            return
+        hint = ""
+    except typer.Abort:  # nobody is there to answer
+        hint = "Accept size and licence with --yes, or copy the file here: inspector weights add FILE"
+    raise InspectorError("Nothing was downloaded.", hint)
 
 
 def _download_progress(message: str, values: Mapping[str, float]) -> JobProgress:

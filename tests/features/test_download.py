@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from safetensors.torch import save
 from torch import nn
+from typer.testing import CliRunner, Result
 
+from inspector.cli.main import app
 from inspector.domain import CancelToken
-from inspector.errors import Cancelled, WeightsError
+from inspector.errors import Cancelled, InspectorError, WeightsError
 from inspector.features.weights import catalogue, download, intake
 
 CONTENT = bytes(range(256)) * 20_000  # 5 MB
@@ -357,3 +359,52 @@ def test_a_damaged_note_about_an_unfinished_download_begins_it_again(
     interrupt(name)
     (catalogue.find(name).folder / "model.part.json").write_text(damage)
     assert intake.fetch(name).record["sha256"] == SHA256
+
+
+def fetch(name: str, *options: str, answer: str = "") -> Result:
+    """The command; without an `answer`, nobody is there to give one."""
+    return CliRunner().invoke(app, ["weights", "fetch", name, *options], input=answer)
+
+
+def test_the_command_shows_licence_size_and_source_and_downloads_what_was_accepted(
+    server: Server, offer_tiny: str
+) -> None:
+    done = fetch(offer_tiny, answer="y\n")
+    assert done.exit_code == 0, done.output
+    for said in (f"{len(server.content) / 1e6:,.0f} MB", "MIT", server.url, "Accept and download?"):
+        assert said in done.output
+    assert left(offer_tiny) == {"model.safetensors", "weights.json"}
+    asked = len(server.asked)
+    again = fetch(offer_tiny)  # there is nothing to accept any more
+    assert again.exit_code == 0
+    assert len(server.asked) == asked
+
+
+@pytest.mark.parametrize("answer", ["n\n", ""])
+def test_the_command_downloads_nothing_that_was_not_accepted(
+    server: Server, offer: Offer, answer: str
+) -> None:
+    name = offer(licence="Apple AMLR (research only)", size=0)
+    done = fetch(name, answer=answer)
+    assert isinstance(done.exception, InspectorError)
+    assert done.exception.message == "Nothing was downloaded."
+    assert ("--yes" in done.exception.hint) == (not answer)
+    assert "research only" in done.output
+    assert "don't use it in production" in done.output
+    assert "not known before" in done.output
+    assert server.asked == []
+    assert left(name) == set()
+
+
+def test_who_accepted_beforehand_is_not_asked_but_told(server: Server, offer_tiny: str) -> None:
+    done = fetch(offer_tiny, "--yes")
+    assert done.exit_code == 0, done.output
+    assert "MIT" in done.output
+    assert "?" not in done.output
+
+
+def test_without_a_connection_the_command_says_what_to_do(server: Server, offer: Offer) -> None:
+    done = fetch(offer(url="http://127.0.0.1:9/model.safetensors"), "--yes")
+    assert isinstance(done.exception, WeightsError)
+    assert "can't be reached" in done.exception.message
+    assert "copy the file from another computer" in done.exception.hint

@@ -50,6 +50,11 @@ class Weights:
         return self.name == EMBEDDED
 
     @property
+    def research_only(self) -> bool:
+        """Whether the licence forbids using it in production."""
+        return "research" in self.licence.lower()
+
+    @property
     def record(self) -> dict[str, Any]:
         """What `weights.json` says; empty while the weights are not here."""
         record = _read_record(self.folder)

@@ -267,16 +267,12 @@ class WeightsRow(QFrame):
             self.said.setText(self._question() if self._asking else "Waiting…")
             self.cancel.setText("Not now" if self._asking else "Cancel")
             self.cancel.setEnabled(True)
-            theme.set_role(self.said, "warning" if self._asking and self._research else "small")
-
-    @property
-    def _research(self) -> bool:
-        return "research" in self._entry.licence.lower()
+            theme.set_role(self.said, "warning" if self._asking and self._entry.research_only else "small")
 
     def _question(self) -> str:
         host = urlsplit(self._entry.url).hostname
         size = size_text(self._entry.size) or "A file of unknown size"
-        only = " It allows research only: don't use it in production." if self._research else ""
+        only = " It allows research only: don't use it in production." if self._entry.research_only else ""
         return f"{size} will come from {host}. Its licence is {self._entry.licence}.{only}"
 
     def _ask(self) -> None:
