@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inspector.images.find import LeftOut, counted, look
+from inspector.records.names import class_key
 from inspector.text import printable
 
 GOOD = frozenset(
@@ -48,7 +49,7 @@ NOT_GOOD = frozenset(
 
 @dataclass(slots=True)
 class SortedShots:
-    """`classes`: class name → image files, in order; `loose`: single files, of whichever class is meant.
+    """`classes`: class name, the first spelling of it → image files, in order; `loose`: single files, of whichever class is meant.
     `left_out`: a sentence for each folder whose images were not taken, and one for all files that are no images."""
 
     classes: dict[str, list[Path]] = field(default_factory=dict)
@@ -92,7 +93,8 @@ def _sort_folder(
         return
     others += inside.left_out
     if inside.images:
-        into.classes.setdefault(name, []).extend(inside.images)
+        same = next((one for one in into.classes if class_key(one) == class_key(name)), name)
+        into.classes.setdefault(same, []).extend(inside.images)
     for inner in inside.folders:
         plain = _plain(inner.name)
         if plain in NOT_GOOD:

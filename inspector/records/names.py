@@ -8,8 +8,9 @@ from inspector.text import storable
 
 
 def class_key(name: str) -> str:
-    """What makes two class names the same: neither case, spaces nor the way letters are composed matter."""
-    return unicodedata.normalize("NFC", "".join(name.split()).casefold())
+    """What makes two class names the same: neither case, spaces, what can't be seen nor the way letters are composed
+    matter."""
+    return unicodedata.normalize("NFC", "".join(cleaned(name).split()).casefold())
 
 
 def checked(name: str, what: str) -> str:

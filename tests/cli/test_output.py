@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from inspector.cli.main import app
 from inspector.images import demo_parts
+from inspector.records import project as projects
+from inspector.records.classes import list_classes
 
 
 def run(*arguments: str | Path, encoding: str = "utf-8") -> tuple[int, str]:
@@ -120,3 +122,21 @@ def test_a_bad_setting_is_said_once_and_the_default_used(demo: tuple[Path, str],
     assert code == 0
     assert said.count("batch_size can't be “-5”") == 1
     assert "8 is used" in said
+
+
+def test_two_spellings_of_a_class_are_taught_as_one_whenever_the_command_is_given(tmp_path: Path) -> None:
+    """Also a spelling with what can't be seen, and pictures that differ in nothing but their bytes."""
+    for number, name in enumerate(("Bolt", "Bolt\u200e")):
+        folder = tmp_path / "shots" / name
+        folder.mkdir(parents=True)
+        picture = PIL.Image.effect_noise((64, 48), 40 + number)
+        picture.save(folder / "a.png")
+        picture.save(folder / "b.png", compress_level=0)
+    project = tmp_path / "project"
+    for _ in range(2):
+        words = ["teach", str(project), "--shots", str(tmp_path / "shots"), "--method", "patchcore"]
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+        with projects.open(project) as opened:
+            assert [(row.name, row.shots) for row in list_classes(opened)] == [("Bolt", 2)]
+    assert "“b.png” is the same picture as “a.png”." in done.output

@@ -1,3 +1,4 @@
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,24 @@ def test_each_product_of_a_data_set_is_a_class_with_its_good_training_images(tre
 @pytest.mark.parametrize("inside", ["", "train", "train/good"])
 def test_a_product_is_called_by_its_folder_wherever_one_reaches_into_it(tree: Path, inside: str) -> None:
     assert _names(sort_shots([tree / "cookie" / inside]).classes) == {"cookie": ["1.png", "2.PNG"]}
+
+
+@pytest.mark.parametrize("other", ["bolt", "B olt", "Bolt\u200e"])
+def test_two_spellings_of_one_class_are_one_class(other: str, tmp_path: Path) -> None:
+    for place, name in enumerate(("Bolt", other)):
+        (tmp_path / str(place) / name).mkdir(parents=True)
+        (tmp_path / str(place) / name / f"{place}.png").touch()
+    found = sort_shots([tmp_path / "0" / "Bolt", tmp_path / "1" / other])
+    assert _names(found.classes) == {"Bolt": ["0.png", "1.png"]}
+
+
+def test_however_the_letters_of_a_name_are_composed_it_is_one_class(tmp_path: Path) -> None:
+    for form in ("NFC", "NFD"):
+        folder = tmp_path / form / unicodedata.normalize(form, "Müller")
+        folder.mkdir(parents=True)
+        (folder / f"{form}.png").touch()
+    found = sort_shots([next((tmp_path / form).iterdir()) for form in ("NFC", "NFD")])
+    assert list(_names(found.classes).values()) == [["NFC.png", "NFD.png"]]
 
 
 def test_files_stay_files(tree: Path) -> None:
