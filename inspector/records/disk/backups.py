@@ -11,6 +11,7 @@ from pathlib import Path
 from inspector import paths
 from inspector.errors import ProjectError
 from inspector.records.disk import database as db
+from inspector.records.disk import seal
 from inspector.records.disk.lock import acquire
 from inspector.records.disk.recovery import refuse_links
 from inspector.records.schema import REVISION, now
@@ -69,6 +70,7 @@ def restore_backup(folder: Path, backup: Path | None = None) -> Path:
                 replaced = _name(folder, "replaced")
                 if database.exists():
                     _keep_as_it_is(database, replaced)
+                seal.lift(folder)  # of the replaced one
                 db.put_in_place(database, fresh)
             finally:
                 fresh.unlink(missing_ok=True)

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from inspector.records import project as projects
 from inspector.records.classes import add_class, list_classes
 from inspector.records.disk import backups
+from inspector.records.results import find_result
 from inspector.records.reviews import list_reviews
 from inspector.views.inspect.page import InspectPage
 from inspector.views.window.main_window import MainWindow
@@ -149,6 +152,28 @@ def test_a_damaged_project_without_a_backup_says_where_help_may_come_from(
     qtbot.waitUntil(window.banner.isVisible)
     assert "your own backup" in window.banner.hint.text()
     assert not window.banner.button.isVisible()
+
+
+def test_a_score_that_changed_while_the_project_was_closed_is_said_and_its_backup_offered(
+    qtbot: QtBot, window: MainWindow, idle: Callable[[], None], stock: Stock
+) -> None:
+    folder = stock.project.folder
+    stock.project.close()
+    (folder / "backups").mkdir()
+    shutil.copyfile(folder / "project.sqlite", folder / "backups/project-20260102-030405-replaced.sqlite")
+    with closing(sqlite3.connect(folder / "project.sqlite")) as connection, connection:
+        connection.execute("UPDATE results SET image_score = 0.01 WHERE id = ?", (stock.ids[2],))
+    window.open_project(folder, "inspect")
+    qtbot.waitUntil(window.banner.isVisible)
+    idle()
+    doubted = window.context.project
+    assert doubted is not None  # it can be worked in all the same
+    assert "was changed since Inspector closed it" in window.banner.message.text()
+    qtbot.mouseClick(window.banner.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.context.project not in (None, doubted))
+    idle()
+    assert find_result(window.context.project, stock.ids[2]).row.image_score == 0.8  # type: ignore[arg-type]
+    assert not window.banner.isVisible()
 
 
 def test_a_project_that_a_crash_left_is_not_taken_for_one_that_is_open_elsewhere(
