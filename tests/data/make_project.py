@@ -74,9 +74,10 @@ def _make(folder: Path, top: Path) -> None:
             teach(
                 project,
                 engine,
-                method=method,
+                method=":".join(
+                    [method, *(f"{key}={json.dumps(value)}" for key, value in SMALL[method].items())]
+                ),
                 class_ids=[ids["washer"]],
-                settings=SMALL[method],
                 emit=_complain,
                 cancel=nothing,
             )

@@ -1,16 +1,22 @@
-"""Stored projects of every released schema, with a detector of every method: they open, inspect and export."""
+"""Stored projects of every schema, since the second with a detector of every method: they open, inspect and export."""
 
+import csv
 import json
 import shutil
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import stem_engine
 
 from inspector.domain import CancelToken, JobEnded, JobEvent, JobStatus
+from inspector.errors import DetectorError
 from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
+from inspector.jobs.teach import teach
 from inspector.methods import catalogue
 from inspector.records import project as projects
 from inspector.records import schema
@@ -18,33 +24,27 @@ from inspector.records.classes import list_classes, list_descriptions
 from inspector.records.detectors import DetectorRow, list_detectors
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import list_results, result_ids
+from inspector.records.results import ResultRow, list_results, result_ids
 from inspector.records.reviews import list_reviews
 from inspector.records.shots import list_shots
 
 STORED = Path(__file__).parent.parent / "data" / "projects"
-REVISIONS = [int(revision) for revision in schema.KNOWN_REVISIONS if revision != schema.REVISION]
+REVISIONS = [int(revision) for revision in schema.KNOWN_REVISIONS]
 
 
-def _unpack(revision: int, target: Path) -> dict[str, object]:
+def _unpack(revision: int, target: Path) -> dict[str, Any]:
     """Put the stored project at `target`; what it must say."""
     if (STORED / f"v{revision}").is_dir():
         shutil.copytree(STORED / f"v{revision}", target)
     else:
         with zipfile.ZipFile(STORED / f"v{revision}.zip") as archive:
             archive.extractall(target)
-    expected: dict[str, object] = json.loads((target / "expected.json").read_text("utf-8"))
+    expected: dict[str, Any] = json.loads((target / "expected.json").read_text("utf-8"))
     return expected
 
 
-def _done(events: list[JobEvent]) -> JobEnded:
-    (ended,) = [event for event in events if isinstance(event, JobEnded)]
-    assert ended.status is JobStatus.DONE, ended
-    return ended
-
-
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_a_stored_project_of_an_older_revision_says_the_same_today(tmp_path: Path, revision: int) -> None:
+def test_a_stored_project_says_the_same_today(tmp_path: Path, revision: int) -> None:
     expected = _unpack(revision, tmp_path / "old")
     with projects.open(tmp_path / "old") as project:
         assert project.name == expected["name"]
@@ -60,35 +60,78 @@ def test_a_stored_project_of_an_older_revision_says_the_same_today(tmp_path: Pat
             assert found == expected["results"]
             assert [*list_descriptions(project)]
         assert [word.who for row in rows for word in list_reviews(project, row.id)] == expected["reviewers"]
-        _done(_exported(project, tmp_path / "export"))
-    assert (tmp_path / "export" / "results.csv").is_file()
+        _export(project, tmp_path / "export", rows)
 
 
-def _exported(project: Project, target: Path) -> list[JobEvent]:
-    events: list[JobEvent] = []
-    export(project, target, ["csv", "coco", "overlays"], emit=events.append, cancel=CancelToken())
-    return events
-
-
-def test_a_stored_detector_of_every_method_still_gives_the_scores_that_it_gave(tmp_path: Path) -> None:
-    _unpack(2, tmp_path / "old")
+@pytest.mark.parametrize("revision", REVISIONS[1:])
+def test_a_stored_detector_of_every_method_inspects_as_it_did_and_its_results_are_exported(
+    tmp_path: Path, revision: int
+) -> None:
+    _unpack(revision, tmp_path / "old")
     engine = Engine("inspector-tiny", "cpu")
     with projects.open(tmp_path / "old") as project:
         detectors = list_detectors(project)
-        assert {row.method for row in detectors} == set(catalogue.METHODS)
+        assert {row.method for row in detectors} == {*catalogue.METHODS}
         for row in detectors:
-            _check_scores(project, engine, row)
+            before = _results_of(project, row)
+            after = _inspected(project, engine, row, before)
+            scores = {one.sha256: one.image_score for one in before}
+            assert {one.sha256: one.image_score for one in after} == pytest.approx(scores, rel=0.02), (
+                row.method
+            )
+            _export(project, tmp_path / f"export {row.id}", after)
 
 
-def _check_scores(project: Project, engine: Engine, row: DetectorRow) -> None:
-    before = list_results(project, result_ids(project, ResultFilter(detector_id=row.id, failed=False)))
-    files = [one.path for one in before if one.path is not None]
-    events: list[JobEvent] = []
-    (name,) = row.classes.values()
+def test_a_stored_detector_on_a_backbone_that_is_gone_is_refused_by_name_and_teaching_mends_it(
+    tmp_path: Path,
+) -> None:
+    _unpack(1, tmp_path / "old")
+    engine, events = stem_engine.make(), list[JobEvent]()
+    with projects.open(tmp_path / "old") as project:
+        (row,) = list_detectors(project)
+        before = _results_of(project, row)
+        with pytest.raises(DetectorError, match=r"can't be used.*backbone"):
+            engine.detector(project, row)
+        assert _results_of(project, row) == before
+        teach(project, engine, method=row.method, emit=events.append, cancel=CancelToken())
+        _done(events)
+        taught = list_detectors(project)[0]
+        assert taught.id != row.id
+        _export(project, tmp_path / "export", _inspected(project, engine, taught, before))
+
+
+def _results_of(project: Project, row: DetectorRow) -> Sequence[ResultRow]:
+    """What a detector has judged."""
+    return list_results(project, result_ids(project, ResultFilter(detector_id=row.id, failed=False)))
+
+
+def _inspected(
+    project: Project, engine: Engine, row: DetectorRow, before: Sequence[ResultRow]
+) -> Sequence[ResultRow]:
+    """The results of one more inspection of the same images."""
+    files, events = [one.path for one in before if one.path is not None], list[JobEvent]()
+    name = before[0].class_name
     inspect(
         project, engine, files, detector_id=row.id, class_name=name, emit=events.append, cancel=CancelToken()
     )
-    run_id = _done(events).result["run_id"]
-    after = list_results(project, result_ids(project, ResultFilter(run_id=run_id)))
-    scores = {one.sha256: one.image_score for one in before}
-    assert {one.sha256: one.image_score for one in after} == pytest.approx(scores, rel=0.02), row.method
+    after = ResultFilter(run_id=_done(events).result["run_id"])
+    assert len(result_ids(project, after)) == len(before) > 0
+    return list_results(project, result_ids(project, after))
+
+
+def _export(project: Project, target: Path, rows: Sequence[ResultRow]) -> None:
+    """These rows' tables and pictures: every row is there, and an overlay of each that was judged."""
+    events: list[JobEvent] = []
+    where = ResultFilter(run_id=rows[0].run_id) if len({row.run_id for row in rows}) == 1 else ResultFilter()
+    formats = ["csv", "coco", "overlays"]
+    export(project, target, formats, filter=where, emit=events.append, cancel=CancelToken())
+    _done(events)
+    with (target / "results.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert sorted(line["image"] for line in csv.DictReader(file)) == sorted(row.name for row in rows)
+    assert len([*(target / "overlays").rglob("*.png")]) == len([row for row in rows if not row.error])
+
+
+def _done(events: Sequence[JobEvent]) -> JobEnded:
+    (ended,) = [event for event in events if isinstance(event, JobEnded)]
+    assert ended.status is JobStatus.DONE, ended
+    return ended
