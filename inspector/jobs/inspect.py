@@ -6,7 +6,7 @@ thread cuts regions and commits each batch while the next is scored. A result is
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import count_results, list_names
 from inspector.records.runs import continue_run, start_run
-from inspector.records.thresholds import list_thresholds
+from inspector.records.thresholds import ThresholdRow, list_thresholds
 from inspector.text import printable
 
 
@@ -103,7 +103,12 @@ def inspect(
         size = engine.batch_size or settings.load().batch_size
 
         def store(items: list[_Read], maps: list[ScoreMap]) -> None:
-            _store(project, report, run, row.id, class_id, ids_by_name, items, maps)
+            _store(
+                project,
+                report,
+                run,
+                _judged(items, maps, list_thresholds(project, row.id), ids_by_name, class_id),
+            )
             report.progress(before + report.result["inspected"] + report.result["failed"])
 
         def score(images: list[Image]) -> list[ScoreMap]:
@@ -244,20 +249,16 @@ def _read(
     return _Read(name, replace(image, pixels=prepare(image.pixels), original_size=image.size), facts)
 
 
-def _store(
-    project: Project,
-    report: Reporter,
-    run_id: int,
-    detector_id: int,
-    class_id: int | None,
-    ids_by_name: dict[str, int],
+def _judged(
     items: Sequence[_Read],
     maps: Sequence[ScoreMap],
-) -> None:
-    """Judge a batch, commit it, then announce it."""
+    thresholds: Mapping[int, ThresholdRow],
+    ids_by_name: Mapping[str, int],
+    class_id: int | None,
+) -> list[NewResult]:
+    """A batch as it will be stored; `maps`: of those `items` that could be read, in order."""
     from inspector.verdicts.judge import judge
 
-    thresholds = list_thresholds(project, detector_id)
     scored = iter(maps)
     results = []
     for item in items:
@@ -290,6 +291,11 @@ def _store(
                 threshold_id=thresholds[found].id,
             )
         )
+    return results
+
+
+def _store(project: Project, report: Reporter, run_id: int, results: Sequence[NewResult]) -> None:
+    """Commit a batch, then announce it."""
     ids = record_results(project, run_id, results)
     lost = sum(bool(result.error) for result in results)
     report.result["inspected"] += len(results) - lost

@@ -57,7 +57,14 @@ def test_prompts_start_from_what_the_towers_know(tiny_clip: Backbone, parts: dic
     depth = min(tiny_clip.depth, text.depth)
     with training.seeded(0):
         learned = Prompts(
-            depth, 2, text.width, tiny_clip.width, tiny_clip.embed_dim, tiny_clip.grid, "shared", "both"
+            depth,
+            2,
+            text_width=text.width,
+            vision_width=tiny_clip.width,
+            joint_width=tiny_clip.embed_dim,
+            grid=tiny_clip.grid,
+            coupling="shared",
+            prompts="both",
         )
     splicer, names = Splicer(text), list(parts)
     tokens = _lesson(tiny_clip, parts).clean()
@@ -113,6 +120,8 @@ def test_what_cannot_be_taught_is_said_in_a_sentence(
 
 
 def test_the_decoder_is_the_identity_before_teaching() -> None:
-    learned = Prompts(2, 2, 8, 12, 16, (3, 3), "shared", "both")
+    learned = Prompts(
+        2, 2, text_width=8, vision_width=12, joint_width=16, grid=(3, 3), coupling="shared", prompts="both"
+    )
     tokens = torch.nn.functional.normalize(torch.randn(2, 9, 16), dim=-1)
     assert torch.allclose(learned.decoder(tokens), tokens, atol=1e-6)

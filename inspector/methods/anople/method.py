@@ -238,11 +238,11 @@ def make_prompts(
         made = Prompts(
             min(int(settings["depth"]), backbone.depth, text_depth),
             settings["length"],
-            text_width,
-            backbone.width,
-            backbone.embed_dim,
-            backbone.grid,
-            settings["coupling"],
-            settings["prompts"],
+            text_width=text_width,
+            vision_width=backbone.width,
+            joint_width=backbone.embed_dim,
+            grid=backbone.grid,
+            coupling=settings["coupling"],
+            prompts=settings["prompts"],
         )
     return made.to(backbone.device)

@@ -40,6 +40,7 @@ class Prompts(nn.Module):
         self,
         depth: int,
         length: int,
+        *,
         text_width: int,
         vision_width: int,
         joint_width: int,
