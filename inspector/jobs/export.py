@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -132,10 +132,8 @@ class _Stored:
         self._runs = {row.id: row for row in list_runs(project)}
         detectors = [*list_detectors(project), *list_proposed(project)]
         self._taught = {row.id: row.created for row in detectors}
-        self._scales: dict[int, tuple[float, float]] = {}
+        self._origins: dict[tuple[int, int], _Origin] = {}
         self._kept: list[ExportRow] = []
-        self._seen: set[int] = set()
-        self._detectors: dict[int, tuple[str, datetime | None]] = {}
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -156,36 +154,56 @@ class _Stored:
 
     def sources(self) -> dict[str, Any]:
         """The runs and detectors that the rows came from."""
-        runs = [run for run in self._runs.values() if run.id in self._seen]
+        seen = {run_id for run_id, _ in self._origins}
+        runs = [run for run in self._runs.values() if run.id in seen]
+        detectors = {key: origin for (_, key), origin in self._origins.items()}
         return {
             "results": len(self),
             "runs": [{"id": run.id, "label": run.label, "detector": run.detector_id} for run in runs],
             "detectors": [
-                {"id": key, "label": label, "taught": taught and taught.isoformat()}
-                for key, (label, taught) in self._detectors.items()
+                {"id": key, "label": one.detector, "taught": one.taught and one.taught.isoformat()}
+                for key, one in detectors.items()
             ],
         }
 
     def _row(self, detail: ResultDetail) -> ExportRow:
-        row, thresholds = detail.row, detail.thresholds
-        key = row.detector_id
-        if key not in self._scales:
-            self._scales[key] = scale(list(list_calibrated(self._project, key).values()))
-        self._seen.add(row.run_id)
-        run = self._runs.get(row.run_id)
-        label, taught = run.detector_label if run else f"#{key}", self._taught.get(key)
-        self._detectors[key] = label, taught
+        row = detail.row
+        key = row.run_id, row.detector_id
+        origin = self._origins.get(key)
+        if origin is None:
+            origin = self._origins[key] = self._origin(*key)
         made = ExportRow(
-            result=row,
-            thresholds=thresholds,
-            regions=detail.regions,
-            run=run.label if run else f"#{row.run_id}",
-            detector=label,
-            taught=taught,
-            scale=self._scales[key],
-            source=_joined(run.root, row.name) if run and run.root else "",
+            row,
+            detail.thresholds,
+            detail.regions,
+            origin.run,
+            origin.detector,
+            origin.taught,
+            origin.scale,
+            _joined(origin.root, row.name) if origin.root else "",
         )
         return made if detail.regions_current else _cut_anew(made)
+
+    def _origin(self, run_id: int, detector_id: int) -> "_Origin":
+        run = self._runs.get(run_id)
+        return _Origin(
+            run=run.label if run else f"#{run_id}",
+            root=run.root if run else "",
+            detector=run.detector_label if run else f"#{detector_id}",
+            taught=self._taught.get(detector_id),
+            scale=scale(list(list_calibrated(self._project, detector_id).values())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What all rows of one run and detector say of them. `root`: the folder that their names start in."""
+
+    run: str
+    root: str
+    detector: str
+    taught: datetime | None
+    scale: tuple[float, float]
 
 
 def _joined(root: str, name: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, or_, select, true
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from inspector.domain import Decision
 from inspector.records import schema as t
@@ -73,9 +75,9 @@ def filtered(session: Session, query: Any, where: ResultFilter) -> Any:
     if where.reviewed is not None:
         query = query.where(t.Result.reviewed.is_not(None) == where.reviewed)
     if where.score_from is not None:
-        query = query.where(t.Result.image_score >= where.score_from)
+        query = query.where(by_scan(t.Result.image_score) >= where.score_from)
     if where.score_to is not None:
-        query = query.where(t.Result.image_score < where.score_to)
+        query = query.where(by_scan(t.Result.image_score) < where.score_to)
     if where.ids is not None:
         query = query.where(t.Result.id.in_(listed(where.ids)))
     if text := where.text.strip():
@@ -87,6 +89,12 @@ def filtered(session: Session, query: Any, where: ResultFilter) -> Any:
             )
         )
     return query
+
+
+def by_scan(column: Any) -> Any:
+    """A column in a condition that most rows may well meet. The planner takes every range for a narrow one, but fetching
+    half a million rows in the order of an index takes five times as long as going through all of them."""
+    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
 def listed(ids: Iterable[int]) -> Any:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from inspector.domain import Decision
@@ -50,19 +51,16 @@ def add_reviews(project: Project, reviews: Iterable[NewReview], *, who: str) -> 
     review rows."""
     with project.writing() as session:
         rows = [
-            t.Review(
-                result_id=int(one.result_id),
-                decision=one.decision,
-                reason=one.reason,
-                defect_type=one.defect_type,
-                who=who,
-            )
+            {
+                "result_id": int(one.result_id),
+                "decision": one.decision,
+                "reason": one.reason,
+                "defect_type": one.defect_type,
+                "who": who,
+            }
             for one in reviews
         ]
-        session.add_all(rows)
-        session.flush()
-        _apply_reviews(session, [row.result_id for row in rows])
-        return [row.id for row in rows]
+        return _store(session, rows)
 
 
 def add_review(
@@ -82,18 +80,17 @@ def add_review(
 
 def withdraw_review(project: Project, review_ids: Iterable[int], *, who: str) -> None:
     """Undo reviews: each gets a row that withdraws it, and the word before it counts again."""
-    wanted, touched = [int(review_id) for review_id in review_ids], set[int]()
+    wanted = [int(review_id) for review_id in review_ids]
     with project.writing() as session:
         results = session.scalars(select(t.Review.result_id).where(t.Review.id.in_(listed(wanted))))
         known = {one.id: one for history in reviews_of(session, set(results)).values() for one in history}
+        rows: list[dict[str, Any]] = []
         for review_id in wanted:
             row = known.pop(review_id, None)  # so that naming one twice is refused too
             if row is None or row.withdraws is not None or row.withdrawn:
                 raise ProjectError("This review can't be withdrawn (again).", "Refresh the history.")
-            session.add(t.Review(result_id=row.result_id, withdraws=review_id, who=who))
-            touched.add(row.result_id)
-        session.flush()
-        _apply_reviews(session, touched)
+            rows.append({"result_id": row.result_id, "withdraws": review_id, "who": who})
+        _store(session, rows)
 
 
 def reviews_of(session: Session, result_ids: Iterable[int]) -> dict[int, list[ReviewRow]]:
@@ -138,10 +135,16 @@ def in_force(reviews: Sequence[ReviewRow]) -> ReviewRow | None:
     return next((one for one in reversed(reviews) if one.decision is not None and not one.withdrawn), None)
 
 
-def _apply_reviews(session: Session, result_ids: Iterable[int]) -> None:
-    """Let of each result the newest review that was not withdrawn count."""
-    wanted = set(result_ids)
-    known = reviews_of(session, wanted)
+def _store(session: Session, rows: list[dict[str, Any]]) -> list[int]:
+    """Add rows of reviews, and let of each result that they are on the newest that was not withdrawn count. Their ids, in
+    the same order."""
+    if not rows:
+        return []
+    last = session.scalar(select(func.max(t.Review.id))) or 0
+    session.execute(insert(t.Review), rows)  # one by one, and so in this order
+    results = {row["result_id"] for row in rows}
+    known = reviews_of(session, results)
+    counting = {key: in_force(known[key]) for key in results}
     session.execute(
         update(t.Result),
         [
@@ -151,7 +154,7 @@ def _apply_reviews(session: Session, result_ids: Iterable[int]) -> None:
                 "reviewed": review.created if review else None,
                 "defect_type": review.defect_type if review else "",
             }
-            for key in wanted
-            for review in [in_force(known.get(key, ()))]
+            for key, review in counting.items()
         ],
     )
+    return list(session.scalars(select(t.Review.id).where(t.Review.id > last).order_by(t.Review.id)))

@@ -12,6 +12,7 @@ from inspector.records.detectors import labels
 from inspector.records.files import pairs
 from inspector.records.names import moment
 from inspector.records.project import Project
+from inspector.records.result_filter import by_scan
 from inspector.records.results import Counts, count_severities
 
 
@@ -57,7 +58,7 @@ def list_runs(project: Project) -> list[RunRow]:
             session.execute(
                 select(t.Result.run_id, func.count())
                 .where(t.Result.reviewed.is_not(None))
-                .group_by(t.Result.run_id)
+                .group_by(by_scan(t.Result.run_id))  # only those few, not all in the order of their runs
             ).all()
         )
         rows = session.execute(
