@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +249,12 @@ def shown(text: str) -> str:
     text = str(text)
     if not text.isprintable():
         text = printable(" ".join(text.splitlines()).replace("\t", " "), 0)
-    return _FORMULA.sub(r"\1'\2", text) if _SIGN.search(text) else text
+    return _defused(text) if _SIGN.search(text) else text
+
+
+@lru_cache(1000)  # labels come back in every row
+def _defused(text: str) -> str:
+    return _FORMULA.sub(r"\1'\2", text)
 
 
 def _csv_cell(value: Cell) -> str | float | int:

@@ -1,7 +1,7 @@
 """Which results are wanted and in what order, as parts of a query."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -79,7 +79,7 @@ def filtered(session: Session, query: Any, where: ResultFilter) -> Any:
     if where.score_to is not None:
         query = query.where(by_scan(t.Result.image_score) < where.score_to)
     if where.ids is not None:
-        query = query.where(t.Result.id.in_(listed(where.ids)))
+        query = query.where(among(t.Result.id, where.ids))
     if text := where.text.strip():
         columns = (t.Result.name, t.Result.defect_type, t.Result.error)
         named = select(t.Class.id).where(t.Class.name.icontains(text, autoescape=True))
@@ -97,9 +97,11 @@ def by_scan(column: Any) -> Any:
     return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
-def listed(ids: Iterable[int]) -> Any:
-    """Ids as one parameter of a statement, however many they are."""
-    return select(func.json_each(json.dumps([*ids])).table_valued("value").c.value)
+def among(column: Any, ids: Collection[int]) -> Any:
+    """Whether a column holds one of these ids; one or two parameters however many they are."""
+    if ids and max(ids) - min(ids) == len(ids) - 1 == len(set(ids)) - 1:  # no gaps: most pages of a table
+        return column.between(min(ids), max(ids))
+    return column.in_(select(func.json_each(json.dumps([*ids])).table_valued("value").c.value))
 
 
 def sort_column(session: Session, sort: ResultSort) -> Any:

@@ -25,8 +25,8 @@ from inspector.records.result_filter import (
     SEVERITY,
     ResultFilter,
     ResultSort,
+    among,
     filtered,
-    listed,
     sort_column,
 )
 from inspector.records.reviews import ReviewRow, in_force, reviews_of
@@ -138,7 +138,7 @@ def list_results(project: Project, ids: Iterable[int]) -> list[ResultRow]:
             regions = pairs(
                 session.execute(
                     select(t.Region.result_id, func.count())
-                    .where(t.Region.result_id.in_(listed(piece)))
+                    .where(among(t.Region.result_id, piece))
                     .group_by(t.Region.result_id)
                 )
             )
@@ -178,7 +178,7 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
             regions: dict[int, list[Region]] = {}
             damaged = set[int]()
             for result_id, x, y, width, height, area, peak in session.connection().execute(
-                select(*_REGION).where(t.Region.result_id.in_(listed(piece))).order_by(t.Region.id)
+                select(*_REGION).where(among(t.Region.result_id, piece)).order_by(t.Region.id)
             ):
                 if None in (x, y, width, height, area, peak):
                     damaged.add(result_id)
@@ -312,7 +312,7 @@ def _stored(session: Session, ids: Sequence[int]) -> list[Any]:
         .select_from(t.Result)
         .outerjoin(t.Class, t.Result.class_id == t.Class.id)
         .outerjoin(t.StoredImage, t.Result.image_id == t.StoredImage.id)
-        .where(t.Result.id.in_(listed(ids)))
+        .where(among(t.Result.id, ids))
     )
     found = {row[0]: row for row in rows.all()}
     return [found[value] for value in ids if value in found]

@@ -1,6 +1,6 @@
 """Reviews: a person's words on results. Append-only; withdrawing one is a row too."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from inspector.domain import Decision
 from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.project import Project
-from inspector.records.result_filter import listed
+from inspector.records.result_filter import among
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def withdraw_review(project: Project, review_ids: Iterable[int], *, who: str) ->
     """Undo reviews: each gets a row that withdraws it, and the word before it counts again."""
     wanted = [int(review_id) for review_id in review_ids]
     with project.writing() as session:
-        results = session.scalars(select(t.Review.result_id).where(t.Review.id.in_(listed(wanted))))
+        results = session.scalars(select(t.Review.result_id).where(among(t.Review.id, wanted)))
         known = {one.id: one for history in reviews_of(session, set(results)).values() for one in history}
         rows: list[dict[str, Any]] = []
         for review_id in wanted:
@@ -93,7 +93,7 @@ def withdraw_review(project: Project, review_ids: Iterable[int], *, who: str) ->
         _store(session, rows)
 
 
-def reviews_of(session: Session, result_ids: Iterable[int]) -> dict[int, list[ReviewRow]]:
+def reviews_of(session: Session, result_ids: Collection[int]) -> dict[int, list[ReviewRow]]:
     """The histories of these results, each oldest first; results without reviews are left out."""
     rows = session.execute(
         select(
@@ -106,7 +106,7 @@ def reviews_of(session: Session, result_ids: Iterable[int]) -> dict[int, list[Re
             t.Review.withdraws,
             t.Review.created,
         )
-        .where(t.Review.result_id.in_(listed(result_ids)))
+        .where(among(t.Review.result_id, result_ids))
         .order_by(t.Review.id)
     ).all()
     withdrawn = {row.withdraws for row in rows if row.withdraws is not None}
