@@ -9,12 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 
 from inspector.domain import CancelToken, JobEnded, JobEvent, JobItem, JobKind, JobLog, JobProgress, JobStatus
-from inspector.jobs.engine import Engine
+from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.teach import teach
 from inspector.methods import storage
+from inspector.methods.patchcore import PatchCore
 from inspector.methods.prompts.description import template
 from inspector.records import project as projects
 from inspector.records.classes import ClassState, add_class, describe_class, find_class, list_classes
@@ -239,3 +242,26 @@ def test_a_teaching_that_is_killed_goes_on_from_its_last_epoch_when_the_command_
         assert row.problem == ""
         assert [job.status for job in list_jobs(opened)] == [JobStatus.DONE, JobStatus.ABORTED]
         assert leftovers(opened) == [str(row.id)]
+
+
+def test_large_shots_are_held_no_larger_than_the_backbone_looks_at_them(
+    project: Project, engine: Engine, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[tuple[int, ...]] = []
+    real = PatchCore.teach
+
+    def teach_and_tell(self: PatchCore, shots: Any, backbone: Any, **rest: Any) -> Any:
+        taught.extend(image.pixels.shape for images in shots.values() for image in images)
+        return real(self, shots, backbone, **rest)
+
+    monkeypatch.setattr(PatchCore, "teach", teach_and_tell)
+    large = tmp_path / "large.png"
+    noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    PIL.Image.fromarray(noise).resize((6000, 4000)).save(large, compress_level=1)  # 24 megapixels
+    class_id = add_class(project, "large")
+    add_shots(project, class_id, [large])
+    assert end(start(project, engine, run, class_ids=[class_id])).status is JobStatus.DONE
+    ((height, width, _),) = taught
+    least = least_side(engine.backbone())
+    assert least <= height < 2 * least
+    assert width * 4000 == pytest.approx(height * 6000, rel=0.01)

@@ -194,6 +194,26 @@ def test_an_older_project_is_copied_then_migrated(tmp_path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM classes").fetchone() == (3,)
 
 
+def test_what_lies_in_the_write_ahead_log_alone_is_migrated_backed_up_and_viewed_too(tmp_path: Path) -> None:
+    old, killed = tmp_path / "old", tmp_path / "killed"
+    shutil.copytree(V1, old)
+    with closing(sqlite3.connect(old / "project.sqlite")) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("UPDATE classes SET name = 'only in the log' WHERE id = 1")
+        connection.commit()
+        shutil.copytree(old, killed)
+    before = (killed / "project.sqlite").read_bytes()
+    assert b"only in the log" not in before
+    with projects.open(killed, read_only=True) as viewed:
+        assert "only in the log" in [row.name for row in list_classes(viewed)]
+    with projects.open(killed) as opened:
+        assert "only in the log" in [row.name for row in list_classes(opened)]
+    (backup,) = (killed / "backups").iterdir()
+    with closing(sqlite3.connect(backup)) as connection:
+        assert ("only in the log",) in connection.execute("SELECT name FROM classes").fetchall()
+
+
 def test_a_migration_that_fails_leaves_the_project_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,8 +76,14 @@ def test_a_checkpoint_of_another_teach_or_a_damaged_one_is_not_used(tmp_path: Pa
     expected = learn(Line())
     learn(Line(), tmp_path, seed=7)
     assert learn(Line(), tmp_path) == expected
-    (tmp_path / training.CHECKPOINT).write_bytes(b"damaged")
-    assert learn(Line(), tmp_path) == expected
+    file = tmp_path / training.CHECKPOINT
+    whole = file.read_bytes()
+    for at in (40, len(whole) // 2, len(whole) - 3):  # what is still a number, but another one
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 64]) + whole[at + 1 :])
+        assert learn(Line(), tmp_path) == expected
+    for damaged in (b"", b"damaged", whole[:-1], whole + b"x"):
+        file.write_bytes(damaged)
+        assert learn(Line(), tmp_path) == expected
     training.forget(tmp_path)
     assert not (tmp_path / training.CHECKPOINT).exists()
 
