@@ -92,7 +92,9 @@ def records(results: int = 1_000_000, *, repeats: int = 5) -> dict[str, Any]:
             runs = [_seconds(lambda: list_runs(project)) for _ in range(repeats)]
 
             flips: list[int] = []
-            moved = _seconds(lambda: flips.append(set_thresholds(project, detector_id, class_id, MOVED)))
+            moved = _seconds(
+                lambda: flips.append(set_thresholds(project, detector_id, class_id, MOVED).flipped)
+            )
             chosen = result_ids(project, ResultFilter(failed=False), limit=OVERRIDDEN, offset=results // 3)
             added: list[int] = []
             override = _seconds(lambda: added.extend(add_review(project, chosen, Decision.OK, who="Bench")))

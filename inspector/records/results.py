@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -30,7 +30,8 @@ from inspector.records.result_filter import (
     sort_column,
 )
 from inspector.records.reviews import ReviewRow, in_force, reviews_of
-from inspector.records.thresholds import ThresholdRow, newest_thresholds, threshold_numbers
+from inspector.records.thresholds import ThresholdMove, ThresholdRow, newest_thresholds, threshold_numbers
+from inspector.verdicts.judge import decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +91,35 @@ class ResultRow:
     def map_path(self) -> Path | None:
         return self.files.map_path
 
+    def after(self, move: ThresholdMove) -> "ResultRow":
+        """What is stored of it since thresholds were moved, without reading it again."""
+        concerned = (self.detector_id, self.class_id) == (move.detector_id, move.class_id)
+        if not concerned or self.image_score is None or self.decision is None:
+            return self
+        decision = decide(self.image_score, move.thresholds)
+        return replace(self, decision=decision, verdict=self.override or decision)
+
 
 @dataclass(frozen=True, slots=True)
 class ResultDetail:
-    """`thresholds`: the newest of its detector and class. `regions_current`: the stored regions were cut with the same
-    numbers; if not, cut the map again."""
+    """`thresholds`: the newest of its detector and class. `cut_with`: the numbers of those that the stored regions were
+    cut with, None when unknown, () when one of them is damaged."""
 
     row: ResultRow
     regions: tuple[Region, ...]
-    regions_current: bool
+    cut_with: tuple[float, ...] | None
     thresholds: Thresholds | None
     reviews: tuple[ReviewRow, ...]
+
+    @property
+    def regions_current(self) -> bool:
+        """Whether the stored regions were cut with the same numbers; if not, cut the map again."""
+        return self.cut_with != () and (self.thresholds is None or self.cut_with == self.thresholds.numbers)
+
+    def after(self, move: ThresholdMove) -> "ResultDetail":
+        """See `ResultRow.after`."""
+        row = self.row.after(move)
+        return self if row is self.row else replace(self, row=row, thresholds=move.thresholds)
 
     @property
     def review(self) -> ReviewRow | None:
@@ -195,8 +214,7 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
                     ResultDetail(
                         row=_result(project, one, in_force(history), len(own)),
                         regions=own,
-                        regions_current=result_id not in damaged
-                        and (by is None or numbers.get(cut_with) == by.thresholds.numbers),
+                        cut_with=() if result_id in damaged else numbers.get(cut_with),
                         thresholds=by.thresholds if by else None,
                         reviews=history,
                     )

@@ -26,6 +26,16 @@ class ThresholdRow:
     created: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ThresholdMove:
+    """`thresholds`: as they are stored now, with the words that go with them. `flipped`: so many verdicts changed."""
+
+    detector_id: int
+    class_id: int
+    thresholds: Thresholds
+    flipped: int
+
+
 def list_thresholds(project: Project, detector_id: int) -> dict[int, ThresholdRow]:
     """The newest thresholds of a detector: class id → row."""
     with project.reading() as session:
@@ -44,8 +54,8 @@ def list_calibrated(project: Project, detector_id: int) -> dict[int, Thresholds]
 
 def set_thresholds(
     project: Project, detector_id: int, class_id: int, thresholds: Thresholds, *, who: str = ""
-) -> int:
-    """Add to the history and judge every stored result of this detector and class anew; how many verdicts changed.
+) -> ThresholdMove:
+    """Add to the history and judge every stored result of this detector and class anew.
 
     Only rows whose decision flips are written, found by index, so 100,000 results take milliseconds. A person's
     override stays. To undo, set the earlier thresholds again. Numbers that no earlier row has were moved by hand, and
@@ -85,7 +95,8 @@ def set_thresholds(
             .values(decision=decision)
             .execution_options(synchronize_session=False)
         )
-        return int(flipped.rowcount)  # type: ignore[attr-defined]
+        changed = int(flipped.rowcount)  # type: ignore[attr-defined]
+    return ThresholdMove(detector_id, class_id, told, changed)
 
 
 def newest_thresholds(session: Session, detector_id: int) -> dict[int, ThresholdRow]:

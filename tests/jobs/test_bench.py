@@ -108,9 +108,8 @@ def test_the_measured_project_is_whole_and_as_large_as_was_asked(tmp_path: Path)
         assert len(drawn) == bench_records.PART
         assert all(one.row.map_path and not one.row.missing for one in drawn if not one.row.error)
         before = [one.row.decision for one in drawn]
-        assert (
-            set_thresholds(project, detector_id, class_id, bench_records.THRESHOLDS) == 0
-        )  # judged by these
+        moved = set_thresholds(project, detector_id, class_id, bench_records.THRESHOLDS)
+        assert moved.flipped == 0  # judged by these
         assert [one.row.decision for one in list_details(project, [one.row.id for one in drawn])] == before
     assert is_sound(tmp_path / "project" / "project.sqlite")
 

@@ -279,10 +279,10 @@ def test_moving_thresholds_judges_stored_results_anew_and_keeps_the_history(
 ) -> None:
     record(0.1, 0.55, 0.6, 0.9)
     assert count_results(project) == Counts(ok=1, review=2, ng=1)
-    flipped = set_thresholds(
+    moved = set_thresholds(
         project, taught.detector_id, taught.class_id, Thresholds(0.58, 0.95, 0.4, {"by": "hand"}), who="Ada"
     )
-    assert flipped == 2
+    assert moved.flipped == 2
     assert count_results(project) == Counts(ok=2, review=2)
     now = list_thresholds(project, taught.detector_id)[taught.class_id]
     assert (now.thresholds.review, now.thresholds.ng, now.who) == (0.58, 0.95, "Ada")
@@ -528,11 +528,11 @@ def test_ten_thousand_results_are_sorted_judged_and_paged_at_once(project: Proje
         )
     ids = result_ids(project, sort=ResultSort.SCORE, descending=True)
     rows = list_results(project, ids[5_000:5_100])
-    flipped = set_thresholds(project, taught.detector_id, taught.class_id, Thresholds(0.5, 0.71, 0.4))
+    moved = set_thresholds(project, taught.detector_id, taught.class_id, Thresholds(0.5, 0.71, 0.4))
     assert len(ids) == 10_000
     scores = [row.image_score or 0 for row in rows]
     assert scores == sorted(scores, reverse=True)
-    assert 50 < flipped < 200
+    assert 50 < moved.flipped < 200
 
 
 def test_readers_on_other_threads_see_whole_batches_while_one_writes(project: Project, taught: Any) -> None:

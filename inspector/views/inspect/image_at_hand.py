@@ -12,6 +12,7 @@ from inspector.views.viewer import nearest_shot
 
 if TYPE_CHECKING:
     from inspector.records.results import ResultRow
+    from inspector.records.thresholds import ThresholdMove
     from inspector.views.inspect.live_thresholds import LiveThresholds
     from inspector.views.inspect.verdict_panel import VerdictPanel
     from inspector.views.review.result_list import ResultList
@@ -58,8 +59,15 @@ class ImageAtHand(QObject):
         self.loader.fetch(result_id, self._show, self._failed)
 
     def details_changed(self) -> None:
-        """Reviews or thresholds are others now."""
+        """Reviews are others now, or all may be."""
         self.loader.details_changed()
+
+    def judge_anew(self, move: ThresholdMove) -> None:
+        """Thresholds were moved for good."""
+        self.loader.judge_anew(move)
+        self.live.judge_anew(move)
+        if self.queue.result_id >= 0:
+            self.choose(self.queue.result_id, self._name)
 
     def forget(self) -> None:
         """Another project is open."""

@@ -16,6 +16,7 @@ from inspector.views.inspect.class_scores import ClassScores
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
+    from inspector.records.thresholds import ThresholdMove
     from inspector.views.inspect.result_loader import Shown
     from inspector.views.inspect.verdict_panel import VerdictPanel
     from inspector.views.review.result_model import ResultModel
@@ -44,7 +45,7 @@ class LiveThresholds(QObject):
         self.scores: ClassScores | None = None
         self.question: QMessageBox | None = None
         self._moving: Thresholds | None = None
-        self._cut_number = self._kept = 0
+        self._cut_number = self._kept = self._moves = 0
         self._cut_soon = qthrottled(self._cut, timeout=40, leading=False)
         panel.scores.moved.connect(self._move)
         panel.scores.chosen.connect(self._keep)
@@ -77,13 +78,28 @@ class LiveThresholds(QObject):
         row = self.shown.detail.row if self.shown else None
         if row is not None and row.class_id is not None:
             read = partial(class_scores.read, detector_id=row.detector_id, class_id=row.class_id)
-            self.context.query(self, read, self._arrived, latest="class scores")
+            self.context.query(self, read, partial(self._arrived, self._moves), latest="class scores")
 
-    def _arrived(self, found: ClassScores) -> None:
+    def _arrived(self, moves: int, found: ClassScores) -> None:
         if not self._belong(found):  # another image meanwhile
+            return
+        if moves != self._moves:  # read before thresholds were moved
+            self.refresh()
             return
         self.scores = found
         self.panel.scores.set_scores(found.scores, found.normal)
+        self._settle(found)
+
+    def judge_anew(self, move: ThresholdMove) -> None:
+        """Thresholds were moved for good."""
+        now = self.scores
+        self._moves += 1
+        if now is not None and (now.detector_id, now.class_id) == (move.detector_id, move.class_id):
+            self.scores = replace(now, current=move.thresholds)
+            self._settle(self.scores)
+
+    def _settle(self, found: ClassScores) -> None:
+        """What is in force stands there, unless a hand is moving it on."""
         if not self.panel.scores.histogram.held and self.question is None:
             self._moving = None
             self.model.set_live(found.detector_id, found.class_id, None)

@@ -27,6 +27,7 @@ from inspector.views.shared.kept_splitter import KeptSplitter
 from inspector.views.viewer.viewer_panel import ViewerPanel
 
 if TYPE_CHECKING:
+    from inspector.records.thresholds import ThresholdMove
     from inspector.views.shared.context import ResultQuery, WindowContext
 
 _UNTAUGHT = "Nothing was taught yet. Teach a class from a few good parts first."
@@ -112,6 +113,7 @@ class InspectPage(ReviewPage):
         self.context.project_changed.connect(self._project_changed)
         self.context.detectors_changed.connect(self._something_changed)
         self.context.results_changed.connect(self._something_changed)
+        self.context.thresholds_moved.connect(self._judge_anew)
 
     def _keys(self) -> None:
         view = self.viewer.view
@@ -288,7 +290,7 @@ class InspectPage(ReviewPage):
             results.choose(results.result_id)
 
     def _something_changed(self) -> None:
-        """Thresholds, reviews, results or detectors are others now."""
+        """Reviews, results or detectors are others now."""
         self.at_hand.details_changed()
         self.model.refresh(rows_too=True)
         self._read_holdings()
@@ -296,6 +298,13 @@ class InspectPage(ReviewPage):
         if self.queue.list.result_id >= 0:
             self._choose(self.queue.list.result_id)
         self.live.refresh()
+
+    def _judge_anew(self, move: ThresholdMove) -> None:
+        """Thresholds were moved for good: all that is here follows; only what can't be known here is read."""
+        self.model.judge_anew(move)
+        self.at_hand.judge_anew(move)
+        if move.flipped:
+            self._read_counts()
 
     def step(self, by: int) -> None:
         """To the next (1) or the previous (-1) image."""

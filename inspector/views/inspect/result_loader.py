@@ -17,6 +17,7 @@ from inspector.views.viewer.picture import Picture, picture
 if TYPE_CHECKING:
     from inspector.records.project import Project
     from inspector.records.results import ResultDetail, ResultRow
+    from inspector.records.thresholds import ThresholdMove
     from inspector.views.shared.context import WindowContext
 
 UNAVAILABLE = "heatmap unavailable"
@@ -95,6 +96,12 @@ class ResultLoader(QObject):
         self._details.clear()
         self._coming.clear()
         self._state += 1
+
+    def judge_anew(self, move: ThresholdMove) -> None:
+        """Thresholds were moved for good: details follow without being read again."""
+        kept = {result_id: detail.after(move) for result_id, detail in self._details.items()}
+        self.details_changed()  # what is being read may be from before
+        self._details = kept
 
     def clear(self) -> None:
         self.details_changed()

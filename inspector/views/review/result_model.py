@@ -27,6 +27,7 @@ from inspector.views.shared.context import ResultQuery
 if TYPE_CHECKING:
     from inspector.records.project import Project
     from inspector.records.results import ResultRow
+    from inspector.records.thresholds import ThresholdMove
     from inspector.views.shared.context import WindowContext
 
 Index = QModelIndex | QPersistentModelIndex
@@ -146,6 +147,14 @@ class ResultModel(QAbstractTableModel):
         """Judge the results of a class by thresholds that are still moving; None ends that."""
         self._known.set_live(detector_id, class_id, thresholds)
         self._say_changed()
+
+    def judge_anew(self, move: ThresholdMove) -> None:
+        """Thresholds were moved for good. Which results are shown is asked again only where that hangs on verdicts."""
+        self._known.judge_anew(move)
+        self._say_changed()
+        question = self._question
+        if move.flipped and question is not None and question.by_verdict:
+            self.refresh()
 
     # what is known
 

@@ -14,6 +14,7 @@ from inspector.verdicts.judge import decide
 
 if TYPE_CHECKING:
     from inspector.records.results import ResultRow
+    from inspector.records.thresholds import ThresholdMove
 
 BLOCK = 100
 _KEPT = 4000
@@ -65,6 +66,13 @@ class ResultRows:
         """What rows say may have changed (a review, a threshold)."""
         self.age += 1
         self._coming.clear()
+
+    def judge_anew(self, move: ThresholdMove) -> None:
+        """Thresholds were moved for good: what rows say of their verdicts follows."""
+        for result_id, (age, row) in self._rows.items():
+            self._rows[result_id] = (age, row.after(move))
+        if self._coming:
+            self.grow_old()  # what is being read may be from before
 
     def row(self, place: int) -> ResultRow | None:
         """The row at a place, None until it was read."""

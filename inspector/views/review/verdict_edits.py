@@ -16,6 +16,7 @@ from inspector.views.shared.undo import Steps, Work
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
+    from inspector.records.thresholds import ThresholdMove
     from inspector.views.shared.context import WindowContext
 
 
@@ -42,7 +43,7 @@ class VerdictEdits:
         self.context, self.page = context, page
         self.asking: NameDialog | None = None
         self._parent = parent
-        self._reviews = Steps(context, context.results_changed.emit, parent)
+        self._reviews = Steps(context, lambda _value: context.results_changed.emit(), parent)
         self._thresholds = Steps(context, self._thresholds_changed, parent)
 
     def review(
@@ -67,10 +68,10 @@ class VerdictEdits:
             return
 
         def put(thresholds: Thresholds, who: str) -> Work:
-            def write(project: Project) -> None:
+            def write(project: Project) -> ThresholdMove:
                 from inspector.records.thresholds import set_thresholds
 
-                set_thresholds(project, detector_id, class_id, thresholds, who=who)
+                return set_thresholds(project, detector_id, class_id, thresholds, who=who)
 
             return write
 
@@ -144,6 +145,8 @@ class VerdictEdits:
             self.asking.finished.connect(answered)
             self.asking.open()
 
-    def _thresholds_changed(self) -> None:
-        self.context.detectors_changed.emit()
-        self.context.results_changed.emit()
+    def _thresholds_changed(self, move: ThresholdMove | None) -> None:
+        if move is not None:
+            self.context.thresholds_moved.emit(move)
+        else:
+            self.context.results_changed.emit()

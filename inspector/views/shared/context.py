@@ -33,6 +33,11 @@ class ResultQuery:
     descending: bool = False
     words: str = ""
 
+    @property
+    def by_verdict(self) -> bool:
+        """Whether other verdicts make it other results, or another order."""
+        return self.where.verdict is not None or self.sort == "verdict"
+
 
 class WindowContext(QObject):
     """One per window. Signals carry no rows: who needs them asks for them with `query`.
@@ -42,7 +47,8 @@ class WindowContext(QObject):
 
     project_changed = Signal()  # another project, or None, is open
     classes_changed = Signal()  # classes or their shots
-    detectors_changed = Signal()  # taught, chosen, or their thresholds
+    detectors_changed = Signal()  # taught or chosen
+    thresholds_moved = Signal(object)  # inspector.records.thresholds.ThresholdMove, and with it verdicts
     results_changed = Signal()  # runs, results or reviews
     settings_changed = Signal()  # any setting, the theme too
     job_event = Signal(object)  # inspector.domain.JobEvent, on the GUI thread

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
 if TYPE_CHECKING:
@@ -27,6 +28,20 @@ class Page(QWidget):
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self.context = context
+        self._due: Callable[[], None] | None = None
+
+    def refresh_in_sight(self, refresh: Callable[[], None]) -> None:
+        """`refresh` now, or, while another page is in sight, once when this one is shown."""
+        if self.isVisible():
+            refresh()
+        else:
+            self._due = refresh
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        due, self._due = self._due, None
+        if due is not None:
+            due()
 
     def activated(self) -> None:
         """It came to the front."""

@@ -23,8 +23,8 @@ def _nothing() -> None:
 class Step(QUndoCommand):
     """Push it after the step was done: the first redo, which the stack asks for at once, does nothing.
 
-    `redo_work` and `undo_work` run as `context.change`, `changed` afterwards on the GUI thread, and `place` brings what
-    was changed in sight. If one fails, the error is shown.
+    `redo_work` and `undo_work` run as `context.change`, `changed` afterwards on the GUI thread with what they returned,
+    and `place` brings what was changed in sight. If one fails, the error is shown.
     """
 
     def __init__(
@@ -49,17 +49,18 @@ class Step(QUndoCommand):
         self._run(self._undo)
 
     def _run(self, work: Work) -> None:
-        def done(_value: object) -> None:
-            self._steps.changed()
+        def done(value: object) -> None:
+            self._steps.changed(value)
             self._place()
 
         self._steps.write(work, done)
 
 
 class Steps(QObject):
-    """Steps of one kind, which all change the same things: they tell about it with `changed`."""
+    """Steps of one kind, which all change the same things: they tell about it with `changed`, which gets what the work
+    returned, or None after it failed."""
 
-    def __init__(self, context: WindowContext, changed: Callable[[], None], parent: QObject) -> None:
+    def __init__(self, context: WindowContext, changed: Callable[[Any], None], parent: QObject) -> None:
         super().__init__(parent)
         self.context, self.changed = context, changed
 
@@ -72,9 +73,9 @@ class Steps(QObject):
     ) -> None:
         """Do it now, with Undo in the menu, and in the toast if there is something to say."""
 
-        def written(_value: object) -> None:
+        def written(value: object) -> None:
             self.done(text, redo, undo, place)
-            self.changed()
+            self.changed(value)
             if toast:
                 self.context.toast(toast, self.context.undo.undo)
 
@@ -83,6 +84,6 @@ class Steps(QObject):
     def write(self, work: Work, done: Callable[[object], None]) -> None:
         def failed(error: BaseException) -> None:
             self.context.show_error(error)
-            self.changed()  # what is on screen goes back to what is stored
+            self.changed(None)  # what is on screen goes back to what is stored
 
         self.context.change(self, work, done, failed)

@@ -113,7 +113,7 @@ class ClassEdits(QObject):
         what = f"{len(shot_ids)} shot{'s' if len(shot_ids) != 1 else ''}"
         self.steps.done(f"add {what}", back, away, self._on_teach)
 
-    def _changed(self) -> None:
+    def _changed(self, _value: object) -> None:
         self.context.classes_changed.emit()
         self.context.detectors_changed.emit()  # which one is in charge follows from the shots that are there
 
@@ -171,7 +171,7 @@ class DetectorEdits(QObject):
             place=self._on_teach,
         )
 
-    def _changed(self) -> None:
+    def _changed(self, _value: object) -> None:
         self.context.detectors_changed.emit()
         self.context.results_changed.emit()
 
