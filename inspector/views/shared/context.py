@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -153,11 +153,15 @@ class WindowContext(QObject):
             done(value)
 
     def save_settings(self) -> None:
-        """Keep the settings and tell everybody. What can't be written becomes a toast: it holds until the window closes."""
-        try:
-            stored_settings.save(self.settings)
-        except SettingsError as error:
-            self.toast(str(error))
+        """Tell everybody, and keep the settings. What can't be written becomes a toast: it holds until the window closes."""
+        self.runner.write(
+            self,
+            partial(stored_settings.save, replace(self.settings)),
+            lambda _none: None,
+            lambda error: (
+                self.toast(str(error)) if isinstance(error, SettingsError) else self.show_error(error)
+            ),
+        )
         self.settings_changed.emit()
 
     def go(self, page: str) -> None:

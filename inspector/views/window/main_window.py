@@ -331,6 +331,7 @@ class MainWindow(QMainWindow):
         if self._closing or not runner.active:
             self._remember()
             if self._stopping or runner.settled:
+                self.hide()  # a large database is sealed for a moment
                 self.shut_down(0)
                 event.accept()
                 return

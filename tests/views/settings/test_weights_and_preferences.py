@@ -185,7 +185,9 @@ def test_sizes_are_short(size: int, text: str) -> None:
 # preferences
 
 
-def test_preferences_are_kept_as_soon_as_they_are_chosen(qtbot: QtBot, window: MainWindow) -> None:
+def test_preferences_are_kept_as_soon_as_they_are_chosen(
+    qtbot: QtBot, window: MainWindow, idle: Idle
+) -> None:
     window.menus.preferences.trigger()
     page = window.page
     assert isinstance(page, PreferencesPage)
@@ -197,6 +199,7 @@ def test_preferences_are_kept_as_soon_as_they_are_chosen(qtbot: QtBot, window: M
     page.batch.setValue(16)
     qtbot.keyClicks(page.reviewer, " Ada  Byron ")
     qtbot.keyClick(page.reviewer, Qt.Key.Key_Return)
+    idle()
     kept = settings.load()
     assert (kept.theme, kept.device, kept.colour_map) == ("light", "cpu", "viridis")
     assert (kept.false_alarm_rate, kept.batch_size, kept.reviewer) == (0.025, 16, "Ada Byron")

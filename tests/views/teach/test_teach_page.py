@@ -419,13 +419,14 @@ def test_anople_is_chosen_until_somebody_chooses_another_method(page: TeachPage)
     assert page.panel.method.currentData() == "anople"
 
 
-def test_the_method_and_the_rate_are_kept(project_window: MainWindow, page: TeachPage) -> None:
+def test_the_method_and_the_rate_are_kept(project_window: MainWindow, page: TeachPage, idle: Idle) -> None:
     box = page.panel.method
     box.setCurrentIndex(box.findData("subspace"))
     box.setCurrentIndex(box.findData("patchcore"))
     page.panel.rate.setValue(12.5)
     from inspector import settings
 
+    idle()
     assert settings.load().method == "patchcore"
     assert settings.load().false_alarm_rate == 0.125
     assert "Remembers the patches" in page.panel.line.text()

@@ -50,7 +50,7 @@ def test_a_new_project_is_made_in_the_start_page(qtbot: QtBot, window: MainWindo
     assert window.windowTitle() == "Gearbox: line 3 — Inspector"
     assert window.page_name == "teach"
     assert (tmp_path / "Gearbox- line 3" / "project.sqlite").is_file()
-    assert settings.load().recent_projects == (str(tmp_path / "Gearbox- line 3"),)
+    qtbot.waitUntil(lambda: settings.load().recent_projects == (str(tmp_path / "Gearbox- line 3"),))
 
 
 def test_tabs_that_need_a_project_wait_for_one(window: MainWindow) -> None:
@@ -235,16 +235,18 @@ def test_all_keys_are_listed_and_unique(qtbot: QtBot, project_window: MainWindow
 def test_the_theme_switches_and_is_kept(qtbot: QtBot, window: MainWindow) -> None:
     window.menus.theme.trigger()
     assert theme.tokens() is theme.LIGHT
-    assert settings.load().theme == "light"
+    qtbot.waitUntil(lambda: settings.load().theme == "light")
     window.menus.theme.trigger()
     assert theme.tokens() is theme.DARK
 
 
-def test_settings_that_cannot_be_saved_are_said_and_still_hold(window: MainWindow, home: Path) -> None:
+def test_settings_that_cannot_be_saved_are_said_and_still_hold(
+    qtbot: QtBot, window: MainWindow, home: Path
+) -> None:
     home.mkdir(exist_ok=True)
     (home / "config").write_text("in the way")
     window.menus.theme.trigger()
-    assert "can't be saved" in window.toast.label.text()
+    qtbot.waitUntil(lambda: "can't be saved" in window.toast.label.text())
     assert theme.tokens() is theme.LIGHT
 
 
