@@ -32,6 +32,7 @@ from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
 from inspector.records import project as projects
+from inspector.records import schema as t
 from inspector.records.classes import find_class
 from inspector.records.detectors import find_detector
 from inspector.records.jobs import list_jobs
@@ -125,6 +126,19 @@ def test_every_row_and_the_manifest_name_detector_and_run(worked: Project, run: 
     for item in manifest["files"]:
         data = (tmp_path / "out" / item["file"]).read_bytes()
         assert (item["bytes"], item["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_the_source_file_is_the_run_s_folder_and_the_name_whatever_that_holds(
+    worked: Project, run: Run, tmp_path: Path
+) -> None:
+    odd = ["a/b.png", "a//b.png", "./a.png", "../a.png", "a/./b.png", "/else/a.png", "a/.b.png"]
+    with worked.writing() as session:
+        for result_id, name in zip(result_ids(worked).tolist(), odd, strict=True):
+            session.execute(t.Result.__table__.update().values(name=name).where(t.Result.id == result_id))
+    start(worked, run, tmp_path / "odd.jsonl", "jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "odd.jsonl").read_text("utf-8").splitlines()]
+    root = list_runs(worked)[0].root
+    assert [line["source_file"] for line in lines] == [str(Path(root) / name) for name in odd]
 
 
 def test_equal_names_from_two_folders_are_told_apart_in_every_export(

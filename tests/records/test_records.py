@@ -45,6 +45,7 @@ from inspector.records.results import (
     count_results,
     find_result,
     list_defect_types,
+    list_details,
     list_results,
     list_scores,
     result_ids,
@@ -444,6 +445,17 @@ def test_a_removed_run_hides_its_results_until_it_is_restored(
     restore_run(project, taught.run_id)
     (run,) = list_runs(project)
     assert (run.counts.ok, run.counts.ng, run.counts.total) == (1, 1, 2)
+
+
+def test_results_come_in_the_order_that_was_asked_for_with_and_without_gaps(
+    project: Project, record: Record
+) -> None:
+    ids = record(*(number / 10 for number in range(9)))
+    for wanted in (ids, ids[::-1], ids[2:6], ids[::3], [ids[4], ids[0], ids[1]], [ids[3]] * 2, []):
+        assert [row.id for row in list_results(project, wanted)] == wanted
+        assert [one.row.id for one in list_details(project, wanted)] == wanted
+        assert set(result_ids(project, ResultFilter(ids=tuple(wanted)))) == set(wanted)
+    assert [row.id for row in list_results(project, [10**9, ids[0]])] == [ids[0]]
 
 
 # reviews
