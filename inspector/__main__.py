@@ -2,6 +2,7 @@
 
 
 def main() -> None:
+    """The `inspector` command."""
     from inspector.cli.main import main as run
 
     run()

@@ -54,6 +54,8 @@ class ScoreMap:
 
 
 class Decision(StrEnum):
+    """What is decided of one image, from good to bad."""
+
     OK = "ok"
     REVIEW = "review"
     NG = "ng"
@@ -86,11 +88,14 @@ class Thresholds:
 
     @property
     def numbers(self) -> tuple[float, float, float]:
+        """(review, ng, pixel), as they are stored."""
         return self.review, self.ng, self.pixel
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
+    """`image_score` against `thresholds` decides; `regions` are where the map is anomalous."""
+
     decision: Decision
     image_score: float
     thresholds: Thresholds
@@ -98,6 +103,8 @@ class Verdict:
 
 
 class JobKind(StrEnum):
+    """What runs in the background."""
+
     TEACH = "teach"
     INSPECT = "inspect"
     EXPORT = "export"
@@ -107,6 +114,8 @@ class JobKind(StrEnum):
 
 
 class JobStatus(StrEnum):
+    """Where a job stands; ABORTED: its process ended without saying so."""
+
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
@@ -116,6 +125,8 @@ class JobStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobStarted:
+    """The first event of a job; `total`: how many steps or items it has."""
+
     job_id: int
     kind: JobKind
     total: int
@@ -146,6 +157,8 @@ class JobItem:
 
 @dataclass(frozen=True, slots=True)
 class JobLog:
+    """A line for the log; `values`: numbers that change while a method learns, such as {"loss": 0.4}."""
+
     job_id: int
     message: str
     values: Mapping[str, float] = field(default_factory=dict)
@@ -177,10 +190,12 @@ class CancelToken:
         self._event = Event()
 
     def cancel(self) -> None:
+        """Ask the job to stop at its next check."""
         self._event.set()
 
     @property
     def cancelled(self) -> bool:
+        """Whether somebody asked."""
         return self._event.is_set()
 
     def check(self) -> None:

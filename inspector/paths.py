@@ -28,16 +28,19 @@ def _home() -> Path | None:
 
 
 def config_dir() -> Path:
+    """Where settings are kept."""
     home = _home()
     return home / "config" if home else Path(platformdirs.user_config_dir(_APP, appauthor=False))
 
 
 def cache_dir() -> Path:
+    """Where is kept what can be made again: features, thumbnails."""
     home = _home()
     return home / "cache" if home else Path(platformdirs.user_cache_dir(_APP, appauthor=False))
 
 
 def log_dir() -> Path:
+    """Where the log is written."""
     home = _home()
     return home / "log" if home else Path(platformdirs.user_log_dir(_APP, appauthor=False))
 

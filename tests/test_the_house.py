@@ -53,3 +53,49 @@ def test_no_function_takes_more_than_8_values() -> None:
 def is_command(node: ast.FunctionDef) -> bool:
     """Whether its parameters are the options of a command, which people give by name."""
     return any(".command" in ast.unparse(one) for one in node.decorator_list)
+
+
+STAGES = (
+    "images",
+    "features",
+    "methods",
+    "verdicts",
+    "records",
+    "exports",
+    "jobs",
+    "bench",
+    "domain",
+    "settings",
+)
+SHAPE = re.compile(r"\[[^]]+\]|\([^)]*(,|×)[^)]*\)|shape")
+
+
+def public(file: str, tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
+    """Functions and classes that others may use, with their place; methods of what has a base follow that base's words."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield f"{file}:{node.lineno}: {node.name}", node
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and not node.bases:
+            for one in node.body:
+                if isinstance(one, ast.FunctionDef) and not one.name.startswith("_"):
+                    yield f"{file}:{one.lineno}: {node.name}.{one.name}", one
+
+
+def stages() -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
+    for file, tree in TREES.items():
+        if file.split("/")[0].removesuffix(".py") in STAGES and "/versions/" not in file:
+            yield from public(file, tree)
+
+
+def test_everything_public_of_every_stage_says_what_it_is() -> None:
+    assert [place for place, node in stages() if not ast.get_docstring(node)] == []
+
+
+def test_whatever_takes_or_gives_an_array_names_its_shape() -> None:
+    found = []
+    for place, node in stages():
+        if isinstance(node, ast.FunctionDef):
+            kinds = [one.annotation for one in (*node.args.args, *node.args.kwonlyargs)] + [node.returns]
+            arrays = any(kind and re.search(r"\b(NDArray|Tensor)\b", ast.unparse(kind)) for kind in kinds)
+            found += [place] * (arrays and not SHAPE.search(ast.get_docstring(node) or ""))
+    assert not found

@@ -18,6 +18,7 @@ from inspector.domain import CancelToken, Decision, Image, JobKind, JobStatus, T
 from inspector.exports.catalogue import FORMATS
 from inspector.images import demo_parts
 from inspector.jobs.export import export
+from inspector.methods.catalogue import QUICK
 from inspector.records import project as projects
 from inspector.records import schema as t
 from inspector.records.classes import add_class
@@ -168,7 +169,7 @@ def make(folder: Path, results: int) -> tuple[int, int, int]:
             NewDetector(
                 folder=staging,
                 title="Benchmark",
-                method="patchcore",
+                method=QUICK,
                 backbone={"key": "none"},
                 settings={},
                 false_alarm_rate=0.05,

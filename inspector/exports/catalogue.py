@@ -32,6 +32,7 @@ class Format:
 
     @property
     def is_folder(self) -> bool:
+        """Whether it is many files; else `file` is the only one."""
         return "." not in self.file
 
 

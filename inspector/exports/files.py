@@ -40,6 +40,7 @@ _HINTS = {
 
 
 def explain(error: OSError, target: Path) -> ExportError:
+    """What the drive said, as a sentence with what to do."""
     reason, hint = _HINTS.get(
         error.errno or 0, (error.strerror or "the drive reported an error", "Choose another folder.")
     )
@@ -188,6 +189,7 @@ class Folder:
         return self._free(self._folder(parts), safe_name(stem, limit=200 - len(suffix)), suffix)
 
     def write(self, relative: str, data: bytes, row: ExportRow) -> None:
+        """Write a file of `row` at a path inside the folder. Raises OSError."""
         path = self.root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)  # the folder as a whole is what appears at once

@@ -30,6 +30,8 @@ MASK_COLOUR = (209, 73, 91)  # vermilion, as NG
 
 
 class Mode(StrEnum):
+    """How a map is laid over its image."""
+
     HEAT = "heat"
     CONTOUR = "contour"
     MASK = "mask"
@@ -69,7 +71,7 @@ def ramp(colour_map: str) -> NDArray[np.float32]:
 
 
 def lookup(heat: Heat, lowest: float, highest: float) -> NDArray[np.uint32]:
-    """Premultiplied ARGB for `LEVELS` map values evenly between `lowest` and `highest`; 0 is transparent."""
+    """Premultiplied ARGB [LEVELS] for map values evenly between `lowest` and `highest`; 0 is transparent."""
     values = np.linspace(lowest, highest, LEVELS, dtype=np.float32)
     span = max(heat.high - heat.low, 1e-12)
     above = values >= heat.threshold
@@ -93,7 +95,7 @@ def lookup(heat: Heat, lowest: float, highest: float) -> NDArray[np.uint32]:
 
 
 def quantise(field: NDArray[np.float32], lowest: float, highest: float) -> NDArray[np.uint16]:
-    """Map values as indices 0 … LEVELS - 1 between `lowest` and `highest`, for `lookup`."""
+    """Map values (h, w) → indices (h, w) of `lookup` between `lowest` and `highest`."""
     span = max(highest - lowest, 1e-12)
     steps = np.clip((field - lowest) * ((LEVELS - 1) / span) + 0.5, 0, LEVELS - 1)
     return np.asarray(steps, np.uint16)

@@ -21,7 +21,7 @@ def mask(values: NDArray[np.float32], threshold: float, size: tuple[int, int]) -
 
 
 def render_overlay(pixels: NDArray[np.uint8], values: NDArray[np.float32], heat: Heat) -> NDArray[np.uint8]:
-    """uint8 RGB (h, w, 3): the image with its map as heat, contour or mask.
+    """uint8 RGB (h, w, 3): an image (h, w, 3) with its map, of any size, as heat, contour or mask.
 
     Below `heat.threshold` the image is untouched, pixel for pixel; the colours depend on the map value alone.
     """

@@ -42,6 +42,7 @@ class ExportRow:
 
     @property
     def error(self) -> str:
+        """What went wrong with the image, and what to do; "" when nothing did."""
         return f"{self.result.error} {self.result.hint}".strip()
 
 

@@ -234,6 +234,7 @@ def as_json(row: ExportRow) -> dict[str, Any]:
 
 
 def region_json(region: Region) -> dict[str, Any]:
+    """A region in plain JSON values: box [x, y, width, height], area in pixels, peak."""
     return {"box": list(region.box), "area": region.area, "peak": _finite(region.peak)}
 
 

@@ -36,7 +36,8 @@ class FeatureCache:
         return self.folder / name[:2] / f"{name[2:34]}.safetensors"
 
     def get(self, image_sha256: str, backbone_key: str, view: str) -> dict[str, Tensor] | None:
-        """What `put` kept, on the CPU: floating tensors in fp16, others as they were. None when it isn't there.
+        """What `put` kept, on the CPU, in its shapes: floating tensors
+        in fp16, others as they were. None when it isn't there.
 
         `view` names all else that decides the tensors: taps, precision, tile, augmentation.
         """
@@ -50,7 +51,8 @@ class FeatureCache:
         return tensors
 
     def put(self, image_sha256: str, backbone_key: str, view: str, tensors: Mapping[str, Tensor]) -> None:
-        """Keep `tensors`. A full or read-only disk is no error: then they are computed again next time.
+        """Keep tensors of any shape. A full or read-only disk
+        is no error: then they are computed again next time.
 
         Tensors with values beyond fp16's range are not kept.
         """

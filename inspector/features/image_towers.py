@@ -40,7 +40,7 @@ class Tower(Protocol):
         """Pixels, or their stages, → what enters block 1, [B, prefix+N, width]."""
 
     def block(self, index: int, x: Tensor) -> Tensor:
-        """The model's own block (0-based)."""
+        """The model's own block (0-based): tokens [B,T,width] → [B,T,width]."""
 
     def vv(self, index: int, x: Tensor) -> Tensor:
         """What the block's V-V attention adds: out_proj(softmax(V·Vᵀ/√d)·V) of LN1(x), [B,T,width]."""
@@ -105,7 +105,7 @@ def _vv_attention(v: Tensor, heads: int) -> Tensor:
     return F.scaled_dot_product_attention(v, v, v).transpose(1, 2).reshape(b, t, -1)
 
 
-class OpenClipTower:
+class OpenClipTower(Tower):
     """open_clip's own VisionTransformer."""
 
     has_stages = False
@@ -157,7 +157,7 @@ class OpenClipTower:
         return out
 
 
-class TimmTower:
+class TimmTower(Tower):
     """timm's VisionTransformer inside open_clip's TimmModel: SigLIP, and hybrids whose `patch_embed` has `stages`.
 
     A token enters joint space as if it were the only one to be pooled. With a pooling attention (SigLIP) that leaves
@@ -216,7 +216,7 @@ class TimmTower:
         return out
 
 
-class FastVitTower:
+class FastVitTower(Tower):
     """MobileCLIP's convolutional tower: two stages, tokens of the last map, no blocks and so no prompts."""
 
     has_stages = True

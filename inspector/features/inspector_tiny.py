@@ -227,7 +227,8 @@ def load_stem(model: nn.Module) -> None:
 
 
 def lite0_state() -> dict[str, Tensor]:
-    """The package's published state dict, whose order is that of timm's `tf_efficientnet_lite0`."""
+    """The package's published weights by name, of the shapes and in the order of timm's
+    `tf_efficientnet_lite0`. Raises WeightsError."""
     path = _stem_path()
     _check(path, STEM_SHA256)
     state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
@@ -235,7 +236,8 @@ def lite0_state() -> dict[str, Tensor]:
 
 
 def read_state(source: Path) -> tuple[dict[str, Tensor], str]:
-    """Our own weights in fp32 with the full vocabulary, and the file's sha256.
+    """Our own weights in fp32 by name, of the model's shapes with the full vocabulary, and the file's sha256.
+    Raises WeightsError.
 
     Only the vocabulary rows that training touched are stored; the others share one row, their mean.
     """

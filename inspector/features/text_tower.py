@@ -129,7 +129,10 @@ class TextTower:
         deep_prompts: Sequence[Tensor] | None = None,
         deep_start: int = 1,
     ) -> Tensor:
-        """As `encode`, but what every token becomes, in joint space: [n,L',d] float32, not normalised."""
+        """As `encode`, but what every token becomes, in joint space: [n,L',d] float32, not normalised.
+
+        Raises ValueError for L other than the context length where the mask isn't causal.
+        """
         learned = [embeddings, *(deep_prompts or ())]
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(t.requires_grad for t in learned)):
             length = int(eot.max()) + 1 if self.causal else embeddings.shape[1]

@@ -33,6 +33,7 @@ class Canvas:
 
     @property
     def size(self) -> int:
+        """Pixels a side."""
         return int(self.x.shape[0])
 
     @property
@@ -42,6 +43,7 @@ class Canvas:
 
 
 def canvas(size: int, seed: list[int], defect: str | None) -> Canvas:
+    """A square of `size` pixels a side; what is drawn on it follows from `seed`."""
     axis = ((np.arange(size) + 0.5) * (UNITS / size)).astype(np.float32)
     x, y = np.meshgrid(axis, axis)
     marks = Canvas(x, y, np.random.default_rng([*seed, 1, zlib.crc32((defect or "").encode())]))
@@ -66,6 +68,7 @@ def rounded_box(u: F, v: F, half_width: float, half_height: float, radius: float
 
 
 def blur(field: F, sigma: float, c: Canvas) -> F:
+    """A field (h, w) smoothed by a Gaussian of `sigma` units."""
     return np.asarray(
         cv2.GaussianBlur(np.asarray(field, np.float32), (0, 0), max(sigma * c.scale, 0.05)), np.float32
     )
@@ -99,6 +102,7 @@ def slopes(height: F, c: Canvas) -> tuple[F, F]:
 
 
 def normals(slope_x: F, slope_y: F) -> tuple[F, F, F]:
+    """Slopes (h, w) of a surface → its normals x, y, z, each (h, w), of unit length."""
     z = np.asarray(1 / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y), np.float32)
     return np.asarray(-slope_x * z, np.float32), np.asarray(-slope_y * z, np.float32), z
 
@@ -128,6 +132,7 @@ def over(below: F, above: F, cover: F) -> F:
 
 
 def tint(field: F, colour: tuple[float, float, float]) -> F:
+    """A field (h, w) as light of one colour, (h, w, 3)."""
     return np.asarray(field[..., None] * np.array(colour, np.float32), np.float32)
 
 
@@ -138,7 +143,8 @@ def shadow(cover: F, dx: float, dy: float, softness: float, c: Canvas) -> F:
 
 
 def photograph(light: F, c: Canvas, blur_range: tuple[float, float] = (0.55, 0.95)) -> NDArray[np.uint8]:
-    """Linear light (h, w, 3) → the picture a camera takes: lens blur, vignette, exposure, shot noise, sRGB curve."""
+    """Linear light (h, w, 3) → uint8 (h, w, 3) as a camera takes
+    it: lens blur, vignette, exposure, noise, sRGB curve."""
     rng = c.rng
     radius = ((c.x - UNITS / 2) ** 2 + (c.y - UNITS / 2) ** 2) / np.float32(UNITS * UNITS / 2)
     vignette = 1 - np.float32(rng.uniform(0.10, 0.16)) * radius
@@ -159,7 +165,7 @@ def photograph(light: F, c: Canvas, blur_range: tuple[float, float] = (0.55, 0.9
 
 
 def stroke(c: Canvas, points: NDArray[Any], width: float) -> F:
-    """Coverage 0–1 of a line through `points` (n, 2) in units."""
+    """Coverage (h, w) in 0–1 of a line through `points` (n, 2) in units."""
     drawn = np.zeros((c.size, c.size), np.uint8)
     fine = np.round(points * c.scale * 256).astype(np.int32).reshape(-1, 1, 2)
     cv2.polylines(drawn, [fine], False, 255, max(1, round(width * c.scale)), cv2.LINE_AA, 8)

@@ -134,8 +134,8 @@ def _array(values: Any) -> NDArray[np.uint8]:
 
 
 def small_range(values: NDArray[Any], maximum: int) -> tuple[str, str]:
-    """What to add to the mode and to say where values of more than 8 bits keep to the lowest quarter of the range that
-    `maximum` is the end of: few grey levels are left of them."""
+    """What to add to the mode and to say where values (h, w, …) of more than 8 bits keep to the lowest
+    quarter of the range that `maximum` is the end of: few grey levels are left of them."""
     highest = int(values.max()) if values.size else 0
     if maximum <= 255 or not 0 < highest < maximum // 4:
         return "", ""
@@ -147,7 +147,7 @@ def small_range(values: NDArray[Any], maximum: int) -> tuple[str, str]:
 
 
 def turned(pixels: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
-    """`pixels` (h, w, 3) as a person sees them, by the EXIF orientation 1–8."""
+    """`pixels` (h, w, 3) as a person sees them, (h, w, 3) or (w, h, 3), by the EXIF orientation 1–8."""
     if turn in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if turn in (2, 3, 6, 7):

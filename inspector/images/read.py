@@ -95,7 +95,7 @@ def read_bytes(path: Path) -> bytes:
 def decode(
     data: bytes, name: str, path: Path | None = None, *, at_least: int | None = None, white: int | None = None
 ) -> Image:
-    """Decode the bytes of a file (also from the clipboard); see `read`."""
+    """Decode the bytes of a file (also from the clipboard); see `read`. Raises ImageError."""
     from inspector.images import formats
     from inspector.images.pixels import Damaged, Truncated, Unsupported
 

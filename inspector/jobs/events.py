@@ -73,14 +73,17 @@ class Reporter:
         self.emit(JobStarted(self.job_id, self._kind, total, title))
 
     def progress(self, done: float, message: str = "", total: float | None = None) -> None:
+        """Say that so much of `total` is done, 0–`total`."""
         self._total = self._total if total is None else total
         rate, left = self._pace.at(done, self._total)
         self.emit(JobProgress(self.job_id, done, self._total, message, rate, left))
 
     def item(self, name: str, result_id: int | None = None, error: str = "") -> None:
+        """Say that an image is through: stored as a result, or what went wrong."""
         self.emit(JobItem(self.job_id, name, result_id, error))
 
     def log(self, message: str, values: Mapping[str, float] | None = None) -> None:
+        """A line for the log, with the live numbers of learning."""
         self.emit(JobLog(self.job_id, message, values or {}))
 
     def _end(self, status: JobStatus, message: str, hint: str = "") -> None:

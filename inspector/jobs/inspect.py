@@ -59,9 +59,10 @@ def inspect(
 ) -> None:
     """Inspect files and folders with one detector (the newest when None) and store every result.
 
-    `class_name`: the class of all images; found per image when None. A file that can't be read becomes a failed item
-    and the others go on. Stopped or failed, what was finished stays, and with its `run_id` and the same sources the
-    rest is inspected later. `JobEnded.result`: `sources`, `root` (the folder that the names of results start in), `left_out` (a sentence), `run_id`, `detector_id`, `inspected`, `failed` (of this job).
+    `class_name`: the class of all images; found per image when None. A file that can't be read becomes a failed
+    item and the others go on. Stopped or failed, what was finished stays, and with its `run_id` and the same
+    sources the rest is inspected later. `JobEnded.result`: `sources`, `root` (the folder that the names of
+    results start in), `left_out` (a sentence), `run_id`, `detector_id`, `inspected`, `failed` (of this job).
     """
     with job(project, JobKind.INSPECT, emit) as report:
         project.require_writable()

@@ -20,6 +20,17 @@ QUICK = "patchcore"
 """Teaches in a second and needs nothing of a backbone: for the demo, and where a default must cost nothing."""
 QUICK_LEARNER = "finegrained:epochs=4"
 """A variant that learns in epochs, and few of them: where the learning itself is looked at."""
+SMALL = (
+    "anople:depth=2:length=1:epochs=1:variants=1",
+    "iipad:contexts=4:objects=2:epochs=1",
+    "finegrained:alps=1:ahps=1:epochs=1",
+    "mpama:levels=[1]:length=2:deep=2:bottlenecks=2:epochs=1:adaptation_epochs=1",
+    "winclip",
+    "promptad:prompts=[1,1]:epochs=1",
+    "subspace",
+    "patchcore",
+)
+"""A variant of every method that learns little in seconds: where every kind of detector is needed, and no good one."""
 DESCRIPTIONS = "descriptions"
 """The setting that takes descriptions, by class name."""
 

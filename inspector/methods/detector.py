@@ -72,7 +72,7 @@ class Detector(Protocol):
         ...
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """(tensors, settings in plain JSON values): all that `from_state` needs."""
+        """(tensors of any shapes by name, settings in plain JSON values): all that `from_state` needs."""
         ...
 
     @classmethod

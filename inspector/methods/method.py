@@ -48,13 +48,15 @@ class Method(ABC, Generic[T]):
         """
 
     @abstractmethod
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]: ...
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """See `Detector.state`. Raises DetectorError before `fit`."""
 
     @classmethod
     @abstractmethod
     def from_state(
         cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], backbone: Backbone
-    ) -> Self: ...
+    ) -> Self:
+        """See `Detector.from_state`."""
 
     @property
     def taught(self) -> T:

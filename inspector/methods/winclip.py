@@ -70,7 +70,8 @@ class TaughtWinCLIP(TaughtPrompts):
     text_features: Tensor
 
     def features(self, pixels: Tensor) -> Features:
-        """Class token, last-block patches, and the class tokens of all windows as taps on their own grids."""
+        """Images [B,3,S,S] → class token, last-block patches, and the
+        class tokens of all windows as taps on their own grids."""
         backbone = self.backbone
         last = f"block{backbone.depth}"
         tokens = backbone.embed(pixels)

@@ -25,6 +25,8 @@ _log = logging.getLogger("inspector.records")
 
 
 class ClassState(StrEnum):
+    """How far a class has come."""
+
     NEEDS_SHOTS = "needs shots"
     READY = "ready to teach"
     TAUGHT = "taught"
@@ -120,6 +122,7 @@ def add_class(project: Project, name: str) -> int:
 
 
 def rename_class(project: Project, class_id: int, name: str) -> None:
+    """Give a class another name. Raises ProjectError for one that is taken or empty."""
     name = checked(name, "class")
     _change_class(project, class_id, name, {"name": name, "key": class_key(name)})
 
@@ -130,6 +133,7 @@ def remove_class(project: Project, class_id: int) -> None:
 
 
 def restore_class(project: Project, class_id: int) -> None:
+    """Take back `remove_class`. Raises ProjectError when its name was given away meanwhile."""
     with project.reading() as session:
         name = session.scalar(select(t.Class.name).where(t.Class.id == class_id)) or ""
     _change_class(project, class_id, name, {"removed": None})

@@ -44,6 +44,7 @@ class Proposal:
     outliers: Mapping[int, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
+        """As the database keeps it."""
         return {
             "compared": self.compared,
             "flips": [[one.result_id, one.before, one.after, one.score] for one in self.flips],
@@ -52,6 +53,7 @@ class Proposal:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Proposal":
+        """What `as_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
         flips = (Flip(key, Decision(a), Decision(b), score) for key, a, b, score in values["flips"])
         outliers = {int(key): score for key, score in values["outliers"].items()}
         return cls(values["compared"], tuple(flips), outliers)
@@ -247,6 +249,7 @@ def remove_detector(project: Project, detector_id: int) -> None:
 
 
 def restore_detector(project: Project, detector_id: int) -> None:
+    """Take back `remove_detector`."""
     with project.writing() as session:
         session.execute(update(t.Detector).where(t.Detector.id == detector_id).values(removed=None))
 

@@ -93,14 +93,17 @@ class KeptFiles:
 
     @property
     def path(self) -> Path | None:
+        """The image, as `missing` says; None where none was kept."""
         return self._image[0]
 
     @property
     def missing(self) -> bool:
+        """Whether the image should be there and is not."""
         return self._image[1]
 
     @cached_property
     def map_path(self) -> Path | None:
+        """The anomaly map; None where there is none."""
         name = self._map_name
         if not name:
             return None
@@ -151,7 +154,8 @@ def as_stored(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def keep_map(project: Project, run_id: int, sha256: str, values: NDArray[np.float32]) -> str:
-    """Store the anomaly map of an image in a run; its name inside the project, which ends in the file's CRC-32."""
+    """Store the anomaly map (h, w) of an image in a run; its
+    name inside the project, which ends in the file's CRC-32."""
     buffer = BytesIO()
     np.save(buffer, as_stored(values).astype(np.float16), allow_pickle=False)
     data = buffer.getvalue()

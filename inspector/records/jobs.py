@@ -14,6 +14,8 @@ from inspector.records.project import Project
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
+    """A job as it was started and as it ended."""
+
     id: int
     kind: JobKind
     status: JobStatus
@@ -50,6 +52,7 @@ def list_jobs(project: Project, limit: int = 100) -> list[JobRow]:
 def start_job(
     project: Project, kind: JobKind, title: str, total: int = 0, result: Mapping[str, Any] | None = None
 ) -> int:
+    """Note that a job runs; its id."""
     with project.writing() as session:
         row = t.Job(kind=kind, status=JobStatus.RUNNING, title=title, total=total, result=dict(result or {}))
         session.add(row)
@@ -65,6 +68,7 @@ def end_job(
     hint: str = "",
     result: Mapping[str, Any] | None = None,
 ) -> None:
+    """Note how a job ended."""
     with project.writing() as session:
         session.execute(
             update(t.Job)

@@ -39,6 +39,8 @@ class ResultFilter:
 
 
 class ResultSort(StrEnum):
+    """What results can be ordered by."""
+
     TIME = "time"
     NAME = "name"
     CLASS = "class"
@@ -59,6 +61,7 @@ def run_not_removed(session: Session) -> ColumnElement[bool]:
 
 
 def filtered(session: Session, query: Any, where: ResultFilter) -> Any:
+    """A query on results with the conditions of `where`, and without removed runs."""
     query = query.where(run_not_removed(session))
     exact = {
         t.Result.run_id: where.run_id,
@@ -105,6 +108,7 @@ def among(column: Any, ids: Collection[int]) -> Any:
 
 
 def sort_column(session: Session, sort: ResultSort) -> Any:
+    """The expression that results are ordered by."""
     if sort is ResultSort.CLASS:  # by name, without a join over all results
         ids = session.scalars(select(t.Class.id).order_by(func.lower(t.Class.name), t.Class.id)).all()
         places = {class_id: place for place, class_id in enumerate(ids)}

@@ -36,6 +36,8 @@ from inspector.verdicts.judge import decide
 
 @dataclass(frozen=True, slots=True)
 class Counts:
+    """How many results there are of each decision; `reviewed`: with a standing word of a person."""
+
     ok: int = 0
     review: int = 0
     ng: int = 0
@@ -81,14 +83,17 @@ class ResultRow:
 
     @property
     def path(self) -> Path | None:
+        """The image, see `KeptFiles`."""
         return self.files.path
 
     @property
     def missing(self) -> bool:
+        """Whether the image should be there and is not."""
         return self.files.missing
 
     @property
     def map_path(self) -> Path | None:
+        """The anomaly map, see `KeptFiles`."""
         return self.files.map_path
 
     def after(self, move: ThresholdMove) -> "ResultRow":
@@ -136,7 +141,7 @@ def result_ids(
     limit: int | None = None,
     offset: int = 0,
 ) -> NDArray[np.int64]:
-    """Ids of the results that match, in order (equal ones by time)."""
+    """Ids [n] of the results that match, in order (equal ones by time)."""
     with project.reading() as session:
         column = sort_column(session, sort)
         query = filtered(session, select(t.Result.id), where)
@@ -253,7 +258,8 @@ def list_defect_types(project: Project) -> list[str]:
 def list_scores(
     project: Project, detector_id: int, class_id: int, *, run_id: int | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Every stored score of a class (of one run), ascending, and the held-out scores of its normal shots."""
+    """Every stored score [n] of a class (of one run), ascending,
+    and the held-out scores [shots] of its normal shots."""
     where = ResultFilter(run_id=run_id, detector_id=detector_id, class_id=class_id)
     with project.reading() as session:
         stored = _values(
@@ -272,6 +278,7 @@ def _held_out(session: Session, detector_id: int, class_id: int) -> NDArray[np.f
 
 
 def count_severities(by_severity: Mapping[int, int], reviewed: int) -> Counts:
+    """The counts out of those by severity, as `judge` numbers decisions."""
     ok, review, ng, failed = (by_severity.get(n, 0) for n in (*SEVERITY.values(), FAILED_SEVERITY))
     return Counts(ok, review, ng, failed, reviewed)
 

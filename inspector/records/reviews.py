@@ -79,7 +79,8 @@ def add_review(
 
 
 def withdraw_review(project: Project, review_ids: Iterable[int], *, who: str) -> None:
-    """Undo reviews: each gets a row that withdraws it, and the word before it counts again."""
+    """Undo reviews: each gets a row that withdraws it, and the word before it counts again. Raises
+    ProjectError for a review that there isn't."""
     wanted = [int(review_id) for review_id in review_ids]
     with project.writing() as session:
         results = session.scalars(select(t.Review.result_id).where(among(t.Review.id, wanted)))

@@ -92,6 +92,7 @@ def list_runs(project: Project) -> list[RunRow]:
 def start_run(
     project: Project, detector_id: int, title: str, *, class_id: int | None = None, job_id: int | None = None
 ) -> int:
+    """Note that a run begins; its id."""
     with project.writing() as session:
         row = t.Run(detector_id=detector_id, title=title, class_id=class_id, job_id=job_id)
         session.add(row)
@@ -112,6 +113,7 @@ def remove_run(project: Project, run_id: int) -> None:
 
 
 def restore_run(project: Project, run_id: int) -> None:
+    """Take back `remove_run`."""
     with project.writing() as session:
         session.execute(update(t.Run).where(t.Run.id == run_id).values(removed=None))
 

@@ -34,6 +34,7 @@ KNOWN_REVISIONS = ("0001", "0002", "0003")
 
 
 def now() -> datetime:
+    """This moment, as rows keep it."""
     return datetime.now(UTC)
 
 
@@ -162,6 +163,8 @@ def _whole(value: Any) -> int:
 
 
 class Base(DeclarativeBase):
+    """Names of constraints follow from their columns, so that migrations find them."""
+
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -233,6 +236,8 @@ class Shot(Base):
 
 
 class Job(Base):
+    """One piece of work in the background."""
+
     __tablename__ = "jobs"
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
@@ -299,6 +304,8 @@ class Threshold(Base):
 
 
 class Run(Base):
+    """One inspection of many images by one detector."""
+
     __tablename__ = "runs"
     id: Mapped[int] = mapped_column(primary_key=True)
     detector_id: Mapped[int] = mapped_column(ForeignKey("detectors.id", ondelete="RESTRICT"))
@@ -357,6 +364,8 @@ class Result(Base):
 
 
 class Region(Base):
+    """One anomalous area of a result."""
+
     __tablename__ = "regions"
     __table_args__ = (Index("ix_regions_result", "result_id"),)
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -116,6 +116,7 @@ def remove_shots(project: Project, shot_ids: Iterable[int]) -> None:
 
 
 def restore_shots(project: Project, shot_ids: Iterable[int]) -> None:
+    """Take back `remove_shots`."""
     with project.writing() as session:
         session.execute(
             update(t.Shot).where(t.Shot.id.in_([int(shot_id) for shot_id in shot_ids])).values(removed=None)

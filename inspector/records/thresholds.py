@@ -18,6 +18,8 @@ from inspector.verdicts.judge import bounds
 
 @dataclass(frozen=True, slots=True)
 class ThresholdRow:
+    """One entry of the history of a detector's and a class's thresholds."""
+
     id: int
     detector_id: int
     class_id: int
@@ -134,6 +136,7 @@ def confirm_thresholds(session: Session, class_ids: Iterable[int]) -> None:
 
 
 def new_threshold(detector_id: int, class_id: int, values: Thresholds, who: str) -> t.Threshold:
+    """A row that is not in the database yet."""
     return t.Threshold(
         detector_id=detector_id,
         class_id=class_id,

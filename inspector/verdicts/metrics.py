@@ -32,6 +32,7 @@ class Ranking:
 
     @property
     def positives(self) -> float:
+        """How many are labelled positive."""
         return float(self.tp[-1]) if self.tp.size else 0.0
 
 
@@ -71,26 +72,32 @@ def best_f1(ranking: Ranking) -> tuple[float, float]:
 
 
 def image_auroc(scores: ArrayLike, labels: ArrayLike) -> float:
+    """AUROC of scores [n] against labels [n], 0 or 1; NaN where one kind is missing."""
     return auroc(rank(scores, labels))
 
 
 def image_ap(scores: ArrayLike, labels: ArrayLike) -> float:
+    """Average precision of scores [n] against labels [n]; NaN without a positive."""
     return average_precision(rank(scores, labels))
 
 
 def image_f1(scores: ArrayLike, labels: ArrayLike) -> float:
+    """The best F1 over all thresholds, of scores [n] against labels [n]; NaN without a positive."""
     return best_f1(rank(scores, labels))[0]
 
 
 def pixel_auroc(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike]) -> float:
+    """AUROC over the pixels of all maps (h, w) against their masks (h, w)."""
     return auroc(rank(*_pixels(maps, masks)))
 
 
 def pixel_ap(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike]) -> float:
+    """Average precision over the pixels of all maps (h, w) against their masks (h, w)."""
     return average_precision(rank(*_pixels(maps, masks)))
 
 
 def pixel_f1(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike]) -> float:
+    """The best F1 over the pixels of all maps (h, w) against their masks (h, w)."""
     return best_f1(rank(*_pixels(maps, masks)))[0]
 
 

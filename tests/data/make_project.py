@@ -10,10 +10,8 @@ import sqlite3
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors.numpy
@@ -33,18 +31,6 @@ from inspector.records.result_filter import ResultFilter
 from inspector.records.results import list_results, result_ids
 from inspector.records.reviews import add_review, list_reviews, withdraw_review
 from inspector.records.shots import add_shots
-
-SMALL: Mapping[str, Mapping[str, Any]] = {
-    "anople": {"depth": 2, "length": 1, "epochs": 1, "variants": 1},
-    "iipad": {"contexts": 4, "objects": 2, "epochs": 1},
-    "finegrained": {"alps": 1, "ahps": 1, "epochs": 1},
-    "mpama": {"levels": [1], "length": 2, "deep": 2, "bottlenecks": 2, "epochs": 1, "adaptation_epochs": 1},
-    "winclip": {},
-    "promptad": {"prompts": [1, 1], "epochs": 1},
-    "patchcore": {"taps": ["stem16"]},
-    "subspace": {"taps": ["stem16"]},
-}
-"""Settings that keep each method's learned values few."""
 
 
 def main() -> None:
@@ -70,17 +56,8 @@ def _make(folder: Path, top: Path) -> None:
         for product in ("washer", "cloth"):
             add_shots(project, ids[product], sorted((demo / product / "train" / "good").iterdir()))
         describe_class(project, ids["washer"], template("washer"))
-        for method in catalogue.METHODS:
-            teach(
-                project,
-                engine,
-                method=":".join(
-                    [method, *(f"{key}={json.dumps(value)}" for key, value in SMALL[method].items())]
-                ),
-                class_ids=[ids["washer"]],
-                emit=_complain,
-                cancel=nothing,
-            )
+        for method in catalogue.SMALL:
+            teach(project, engine, method=method, class_ids=[ids["washer"]], emit=_complain, cancel=nothing)
             _round(list_detectors(project)[0].folder)
             engine.forget()
             parts = [demo / "washer" / "test"]

@@ -22,10 +22,20 @@ def test_groups_stand_for_their_methods_and_nothing_comes_twice() -> None:
     assert catalogue.expand("mpama:levels=[1,3],subspace") == ["mpama:levels=[1,3]", "subspace"]
 
 
-def test_every_ablation_and_control_can_be_made() -> None:
-    for name in (*catalogue.ABLATIONS, *catalogue.CONTROLS):
+def test_every_variant_that_others_ask_for_can_be_made() -> None:
+    chosen = (catalogue.RECOMMENDED, catalogue.QUICK, catalogue.QUICK_LEARNER)
+    for name in (*chosen, *catalogue.SMALL, *catalogue.ABLATIONS, *catalogue.CONTROLS):
         catalogue.check(catalogue.parse(name))
     assert all(catalogue.parse(name).settings for name in catalogue.ABLATIONS)
+    assert {catalogue.parse(name).method for name in catalogue.SMALL} == {*catalogue.METHODS}
+    assert catalogue.find(catalogue.parse(catalogue.QUICK_LEARNER).method).learns
+    assert not catalogue.find(catalogue.QUICK).needs
+
+
+def test_titles_of_variants_come_once_each_and_an_unknown_stored_name_stands_for_itself() -> None:
+    assert catalogue.titles(catalogue.ABLATIONS) == catalogue.find(catalogue.RECOMMENDED).title
+    assert catalogue.titles(["patchcore", "patchcore@random", "mpama"]) == "PatchCore and MPAMA"
+    assert catalogue.title("oracle") == "oracle"
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
+from inspector.methods.catalogue import SMALL
 from inspector.methods.prompts.description import template
 from inspector.records import project as projects
 from inspector.records.classes import add_class, describe_class, find_class, list_classes, list_descriptions
@@ -49,22 +50,12 @@ from inspector.records.shots import add_shots, list_shots
 from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
 
 CLASS = "washer"
-METHODS = (
-    "winclip",
-    "anople:depth=2:length=1:epochs=1:variants=1",
-    "iipad:contexts=4:objects=2:epochs=1",
-    "finegrained:alps=1:ahps=1:epochs=1",
-    "mpama:length=2:deep=2:bottlenecks=2:epochs=1:adaptation_epochs=1",
-    "promptad:epochs=1",
-    "subspace",
-    "patchcore",
-)
-"""Every method, with settings that keep its learned values few; the last is in charge."""
 _SCORE = 1e-4
 
 
-def make(top: Path, engine: Engine, methods: tuple[str, ...] = METHODS) -> None:
-    """In `top`: `project`, `home` with settings, and `probes`, images to inspect."""
+def make(top: Path, engine: Engine, methods: tuple[str, ...] = SMALL) -> None:
+    """In `top`: `project` with a detector of each method, the last in charge; `home` with settings; and `probes`,
+    images to inspect."""
     nothing = CancelToken()
     drawn = demo_parts.write_demo(
         top / "drawn", shots=2, good=2, defective=2, kinds=(CLASS, "cloth"), size=96

@@ -14,8 +14,8 @@ from typing import Any
 from inspector.bench.mutants import damage
 from inspector.bench.mutants import project as subject
 from inspector.bench.watched import watch
-from inspector.domain import CancelToken  # noqa: F401
 from inspector.jobs.engine import Engine
+from inspector.methods import catalogue
 from inspector.records import project as projects
 from inspector.records.detectors import list_detectors
 
@@ -31,7 +31,7 @@ def mutants(
     *,
     seed: int = 0,
     kinds: tuple[str, ...] = KINDS,
-    methods: tuple[str, ...] = subject.METHODS,
+    methods: tuple[str, ...] = catalogue.SMALL,
     make_engine: Callable[[], Engine] = Engine,
     workers: int = 2,
     seconds: float = SECONDS,
@@ -79,10 +79,10 @@ def mutants(
     return {**counts, "peak_mib": round(peak), "problems": problems}
 
 
-_SETTINGS = """theme = "dark"
+_SETTINGS = f"""theme = "dark"
 device = "cpu"
 weights = "inspector-tiny"
-method = "patchcore"
+method = "{catalogue.QUICK}"
 false_alarm_rate = 0.05
 colour_map = "turbo"
 overlay_opacity = 0.5

@@ -43,10 +43,12 @@ class Weights:
 
     @property
     def folder(self) -> Path:
+        """Where its files lie, whether they are there or not."""
         return paths.resources() / "models" / EMBEDDED if self.embedded else paths.weights_dir() / self.name
 
     @property
     def embedded(self) -> bool:
+        """Whether it comes with the program."""
         return self.name == EMBEDDED
 
     @property
@@ -70,6 +72,7 @@ class Weights:
 
     @property
     def here(self) -> bool:
+        """Whether its weights file is on this computer."""
         return self.file is not None
 
     def __str__(self) -> str:
@@ -233,9 +236,11 @@ def state(name: str) -> str:
 
 
 def check_activation(architecture: str, tag: str, file_name: str = "") -> None:
-    """Refuse weights trained with quick-GELU under an architecture without it, and the reverse.
+    """Refuse weights trained with quick-GELU under an
+    architecture without it, and the reverse. Raises WeightsError.
 
-    open_clip only warns, or says nothing when the weights come from a file; the scores are then quietly wrong.
+    open_clip only warns, or says nothing when the weights
+    come from a file; the scores are then quietly wrong.
     """
     import open_clip
     from open_clip.pretrained import get_pretrained_cfg
@@ -257,7 +262,10 @@ def check_activation(architecture: str, tag: str, file_name: str = "") -> None:
 
 
 def recognise(path: Path, sha256: str) -> Weights:
-    """What a weights file is: by checksum, or by architecture and tag in its own or its folder's name."""
+    """What a weights file is: by checksum, or by architecture and tag in its own or its folder's name.
+
+    Raises WeightsError for one that is neither.
+    """
     known_ones = [entry for entry in entries() if not entry.embedded]
     for entry in known_ones:
         known = entry.record.get("sha256", "") or entry.sha256

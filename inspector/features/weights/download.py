@@ -58,6 +58,7 @@ class Downloaded:
         _record_of(self.part).unlink(missing_ok=True)
 
     def discard(self) -> None:
+        """Delete what was downloaded."""
         self.part.unlink(missing_ok=True)
         _record_of(self.part).unlink(missing_ok=True)
 

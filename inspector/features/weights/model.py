@@ -77,7 +77,8 @@ def _unfit(entry: Weights, file: Path, why: str = "") -> WeightsError:
 
 
 def refuse_program(path: Path) -> None:
-    """TorchScript archives, OpenAI's original downloads among them, hold program code beside the weights."""
+    """Raises WeightsError for a TorchScript archive, as
+    OpenAI's original downloads are: it holds program code."""
     try:
         if not zipfile.is_zipfile(path):
             return

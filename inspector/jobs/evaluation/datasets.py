@@ -25,6 +25,7 @@ class Dataset:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in order."""
         return tuple(self.train)
 
     def unmarked(self, class_name: str) -> int:

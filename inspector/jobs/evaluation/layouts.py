@@ -28,6 +28,7 @@ class Sample:
 
     @property
     def anomalous(self) -> bool:
+        """Whether its labels call it defective."""
         return self.defect != GOOD
 
 
@@ -89,6 +90,7 @@ LAYOUTS = (("MVTec AD", mvtec), ("VisA", visa), ("Real-IAD", real_iad))
 
 
 def key(folder: Path, path: Path) -> str:
+    """The name of an image in stored evaluations: its path from the folder, with forward slashes."""
     return storable(path.relative_to(folder).as_posix())
 
 

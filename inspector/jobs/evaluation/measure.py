@@ -83,6 +83,7 @@ class Bench:
         self._told: set[str] = set()
 
     def backbone(self, random_weights: bool) -> "Backbone":
+        """The backbone, or the same architecture with random weights."""
         if not random_weights:
             return self._backbone
         if self._random is None:

@@ -76,6 +76,7 @@ class Series:
 
     @property
     def words(self) -> str:
+        """For people: method and number of shots."""
         return f"{method_title(self.method)}, {shots_words(self.shots)}"
 
     @property
@@ -98,10 +99,12 @@ class Candidate:
 
     @property
     def series(self) -> Series:
+        """What it is one draw of."""
         return Series(self.method, self.shots)
 
     @property
     def words(self) -> str:
+        """For people: method, number of shots and draw."""
         return f"{self.series.words}, {draw_words(self.seed)}"
 
 
@@ -139,9 +142,10 @@ def method_title(method: str) -> str:
 
 
 def shots_words(shots: int) -> str:
+    """“1 shot”, “4 shots”."""
     return f"{shots} shot{'s' if shots != 1 else ''}"
 
 
 def draw_words(seed: int) -> str:
-    """Draws are counted from 1, their seeds from 0."""
+    """The draw as people count, from 1."""
     return f"draw {seed + 1}"

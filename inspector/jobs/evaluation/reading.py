@@ -42,10 +42,12 @@ class Reading:
 
     @property
     def series(self) -> Series:
+        """What it is one draw of."""
         return Series(self.method, self.shots)
 
     @cached_property
     def defective(self) -> NDArray[np.bool_]:
+        """Whether each image is labelled defective, [images]."""
         return np.array([defect != GOOD for defect in self.defects], np.bool_)
 
     def as_json(self) -> dict[str, Any]:

@@ -69,9 +69,11 @@ class Evaluation:
 
     @property
     def seeds(self) -> tuple[int, ...]:
+        """The draws, in the order measured."""
         return tuple(dict.fromkeys(r.seed for own in self.readings.values() for r in own))
 
     def row(self, series: Series, class_name: str) -> Row | None:
+        """The figures of a series on a class; None where they weren't measured."""
         return next((r for r in self.rows if (r.series, r.class_name) == (series, class_name)), None)
 
     def find(self, series: Series, class_name: str, seed: int | None = None) -> list[Reading]:
@@ -124,7 +126,7 @@ def write_place(folder: Path, images: Path) -> None:
 
 
 def write_maps(folder: Path, file: str, maps: Sequence[NDArray[np.float16]]) -> None:
-    """The anomaly maps of a reading, in the order of its images. Raises ExportError."""
+    """The anomaly maps (rows, columns) of a reading, in the order of its images. Raises ExportError."""
     from io import BytesIO
 
     packed = BytesIO()

@@ -95,10 +95,12 @@ def _std(values: Any) -> float:
 
 
 def plain(value: float) -> float | None:
+    """As JSON can hold it: six decimals, None for NaN."""
     return None if math.isnan(value) else round(float(value), 6)
 
 
 def as_csv(classes: Table) -> str:
+    """A line for each method, number of shots and class."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["method", "shots", "class", *(f"{f}_{kind}" for f in FIGURES for kind in ("mean", "std"))])

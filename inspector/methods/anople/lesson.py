@@ -78,8 +78,8 @@ class Lesson:
     def draw(
         self, chosen: Sequence[int], tiles: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Tokens, masks, view numbers and class numbers of one step: each shot's whole view and `tiles` quarters, half
-        of them damaged."""
+        """Tokens [n, T, width], masks [n, rows, columns], view numbers [n] and class numbers [n] of one step:
+        each shot's whole view and `tiles` quarters, half of them damaged."""
         shot, view, copy = [], [], []
         for number in chosen:
             quarters = (torch.randperm(4, generator=generator)[:tiles] + 1).tolist() if self.views > 1 else []

@@ -69,6 +69,7 @@ class QueryFormer(nn.Module):
 
     @staticmethod
     def loss(queries: Tensor, normal: Tensor, abnormal: Tensor, absent: Tensor) -> Tensor:
-        """1 − ½(cos(q_k, n_k) + cos(q_k, ā_k)), averaged over the levels that there are."""
+        """1 − ½(cos(q_k, n_k) + cos(q_k, ā_k)) of [classes, levels,
+        d], averaged over those not `absent` [classes, levels]."""
         likeness = (queries * normal).sum(-1) + (queries * F.normalize(abnormal, dim=-1)).sum(-1)
         return (1 - likeness / 2)[~absent].mean()

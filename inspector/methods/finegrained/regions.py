@@ -91,7 +91,8 @@ def region_weights(found: Tensor, grid: tuple[int, int], extra: float) -> Tensor
 
 
 def tile_count(pixels: NDArray[np.uint8], backbone: Backbone, most: int) -> int:
-    """Tiles along a side that the image's own resolution fills, at most `most` and MAX_SIDE patches."""
+    """Tiles along a side that the resolution of an image
+    (h, w, 3) fills, at most `most` and MAX_SIDE patches."""
     fits = round(int(min(pixels.shape[:2])) / backbone.image_size)
     return max(1, min(most, fits, MAX_SIDE // max(backbone.grid)))
 

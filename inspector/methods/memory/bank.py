@@ -165,7 +165,8 @@ class MemoryBank:
     # State
 
     def tensors(self) -> dict[str, Tensor]:
-        """What is kept, as "CLASS NUMBER.SHOT.TAP"."""
+        """What is kept of every shot and tap, [N, width] or as
+        a subclass shapes it, as "CLASS NUMBER.SHOT.TAP"."""
         return {
             f"{number}.{shot}.{tap}": values
             for number, shots in enumerate(self._shots.values())
@@ -306,7 +307,7 @@ def compact(described: Tensor, basis: Tensor) -> Tensor:
 
 
 def on_scale(squared: Tensor) -> Tensor:
-    """Squared distances of `relative` patches → 0–1: mean over both halves, half the chord."""
+    """Squared distances of `relative` patches, of any shape → 0–1: mean over both halves, half the chord."""
     return (squared.clamp_min(0) / 8).sqrt().clamp_max(1)
 
 

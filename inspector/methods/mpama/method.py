@@ -67,7 +67,8 @@ class DamagedShots:
     copies: int
 
     def draw(self, chosen: Sequence[int], draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Each chosen shot once as it is and once damaged."""
+        """Each chosen shot once as it is and once damaged: class
+        tokens [2n, d], tokens [2n, layers, N, d], masks [2n, h, w]."""
         broken = [1 + int(torch.randint(self.copies - 1, (1,), generator=draw)) for _ in chosen]
         rows = [self.copies * i for i in chosen] + [
             self.copies * i + copy for i, copy in zip(chosen, broken, strict=True)

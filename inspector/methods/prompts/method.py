@@ -82,7 +82,8 @@ class TaughtPrompts(Taught):
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
-        """What scoring needs beside memory and settings, by the name that `PromptMethod.restored` takes it by."""
+        """What scoring needs beside memory and settings, by the
+        name and in the shape that `PromptMethod.restored` takes."""
 
 
 P = TypeVar("P", bound=TaughtPrompts)

@@ -40,7 +40,7 @@ def first_vv_block(depth: int) -> int:
 
 
 def normalised(tokens: Tensor | None) -> Tensor:
-    """Joint tokens of a pass, float32, of unit length."""
+    """Joint tokens [..., d] of a pass, float32, of unit length."""
     assert tokens is not None, "the pass left out its joint features"
     return F.normalize(tokens.float(), dim=-1)
 

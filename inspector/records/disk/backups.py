@@ -80,7 +80,11 @@ def restore_backup(folder: Path, backup: Path | None = None) -> Path:
 
 
 def migrate_safely(folder: Path, revision: str) -> Path:
-    """Copy the database to `backups`, migrate a second copy, verify it, and only then put it in place; the backup."""
+    """Copy the database to `backups`, migrate a second copy,
+    verify it, and only then put it in place; the backup.
+
+    Raises ProjectError where it can't be migrated; the project is then as it was.
+    """
     database, backup = folder / db.DATABASE, _name(folder, f"revision-{revision}")
     with paths.new_file(backup) as copy:
         copy.unlink()

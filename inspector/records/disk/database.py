@@ -45,7 +45,8 @@ def connect(database: Path, *, read_only: bool = False) -> Engine:
 
 
 def revision_of(database: Path, shown: Path | None = None) -> str:
-    """The schema revision of a project's database. Raises `ProjectError` for a newer one and for what is no project.
+    """The schema revision of a project's database. Raises `ProjectError` for a newer one,
+    `ProjectDamagedError` for what is no project.
 
     `shown`: the file that messages name, when `database` is a copy of it.
     """
@@ -174,6 +175,7 @@ def restore_hint(folder: Path) -> str:
 
 
 def damaged(database: Path, reason: str) -> ProjectDamagedError:
+    """The error for a database that can't be read; `reason`: half a sentence."""
     return ProjectDamagedError(
         f"The database {database} is damaged or no project of Inspector ({reason}).",
         restore_hint(database.parent),
@@ -182,7 +184,8 @@ def damaged(database: Path, reason: str) -> ProjectDamagedError:
 
 @contextmanager
 def plain_errors(folder: Path) -> Iterator[None]:
-    """Turn what the disk and the database say into a sentence. Damage is only what SQLite's own check finds."""
+    """Turn what the disk and the database say into a `ProjectError`: `ProjectDamagedError` only where
+    SQLite's own check finds damage, `ProjectMovedError` where the file is another one."""
     try:
         yield
     except (OSError, sqlite3.DatabaseError, DatabaseError) as error:

@@ -31,6 +31,7 @@ class Lock:
     crashed: bool
 
     def release(self) -> None:
+        """Let others write; a lock that was lost already is none."""
         if self.held.is_locked:
             (self.folder / _OWNER).unlink(missing_ok=True)
             self.held.release()
