@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 F = NDArray[np.float32]
 UNITS = 512.0
-VIEW = np.array([0.0, 0.0, 1.0], np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

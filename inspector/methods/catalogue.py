@@ -18,8 +18,6 @@ RECOMMENDED = "anople"
 """Where nobody has chosen a method."""
 QUICK = "patchcore"
 """Teaches in a second and needs nothing of a backbone: for the demo, and where a default must cost nothing."""
-QUICK_LEARNER = "finegrained:epochs=4"
-"""A variant that learns in epochs, and few of them: where the learning itself is looked at."""
 SMALL = (
     "anople:depth=2:length=1:epochs=1:variants=1",
     "iipad:contexts=4:objects=2:epochs=1",

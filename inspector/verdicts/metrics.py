@@ -76,29 +76,9 @@ def image_auroc(scores: ArrayLike, labels: ArrayLike) -> float:
     return auroc(rank(scores, labels))
 
 
-def image_ap(scores: ArrayLike, labels: ArrayLike) -> float:
-    """Average precision of scores [n] against labels [n]; NaN without a positive."""
-    return average_precision(rank(scores, labels))
-
-
-def image_f1(scores: ArrayLike, labels: ArrayLike) -> float:
-    """The best F1 over all thresholds, of scores [n] against labels [n]; NaN without a positive."""
-    return best_f1(rank(scores, labels))[0]
-
-
 def pixel_auroc(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike]) -> float:
     """AUROC over the pixels of all maps (h, w) against their masks (h, w)."""
     return auroc(rank(*_pixels(maps, masks)))
-
-
-def pixel_ap(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike]) -> float:
-    """Average precision over the pixels of all maps (h, w) against their masks (h, w)."""
-    return average_precision(rank(*_pixels(maps, masks)))
-
-
-def pixel_f1(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike]) -> float:
-    """The best F1 over the pixels of all maps (h, w) against their masks (h, w)."""
-    return best_f1(rank(*_pixels(maps, masks)))[0]
 
 
 def aupro(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float = 0.3) -> float:
@@ -137,13 +117,6 @@ def read_pixels(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: fl
     ranking, pro = _rank_pixels(maps, masks, limit)
     numbers = (auroc(ranking), average_precision(ranking), best_f1(ranking)[0], _aupro(*pro, limit))
     return PixelReading(dict(zip(PIXEL_FIGURES, numbers, strict=True)), ranking, pro)
-
-
-def pixel_figures(
-    maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float = 0.3
-) -> dict[str, float]:
-    """All of PIXEL_FIGURES from one sort."""
-    return read_pixels(maps, masks, limit).figures
 
 
 def roc_curve(ranking: Ranking, points: int = 200) -> tuple[Floats, Floats]:

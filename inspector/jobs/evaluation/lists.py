@@ -9,7 +9,7 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,10 +100,6 @@ def real_iad(data: bytes, name: str) -> RealIAD | None:
         return RealIAD(str(_inside(prefix.strip("/"))) if prefix.strip("/") else "", tuple(rows))
     except (_Mistake, AttributeError):
         raise _mistake(name, 1, "has a “prefix” that is no folder within the set") from None
-
-
-PARSERS: tuple[Callable[[bytes, str], object], ...] = (visa, real_iad)
-"""For whoever tries them on damaged bytes: (content, name) → rows or None, and no exception but InspectorError."""
 
 
 class _Mistake(Exception):
