@@ -78,19 +78,12 @@ class PatchCore(Method[TaughtMemory]):
         cancel: CancelToken,
     ) -> TaughtMemory:
         need_shots(shots)
-        taught = TaughtMemory(
+        empty = TaughtMemory(
             backbone=backbone,
             memory=self._empty_bank(max(1, backbone.image_size // 4)),
             taps=tuple(self.settings["taps"] or backbone.default_taps),
         )
-        done, total = 0, sum(map(len, shots.values()))
-        for name, images in shots.items():
-            for batch in taught.batches(images):
-                cancel.check()
-                taught = taught.remembering(name, taught.features_of(batch))
-                done += len(batch)
-                progress(done / total, f"{name}: {taught.memory.count(name)} of {len(images)} shots", {})
-        return taught
+        return empty.with_all(shots, progress, cancel)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         taught, taps = self.taught, self.settings["taps"]

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 import torch
 from torch import Tensor
 
-from inspector.domain import Image, ScoreMap
+from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone, Features
 from inspector.features.framing import framed
@@ -77,6 +77,17 @@ class Taught(ABC):
         grown = self
         for batch in self.batches(images):
             grown = grown.remembering(class_name, self.features_of(batch))
+        return grown
+
+    def with_all(self, shots: Mapping[str, Sequence[Image]], progress: Progress, cancel: CancelToken) -> Self:
+        """The same, with the shots of all classes, none of which it knows yet. Raises Cancelled between batches."""
+        grown, done, total = self, 0, sum(map(len, shots.values()))
+        for name, images in shots.items():
+            for batch in self.batches(images):
+                cancel.check()
+                grown = grown.remembering(name, grown.features_of(batch))
+                done += len(batch)
+                progress(done / total, f"{name}: {grown.memory.count(name)} of {len(images)} shots", {})
         return grown
 
     def score(self, images: Sequence[Image], class_names: Sequence[str | None]) -> list[ScoreMap]:

@@ -101,6 +101,6 @@ def test_regions_of_a_24_megapixel_image_are_cut_on_its_map_and_not_on_its_pixel
     tracemalloc.start()
     try:
         assert len(regions(values, 0.5, (6000, 4000))) == 3
-        assert tracemalloc.get_traced_memory()[1] < 6000 * 4000 / 20
+        assert tracemalloc.get_traced_memory()[1] < 6000 * 4000 / 2
     finally:
         tracemalloc.stop()

@@ -122,15 +122,11 @@ class PromptMethod(Method[P]):
             shots, backbone, text, lambda done, *more: progress((1 - REMEMBERING) * done, *more), cancel
         )
         try:
-            taught = self.learn(teaching)
-            done, total = 0, sum(map(len, shots.values()))
-            for name, images in shots.items():
-                for batch in taught.batches(images):
-                    cancel.check()
-                    taught = taught.remembering(name, taught.features_of(batch))
-                    done += len(batch)
-                    progress(1 - REMEMBERING * (1 - done / total), "", {})
-            taught = self.finished(taught, teaching)
+            learned = self.learn(teaching)
+            remembered = learned.with_all(
+                shots, lambda done, *_: progress(1 - REMEMBERING * (1 - done), "", {}), cancel
+            )
+            taught = self.finished(remembered, teaching)
         except Cancelled:  # who stops a teaching wants none of it; one that was killed continues
             training.forget(self.checkpoints)
             raise
