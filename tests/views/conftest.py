@@ -189,3 +189,40 @@ def _add_result(project: Project, run_id: int, class_id: int, name: str, score: 
         list_thresholds(project, detector_id)[class_id].id,
     )
     return record_results(project, run_id, [item])[0]
+
+
+# the window over such a project
+
+
+@pytest.fixture
+def hand(
+    window: MainWindow,
+    stocked: tuple[Path, Stock],
+    tmp_path: Path,
+    qtbot: QtBot,
+    idle: Callable[[], None],
+) -> Stock:
+    """The stocked project, open in the window; `reviewer` is known."""
+    window.context.settings.reviewer = "Ada"
+    folder = shutil.copytree(stocked[0], tmp_path / "stock")
+    window.open_project(folder, "inspect")
+    qtbot.waitUntil(lambda: window.context.project is not None)
+    idle()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    assert window.context.project is not None
+    return replace(stocked[1], project=window.context.project)
+
+
+@pytest.fixture
+def choose(window: MainWindow, qtbot: QtBot, idle: Callable[[], None]) -> Callable[[int], Any]:
+    """Show one result on Inspect."""
+
+    def chosen(result_id: int) -> Any:
+        page: Any = window.pages["inspect"]
+        page.queue.list.choose(result_id)
+        qtbot.waitUntil(lambda: [row.id for row in page.at_hand.rows] == [result_id])
+        idle()
+        return page
+
+    return chosen

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.domain import Decision, Region, ScoreMap, Thresholds
+from inspector.domain import Region, ScoreMap, Thresholds
 from inspector.exports.heat import Heat, scale
 
 if TYPE_CHECKING:
@@ -55,20 +55,6 @@ def read(project: Project, detector_id: int, class_id: int) -> ClassScores:
         low,
         high,
     )
-
-
-def count_passed(
-    project: Project, detector_id: int, class_id: int, before: Thresholds, after: Thresholds
-) -> tuple[int, int]:
-    """How many stored results of a class would turn from NG to OK, and how many there are. What a person has judged
-    stays as it is."""
-    from inspector.records.result_filter import ResultFilter
-    from inspector.records.results import count_results
-
-    every = ResultFilter(detector_id=detector_id, class_id=class_id)
-    passed = replace(every, verdict=Decision.NG, reviewed=False, score_to=after.review)
-    found = count_results(project, passed).total if after.review > before.ng else 0
-    return found, count_results(project, every).total
 
 
 def cut(

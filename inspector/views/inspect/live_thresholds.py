@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QMessageBox
 from superqt.utils import qthrottled
 
 from inspector.domain import Region, Thresholds
 from inspector.views.inspect import class_scores
 from inspector.views.inspect.class_scores import ClassScores
+from inspector.views.review.verdict_edits import ThresholdChange
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 class LiveThresholds(QObject):
     """`show` a result; the `scores` of its class are then read, and a line that is dragged re-masks and re-judges at
-    once. Before NG parts become OK for good, somebody has said yes to their number (`question`)."""
+    once."""
 
     def __init__(
         self,
@@ -43,9 +43,8 @@ class LiveThresholds(QObject):
         self.viewer, self.panel = viewer, panel
         self.shown: Shown | None = None
         self.scores: ClassScores | None = None
-        self.question: QMessageBox | None = None
         self._moving: Thresholds | None = None
-        self._cut_number = self._kept = self._moves = 0
+        self._cut_number = self._moves = 0
         self._cut_soon = qthrottled(self._cut, timeout=40, leading=False)
         panel.scores.moved.connect(self._move)
         panel.scores.chosen.connect(self._keep)
@@ -100,7 +99,7 @@ class LiveThresholds(QObject):
 
     def _settle(self, found: ClassScores) -> None:
         """What is in force stands there, unless a hand is moving it on."""
-        if not self.panel.scores.histogram.held and self.question is None:
+        if not self.panel.scores.histogram.held and self.edits.passing.box is None:
             self._moving = None
             self.model.set_live(found.detector_id, found.class_id, None)
             self.panel.scores.set_thresholds(found.current, found.calibrated)
@@ -132,72 +131,28 @@ class LiveThresholds(QObject):
         now = self.scores
         if now is None or now.current is None:
             return
-        before, detector_id, class_id = now.current, now.detector_id, now.class_id
-        store = partial(self._store, detector_id, class_id, before, thresholds)
 
-        self._kept += 1
-        number = self._kept
-
-        def counted(found: tuple[int, int]) -> None:
-            if number != self._kept:  # moved again meanwhile: that is asked about
-                return
-            if found[0]:
-                self._ask(*found, before, thresholds, store)
-            else:
-                store()
-
-        def count(project: Project) -> tuple[int, int]:
-            return class_scores.count_passed(project, detector_id, class_id, before, thresholds)
-
-        if self.context.writable() is None:
-            self._back()
-        elif thresholds.review <= before.ng:
-            store()
-        else:
-            self.context.query(self, count, counted)
-
-    def _store(self, detector_id: int, class_id: int, before: Thresholds, after: Thresholds) -> None:
-        now, result_id = self.scores, self.shown.detail.row.id if self.shown else 0
+        def begun() -> None:  # the next move starts from here, also while this one is still being written
+            if self._belong(now):
+                self.scores = replace(now, current=thresholds)
 
         def left() -> None:
-            self.scores = now
+            if self._belong(now):
+                self.scores = now
             self._back()
 
-        if now is not None:  # the next move starts from here, also while this one is still being written
-            self.scores = replace(now, current=after)
-        self.edits.set_thresholds(detector_id, class_id, before, after, result_id, left)
-
-    def _ask(
-        self, passed: int, every: int, before: Thresholds, after: Thresholds, store: partial[None]
-    ) -> None:
-        parts = f"{passed:,} of {every:,} parts" if every != 1 else "The only part"
-        box = QMessageBox(
-            QMessageBox.Icon.Warning,
-            "Let NG parts pass?",
-            f"{parts} would turn from NG to OK.",
-            parent=self.panel,
+        self.edits.set_thresholds(
+            ThresholdChange(
+                now.detector_id,
+                now.class_id,
+                now.current,
+                thresholds,
+                now.calibrated,
+                self.shown.detail.row.id if self.shown else 0,
+            ),
+            begun,
+            left,
         )
-        box.setInformativeText(
-            f"NG from {before.ng:.3f} becomes {after.ng:.3f}, review from {before.review:.3f} becomes"
-            f" {after.review:.3f}. Parts that score below {after.review:.3f} pass from then on, new ones too."
-        )
-        yes = box.addButton("Let them pass", QMessageBox.ButtonRole.AcceptRole)
-        no = box.addButton("Leave thresholds as they were", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(no)
-        box.setEscapeButton(no)
-        self.question = box
-
-        def answered(_result: int) -> None:
-            self.question = None
-            self.panel.window().activateWindow()
-            if box.clickedButton() is yes:
-                store()
-            else:
-                self._back()
-            box.deleteLater()
-
-        box.finished.connect(answered)
-        box.open()
 
     def _back(self) -> None:
         """Nothing was stored: what is in force stands there again."""

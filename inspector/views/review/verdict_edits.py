@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 from inspector.domain import Decision, Thresholds
 from inspector.views.look import theme
 from inspector.views.review.name_dialog import NameDialog
+from inspector.views.review.passing import PassingQuestion
 from inspector.views.shared.undo import Steps, Work
 
 if TYPE_CHECKING:
@@ -34,6 +35,24 @@ class Review:
     defect_type: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ThresholdChange:
+    """`calibrated`: what teaching found. `result_id`: the image at which they were moved, 0 for none."""
+
+    detector_id: int
+    class_id: int
+    before: Thresholds
+    after: Thresholds
+    calibrated: Thresholds | None = None
+    result_id: int = 0
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether a part can turn from NG to OK by it."""
+        lowest = min(one.ng for one in (self.before, self.calibrated) if one is not None)
+        return self.after.review > lowest
+
+
 class VerdictEdits:
     """`review` and `set_thresholds` write and then put a step on the project's undo stack, signed by the name in the
     preferences, which is asked for when there is none yet (`asking`). Undo and redo bring the result concerned in
@@ -42,6 +61,7 @@ class VerdictEdits:
     def __init__(self, context: WindowContext, page: str, parent: QWidget) -> None:
         self.context, self.page = context, page
         self.asking: NameDialog | None = None
+        self.passing = PassingQuestion(context, parent)
         self._parent = parent
         self._reviews = Steps(context, lambda _value: context.results_changed.emit(), parent)
         self._thresholds = Steps(context, self._thresholds_changed, parent)
@@ -55,37 +75,51 @@ class VerdictEdits:
             self._signed(partial(self._review, tuple(reviews), ids, toast, begun), _nothing)
 
     def set_thresholds(
-        self,
-        detector_id: int,
-        class_id: int,
-        before: Thresholds,
-        after: Thresholds,
-        result_id: int = 0,
-        left: Callable[[], None] = _nothing,
+        self, move: ThresholdChange, begun: Callable[[], None], left: Callable[[], None]
     ) -> None:
-        """`result_id`: the image at which they were moved. `left`: when nothing is written after all."""
-        if before == after:
+        """`begun`: once it is sure that they will be written; `left`: when nothing is written after all. Where parts
+        that were NG would pass, somebody has to say yes to their number, at undo and redo too."""
+        if move.before == move.after:
             return
 
         def put(thresholds: Thresholds, who: str) -> Work:
             def write(project: Project) -> ThresholdMove:
                 from inspector.records.thresholds import set_thresholds
 
-                return set_thresholds(project, detector_id, class_id, thresholds, who=who)
+                return set_thresholds(project, move.detector_id, move.class_id, thresholds, who=who)
 
             return write
 
-        def signed(who: str) -> None:
-            place = partial(self._place, result_id)
-            self._thresholds.do("Move of the thresholds", put(after, who), put(before, who), place=place)
+        def ask(back: bool, yes: Callable[[], None], no: Callable[[], None]) -> None:
+            self.passing.ask(move.detector_id, move.class_id, move.before if back else move.after, yes, no)
 
-        self._signed(signed, left)
+        def signed(who: str) -> None:
+            begun()
+            self._thresholds.do(
+                "Move of the thresholds",
+                put(move.after, who),
+                put(move.before, who),
+                place=partial(self._place, move.result_id),
+                asks=ask,
+            )
+
+        def sign() -> None:
+            self._signed(signed, left)
+
+        if self.context.writable() is None:
+            left()
+        elif move.may_pass:
+            ask(False, sign, left)
+        else:
+            sign()
 
     def undo(self) -> None:
         stack = self.context.undo
         if stack.canUndo():
-            text = stack.undoText()
+            text, index = stack.undoText(), stack.index()
             stack.undo()
+            if stack.index() == index:  # it asks first
+                return
             self.context.toast(f"Undone: {text[0].lower()}{text[1:]}.")
 
     def _review(

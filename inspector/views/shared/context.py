@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoStack
 
 from inspector import settings as stored_settings
 from inspector.errors import ProjectError, SettingsError
 from inspector.settings import Settings
 from inspector.views.shared.job_runner import JobRunner
+from inspector.views.shared.undo_stack import UndoStack
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
@@ -62,7 +62,7 @@ class WindowContext(QObject):
         super().__init__(parent)
         self.runner = runner
         self.settings = settings if settings is not None else stored_settings.load()
-        self.undo = QUndoStack(self)
+        self.undo = UndoStack(self)
         self.wanted_result: int | None = None  # to be shown by the page that comes to the front
         self.wanted_among: ResultQuery | None = None  # and the results to step through from there
         self._project: Project | None = None

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QUndoCommand
 
 from inspector.views.shared.context import WindowContext
+from inspector.views.shared.undo_stack import Asks, StackedStep
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
@@ -20,11 +20,12 @@ def _nothing() -> None:
     pass
 
 
-class Step(QUndoCommand):
+class Step(StackedStep):
     """Push it after the step was done: the first redo, which the stack asks for at once, does nothing.
 
     `redo_work` and `undo_work` run as `context.change`, `changed` afterwards on the GUI thread with what they returned,
-    and `place` brings what was changed in sight. If one fails, the error is shown.
+    and `place` brings what was changed in sight. If one fails, the error is shown. `asks`: before it is undone or done
+    again.
     """
 
     def __init__(
@@ -34,8 +35,9 @@ class Step(QUndoCommand):
         redo_work: Work,
         undo_work: Work,
         place: Callable[[], None],
+        asks: Asks | None,
     ) -> None:
-        super().__init__(text)
+        super().__init__(text, asks)
         self._steps, self._redo, self._undo, self._place = steps, redo_work, undo_work, place
         self._fresh = True
 
@@ -64,17 +66,30 @@ class Steps(QObject):
         super().__init__(parent)
         self.context, self.changed = context, changed
 
-    def done(self, text: str, redo: Work, undo: Work, place: Callable[[], None] = _nothing) -> None:
+    def done(
+        self,
+        text: str,
+        redo: Work,
+        undo: Work,
+        place: Callable[[], None] = _nothing,
+        asks: Asks | None = None,
+    ) -> None:
         """Something that was done already and can be undone. `place`: brings it in sight after undo or redo."""
-        self.context.undo.push(Step(text, self, redo, undo, place))
+        self.context.undo.push(Step(text, self, redo, undo, place, asks))
 
     def do(
-        self, text: str, redo: Work, undo: Work, toast: str = "", place: Callable[[], None] = _nothing
+        self,
+        text: str,
+        redo: Work,
+        undo: Work,
+        toast: str = "",
+        place: Callable[[], None] = _nothing,
+        asks: Asks | None = None,
     ) -> None:
         """Do it now, with Undo in the menu, and in the toast if there is something to say."""
 
         def written(value: object) -> None:
-            self.done(text, redo, undo, place)
+            self.done(text, redo, undo, place, asks)
             self.changed(value)
             if toast:
                 self.context.toast(toast, self.context.undo.undo)

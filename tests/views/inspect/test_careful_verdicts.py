@@ -1,10 +1,8 @@
 """The window with a project full of results, and a hand that clicks and types too fast."""
 
 import shutil
-from dataclasses import replace
 
 import numpy as np
-import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QPushButton
 
@@ -14,32 +12,6 @@ from inspector.records.results import find_result, list_results
 from inspector.records.reviews import list_reviews
 from inspector.records.thresholds import list_thresholds
 from inspector.views.inspect.score_view import ScoreView
-
-
-@pytest.fixture
-def hand(window, stocked, tmp_path, qtbot, idle):
-    """The stocked project, open in the window; `reviewer` is known."""
-    window.context.settings.reviewer = "Ada"
-    folder = shutil.copytree(stocked[0], tmp_path / "stock")
-    window.open_project(folder, "inspect")
-    qtbot.waitUntil(lambda: window.context.project is not None)
-    idle()
-    window.activateWindow()
-    return replace(stocked[1], project=window.context.project)
-
-
-@pytest.fixture
-def choose(window, qtbot, idle):
-    """Show one result on Inspect."""
-
-    def chosen(result_id):
-        page = window.pages["inspect"]
-        page.queue.list.choose(result_id)
-        qtbot.waitUntil(lambda: [row.id for row in page.at_hand.rows] == [result_id])
-        idle()
-        return page
-
-    return chosen
 
 
 def type_into(qtbot, field, text):
@@ -59,12 +31,13 @@ def verdict(hand, number):
 
 def answer(qtbot, page, words):
     """Press a button of the question by its words."""
-    qtbot.waitUntil(lambda: page.live.question is not None and page.live.question.isVisible())
-    box = page.live.question
+    asked = page.judging.edits.passing
+    qtbot.waitUntil(lambda: asked.box is not None and asked.box.isVisible())
+    box = asked.box
     button = next(one for one in box.findChildren(QPushButton) if words in one.text())
     said = f"{box.text()} {box.informativeText()}"
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.live.question is None)
+    qtbot.waitUntil(lambda: asked.box is None)
     return said
 
 
@@ -76,7 +49,7 @@ def test_thresholds_that_let_ng_pass_say_how_many_parts_and_wait_for_a_yes(hand,
     scores = page.panel.scores
     type_into(qtbot, scores.ng_box, "1.2")  # NG becomes review: no part passes
     idle()
-    assert page.live.question is None
+    assert page.judging.edits.passing.box is None
     assert verdict(hand, 2) is Decision.REVIEW
     type_into(qtbot, scores.ng_box, "0.6")
     idle()
