@@ -16,7 +16,7 @@ from inspector.records.classes import ClassRow, list_classes, list_descriptions
 from inspector.records.detectors import NewDetector, Proposal, add_detector, detector_staging
 from inspector.records.disk.recovery import CHECKPOINTS
 from inspector.records.project import Project
-from inspector.records.shots import ShotRow, list_shots
+from inspector.records.shots import ShotRow, list_shots, same_pictures
 
 _FITTED, _HELD_OUT = 70.0, 95.0
 """Per cent of the bar after fitting and after scoring the held-out shots."""
@@ -127,9 +127,15 @@ def teach(
         )  # also of another teaching
         report.progress(100, "Taught")
         total = sum(map(len, rows.values()))
+        copies = sum(classes[key].shots for key in rows) - total
+        once = (
+            f" {copies} of its shots {'is a copy' if copies == 1 else 'are copies'} of another."
+            if copies
+            else ""
+        )
         report.message = (
             f"{info.title} taught on {total} {'shot' if total == 1 else 'shots'} of {_listed(names)}."
-            f"{said(proposal, doubtful)}"
+            f"{once}{said(proposal, doubtful)}"
         )
         report.result = {"detector_id": detector_id, "classes": list(names.values()), "shots": total}
         report.result |= told(proposal, doubtful)
@@ -167,8 +173,15 @@ def _read_shots(
     images: dict[int, list[Image]] = {}
     lost: list[ShotRow] = []
     for class_id, row in classes.items():
-        for shot in list_shots(project, class_id):
+        shots = list_shots(project, class_id)
+        copies = same_pictures(shots)
+        for shot in shots:
             cancel.check()
+            if shot.id in copies:
+                report.log(
+                    f"“{shot.name}” is the same picture as “{copies[shot.id].name}” and counts once: remove it."
+                )
+                continue
             try:
                 image = read_shot(shot, at_least)
             except InspectorError as error:

@@ -20,7 +20,7 @@ from inspector.records.detectors import (
     list_memory,
 )
 from inspector.records.project import Project
-from inspector.records.shots import ShotRow, list_shots
+from inspector.records.shots import ShotRow, list_shots, same_pictures
 from inspector.records.thresholds import ThresholdRow, list_calibrated, list_thresholds
 
 _READ, _ADDED, _HELD_OUT = 30.0, 60.0, 95.0
@@ -31,19 +31,24 @@ def news(project: Project, row: DetectorRow) -> dict[int, list[ShotRow]]:
     """Class id → shots that a detector does not know and can simply remember.
 
     Classes without such shots are left out, and those of which it remembers a shot that was removed: a memory can't
-    forget one.
+    forget one. A copy of a picture that the class has counts once, so it isn't news.
     """
     known = list_memory(project, row.id)
     found: dict[int, list[ShotRow]] = {}
     for shot in list_shots(project):
         if shot.class_id in known:
             found.setdefault(shot.class_id, []).append(shot)
-    return {
-        class_id: fresh
+    fresh = {
+        class_id: shots
         for class_id, shots in found.items()
-        if set(known[class_id]) <= {shot.id for shot in shots}
-        and (fresh := [shot for shot in shots if shot.id not in known[class_id]])
+        if set(known[class_id]) < {shot.id for shot in shots}
     }
+    copies = same_pictures([shot for shots in fresh.values() for shot in shots])
+    left = {
+        class_id: [shot for shot in shots if shot.id not in known[class_id] and shot.id not in copies]
+        for class_id, shots in fresh.items()
+    }
+    return {class_id: shots for class_id, shots in left.items() if shots}
 
 
 def update(

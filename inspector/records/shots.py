@@ -1,8 +1,7 @@
 """Normal shots of classes, in the order in which they were added."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,14 +9,17 @@ from typing import Literal
 
 from sqlalchemy import select, update
 
-from inspector.domain import Image
 from inspector.errors import InspectorError
 from inspector.images import read as images
+from inspector.images.likeness import Look, look, same_picture
 from inspector.records import schema as t
 from inspector.records.files import ImageFacts, find_image, image_ids, keep_image
 from inspector.records.names import file_name
 from inspector.records.project import Project
 from inspector.records.thresholds import confirm_thresholds
+
+LOSSY = frozenset([".jpg", ".webp"])
+"""Suffixes of kept images whose format may have changed the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class ShotRow:
 @dataclass(frozen=True, slots=True)
 class AddedShot:
     """What became of one file: `added` (`shot_id`), `duplicate` of a shot that the class has (`shot_id` is that one),
-    also when another file holds the very same picture, or `failed`. `message` and `hint` tell people; `message` is also set when another class has the same image, and for what `Image.note` says."""
+    also when another file holds the same picture, or `failed`. `message` and `hint` tell people; `message` is also set when another class has the same image, and for what `Image.note` says."""
 
     name: str
     status: Literal["added", "duplicate", "failed"]
@@ -147,15 +149,18 @@ def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes])
     except InspectorError as error:
         return AddedShot(name, "failed", None, error.message, error.hint)
     facts = ImageFacts.of(image, data)
-    same = _same_picture(project, class_id, image)
+    shown = _looks[facts.sha256] = look(image, facts.suffix in LOSSY)
+    same = _same_picture(project, class_id, shown, facts.sha256)
     if same is not None:
-        return AddedShot(name, "duplicate", same.id, f"“{name}” is the same picture as “{same.name}”.")
+        said = f"“{name}” is the same picture as “{same.name}” and counts once."
+        return AddedShot(name, "duplicate", same.id, said)
     keep_image(project, facts, data)
     with project.writing() as session:
         image_id = image_ids(session, [facts])[facts.sha256]
         own = session.scalar(select(t.Shot).where(t.Shot.class_id == class_id, t.Shot.image_id == image_id))
         if own is not None and own.removed is None:
-            return AddedShot(name, "duplicate", own.id, f"“{name}” is the same image as “{own.name}”.")
+            said = "was there already" if own.name == name else f"is the same image as “{own.name}”"
+            return AddedShot(name, "duplicate", own.id, f"“{name}” {said}.")
         other = session.scalar(
             select(t.Class.name)
             .join(t.Shot, t.Shot.class_id == t.Class.id)
@@ -177,39 +182,44 @@ def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes])
         return AddedShot(name, "added", own.id, message)
 
 
-_pictures: dict[str, bytes] = {}
-"""sha256 of a file → digest of what it shows; so every shot is decoded once for this."""
+_looks: dict[str, Look] = {}
+"""sha256 of a file → what it shows; so every shot is decoded once for this."""
 
 
-def _same_picture(project: Project, class_id: int, image: Image) -> t.Shot | None:
-    """The shot of a class that shows the same pixels out of another file: scored without itself it would find itself
-    again, and say of good parts that they don't differ."""
-    shown = _pictures[image.sha256] = _digest(image)
-    with project.reading() as session:
-        rows = session.execute(
-            select(t.Shot, t.StoredImage)
-            .join(t.StoredImage, t.Shot.image_id == t.StoredImage.id)
-            .where(
-                t.Shot.class_id == class_id,
-                t.Shot.removed.is_(None),
-                t.StoredImage.width == image.size[0],
-                t.StoredImage.height == image.size[1],
-                t.StoredImage.sha256 != image.sha256,
-            )
-            .order_by(t.Shot.id)
-        ).all()
-    for shot, stored in rows:
-        if stored.sha256 not in _pictures:
-            try:
-                _pictures[stored.sha256] = _digest(
-                    images.read(find_image(project, stored.sha256, stored.suffix)[0])
-                )
-            except InspectorError:  # lost or damaged, as the list of shots says
-                continue
-        if _pictures[stored.sha256] == shown:
+def same_pictures(shots: Sequence[ShotRow]) -> dict[int, ShotRow]:
+    """Shot id → the earlier one of its class that shows the same picture; projects of earlier versions hold such shots.
+
+    Decodes those that were not looked at yet; lost and damaged ones are no copies.
+    """
+    found: dict[int, ShotRow] = {}
+    seen: dict[int, list[tuple[ShotRow, Look]]] = {}
+    for shot in shots:
+        shown = _look(shot.sha256, shot.path)
+        if shown is None:
+            continue
+        earlier = seen.setdefault(shot.class_id, [])
+        same = next((row for row, other in earlier if same_picture(shown, other)), None)
+        if same is not None:
+            found[shot.id] = same
+        else:
+            earlier.append((shot, shown))
+    return found
+
+
+def _same_picture(project: Project, class_id: int, shown: Look, sha256: str) -> ShotRow | None:
+    """The shot of a class that shows the same out of another file: scored without itself it would find itself again, and
+    say of good parts that they don't differ."""
+    for shot in list_shots(project, class_id):
+        other = None if shot.sha256 == sha256 else _look(shot.sha256, shot.path)
+        if other is not None and same_picture(shown, other):
             return shot
     return None
 
 
-def _digest(image: Image) -> bytes:
-    return hashlib.sha256(image.pixels.data).digest()
+def _look(sha256: str, path: Path) -> Look | None:
+    if sha256 not in _looks:
+        try:
+            _looks[sha256] = look(images.read(path), path.suffix in LOSSY)
+        except InspectorError:  # lost or damaged, as the list of shots says
+            return None
+    return _looks[sha256]

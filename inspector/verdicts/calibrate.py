@@ -29,8 +29,9 @@ USUAL_WEIGHT = 4.0
 HEAD_START = 0.5
 """A new part is compared with all k shots, a held-out one with k - 1: its contrast is smaller by HEAD_START / k (from
 the same products)."""
-LEAST_CONTRAST = 0.05
-"""Where scores don't lie above the map, this share of them stands for the contrast."""
+LEAST_CONTRAST, LEAST_STEP = 0.05, 1e-3
+"""Where scores don't lie above the map, this share of them stands for the contrast, and LEAST_STEP at least: what scores
+less apart can't be told apart in any list."""
 OUTLIER_REACH, OUTLIER_SPREAD = 4.3, 0.08
 """A shot stands out when the logarithm of its score lies OUTLIER_REACH standard deviations of the better ones, each at
 least OUTLIER_SPREAD, above their mean. On draws of 4 to 8 good parts of seven real products this names 2 % of clean
@@ -72,7 +73,10 @@ def thresholds(
         raise InspectorError("A normal shot has no finite score.", "Look at the shots for damaged images.")
 
     single = shots < 2  # views of one part say nothing of how parts differ: they count as one
-    seen, tops = (scores, peaks) if not single else (scores.mean(keepdims=True), peaks.mean(keepdims=True))
+    if single:
+        seen, tops = scores.mean(keepdims=True), peaks.mean(keepdims=True)
+    else:  # two parts never score exactly alike, one picture in two files does: it counts once
+        seen, tops = np.unique(scores), np.unique(peaks)
     gentle = max(false_alarm_rate, min(REVIEW_MOST, REVIEW_FACTOR * false_alarm_rate))
     ease = 1.0 if single else 1 - HEAD_START / shots
     ng = upper_bound(seen, usual, false_alarm_rate, ease)
@@ -191,7 +195,8 @@ def upper_bound(scores: ArrayLike, usual: float, rate: float, ease: float = 1.0)
     """
     values = np.sort(np.asarray(scores, np.float64))
     n = len(values)
-    contrast = np.log(np.maximum(values - usual, max(LEAST_CONTRAST * float(np.abs(values).mean()), 1e-9)))
+    least = max(LEAST_CONTRAST * float(np.abs(values).mean()), LEAST_STEP)
+    contrast = np.log(np.maximum(values - usual, least))
     freedom = USUAL_WEIGHT + n - 1
     squares = USUAL_WEIGHT * USUAL_SPREAD**2 + float(((contrast - contrast.mean()) ** 2).sum())
     reach = _t_quantile(1 - rate, freedom) * math.sqrt(squares / freedom * (1 + 1 / n))

@@ -1,7 +1,9 @@
 """Teaching a project."""
 
+import io
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,10 +14,13 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from typer.testing import CliRunner
 
+from inspector.cli.main import app
 from inspector.domain import CancelToken, JobEnded, JobEvent, JobItem, JobKind, JobLog, JobProgress, JobStatus
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.teach import teach
+from inspector.jobs.update import news
 from inspector.methods import storage
 from inspector.methods.patchcore import PatchCore
 from inspector.methods.prompts.description import template
@@ -265,3 +270,52 @@ def test_large_shots_are_held_no_larger_than_the_backbone_looks_at_them(
     least = least_side(engine.backbone())
     assert least <= height < 2 * least
     assert width * 4000 == pytest.approx(height * 6000, rel=0.01)
+
+
+def copy_of(path: Path) -> bytes:
+    file = io.BytesIO()
+    PIL.Image.open(path).convert("RGB").save(file, "JPEG", quality=60)
+    return file.getvalue()
+
+
+def test_a_copy_among_the_shots_of_an_earlier_version_counts_once_and_is_said(
+    project: Project, engine: Engine, run: Run
+) -> None:
+    cloth, washer = list_classes(project)
+    events = start(project, engine, run, class_ids=[washer.id])
+    plain = list_thresholds(project, end(events).result["detector_id"])[washer.id].thresholds
+    first = list_shots(project, washer.id)[0]
+    (added,) = add_shots(project, cloth.id, [("copy.jpg", copy_of(first.path))])
+    with sqlite3.connect(project.folder / "project.sqlite") as database:  # as it was stored before
+        database.execute("UPDATE shots SET class_id = ? WHERE id = ?", (washer.id, added.shot_id))
+    database.close()
+    assert len(list_shots(project, washer.id)) == 4
+    assert not news(project, find_detector(project))
+    events = start(project, engine, run, class_ids=[washer.id])
+    assert end(events).result["shots"] == 3
+    assert "1 of its shots is a copy of another" in end(events).message
+    assert any(
+        isinstance(event, JobLog) and f"“copy.jpg” is the same picture as “{first.name}”" in event.message
+        for event in events
+    )
+    again = list_thresholds(project, end(events).result["detector_id"])[washer.id].thresholds
+    assert again.numbers == plain.numbers
+    assert again.provenance["good_parts"] == 3
+
+
+def test_the_command_says_which_pictures_are_copies_and_teaches_each_once(demo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "shots" / "washer"
+    folder.mkdir(parents=True)
+    for path in sorted((demo / "washer/train/good").iterdir()):
+        (folder / path.name).write_bytes(path.read_bytes())
+        (folder / f"{path.stem} copy.jpg").write_bytes(copy_of(path))
+    made = tmp_path / "made"
+    done = CliRunner().invoke(app, ["teach", str(made), "--shots", str(folder), "--method", "patchcore"])
+    assert done.exit_code == 0, done.output
+    assert done.output.count("is the same picture as") == 3
+    with projects.open(made) as opened:
+        (row,) = list_classes(opened)
+        assert row.shots == 3
+        limits = list_thresholds(opened, find_detector(opened).id)[row.id].thresholds
+        assert limits.provenance["good_parts"] == 3
+        assert limits.ng > 0.05

@@ -159,7 +159,7 @@ def test_the_same_picture_out_of_other_bytes_is_a_shot_once_in_its_class(project
     (first,) = add_shots(project, cookie, [("a.png", png(1))])
     added = add_shots(project, cookie, [(f"{number}.png", data) for number, data in enumerate(others)])
     assert [(one.status, one.shot_id) for one in added] == [("duplicate", first.shot_id)] * 3
-    assert added[0].message == "“0.png” is the same picture as “a.png”."
+    assert added[0].message == "“0.png” is the same picture as “a.png” and counts once."
     assert [row.name for row in list_shots(project, cookie)] == ["a.png"]
     assert add_shots(project, cookie, [("b.png", png(2))])[0].status == "added"
     assert add_shots(project, nut, [("a.png", others[0])])[0].status == "added"
@@ -173,7 +173,7 @@ def test_a_shot_whose_file_is_gone_keeps_no_other_from_being_added(project: Proj
     add_shots(project, cookie, [("a.png", png(1))])
     (shot,) = list_shots(project, cookie)
     shot.path.unlink()
-    shots._pictures.clear()  # as another process would find it
+    shots._looks.clear()  # as another process would find it
     assert add_shots(project, cookie, [("b.png", png(2))])[0].status == "added"
 
 

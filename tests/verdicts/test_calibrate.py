@@ -84,6 +84,16 @@ def test_views_of_one_shot_count_as_one_part():
     assert more.ng == pytest.approx(one.ng)
 
 
+def test_shots_that_score_exactly_alike_count_once_and_give_no_threshold_near_zero():
+    alike = thresholds(held_out([0.0, 0.0, 0.0, 0.0], usual=0.0), 0.2, 4)
+    assert alike.provenance["good_parts"] == 1
+    assert not alike.provenance["promised"]
+    assert alike.review > 0.001
+    twice = thresholds(held_out([0.4, 0.5, 0.5, 0.4]), 0.2, 4)
+    assert twice.provenance["good_parts"] == 2
+    assert twice.provenance["more_shots"] == 2
+
+
 def test_provenance_is_plain_json():
     provenance = thresholds(held_out([0.4, 0.5]), 0.05, 2).provenance
     assert json.loads(json.dumps(provenance)) == dict(provenance)
@@ -142,7 +152,7 @@ def test_what_a_person_moved_keeps_its_factor_to_what_was_found(before, after, f
     assert carried(found, found, again).review <= carried(found, found, again).ng
 
 
-ENOUGH = [0.40, 0.45, 0.5, 0.42] * 5
+ENOUGH = [score + step / 1000 for step in range(5) for score in (0.40, 0.45, 0.5, 0.42)]
 
 
 def test_shots_that_taught_what_scores_them_promise_nothing():

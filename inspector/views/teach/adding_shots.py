@@ -199,9 +199,7 @@ def _line(done: Sequence[AddedShot], left_out: Sequence[str] = ()) -> str:
         parts.append(f"Added {shots_text(len(counts['added']))}")
     if counts["duplicate"]:
         known = counts["duplicate"]
-        parts.append(
-            f"“{known[0].name}” was there already" if len(known) == 1 else f"{len(known)} were there already"
-        )
+        parts.append(known[0].message.rstrip(".") if len(known) == 1 else f"{len(known)} were there already")
     if not done:
         parts.append("No images found there")
     elif not parts and not left_out:
@@ -211,5 +209,6 @@ def _line(done: Sequence[AddedShot], left_out: Sequence[str] = ()) -> str:
     said = f" Left out: {left_out[0]}" if left_out else ""
     if len(left_out) > 1:
         said = f"{said[:-1]}; and {len(left_out) - 1} more."
-    told = next((f" {one.message}" for one in counts["added"] if one.message), "")
+    copies = counts["duplicate"] if len(counts["duplicate"]) > 1 else []
+    told = next((f" {one.message}" for one in (*counts["added"], *copies) if one.message), "")
     return f"{'; '.join(parts)}.{told}{said}"

@@ -167,7 +167,18 @@ def test_the_same_picture_twice_is_one_shot_and_said_so(
     page.accept_paths([picture("copy.png", 1)])
     idle()
     assert _names(page) == ["a.png"]
-    assert project_window.toast.label.text() == "“copy.png” was there already."
+    said = project_window.toast.label.text
+    assert said() == "“copy.png” is the same image as “a.png”."
+    copies = [picture(name, 1) for name in ("again.bmp", "small.tiff")]
+    page.accept_paths(copies[:1])
+    idle()
+    assert said() == "“again.bmp” is the same picture as “a.png” and counts once."
+    page.accept_paths([*copies, picture("b.png", 2)])
+    idle()
+    assert _names(page) == ["a.png", "b.png"]
+    assert said() == (
+        "Added 1 shot; 2 were there already. “again.bmp” is the same picture as “a.png” and counts once."
+    )
 
 
 def test_shots_of_another_size_and_of_two_classes_are_pointed_out(
