@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from inspector.views.shared.context import WindowContext
 
 SHOTS = (1, 2, 4, 8)
-_FOUND = ("Class", "Good to draw from", "Good to test", "Defective to test", "With a mask")
+_FOUND = ("Class", "Good\nto draw from", "Good\nto test", "Defective\nto test", "With\na mask")
 
 
 def _caption(text: str) -> QLabel:
@@ -214,7 +214,10 @@ class EvaluationSetup(QWidget):
         table.setStyleSheet(
             "QTableView::item { padding: 0 5px; border: none; } QHeaderView::section { padding: 6px 8px; }"
         )
-        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        heads = table.horizontalHeader()
+        heads.setMinimumSectionSize(80)
+        heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        heads.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
