@@ -23,6 +23,7 @@ from inspector.records.classes import list_classes
 from inspector.records.detectors import find_detector, list_detectors
 from inspector.records.disk.lock import FILES
 from inspector.records.disk.recovery import CHECKPOINTS, FOLDERS
+from inspector.records.disk.seal import SEAL
 from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
 from inspector.records.results import list_names, list_results, result_ids
@@ -30,7 +31,7 @@ from inspector.records.reviews import list_reviews
 from inspector.records.runs import list_runs, remove_run
 from inspector.records.thresholds import list_thresholds
 
-_OWN = {projects.DATABASE, *FILES, *FOLDERS, "backups", EXPORTS}
+_OWN = {projects.DATABASE, *FILES, *FOLDERS, SEAL, "backups", EXPORTS}
 """What may lie in a project that is closed."""
 
 

@@ -125,12 +125,16 @@ def test_after_a_kill_only_our_own_unfinished_files_are_swept(project: Project) 
         f"images/ab/.{'a' * 40}.0123456789ab",
         "maps/1/.new-0123456789ab-x.npy",
         "detectors/.staging-0123456789ab-new/detector.json",
+        "detectors/.teaching/.new-0123456789ab-teaching.safetensors",
+        "detectors/.teaching/experts/.new-0123456789ab-teaching.safetensors",
         "backups/.new-0123456789ab-project.sqlite",
     ]
     theirs = [
         "images/ab/.DS_Store",
         "detectors/my notes/a.txt",
         "detectors/.git/config",
+        "detectors/.teaching/teaching.safetensors",
+        "detectors/.teaching/experts/teaching.safetensors",
         ".new-idea",
         "maps/.x/y",
     ]

@@ -72,6 +72,9 @@ def sweep(folder: Path, *, crashed: bool) -> None:
         (folder / part).mkdir(exist_ok=True)
     _sweep(folder)  # who was killed while saying that it opens the project isn't known to have crashed
     _sweep(folder / "detectors")
+    for kept in (entry for entry in _folders(folder / "detectors") if entry.name == CHECKPOINTS):
+        for place in (kept, *_folders(kept)):
+            _sweep(place)
     if crashed:
         for part in ("images", "maps", "backups"):
             _sweep(folder / part)
