@@ -1,5 +1,6 @@
 """The words that cross stage borders. Frozen, numpy only, no behaviour beyond what the word means."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -51,6 +52,11 @@ class ScoreMap:
     image_score: float
     class_name: str
     class_confidence: float = 1.0
+
+    @property
+    def finite(self) -> bool:
+        """Whether the score and every value are numbers; a map that holds anything else judges nothing."""
+        return math.isfinite(self.image_score) and bool(np.isfinite(self.values).all())
 
 
 class Decision(StrEnum):

@@ -42,10 +42,9 @@ def judge(score_map: ScoreMap, thresholds: Thresholds, size: tuple[int, int]) ->
     Where the image score is too high though no pixel is, the surroundings of the map's peak are shown.
     Raises `DetectorError` for a score or map that isn't finite.
     """
-    decision = decide(score_map.image_score, thresholds)
-    values = score_map.values
-    if not np.isfinite(values).all():
+    if not score_map.finite:
         raise _not_finite()
+    decision, values = decide(score_map.image_score, thresholds), score_map.values
     if decision is Decision.OK:
         return Verdict(decision, score_map.image_score, thresholds)
     found = regions(values, thresholds.pixel, size)

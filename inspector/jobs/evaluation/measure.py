@@ -112,7 +112,7 @@ class Bench:
                         known = name if self._protocol.class_known else None
                         found = detectors[name].score(pictures, [known] * len(pictures))
                         for row, score_map in zip(ready, found, strict=True):
-                            if np.isfinite(score_map.image_score) and np.isfinite(score_map.values).all():
+                            if score_map.finite:
                                 scored.append(row)
                                 maps.append(score_map)
                             else:
