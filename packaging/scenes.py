@@ -1,0 +1,330 @@
+"""What screenshots.py takes pictures of: a function of `Stage` for every page and state.
+
+A scene is named `scene_…`; `after_…` undoes what the next one must not see. Add yours here.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+from stage import Stage
+
+
+def scene_start(stage: Stage) -> None:
+    stage.window.show_page("start")
+
+
+def scene_start_new(stage: Stage) -> None:
+    stage.window.show_page("start")
+    stage.window.start.show_new()
+    stage.window.start.form.folder.setText("/home/ada/Documents/Gearbox line 3")
+    stage.window.start.form.name.setText("Gearbox line 3")
+
+
+def scene_teach_empty(stage: Stage) -> None:
+    stage.new_project()
+
+
+def scene_teach_no_shots(stage: Stage) -> None:
+    page = stage.new_project()
+    page.add_class("gear wheel")
+    stage.wait(lambda: page.chosen_class is not None)
+
+
+def scene_teach_classes(stage: Stage) -> None:
+    page = stage.new_project()
+    for number, product in enumerate(sorted(path for path in stage.parts.iterdir() if path.is_dir())):
+        shots = sorted((product / "train" / "good").iterdir())[: 4 - number]
+        page.add_class(product.name, lambda class_id, shots=shots: page._add(class_id, shots))
+        stage.settle(2)
+    page.grid.setCurrentIndex(page.shots.index(0))
+
+
+def scene_teach(stage: Stage) -> None:
+    stage.open_demo("teach")
+
+
+def scene_teach_running(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    page.panel.method.setCurrentIndex(page.panel.method.findData("anople"))
+    page.teach()
+    stage.wait(lambda: len(page.panel.progress.curve.points) >= 8, 400)
+
+
+def after_teach_running(stage: Stage) -> None:
+    stage.window.context.runner.cancel()
+    stage.wait(lambda: not stage.window.context.runner.busy)
+
+
+def scene_teach_describe(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    method = page.panel.method
+    method.setCurrentIndex(method.findData("finegrained"))
+    page.describe(True)
+    stage.settle()
+    page.form.fields["background"].setText("grey conveyor belt")
+    page.form.rows[0].fields["colour"].setText("silver")
+    page.form.rows[1].fields["noun"].clear()
+    page.form.add_part()
+    hole = page.form.rows[-1].fields
+    for name, text in {"noun": "hole", "number": "one", "location": "center", "shape": "round"}.items():
+        hole[name].setText(text)
+
+
+def after_teach_describe(stage: Stage) -> None:
+    page = stage.window.page
+    page.form.rows[1].fields["noun"].setText("edge")
+    page.form.keep()
+    stage.settle()
+    page.form.reset()
+    page.panel.method.setCurrentIndex(page.panel.method.findData("anople"))
+
+
+def scene_teach_updated(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    row = page.chosen_class
+    before = page._detector.id
+    page.accept_paths(sorted((stage.parts / row.name / "test" / "good").iterdir())[:2])
+    stage.wait(lambda: page._detector.id != before, 400)
+
+
+def after_teach_updated(stage: Stage) -> None:
+    from inspector.records.detectors import remove_detector
+
+    page = stage.window.page
+    remove_detector(stage.window.context.project, page._detector.id)
+    page.context.undo.undo()
+    stage.settle()
+
+
+def scene_teach_error(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    broken = stage.work / "scan 12.png"
+    broken.write_bytes(b"not a picture at all")
+    page.accept_paths([broken])
+    stage.wait(stage.window.banner.isVisible)
+
+
+def scene_weights(stage: Stage) -> None:
+    stage.window.show_page("weights")
+
+
+def scene_weights_asked(stage: Stage) -> None:
+    stage.window.show_page("weights")
+    stage.settle()
+    stage.window.page.rows["MobileCLIP2-S0"].download.click()
+
+
+def scene_preferences(stage: Stage) -> None:
+    stage.window.show_page("preferences")
+
+
+def scene_drop(stage: Stage) -> None:
+    stage.open_demo("teach")
+    stage.window.drop_sign.say(stage.window.page.drop_text)
+
+
+def after_drop(stage: Stage) -> None:
+    stage.window.drop_sign.hide()
+
+
+def scene_keys(stage: Stage) -> None:
+    stage.window.menus.show_keys()
+
+
+def after_keys(stage: Stage) -> None:
+    stage.application.activeModalWidget().reject()
+
+
+def scene_about(stage: Stage) -> None:
+    stage.window.menus.show_about()
+
+
+after_about = after_keys
+
+
+def scene_inspect_empty(stage: Stage) -> None:
+    stage.new_project()
+    stage.window.show_page("inspect")
+
+
+def scene_results_empty(stage: Stage) -> None:
+    stage.new_project()
+    stage.window.show_page("results")
+
+
+def _inspect(stage: Stage, name: str) -> Any:
+    """The Inspect page at the result of this name, its heat and histogram there."""
+    page = stage.open_demo("inspect")
+    stage.wait(lambda: page.model.rowCount() > 0)
+    stage.wait(lambda: all(page.model.row(place) for place in range(page.model.rowCount())))
+    rows = [page.model.row(place) for place in range(page.model.rowCount())]
+    page.queue.list.choose(next(row.id for row in rows if name in row.name))
+    stage.wait(lambda: page.at_hand.shown is not None and name in page.at_hand.shown.detail.row.name)
+    stage.wait(lambda: page.live.scores is not None or page.at_hand.shown.pixels.picture is None)
+    page.viewer.set_mode(0)
+    page.viewer.view.fit()
+    return page
+
+
+def scene_inspect(stage: Stage) -> None:
+    _inspect(stage, "blister_missing")
+
+
+def scene_inspect_good(stage: Stage) -> None:
+    _inspect(stage, "washer_good")
+
+
+def scene_inspect_contour(stage: Stage) -> None:
+    page = _inspect(stage, "cloth_scratch")
+    page.viewer.set_mode(1)
+
+
+def scene_inspect_compare(stage: Stage) -> None:
+    page = _inspect(stage, "washer_stain")
+    page.viewer.compare.setChecked(True)
+    stage.wait(lambda: page.viewer.good.view.picture is not None)
+
+
+def after_inspect_compare(stage: Stage) -> None:
+    stage.window.page.viewer.compare.setChecked(False)
+
+
+def scene_inspect_threshold(stage: Stage) -> None:
+    page = _inspect(stage, "blister_stain")
+    page.panel.scores.move_to(0.16, 0.24)
+
+
+def after_inspect_threshold(stage: Stage) -> None:
+    stage.window.page.live.refresh()
+    stage.settle()
+
+
+def scene_inspect_override(stage: Stage) -> None:
+    page = _inspect(stage, "blister_dent")
+    page.override()
+    stage.wait(page.popup.isVisible)
+    page.popup.reason.setText("reflection, not a dent")
+
+
+def after_inspect_override(stage: Stage) -> None:
+    stage.window.page.popup.close()
+
+
+def scene_inspect_question(stage: Stage) -> None:
+    page = _inspect(stage, "blister_dent")
+    page.panel.scores.move_to(0.9, 0.9)
+    page.panel.scores.histogram.released.emit()
+    stage.wait(lambda: page.live.question is not None)
+
+
+def after_inspect_question(stage: Stage) -> None:
+    stage.window.page.live.question.reject()
+    stage.settle()
+
+
+def scene_inspect_refused(stage: Stage) -> None:
+    page = _inspect(stage, "blister_dent")
+    page.panel.scores.review_box.setText("0.9")
+    page.panel.scores.review_box.editingFinished.emit()
+
+
+def scene_inspect_filtered(stage: Stage) -> None:
+    results = stage.open_demo("results")
+    results.filters.verdict.setCurrentIndex(3)
+    results.filters.reviewed.setCurrentIndex(1)
+    results.filters.verdict.activated.emit(3)
+    stage.settle()
+    results.table.selectRow(0)
+    results._open_current()
+
+
+def after_inspect_filtered(stage: Stage) -> None:
+    stage.window.page.queue.chip.click()
+    stage.window.pages["results"].filters.reset()
+
+
+def scene_inspect_failed(stage: Stage) -> None:
+    stage.open_demo("inspect")
+    folder = stage.work / "from the line"
+    folder.mkdir(exist_ok=True)
+    (folder / "camera 2 0117.png").write_bytes(b"")
+    for file in sorted((stage.parts / "washer" / "test").rglob("*.png"))[:3]:
+        shutil.copy(file, folder / f"{file.parent.name} {file.name}")
+    page = stage.window.page
+    page.accept_paths([folder])
+    stage.wait(lambda: not stage.window.context.runner.busy)
+    stage.wait(lambda: page.model.rowCount() == 4)
+    _inspect(stage, "camera 2 0117")
+
+
+def scene_results(stage: Stage) -> None:
+    page = stage.open_demo("results")
+    stage.wait(lambda: page.model.rowCount() > 0)
+
+
+def scene_results_export(stage: Stage) -> None:
+    page = stage.open_demo("results")
+    page.export()
+    page.exporter.folder.setText("/home/ada/Documents/Line 3/exports")
+
+
+def after_results_export(stage: Stage) -> None:
+    stage.window.page.export_button.setChecked(False)
+
+
+def _evaluate(stage: Stage, measured: int = 2) -> Any:
+    """The Evaluate page of the demo project, with so many evaluations in it."""
+    page = stage.open_demo("evaluate")
+    for number, method in list(enumerate(("patchcore", "subspace")))[page.list.count() : measured]:
+        page.accept_paths([stage.parts])
+        stage.wait(lambda: page.setup.found is not None)
+        for name, box in page.setup.methods.items():
+            box.setChecked(name == method)
+        page.setup.seeds.setValue(1)
+        page.setup.run.click()
+        stage.wait(lambda wanted=number + 1: page.list.count() == wanted, 600)
+    stage.calm()
+    stage.settle()
+    return page
+
+
+def scene_evaluate_new(stage: Stage) -> None:
+    page = stage.open_demo("evaluate")
+    page.accept_paths([stage.parts])
+    stage.wait(lambda: page.setup.found is not None)
+
+
+def scene_evaluate(stage: Stage) -> None:
+    page = _evaluate(stage)
+    page.list.setCurrentRow(0)
+    stage.wait(lambda: page.stack.currentWidget() is page.report)
+    page.report.shown.setCurrentIndex(page.report.shown.count() - 1)
+    page.report.shown.activated.emit(0)
+    page.report.table.setCurrentIndex(page.report.model.index(1, 0))
+    page.report.kind.setCurrentIndex(page.report.kind.findData("pro"))
+
+
+def scene_evaluate_images(stage: Stage) -> None:
+    page = _evaluate(stage)
+    page.list.setCurrentRow(0)
+    stage.wait(lambda: page.stack.currentWidget() is page.report)
+    page.report.open_cell(True, True)
+
+
+def scene_evaluate_compare(stage: Stage) -> None:
+    page = _evaluate(stage)
+    page.list.selectAll()
+    stage.wait(lambda: page.stack.currentWidget() is page.compare)
+    page.compare.figure.setCurrentIndex(page.compare.figure.findData("aupro"))
+    page.compare.kind.setCurrentIndex(page.compare.kind.findData("pro"))
+
+
+SCENES: dict[str, Callable[[Stage], None]] = {
+    name.removeprefix("scene_"): value for name, value in list(globals().items()) if name.startswith("scene_")
+}
+AFTER: dict[str, Callable[[Stage], None]] = {
+    name.removeprefix("after_"): value for name, value in list(globals().items()) if name.startswith("after_")
+}
