@@ -30,6 +30,7 @@ class Look:
 
 
 def look(image: Image, lossy: bool) -> Look:
+    """What a decoded image shows; `lossy`: whether its file was compressed with loss."""
     grey = cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY)
     cells = cv2.resize(grey.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     digest = hashlib.sha256(f"{image.pixels.shape}".encode() + image.pixels.data).digest()
