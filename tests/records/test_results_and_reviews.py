@@ -1,41 +1,16 @@
-"""What goes into a project comes out again: classes, shots, detectors, thresholds, results, reviews."""
+"""Results and reviews that go into a project come out again."""
 
-import io
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from inspector.domain import Decision, Region, Thresholds
 from inspector.errors import ProjectError
-from inspector.records import shots
-from inspector.records.classes import (
-    ClassState,
-    add_class,
-    find_class,
-    list_classes,
-    remove_class,
-    rename_class,
-    restore_class,
-)
-from inspector.records.detectors import (
-    NewDetector,
-    add_detector,
-    detector_staging,
-    find_detector,
-    list_detectors,
-    remove_detector,
-    restore_detector,
-)
 from inspector.records.files import ImageFacts
 from inspector.records.new_results import NewResult, record_results
 from inspector.records.project import Project
@@ -58,8 +33,8 @@ from inspector.records.reviews import (
     withdraw_review,
 )
 from inspector.records.runs import list_runs, remove_run, restore_run, start_run
-from inspector.records.shots import add_shots, list_shots, remove_shots, restore_shots
-from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
+from inspector.records.shots import list_shots
+from inspector.records.thresholds import list_thresholds, set_thresholds
 
 Record = Callable[..., list[int]]
 Png = Callable[..., bytes]
@@ -67,250 +42,6 @@ Png = Callable[..., bytes]
 
 def names(project: Project, where: ResultFilter = EVERYTHING, **order: Any) -> list[str]:
     return [row.name for row in list_results(project, result_ids(project, where, **order))]
-
-
-# classes
-
-
-@pytest.mark.parametrize("name", ["Cookie", "COOKIE", " coo kie "])
-def test_two_classes_of_one_name_are_refused_whatever_case_and_spaces(project: Project, name: str) -> None:
-    add_class(project, "Cookie")
-    with pytest.raises(ProjectError, match="“Cookie” already"):
-        add_class(project, name)
-    nut = add_class(project, "Nut")
-    with pytest.raises(ProjectError, match="“Cookie” already"):
-        rename_class(project, nut, name)
-
-
-def test_a_removed_class_comes_back_with_its_shots(project: Project, png: Png) -> None:
-    class_id = add_class(project, "Cookie")
-    add_shots(project, class_id, [("a.png", png())])
-    remove_class(project, class_id)
-    assert list_classes(project) == []
-    assert list_shots(project) == []
-    restore_class(project, class_id)
-    (row,) = list_classes(project)
-    assert (row.name, row.shots) == ("Cookie", 1)
-
-
-def test_a_removed_class_frees_its_name_and_can_then_not_come_back_under_it(project: Project) -> None:
-    first = add_class(project, "Cookie")
-    remove_class(project, first)
-    add_class(project, "cookie")
-    with pytest.raises(ProjectError, match="already"):
-        restore_class(project, first)
-
-
-@pytest.mark.parametrize("name", ["", "  \n ", "x" * 101])
-def test_a_class_needs_a_sensible_name(project: Project, name: str) -> None:
-    with pytest.raises(ProjectError):
-        add_class(project, name)
-
-
-def test_a_class_says_whether_it_is_taught_and_up_to_date(project: Project, taught: Any, png: Png) -> None:
-    def state() -> ClassState:
-        return find_class(project, "cookie").state
-
-    assert state() is ClassState.TAUGHT
-    (added,) = add_shots(project, taught.class_id, [("c.png", png(3))])
-    assert state() is ClassState.OUT_OF_DATE
-    remove_shots(project, [added.shot_id or 0])
-    assert state() is ClassState.TAUGHT
-    remove_detector(project, taught.detector_id)
-    assert state() is ClassState.READY
-    restore_detector(project, taught.detector_id)
-    remove_shots(project, [row.id for row in list_shots(project)])
-    assert state() is ClassState.NEEDS_SHOTS
-
-
-# shots
-
-
-def test_bad_files_are_reported_and_the_good_ones_become_shots(
-    project: Project, tmp_path: Path, png: Png
-) -> None:
-    class_id = add_class(project, "Cookie")
-    good = tmp_path / "gut ü\n1.png"
-    good.write_bytes(png(1))
-    (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "cut.png").write_bytes(png(2)[:200])
-    (tmp_path / "text.png").write_bytes(b"hello, I am no image")
-    sources = [tmp_path / name for name in ("empty.png", good.name, "cut.png", "text.png", "gone.png")]
-    added = add_shots(project, class_id, sources)
-    assert [item.status for item in added] == ["failed", "added", "failed", "failed", "failed"]
-    assert all(item.message for item in added if item.status == "failed")
-    (shot,) = list_shots(project, class_id)
-    assert (shot.name, shot.size) == ("gut ü 1.png", (32, 24))
-    good.unlink()  # the project has its own copy
-    assert shot.path.read_bytes() == png(1)
-
-
-def test_the_same_picture_out_of_other_bytes_is_a_shot_once_in_its_class(project: Project, png: Png) -> None:
-    """Compressed otherwise, with other notes in the file, saved in another format: held out, it would find itself."""
-    picture = PIL.Image.open(io.BytesIO(png(1)))
-
-    def saved(kind: str, **options: object) -> bytes:
-        file = io.BytesIO()
-        picture.save(file, kind, **options)
-        return file.getvalue()
-
-    others = [saved("PNG", compress_level=0), saved("TIFF", compression="tiff_lzw"), saved("BMP")]
-    cookie, nut = add_class(project, "Cookie"), add_class(project, "Nut")
-    (first,) = add_shots(project, cookie, [("a.png", png(1))])
-    added = add_shots(project, cookie, [(f"{number}.png", data) for number, data in enumerate(others)])
-    assert [(one.status, one.shot_id) for one in added] == [("duplicate", first.shot_id)] * 3
-    assert added[0].message == "“0.png” is the same picture as “a.png” and counts once."
-    assert [row.name for row in list_shots(project, cookie)] == ["a.png"]
-    assert add_shots(project, cookie, [("b.png", png(2))])[0].status == "added"
-    assert add_shots(project, nut, [("a.png", others[0])])[0].status == "added"
-    assert first.shot_id is not None
-    remove_shots(project, [first.shot_id])
-    assert add_shots(project, cookie, [("again.png", others[0])])[0].status == "added"
-
-
-def test_a_shot_whose_file_is_gone_keeps_no_other_from_being_added(project: Project, png: Png) -> None:
-    cookie = add_class(project, "Cookie")
-    add_shots(project, cookie, [("a.png", png(1))])
-    (shot,) = list_shots(project, cookie)
-    shot.path.unlink()
-    shots._looks.clear()  # as another process would find it
-    assert add_shots(project, cookie, [("b.png", png(2))])[0].status == "added"
-
-
-def test_the_same_image_is_a_shot_once_and_another_class_is_told(project: Project, png: Png) -> None:
-    cookie, nut = add_class(project, "Cookie"), add_class(project, "Nut")
-    first, again = add_shots(project, cookie, [("a.png", png(1)), ("b.png", png(1))])
-    assert (again.status, again.shot_id) == ("duplicate", first.shot_id)
-    (other,) = add_shots(project, nut, [("c.png", png(1))])
-    assert other.status == "added"
-    assert "Cookie" in other.message
-    assert {row.class_name: row.duplicate_of for row in list_shots(project)} == {
-        "Cookie": "Nut",
-        "Nut": "Cookie",
-    }
-
-
-def test_a_shot_of_another_size_than_most_is_marked(project: Project, png: Png) -> None:
-    class_id = add_class(project, "Cookie")
-    images = [(f"{n}.png", png(n, (32, 24) if n < 3 else (24, 32))) for n in range(4)]
-    add_shots(project, class_id, images)
-    assert [row.odd_size for row in list_shots(project)] == [False, False, False, True]
-
-
-def test_removing_a_shot_can_be_undone_and_adding_it_again_brings_back_the_same(
-    project: Project, png: Png
-) -> None:
-    class_id = add_class(project, "Cookie")
-    (added,) = add_shots(project, class_id, [("a.png", png())])
-    remove_shots(project, [added.shot_id or 0])
-    assert list_shots(project) == []
-    restore_shots(project, [added.shot_id or 0])
-    assert len(list_shots(project)) == 1
-    remove_shots(project, [added.shot_id or 0])
-    (again,) = add_shots(project, class_id, [("a.png", png())])
-    assert (again.status, again.shot_id) == ("added", added.shot_id)
-
-
-def test_a_missing_image_is_told_on_its_row_alone(project: Project, png: Png) -> None:
-    class_id = add_class(project, "Cookie")
-    add_shots(project, class_id, [("a.png", png(1)), ("b.png", png(2))])
-    list_shots(project)[0].path.unlink()
-    assert [row.missing for row in list_shots(project)] == [True, False]
-
-
-# detectors
-
-
-def test_the_shots_of_a_detector_never_change(project: Project, taught: Any) -> None:
-    for statement in (
-        "DELETE FROM detector_shots",
-        "UPDATE detector_shots SET shot_id = 1",
-        "DELETE FROM shots",
-        "DELETE FROM thresholds",
-    ):
-        with pytest.raises(IntegrityError), project.writing() as session:
-            session.execute(text(statement))
-
-
-def test_a_detector_that_could_not_be_stored_leaves_neither_rows_nor_files(
-    project: Project, taught: Any
-) -> None:
-    folder = detector_staging(project)
-    (folder / "detector.json").write_text("{}")
-    with pytest.raises(IntegrityError):
-        add_detector(
-            project,
-            NewDetector(
-                folder=folder,
-                title="x",
-                method="patchcore",
-                backbone={},
-                settings={},
-                false_alarm_rate=0.05,
-                shot_ids=[],
-                held_out={},
-                thresholds={999: Thresholds(0, 1, 0)},
-            ),
-        )
-    assert [row.id for row in list_detectors(project)] == [taught.detector_id]
-    assert [path.name for path in (project.folder / "detectors").iterdir() if path != folder] == [
-        str(taught.detector_id)
-    ]
-
-
-def test_a_detector_with_a_missing_file_says_so_and_the_rest_goes_on(project: Project, taught: Any) -> None:
-    row = find_detector(project)
-    assert row.problem == ""
-    (row.folder / "detector.safetensors").unlink()
-    assert "detector.safetensors missing" in find_detector(project).problem
-    assert list_classes(project)
-
-
-def test_the_newest_detector_that_knows_a_class_is_taken(project: Project, taught: Any) -> None:
-    assert find_detector(project, class_name=" COOKIE").id == taught.detector_id
-    with pytest.raises(ProjectError, match="No detector knows"):
-        find_detector(project, class_name="Nut")
-
-
-# thresholds
-
-
-def test_moving_thresholds_judges_stored_results_anew_and_keeps_the_history(
-    project: Project, taught: Any, record: Record
-) -> None:
-    record(0.1, 0.55, 0.6, 0.9)
-    assert count_results(project) == Counts(ok=1, review=2, ng=1)
-    moved = set_thresholds(
-        project, taught.detector_id, taught.class_id, Thresholds(0.58, 0.95, 0.4, {"by": "hand"}), who="Ada"
-    )
-    assert moved.flipped == 2
-    assert count_results(project) == Counts(ok=2, review=2)
-    now = list_thresholds(project, taught.detector_id)[taught.class_id]
-    assert (now.thresholds.review, now.thresholds.ng, now.who) == (0.58, 0.95, "Ada")
-    assert list_calibrated(project, taught.detector_id)[taught.class_id].ng == 0.7
-
-
-@hypothesis_settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(moves=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=4))
-def test_stored_decisions_always_follow_the_newest_thresholds(
-    project: Project, taught: Any, record: Record, moves: list[tuple[int, int]]
-) -> None:
-    record(*(n / 20 for n in range(21)))
-    for pair in moves:
-        review, ng = sorted(n / 20 for n in pair)
-        set_thresholds(project, taught.detector_id, taught.class_id, Thresholds(review, ng, 0.4))
-    for row in list_results(project, result_ids(project)):
-        assert row.image_score is not None
-        expected = Decision.NG if row.image_score >= ng else Decision.REVIEW
-        assert row.decision is (expected if row.image_score >= review else Decision.OK)
-
-
-@pytest.mark.parametrize("bad", [Thresholds(0.9, 0.1, 0), Thresholds(0, float("nan"), 0)])
-def test_senseless_thresholds_are_refused(project: Project, taught: Any, bad: Thresholds) -> None:
-    with pytest.raises(ProjectError, match="Thresholds"):
-        set_thresholds(project, taught.detector_id, taught.class_id, bad)
 
 
 # results
