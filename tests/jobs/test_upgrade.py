@@ -29,7 +29,12 @@ from inspector.records.reviews import list_reviews
 from inspector.records.shots import list_shots
 
 STORED = Path(__file__).parent.parent / "data" / "projects"
-REVISIONS = [int(revision) for revision in schema.KNOWN_REVISIONS]
+REVISIONS = [
+    int(revision)
+    for revision in schema.KNOWN_REVISIONS
+    # one that is still in the making gets its project when it is done: tests/data/make_project.py
+    if revision != schema.REVISION or (STORED / f"v{int(revision)}.zip").exists()
+]
 
 
 def _unpack(revision: int, target: Path) -> dict[str, Any]:
