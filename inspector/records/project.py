@@ -197,7 +197,7 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
         try:
             notes = []
             revision = db.revision_of(database)
-            doubt = seal.doubt(folder, database, crashed=lock.crashed)
+            doubt = seal.doubt(folder, database)
             seal.lift(folder)
             if revision != REVISION:
                 backup = migrate_safely(folder, revision)
