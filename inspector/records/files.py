@@ -117,7 +117,7 @@ class KeptFiles:
 
     @cached_property
     def _image(self) -> tuple[Path | None, bool]:
-        if self._sha256 is None:
+        if not self._sha256:
             return None, False
         return find_image(self._project, self._sha256, self._suffix or "")
 

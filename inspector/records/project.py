@@ -65,7 +65,10 @@ class Project:
         self._closed = False
         self._engine = db.connect(database, read_only=self.read_only)
         with self.reading() as session:
-            self.name: str = session.scalars(select(ProjectInfo.name)).one()
+            name = session.scalars(select(ProjectInfo.name)).first()
+            if name is None:
+                raise db.damaged(folder / DATABASE, "it doesn't say what it is called")
+            self.name: str = name
         self._identity = db.identity(database)
 
     def path(self, relative: str) -> Path:

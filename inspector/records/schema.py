@@ -53,6 +53,7 @@ def _words(kind: type[E]) -> dict[str, E]:
 # their reading functions as they are (`result_processor`), as there are some twenty values in each of a million rows.
 
 Reader = Callable[[Any], Any]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Utc(TypeDecorator[datetime]):
@@ -77,9 +78,8 @@ class Json(TypeDecorator[dict[str, Any]]):
     cache_ok = True
 
     def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> str | None:
-        return (
-            None if value is None else json.dumps(value)
-        )  # in ASCII: paths may hold bytes that are no UTF-8, and must stay the same
+        # In ASCII: paths may hold bytes that are no UTF-8, and must stay the same.
+        return None if value is None else json.dumps(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
         return _object
@@ -105,18 +105,8 @@ class Real(TypeDecorator[float]):
         return _number
 
 
-class Measured(TypeDecorator[int]):
-    """A whole number from 0 on; anything else reads as none."""
-
-    impl = Integer
-    cache_ok = True
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
-        return _measured
-
-
 class Whole(TypeDecorator[int]):
-    """A whole number from 0 on; anything else reads as 0."""
+    """A whole number from 0 on; anything else reads as none."""
 
     impl = Integer
     cache_ok = True
@@ -131,7 +121,7 @@ def _moment(value: Any) -> datetime | None:
     try:
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
     except (ValueError, TypeError):
-        return datetime(1970, 1, 1, tzinfo=UTC)
+        return _EPOCH
 
 
 def _object(value: Any) -> dict[str, Any] | None:
@@ -154,12 +144,8 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def _measured(value: Any) -> int | None:
+def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and value >= 0 else None
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
 
 
 class Base(DeclarativeBase):
@@ -208,8 +194,8 @@ class StoredImage(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(unique=True)
     suffix: Mapped[str]
-    width: Mapped[int] = mapped_column(Measured)
-    height: Mapped[int] = mapped_column(Measured)
+    width: Mapped[int] = mapped_column(Whole)
+    height: Mapped[int] = mapped_column(Whole)
     mode: Mapped[str]
 
     @property
@@ -370,11 +356,11 @@ class Region(Base):
     __table_args__ = (Index("ix_regions_result", "result_id"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     result_id: Mapped[int] = mapped_column(ForeignKey("results.id", ondelete="CASCADE"))
-    x: Mapped[int] = mapped_column(Measured)
-    y: Mapped[int] = mapped_column(Measured)
-    width: Mapped[int] = mapped_column(Measured)
-    height: Mapped[int] = mapped_column(Measured)
-    area: Mapped[int] = mapped_column(Measured)
+    x: Mapped[int] = mapped_column(Whole)
+    y: Mapped[int] = mapped_column(Whole)
+    width: Mapped[int] = mapped_column(Whole)
+    height: Mapped[int] = mapped_column(Whole)
+    area: Mapped[int] = mapped_column(Whole)
     peak: Mapped[float]
 
 
@@ -391,3 +377,22 @@ class Review(Base):
     who: Mapped[str] = mapped_column(default="")
     withdraws: Mapped[int | None] = mapped_column(ForeignKey("reviews.id", ondelete="RESTRICT"))
     created: Mapped[datetime] = mapped_column(default=now)
+
+
+def _present(kind: Any, nothing: Any) -> Any:
+    """The type `kind` for columns that no row lacks: where damage left none, `nothing` is read."""
+
+    class Present(kind):  # type: ignore[misc]
+        cache_ok = True
+
+        def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
+            read = kind.result_processor(self, dialect, coltype)
+            return lambda value: nothing if (found := read(value)) is None else found
+
+    return Present()
+
+
+_PRESENT = {Utc: _present(Utc, _EPOCH), Text: _present(Text, ""), Json: _present(Json, {})}
+for _column in (column for table in Base.metadata.sorted_tables for column in table.columns):
+    if not _column.nullable:
+        _column.type = _PRESENT.get(type(_column.type), _column.type)

@@ -38,7 +38,8 @@ MUTANTS = 100
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of the newest revision, without the triggers that forbid changes."""
+    """A project of the newest revision, without the triggers that forbid changes and the words NOT NULL, which hold back no
+    damage."""
     folder = tmp_path_factory.mktemp("damaged") / "project"
     with zipfile.ZipFile(V2) as archive:
         archive.extractall(folder)
@@ -47,6 +48,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         connection.execute("PRAGMA journal_mode=DELETE")
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '') WHERE type = 'table'"
+        )
     shutil.copyfile(folder / "project.sqlite", folder.with_name("whole.sqlite"))
     return folder
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Engine
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import DatabaseError
 
 from inspector import paths
 from inspector.errors import ProjectDamagedError, ProjectError, ProjectMovedError
@@ -222,11 +222,13 @@ def plain_errors(folder: Path) -> Iterator[None]:
             ) from error
         if _is_damage(folder / DATABASE, text):
             raise damaged(folder / DATABASE, text) from error
-        if isinstance(error, sqlite3.IntegrityError | IntegrityError) or "malformed" not in text:
-            raise
+        origin = error.orig if isinstance(error, DatabaseError) else error
+        if isinstance(origin, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            raise  # whoever asked knows what it means, or it is a fault of ours
         raise ProjectError(
-            f"The database of the project in {folder} could not be read ({text}), though SQLite finds no damage in it.",
-            "Check the drive or the network, then try again.",
+            f"The database of the project in {folder} refused the last step ({text}), so it was not saved; everything "
+            "before it is.",
+            f"Try again. {restore_hint(folder)}",
         ) from error
 
 
@@ -242,11 +244,17 @@ def _is_passing(text: str) -> bool:
     return any(word in text for word in ("disk I/O error", "unable to open", "locked", "out of memory"))
 
 
+_FOREIGN = ("not a database", "no such table", "no such column")
+"""Said of what is no database of ours."""
+_BROKEN = ("malformed", "corrupt", "FOREIGN KEY constraint failed")
+"""Said of one that may be damaged, or lack rows that others belong to."""
+
+
 def _is_damage(database: Path, text: str) -> bool:
     """Whether an error says that this is no database of ours, or that it is damaged and SQLite's own check agrees."""
-    if any(word in text for word in ("not a database", "no such table", "no such column")):
+    if any(word in text for word in _FOREIGN):
         return True
-    if not any(word in text for word in ("malformed", "corrupt")):
+    if not any(word in text for word in _BROKEN):
         return False
     try:
         return not is_sound(database)
