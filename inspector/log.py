@@ -11,7 +11,8 @@ from inspector import paths
 
 
 def start(verbose: bool = False) -> Path | None:
-    """Log to `log_dir()/inspector.log` (1 MB, 5 old files). Returns the file, or None where it can't be written.
+    """Log to `log_dir()/inspector.log` (1 MB, 5 old files).
+    Returns the file, or None where it can't be written.
 
     Libraries' warnings go there too: without a handler at the root they would print over a progress bar.
     """

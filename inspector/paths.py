@@ -61,8 +61,9 @@ _UNFINISHED = re.compile(r"\.(new|old|staging)-[0-9a-f]{12}(-.*)?", re.DOTALL)
 
 
 def inside(folder: Path, relative: str, *, links: bool = True) -> Path | None:
-    """`folder` / `relative`, or None for a name that could leave the folder on any system: absolute, with a drive,
-    "..", backslashes, NUL or more than 255 bytes; without `links` also one that is, or goes through, a symbolic link below the folder."""
+    """`folder` / `relative`, or None for a name that could leave the folder on any system: absolute, with a
+    drive, "..", backslashes, NUL or more than 255 bytes; without `links` also one that is, or goes through, a
+    symbolic link below the folder."""
     pure = PurePosixPath(relative)
     odd = any(
         part == ".." or part[1:2] == ":" or len(part.encode("utf-8", "replace")) > 255 for part in pure.parts
@@ -78,13 +79,14 @@ def inside(folder: Path, relative: str, *, links: bool = True) -> Path | None:
 
 
 def is_unfinished(name: str) -> bool:
-    """Whether a file or folder of this name is what a killed `new_file`, `new_folder` or `write_atomic` left behind."""
+    """Whether a file or folder of this name is what a killed
+    `new_file`, `new_folder` or `write_atomic` left behind."""
     return _UNFINISHED.fullmatch(name) is not None
 
 
 def beside(target: Path, what: str = "new") -> Path:
-    """A free hidden name in the same folder and with the same ending, which `is_unfinished` knows. `what`: "new", "old"
-    or "staging"."""
+    """A free hidden name in the same folder and with the same ending,
+    which `is_unfinished` knows. `what`: "new", "old" or "staging"."""
     return target.with_name(f".{what}-{secrets.token_hex(6)}-{target.name[-40:]}")
 
 
@@ -96,7 +98,8 @@ def write_atomic(path: Path, data: bytes, *, parents: bool = True) -> None:
 
 @contextmanager
 def new_file(target: Path, *, parents: bool = True) -> Iterator[Path]:
-    """An empty file beside `target`, to be written in the body; it takes `target`'s place when the body ends well.
+    """An empty file beside `target`, to be written in the
+    body; it takes `target`'s place when the body ends well.
 
     Until then, and after a crash or power cut, the old file is there. `parents`: make missing folders.
     Raises OSError as the system does.
@@ -121,10 +124,12 @@ def new_file(target: Path, *, parents: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """An empty folder beside `target`, to be filled in the body; it takes `target`'s place when the body ends well.
+    """An empty folder beside `target`, to be filled in the
+    body; it takes `target`'s place when the body ends well.
 
-    Whatever is at `target` is replaced as a whole, so ask first whether it may be. A crash between the two renames
-    leaves the old folder as `.old-…`, which the next call puts back first. Raises OSError as the system does.
+    Whatever is at `target` is replaced as a whole, so ask first whether it may be. A crash between the two
+    renames leaves the old folder as `.old-…`, which the next call puts back first. Raises OSError as the
+    system does.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     restore_folder(target)

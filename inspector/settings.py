@@ -1,4 +1,5 @@
-"""What the user chose, kept as TOML in the config folder. A `Settings` never holds a value out of its range."""
+"""What the user chose, kept as TOML in the config folder. A
+`Settings` never holds a value out of its range."""
 
 import re
 from collections.abc import Callable
@@ -17,9 +18,10 @@ MAX_BYTES = 1_000_000
 
 @dataclass(slots=True)
 class Settings:
-    """`theme`: "system", "dark" or "light". `device`: "auto", "cpu", "cuda", "cuda:1" …, "mps". `weights`: catalogue
-    name. `method`: catalogue name, "" before anybody chose one. `false_alarm_rate`: wanted share of good parts called NG, 0.001–0.5. `colour_map`: name shown in the viewer.
-    `overlay_opacity`: 0–1. `batch_size`: 1–256 images.
+    """`theme`: "system", "dark" or "light". `device`: "auto", "cpu", "cuda", "cuda:1" …, "mps". `weights`:
+    catalogue name. `method`: catalogue name, "" before anybody chose one. `false_alarm_rate`: wanted share of
+    good parts called NG, 0.001–0.5. `colour_map`: name shown in the viewer. `overlay_opacity`: 0–1.
+    `batch_size`: 1–256 images.
 
     Setting a value out of its range raises `SettingsError`.
     """

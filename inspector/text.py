@@ -1,13 +1,15 @@
-"""Text that others wrote, made fit to be shown: the one rule for names and messages in a terminal or a sentence."""
+"""Text that others wrote, made fit to be shown: the one
+rule for names and messages in a terminal or a sentence."""
 
 import re
 
 
 def printable(text: str, longest: int = 80) -> str:
-    """`text` on one line of at most `longest` characters (0: any length), every character as a sign of its own.
+    """`text` on one line of at most `longest` characters
+    (0: any length), every character as a sign of its own.
 
-    What a terminal or a list would obey instead of showing (NUL, escape, line ends, changes of writing direction)
-    becomes ␣, bytes that are no UTF-8 become �.
+    What a terminal or a list would obey instead of showing (NUL, escape, line ends, changes of writing
+    direction) becomes ␣, bytes that are no UTF-8 become �.
     """
     text = "".join(c if c.isprintable() else "␣" for c in storable(text))
     tail = 25 * longest // 80

@@ -1,4 +1,5 @@
-"""How fast a backbone is on this machine, beside the bare EfficientNet-Lite0 trunk to stride 16, in one run."""
+"""How fast a backbone is on this machine, beside the bare
+EfficientNet-Lite0 trunk to stride 16, in one run."""
 
 import statistics
 import time
@@ -19,7 +20,8 @@ from inspector.features.backbone import Backbone
 
 DTYPES = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 RANDOM = "@random"
-"""Ends the name of an architecture that is measured with random weights: as fast, and there without a download."""
+"""Ends the name of an architecture that is measured with
+random weights: as fast, and there without a download."""
 
 
 def load(weights: str, device: str = "auto", dtype: str = "auto") -> Backbone:
@@ -43,7 +45,8 @@ def about(backbone: Backbone) -> dict[str, Any]:
 
 
 def bare(backbone: Backbone, images: Sequence[NDArray[np.uint8]]) -> Callable[[], object]:
-    """One pass of the whole image tower (class token, joint tokens, taps) over a batch that lies on the device."""
+    """One pass of the whole image tower (class token, joint
+    tokens, taps) over a batch that lies on the device."""
     return partial(backbone.forward, backbone.prepare(images), taps=backbone.default_taps)
 
 
@@ -52,10 +55,10 @@ def measure(
 ) -> dict[str, Any]:
     """Median milliseconds per image, everything taken in turns so that a busy moment hits all alike.
 
-    `full`: class token, joint tokens and the memory's taps in one pass; `memory`: the memory's taps alone; `trunk`:
-    Lite0 at 240 px in fp32 as timm builds it. `full_to_trunk`: ratio of the two at the same batch size. `peak_memory_mib`: the
-    process's high-water mark
-    after the backbone ran at every batch size, Python and PyTorch included.
+    `full`: class token, joint tokens and the memory's taps in one pass; `memory`: the memory's taps alone;
+    `trunk`: Lite0 at 240 px in fp32 as timm builds it. `full_to_trunk`: ratio of the two at the same batch
+    size. `peak_memory_mib`: the process's high-water mark after the backbone ran at every batch size, Python
+    and PyTorch included.
     """
     loaded = loading.load(weights, device)
     noise = np.random.default_rng(0).integers(0, 256, (max(batches), 240, 240, 3), np.uint8)

@@ -31,11 +31,11 @@ KINDS = (
     "threshold",
     "review",
 )
-"""What a process may be doing when it is killed. "teach" remembers, "learn" learns prompts in epochs, "view" opens a
-project for viewing only."""
+"""What a process may be doing when it is killed. "teach" remembers, "learn"
+learns prompts in epochs, "view" opens a project for viewing only."""
 _MOST = {"inspect": 16, "continue": 16, "threshold": 16, "review": 16}
-"""Fewer announcements than this are waited for before a kill. The other kinds are killed within the time that they
-take, as it was measured."""
+"""Fewer announcements than this are waited for before a kill. The other
+kinds are killed within the time that they take, as it was measured."""
 _STUCK = 300.0
 """Seconds within which any process has said something."""
 _START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -50,12 +50,13 @@ def crash(
     make_engine: Callable[[], Engine] = Engine,
     progress: Callable[[int, str], None] = lambda number, line: None,
 ) -> dict[str, Any]:
-    """Kill a working process `kills` times at random moments and see what is left. `kinds`: of `KINDS`, in turns.
+    """Kill a working process `kills` times at random moments
+    and see what is left. `kinds`: of `KINDS`, in turns.
 
-    After each kill the project must open, its database and every row's files be whole, every result, review, threshold,
-    detector, export and project that the dead process had announced be there, no result be there twice, no job be
-    running, and no unfinished file lie about, in the temporary folder neither. Returns counts, also `by_kind`; `lost`
-    must be 0 and `problems` empty.
+    After each kill the project must open, its database and every row's files be whole, every result, review,
+    threshold, detector, export and project that the dead process had announced be there, no result be there
+    twice, no job be running, and no unfinished file lie about, in the temporary folder neither. Returns
+    counts, also `by_kind`; `lost` must be 0 and `problems` empty.
     """
     rng = random.Random(seed)
     problems: list[str] = []
@@ -113,8 +114,9 @@ class _Pace:
         self._takes: dict[tuple[str, str], float] = {}  # seconds
 
     def listen(self, receiver: Connection, kind: str, method: str) -> list[int]:
-        """What the process announces until it is time to kill it: after so many announcements and some milliseconds, or
-        within the time that such a job takes, and a little longer. The first one of its kind is watched to its end."""
+        """What the process announces until it is time to kill it: after so many announcements and some
+        milliseconds, or within the time that such a job takes, and a little longer. The first one of its kind
+        is watched to its end."""
         wanted = self._rng.randrange(_MOST.get(kind, 1))
         takes = self._takes.get((kind, method))
         seen: list[int] = []

@@ -37,7 +37,8 @@ _OWN = {projects.DATABASE, *FILES, *FOLDERS, SEAL, "backups", EXPORTS}
 
 @dataclass(frozen=True)
 class Found:
-    """`lost`: how much of what was announced isn't there. `aborted`: 1 if the last job is known to have been cut off."""
+    """`lost`: how much of what was announced isn't there.
+    `aborted`: 1 if the last job is known to have been cut off."""
 
     lost: int
     aborted: int
@@ -160,7 +161,8 @@ def _migrated(folder: Path) -> Iterable[str]:
 
 
 def _exported(project: Project, place: Place, problems: list[str]) -> set[int]:
-    """Every folder that an export had put in its place is whole, and the next export removes what one left unfinished."""
+    """Every folder that an export had put in its place is whole,
+    and the next export removes what one left unfinished."""
     there = set()
     for top in place.exports():
         try:

@@ -1,4 +1,5 @@
-"""What the measurements of whole jobs share: images of one product, a detector taught on it, a job that must succeed."""
+"""What the measurements of whole jobs share: images of one
+product, a detector taught on it, a job that must succeed."""
 
 import shutil
 import struct
@@ -42,7 +43,8 @@ def files(folder: Path, images: int, data: Path | None, size: int = 512) -> tupl
 
 
 def copy_with_own_hash(source: Path, target: Path, number: int) -> None:
-    """A PNG gets a text chunk of its own, other files a few bytes after their end: same pixels, another hash."""
+    """A PNG gets a text chunk of its own, other files a few
+    bytes after their end: same pixels, another hash."""
     data = source.read_bytes()
     if data.startswith(b"\x89PNG"):
         body = b"tEXtnumber\0" + str(number).encode()

@@ -1,4 +1,5 @@
-"""What damaged and hostile files do to the readers: each gives its content or a sentence, soon and in little memory."""
+"""What damaged and hostile files do to the readers: each
+gives its content or a sentence, soon and in little memory."""
 
 import random
 import shutil
@@ -21,9 +22,9 @@ MEBIBYTES = 2048
 
 @dataclass(frozen=True)
 class Subject:
-    """A kind of file. `draw`: whole files, by a name that says what is special about each (its ending is the file's).
-    `mutate`: (random numbers, one of them, all of them) → damaged bytes. `read`: reads one, alone in its folder, as the
-    program does; may raise InspectorError only."""
+    """A kind of file. `draw`: whole files, by a name that says what is special about each (its ending is the
+    file's). `mutate`: (random numbers, one of them, all of them) → damaged bytes. `read`: reads one, alone in
+    its folder, as the program does; may raise InspectorError only."""
 
     draw: Callable[[], Mapping[str, bytes]]
     mutate: Callable[[random.Random, bytes, list[bytes]], bytes]
@@ -50,9 +51,10 @@ def fuzz(
 ) -> dict[str, Any]:
     """Read `mutants` damaged files of these subjects in turns, each in a worker process that is watched.
 
-    Returns `tried`; `read` and `refused` (with a sentence), which are right; `raised` (anything but InspectorError, or
-    the process died), `slow` (longer than `seconds`) and `large` (more than `MEBIBYTES`), which must be 0; `peak_mib` of
-    any process; `problems`, a line each, of which `mutant(subject, seed, number)` gives the bytes.
+    Returns `tried`; `read` and `refused` (with a sentence), which are right; `raised` (anything but
+    InspectorError, or the process died), `slow` (longer than `seconds`) and `large` (more than `MEBIBYTES`),
+    which must be 0; `peak_mib` of any process; `problems`, a line each, of which `mutant(subject, seed,
+    number)` gives the bytes.
     """
     names = list(subjects)
     counts = dict.fromkeys(("tried", "read", "refused", "raised", "slow", "large"), 0)

@@ -1,4 +1,5 @@
-"""Small images of every kind that is read, and how they are damaged: by accident, and by who knows the formats."""
+"""Small images of every kind that is read, and how they are
+damaged: by accident, and by who knows the formats."""
 
 import io
 import random
@@ -183,7 +184,8 @@ _ANY: tuple[Callable[[random.Random, bytes, list[bytes]], bytes], ...] = (
 
 
 def _png(rng: random.Random, data: bytes, others: list[bytes]) -> bytes:
-    """A chunk's content, under a checksum that is right; now and then the chunk comes twice, or not at all."""
+    """A chunk's content, under a checksum that is right;
+    now and then the chunk comes twice, or not at all."""
     places = []
     at = 8
     while at < len(data):

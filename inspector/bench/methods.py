@@ -41,12 +41,14 @@ def teach(
 ) -> dict[str, Any]:
     """Seconds from normal shots on disk to a detector on disk that can judge, in a process of its own.
 
-    `method`: a name as `catalogue.parse` reads it. `data`: a folder in MVTec AD layout whose first classes and first
-    good parts are taken, instead of drawn parts. `weights`: also an architecture of open_clip with "@random".
+    `method`: a name as `catalogue.parse` reads it. `data`: a folder in MVTec AD layout whose first classes
+    and first good parts are taken, instead of drawn parts. `weights`: also an architecture of open_clip with
+    "@random".
 
-    Returns `seconds` (reading, teaching, scoring the shots without themselves, thresholds, saving) and its parts;
-    `load_seconds` of the backbone, which is not among them; `peak_memory_mib` of the process; for methods that
-    learn `epochs`, `first_loss` and `last_loss` of the optimiser's first loop. Raises InspectorError.
+    Returns `seconds` (reading, teaching, scoring the shots without themselves, thresholds, saving) and its
+    parts; `load_seconds` of the backbone, which is not among them; `peak_memory_mib` of the process; for
+    methods that learn `epochs`, `first_loss` and `last_loss` of the optimiser's first loop. Raises
+    InspectorError.
     """
     catalogue.parse(method)
     with tempfile.TemporaryDirectory(prefix="inspector-bench-") as folder:
@@ -66,10 +68,10 @@ def methods(
 ) -> dict[str, Any]:
     """Every method's `score` on prepared images beside the bare image tower, in turns in one process.
 
-    Each is taught for one epoch, saved and loaded again, as in use. `methods.<name>.batches.<size>`: `ms` an image,
-    `images_per_s`, `backbone_ms` (whole tower at the same batch size), `ratio` of the two; also `best_ms`,
-    `best_batch`, and `text_tower`: whether scoring loaded it. Batch 1 is always measured. `names`: all when empty.
-    `left_out`: a sentence for each that the backbone doesn't suit.
+    Each is taught for one epoch, saved and loaded again, as in use. `methods.<name>.batches.<size>`: `ms` an
+    image, `images_per_s`, `backbone_ms` (whole tower at the same batch size), `ratio` of the two; also
+    `best_ms`, `best_batch`, and `text_tower`: whether scoring loaded it. Batch 1 is always measured. `names`:
+    all when empty. `left_out`: a sentence for each that the backbone doesn't suit.
     """
     from inspector.bench import backbone as speed
     from inspector.methods import storage
@@ -214,7 +216,8 @@ def _answer(theirs: Connection, work: Callable[..., dict[str, Any]], arguments: 
 
 
 def _drawn(folder: Path, classes: int, shots: int) -> Files:
-    """Good parts of as many products as wanted; beyond the kinds there are, a kind comes again with other parts."""
+    """Good parts of as many products as wanted; beyond the
+    kinds there are, a kind comes again with other parts."""
     from PIL import Image as Picture
 
     files: Files = {}

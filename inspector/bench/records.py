@@ -1,4 +1,5 @@
-"""What a project with very many results costs: opening it, a page, a filter, a threshold, a person's words, an export."""
+"""What a project with very many results costs: opening it, a
+page, a filter, a threshold, a person's words, an export."""
 
 import hashlib
 import statistics
@@ -49,16 +50,16 @@ _SIDE = 256
 
 
 def records(results: int = 1_000_000, *, repeats: int = 5) -> dict[str, Any]:
-    """Make a project with so many results and measure its own routines on it; seconds, medians of `repeats` for what
-    changes nothing.
+    """Make a project with so many results and measure its own routines
+    on it; seconds, medians of `repeats` for what changes nothing.
 
-    `open_s`: opening the project; `runs_s`: its runs with their counts; `page_ms`: 100 rows in the middle; `filter_s`,
-    `sort_s`: all ids in order and, for a filter, the counts, for the slowest (`filters`, `sorts` hold each);
-    `threshold_s`: one move of a threshold (`flips` verdicts changed); `override_s`: a person's word on 10,000 results,
-    and `undo_s` taking it back; `export_s`: CSV of everything, for which a processor was busy for `export_cpu_s`. `texts`:
-    one run, a twentieth of all, in each of `TEXTS`; `formats`: the last 300 results in every format; with `…_together_s`
-    all of them in one export. Memory that the process had at most: `made_mib` for making the project, `export_mib` when
-    CSV was written, `peak_mib` in the end.
+    `open_s`: opening the project; `runs_s`: its runs with their counts; `page_ms`: 100 rows in the middle;
+    `filter_s`, `sort_s`: all ids in order and, for a filter, the counts, for the slowest (`filters`, `sorts`
+    hold each); `threshold_s`: one move of a threshold (`flips` verdicts changed); `override_s`: a person's
+    word on 10,000 results, and `undo_s` taking it back; `export_s`: CSV of everything, for which a processor
+    was busy for `export_cpu_s`. `texts`: one run, a twentieth of all, in each of `TEXTS`; `formats`: the last
+    300 results in every format; with `…_together_s` all of them in one export. Memory that the process had at
+    most: `made_mib` for making the project, `export_mib` when CSV was written, `peak_mib` in the end.
     """
     with tempfile.TemporaryDirectory(prefix="inspector-bench-") as name:
         folder = Path(name) / "project"
@@ -151,10 +152,11 @@ def records(results: int = 1_000_000, *, repeats: int = 5) -> dict[str, Any]:
 
 
 def make(folder: Path, results: int) -> tuple[int, int, int]:
-    """A project in which two classes were inspected in many runs: (detector, one class, the run of the last results).
+    """A project in which two classes were inspected in many
+    runs: (detector, one class, the run of the last results).
 
-    Of every 1,000 items one failed, and about a quarter isn't OK and has a region or two. Rows name image and map files
-    that aren't there, but for those of the last run, which share a few.
+    Of every 1,000 items one failed, and about a quarter isn't OK and has a region or two. Rows name image and
+    map files that aren't there, but for those of the last run, which share a few.
     """
     with projects.create(folder, "Benchmark") as project:
         classes = [add_class(project, f"Part {letter}") for letter in "AB"]

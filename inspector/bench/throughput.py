@@ -26,13 +26,15 @@ def throughput(
     data: Path | None = None,
     rounds: int = 3,
 ) -> dict[str, Any]:
-    """Bare backbone images/s beside end-to-end images/s (file → stored result), measured in turns in one process.
+    """Bare backbone images/s beside end-to-end images/s
+    (file → stored result), measured in turns in one process.
 
-    `bare`: the whole image tower (class token, joint tokens, taps) over a batch that lies in memory ready-made, with
-    batches side by side or one by one, whichever is faster (`bare_rounds` holds both).
-    `end_to_end`: `inspect` of `images` files with a memory, from the job's start to its end, everything loaded.
-    `ratio` of the medians over `rounds`. A memory leaves the tower early; `early_images_per_s` and `ratio_to_early`
-    hold the same against only the layers it reads. `data`: a folder of images of one product instead of drawn parts.
+    `bare`: the whole image tower (class token, joint tokens, taps) over a batch that lies in memory
+    ready-made, with batches side by side or one by one, whichever is faster (`bare_rounds` holds both).
+    `end_to_end`: `inspect` of `images` files with a memory, from the job's start to its end, everything
+    loaded. `ratio` of the medians over `rounds`. A memory leaves the tower early; `early_images_per_s` and
+    `ratio_to_early` hold the same against only the layers it reads. `data`: a folder of images of one product
+    instead of drawn parts.
     """
     engine = engine or Engine(weights)
     with tempfile.TemporaryDirectory(prefix="inspector-bench-") as folder:
@@ -94,8 +96,8 @@ def _inspect(project: Project, engine: Engine, files: list[Path], batch_size: in
 def _bare(
     engine: Engine, detector: Any, files: list[Path], images: int, *, joint: bool
 ) -> tuple[float, float]:
-    """Images/s of the image tower alone, whole (`joint`) or up to the layers the detector reads: (batches side by
-    side as `inspect` scores them, one batch after the other with all cores)."""
+    """Images/s of the image tower alone, whole (`joint`) or up to the layers the detector reads: (batches
+    side by side as `inspect` scores them, one batch after the other with all cores)."""
     backbone = engine.backbone()
     batch = backbone.prepare([read.read(file).pixels for file in files])
     taps = getattr(detector, "taps", None) or backbone.default_taps

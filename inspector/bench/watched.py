@@ -1,4 +1,5 @@
-"""Numbered work in processes that are watched: one that dies, hangs or grows is replaced, and the rest goes on."""
+"""Numbered work in processes that are watched: one that
+dies, hangs or grows is replaced, and the rest goes on."""
 
 import multiprocessing
 import os
@@ -15,8 +16,9 @@ START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() 
 
 
 class Work(Protocol):
-    """Pickled into every process. `prepare`: what is done once there, before memory is limited. `begin`: makes what
-    number `number` needs. `finish`: the work that is timed; its outcome, in a line. What it raises is an outcome too."""
+    """Pickled into every process. `prepare`: what is done once there, before memory is limited. `begin`:
+    makes what number `number` needs. `finish`: the work that is timed; its outcome, in a line. What it raises
+    is an outcome too."""
 
     def prepare(self) -> None: ...
 
@@ -27,7 +29,8 @@ class Work(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """`outcome`: what the work said, "slow", or what was raised. `peak`: MiB that the process has had at most."""
+    """`outcome`: what the work said, "slow", or what was
+    raised. `peak`: MiB that the process has had at most."""
 
     number: int
     outcome: str
@@ -47,8 +50,8 @@ def watch(
 ) -> Iterator[Answer]:
     """The answer to every number, as they come.
 
-    `good`: outcomes that need no fresh process; one whose peak is above `mebibytes` is replaced too, and none gets more than
-    twice that. `preload`: modules that are imported once for all processes.
+    `good`: outcomes that need no fresh process; one whose peak is above `mebibytes` is replaced too, and none
+    gets more than twice that. `preload`: modules that are imported once for all processes.
     """
     todo = iter(numbers)
     crew = [_Worker(work, seconds, mebibytes, preload) for _ in range(max(1, workers))]

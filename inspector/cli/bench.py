@@ -54,7 +54,8 @@ def bench_throughput(
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     weights: Annotated[str, typer.Option()] = "inspector-tiny",
 ) -> None:
-    """The bare image tower's images/s beside the whole of `inspect`, file to stored result, and their ratio."""
+    """The bare image tower's images/s beside the whole of
+    `inspect`, file to stored result, and their ratio."""
     from inspector.bench.throughput import throughput
 
     figures(throughput(images=images, batch_size=batch_size, weights=weights), target)
@@ -82,7 +83,8 @@ def bench_crash(
     ] = "inspect",
     seed: int = 0,
 ) -> None:
-    """Kill a process at random moments; nothing that it announced may be lost and nothing unfinished may stay."""
+    """Kill a process at random moments; nothing that it
+    announced may be lost and nothing unfinished may stay."""
     from inspector.bench.crash import KINDS, crash
 
     chosen = KINDS if kinds == "all" else tuple(kind.strip() for kind in kinds.split(","))
@@ -136,7 +138,8 @@ def bench_mutants(
     kinds: Annotated[str, typer.Option(help="What is damaged, comma separated; all when left out.")] = "",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 2,
 ) -> None:
-    """Damage one file of a project: all that is seen must be right or said to be damaged, and nothing else be lost."""
+    """Damage one file of a project: all that is seen must be
+    right or said to be damaged, and nothing else be lost."""
     from inspector.bench.mutants.run import KINDS
     from inspector.bench.mutants.run import mutants as measure
 
@@ -188,7 +191,8 @@ def bench_methods(
     dtype: Precision = "auto",
     rounds: Annotated[int, typer.Option(min=1)] = 5,
 ) -> None:
-    """Milliseconds an image of every method at batch 1 and at others beside the bare backbone, measured in turns."""
+    """Milliseconds an image of every method at batch 1 and
+    at others beside the bare backbone, measured in turns."""
     from inspector.bench.methods import methods
 
     found = methods(

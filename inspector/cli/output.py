@@ -32,7 +32,8 @@ _PLAIN |= {"±": "+/-", "␣": "_", "≥": ">=", "≤": "<="}
 
 
 def take_any_character() -> None:
-    """Let standard output and error write plain signs for what their encoding lacks (Windows code pages, ASCII)."""
+    """Let standard output and error write plain signs for
+    what their encoding lacks (Windows code pages, ASCII)."""
 
     def plain(error: UnicodeError) -> tuple[str, int]:
         if not isinstance(error, UnicodeEncodeError):

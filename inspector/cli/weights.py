@@ -41,7 +41,8 @@ def weights_fetch(
         bool, typer.Option("--yes", "-y", help="Accept size and licence without a question.")
     ] = False,
 ) -> None:
-    """Download weights once you accepted their size and licence; an interrupted download goes on where it stopped."""
+    """Download weights once you accepted their size and licence;
+    an interrupted download goes on where it stopped."""
     from inspector.features.weights import catalogue, intake
 
     entry = catalogue.find(name)

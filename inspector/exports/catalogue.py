@@ -22,7 +22,8 @@ MANIFEST = "export.json"
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`file`: the name it gets in an export folder; a name without a dot is a folder. `where`: module:function."""
+    """`file`: the name it gets in an export folder; a name
+    without a dot is a folder. `where`: module:function."""
 
     name: str
     title: str
@@ -62,7 +63,8 @@ FORMATS: dict[str, Format] = {
 
 
 def dated_folder(parent: Path) -> Path:
-    """Where the next export is best written: a folder in `parent` that isn't there yet, named by the moment."""
+    """Where the next export is best written: a folder in
+    `parent` that isn't there yet, named by the moment."""
     name = f"Results {datetime.now():%Y-%m-%d %H.%M.%S}"
     wanted, number = parent / name, 1
     while wanted.exists():
@@ -81,8 +83,8 @@ def export(
 ) -> list[str]:
     """Write `rows` in one format to the file or folder `target`.
 
-    Nothing may be at `target` but an empty folder. Returns a sentence for each result that had to be left out; raises
-    `ExportError` when nothing could be written and `Cancelled`; then `target` is as it was.
+    Nothing may be at `target` but an empty folder. Returns a sentence for each result that had to be left
+    out; raises `ExportError` when nothing could be written and `Cancelled`; then `target` is as it was.
     """
     if name not in FORMATS:
         raise ExportError(f"There is no export format “{name}”.", f"Choose one of: {', '.join(FORMATS)}.")

@@ -49,8 +49,8 @@ def explain(error: OSError, target: Path) -> ExportError:
 
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
-    """A temporary file beside `target` that takes its place when the body ends well. Raises `ExportError`, also when
-    there is something at `target` already."""
+    """A temporary file beside `target` that takes its place when the body ends well. Raises `ExportError`,
+    also when there is something at `target` already."""
     check_free(target)
     with _explained(target), new_file(target) as temporary:
         yield temporary
@@ -59,8 +59,8 @@ def writing(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def fresh_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder beside `target` that takes its place when the body ends well. Raises `ExportError`, also when
-    there is anything in `target`, or anything comes into it meanwhile."""
+    """A temporary folder beside `target` that takes its place when the body ends well. Raises `ExportError`,
+    also when there is anything in `target`, or anything comes into it meanwhile."""
     check_free(target, folder=True)
     with _explained(target), staging(target) as temporary:
         yield temporary
@@ -77,7 +77,8 @@ def fresh_folder(target: Path) -> Iterator[Path]:
 
 
 def publish(file: Path, target: Path) -> None:
-    """Move a finished file out of its staging folder to `target`. Raises `ExportError`, also when something is there."""
+    """Move a finished file out of its staging folder to `target`.
+    Raises `ExportError`, also when something is there."""
     with _explained(target):
         sync(file)
         try:
@@ -92,7 +93,8 @@ def publish(file: Path, target: Path) -> None:
 def staging(target: Path) -> Iterator[Path]:
     """An empty hidden folder beside `target`, which is gone afterwards unless it was moved away.
 
-    What killed exports left beside `target` is deleted first: folders of our own naming that no process holds any more.
+    What killed exports left beside `target` is deleted first:
+    folders of our own naming that no process holds any more.
     """
     with _explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +119,8 @@ def staging(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def _held(folder: Path) -> Iterator[bool]:
-    """Hold a folder as its owner's sign of life; False when another process does, or where folders can't be held."""
+    """Hold a folder as its owner's sign of life; False when
+    another process does, or where folders can't be held."""
     if sys.platform == "win32":
         yield False
         return
@@ -174,8 +177,8 @@ def digests(root: Path) -> list[dict[str, Any]]:
 
 
 class Folder:
-    """Names and writes the files of a folder export. `files`: what was written, relative, with forward slashes, and the
-    result and image that each was made of."""
+    """Names and writes the files of a folder export. `files`: what was written, relative, with forward
+    slashes, and the result and image that each was made of."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -184,8 +187,8 @@ class Folder:
         self._folders: dict[tuple[str, ...], str] = {(): ""}
 
     def name(self, *parts: str, stem: str, suffix: str) -> str:
-        """A free relative path in subfolders `parts`; every piece is made safe, a taken name gets “-2”. Different
-        `parts` are different folders, however alike their safe names are."""
+        """A free relative path in subfolders `parts`; every piece is made safe, a taken name gets “-2”.
+        Different `parts` are different folders, however alike their safe names are."""
         return self._free(self._folder(parts), safe_name(stem, limit=200 - len(suffix)), suffix)
 
     def write(self, relative: str, data: bytes, row: ExportRow) -> None:
@@ -232,8 +235,8 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt
 
 
 def safe_name(text: str, fallback: str = "unnamed", limit: int = 100) -> str:
-    """`text` as one file name that Windows, macOS and Linux accept: no separators, control characters, leading or
-    trailing dots and spaces, device names; at most `limit` bytes of UTF-8."""
+    """`text` as one file name that Windows, macOS and Linux accept: no separators, control characters,
+    leading or trailing dots and spaces, device names; at most `limit` bytes of UTF-8."""
     text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
     text = "".join("_" if unicodedata.category(c)[0] == "C" else c for c in text)
     text = re.sub(r'[<>:"/\\|?*]', "_", text).strip(" .")
@@ -244,15 +247,16 @@ def safe_name(text: str, fallback: str = "unnamed", limit: int = 100) -> str:
 
 
 def stem_of(name: str) -> str:
-    """The name of an image without its suffix, in one piece with the folders in front ("line 1_good_007"). Of a long one
-    the end stays, which tells more."""
+    """The name of an image without its suffix, in one piece with the folders in front ("line 1_good_007"). Of
+    a long one the end stays, which tells more."""
     path = PurePosixPath(name.replace("\\", "/").replace("\0", "_"))
     parts = [part for part in (*path.parts[:-1], path.stem) if part.strip("./")]
     return "_".join(parts).encode("utf-8", "replace")[-_LONGEST:].decode("utf-8", "ignore")
 
 
 def check_free(target: Path, *, folder: bool = False) -> None:
-    """An export replaces nothing: raises `ExportError` unless `target` is new or, for a folder, an empty one."""
+    """An export replaces nothing: raises `ExportError`
+    unless `target` is new or, for a folder, an empty one."""
     if not os.path.lexists(target):
         return
     if not folder:

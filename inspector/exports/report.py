@@ -57,9 +57,9 @@ def export_report(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> list[str]:
-    """A self-contained HTML file: counts, thresholds with their provenance, the `pictures` most anomalous results with
-    image and overlay, and a table of all. Returns a sentence for each picture that is missing; raises `ExportError`
-    or `Cancelled`.
+    """A self-contained HTML file: counts, thresholds with their provenance, the `pictures` most anomalous
+    results with image and overlay, and a table of all. Returns a sentence for each picture that is missing;
+    raises `ExportError` or `Cancelled`.
     """
     import jinja2
 
@@ -100,7 +100,8 @@ def _chip(decision: Decision | None) -> tuple[str, str, str]:
 
 
 def _excess(row: ExportRow) -> float:
-    """How far the score lies above NG, in widths of the class's own scale, so that classes can be compared."""
+    """How far the score lies above NG, in widths of the
+    class's own scale, so that classes can be compared."""
     if row.thresholds is None or row.result.image_score is None:
         return 0.0
     return (row.result.image_score - row.thresholds.ng) / max(abs(row.thresholds.ng), 1e-9)
@@ -142,8 +143,8 @@ def _card(row: ExportRow, problems: list[str]) -> _Card:
 
 @dataclass(slots=True)
 class _Summary:
-    """What is counted while the rows go by once. `classes`: one line for each class and detector. `heats`: by label of
-    the detector."""
+    """What is counted while the rows go by once. `classes`: one line
+    for each class and detector. `heats`: by label of the detector."""
 
     counts: Counter[Decision | None] = field(default_factory=Counter)
     overridden: int = 0

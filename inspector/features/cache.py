@@ -1,7 +1,8 @@
 """Features kept between runs: teaching again, adding a shot or changing a threshold computes nothing twice.
 
-One safetensors file per (image, backbone, view) under `paths.cache_dir()`, half precision, so a reading is within fp16
-of the first computation. Losing any of it costs only time: what is missing or damaged is computed and written again.
+One safetensors file per (image, backbone, view) under `paths.cache_dir()`, half precision, so a reading is
+within fp16 of the first computation. Losing any of it costs only time: what is missing or damaged is computed
+and written again.
 """
 
 import contextlib
@@ -24,7 +25,8 @@ TRIM_TO = 0.9
 
 
 class FeatureCache:
-    """A dictionary on disk. Safe for several threads and processes: every file is written whole or not at all."""
+    """A dictionary on disk. Safe for several threads and
+    processes: every file is written whole or not at all."""
 
     def __init__(self, folder: Path | None = None, limit: int = LIMIT_BYTES) -> None:
         self.folder = folder or paths.cache_dir() / "features"

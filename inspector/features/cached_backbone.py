@@ -20,9 +20,9 @@ JOINT = ("cls", "patches", "vv")
 
 
 class CachedBackbone(Backbone):
-    """As the backbone it is made of, but for `forward` without prompts: what the cache holds of an image is not computed
-    again. Features are rounded to fp16 either way, so a detector doesn't depend on what was there (those beyond its range
-    are neither kept nor rounded).
+    """As the backbone it is made of, but for `forward` without prompts: what the cache holds of an image is
+    not computed again. Features are rounded to fp16 either way, so a detector doesn't depend on what was
+    there (those beyond its range are neither kept nor rounded).
 
     For few images that come again; each costs 0.1 to 10 MB of disk. For one thread.
     """

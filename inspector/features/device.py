@@ -43,7 +43,8 @@ def choose(wanted: str = "auto") -> tuple[torch.device, str]:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """`name`: as `choose` takes it ("cpu", "cuda", "cuda:1", "mps"). `found`: what it is, or why it can't be used."""
+    """`name`: as `choose` takes it ("cpu", "cuda", "cuda:1",
+    "mps"). `found`: what it is, or why it can't be used."""
 
     name: str
     found: str
@@ -102,8 +103,8 @@ def accelerator_dtype(device: torch.device) -> torch.dtype:
 def faster_cpu_dtype(name: str, runner: Callable[[torch.dtype], Callable[[], object]]) -> torch.dtype:
     """fp32 or bf16, whichever runs `runner(dtype)()` clearly faster on this CPU.
 
-    Measured once per model `name`, processor, thread count and PyTorch version, then remembered, so that scores
-    don't change from one start to the next.
+    Measured once per model `name`, processor, thread count and PyTorch version, then remembered, so that
+    scores don't change from one start to the next.
     """
     machine = f"{name}|{_processor()}|{torch.get_num_threads()}|{torch.__version__}"
     if machine in _decided:

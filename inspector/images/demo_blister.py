@@ -124,7 +124,8 @@ def draw(c: Canvas) -> tuple[F, F]:
 
 
 def _foil(c: Canvas, u: F, v: F, reach: F, key: float, rng: np.random.Generator) -> F:
-    """Aluminium with a pressed diamond pattern, the flat ring round each pocket, a printed line and soft wrinkles."""
+    """Aluminium with a pressed diamond pattern, the flat ring
+    round each pocket, a printed line and soft wrinkles."""
     pitch = np.float32(2 * np.pi / 8.5)
     knurl = np.abs(np.sin((u + v) * pitch / 2)) * np.abs(np.sin((u - v) * pitch / 2))
     flange = smooth(_POCKET + 1.5, _POCKET + 4.5, reach) * smooth(
@@ -171,7 +172,8 @@ def _tablets(
     missing: int,
     rng: np.random.Generator,
 ) -> tuple[F, F]:
-    """Round, domed, with a score line that lies as the tablet fell; each a little off the middle of its pocket."""
+    """Round, domed, with a score line that lies as the tablet
+    fell; each a little off the middle of its pocket."""
     count = _COLUMNS * _ROWS
     shift = rng.uniform(-3.2, 3.2, (2, count)).astype(np.float32)
     angle = rng.uniform(0, np.pi, count).astype(np.float32)

@@ -1,4 +1,5 @@
-"""A twill of two yarns, woven yarn by yarn: every crossing decides which yarn lies on top, fibres twist round each."""
+"""A twill of two yarns, woven yarn by yarn: every crossing
+decides which yarn lies on top, fibres twist round each."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """What the demo parts share: noise, shapes, light, a camera and the marks that defects leave.
 
-Everything is float32 in linear light on a grid whose unit is 1/512 of the picture's side, so a part looks the same
-at every size.
+Everything is float32 in linear light on a grid whose unit is 1/512
+of the picture's side, so a part looks the same at every size.
 """
 
 import zlib
@@ -20,8 +20,8 @@ UNITS = 512.0
 class Canvas:
     """The grid: `x`, `y` (size, size) in units; `rng` of this picture; `defect` to draw, if any.
 
-    `marks`: the same canvas with the random numbers of the defect, so that a defective part and the good part of the
-    same seed differ in nothing but the defect.
+    `marks`: the same canvas with the random numbers of the defect, so that a defective part and the good part
+    of the same seed differ in nothing but the defect.
     """
 
     x: F
@@ -74,7 +74,8 @@ def blur(field: F, sigma: float, c: Canvas) -> F:
 
 
 def noise(c: Canvas, cell: float, octaves: int = 1, stretch: float = 1.0) -> F:
-    """Smooth noise of about unit deviation; `cell`: size of its features in units, `stretch`: times as wide as high."""
+    """Smooth noise of about unit deviation; `cell`: size of
+    its features in units, `stretch`: times as wide as high."""
     total = np.zeros((c.size, c.size), np.float32)
     weight = 1.0
     for _ in range(octaves):
@@ -174,7 +175,8 @@ def stroke(c: Canvas, points: NDArray[Any], width: float) -> F:
 def wander(
     c: Canvas, start: tuple[float, float], angle: float, length: float, bend: float, steps: int = 40
 ) -> NDArray[np.float64]:
-    """Points (steps, 2) of a line that starts at `angle` (radians) and bends by about `bend` radians over its length."""
+    """Points (steps, 2) of a line that starts at `angle` (radians)
+    and bends by about `bend` radians over its length."""
     turns = np.cumsum(c.rng.normal(0, bend / np.sqrt(steps), steps)) + c.rng.normal(0, bend) * np.linspace(
         0, 1, steps
     )

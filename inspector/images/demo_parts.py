@@ -23,8 +23,9 @@ def draw(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """One demo part: uint8 RGB (size, size, 3) and the mask of its defect, uint8 (size, size), 0 or 255.
 
-    The same arguments give the same picture, and without `defect` the same part before it was harmed. Pose, light, surface, lens blur and sensor noise vary with `seed`.
-    `kind` is one of `KINDS`, `defect` one of `DEFECTS[kind]` or None; anything else raises `KeyError`.
+    The same arguments give the same picture, and without `defect` the same part before it was harmed. Pose,
+    light, surface, lens blur and sensor noise vary with `seed`. `kind` is one of `KINDS`, `defect` one of
+    `DEFECTS[kind]` or None; anything else raises `KeyError`.
     """
     part = _PARTS[kind]
     if defect is not None and defect not in part.DEFECTS:
@@ -45,8 +46,9 @@ def write_demo(
 ) -> Path:
     """Write an MVTec-AD-style tree for each kind and return `folder`.
 
-    `<kind>/train/good`: `shots` normal shots; `<kind>/test/good` and `<kind>/test/<defect>`: `good` and, spread over the
-    defects, `defective` pictures; `<kind>/ground_truth/<defect>/<stem>_mask.png`: their masks. Deterministic in `seed`.
+    `<kind>/train/good`: `shots` normal shots; `<kind>/test/good` and `<kind>/test/<defect>`: `good` and,
+    spread over the defects, `defective` pictures; `<kind>/ground_truth/<defect>/<stem>_mask.png`: their
+    masks. Deterministic in `seed`.
     """
     wanted: list[tuple[Path, str, int, str | None]] = []
     for kind in kinds:

@@ -24,8 +24,8 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`images`: files to read, each once, in natural order (2 before 10). `left_out`: whatever else was met, hidden
-    entries excepted, likewise. `folders`: those inside the one that was looked into."""
+    """`images`: files to read, each once, in natural order (2 before 10). `left_out`: whatever else was met,
+    hidden entries excepted, likewise. `folders`: those inside the one that was looked into."""
 
     images: tuple[Path, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
@@ -35,9 +35,9 @@ class Found:
 def find(paths: Iterable[Path | str]) -> Found:
     """Image files among files and folders (searched to the bottom).
 
-    Inside folders the name's ending decides (`SUFFIXES`); a file without one is looked into. Folders that are links
-    are not entered, hidden entries never found. A file given by itself always stays, also when it can't be read, and so
-    does a folder that can't be opened: `read` says why.
+    Inside folders the name's ending decides (`SUFFIXES`); a file without one is looked into. Folders that are
+    links are not entered, hidden entries never found. A file given by itself always stays, also when it can't
+    be read, and so does a folder that can't be opened: `read` says why.
     """
     images: list[Path] = []
     left_out: list[LeftOut] = []
@@ -93,13 +93,14 @@ def counted(left_out: Sequence[LeftOut]) -> str:
 
 
 def hidden(name: str) -> bool:
-    """Whether a file or folder of this name is hidden (".name"; macOS's "._name" too) or what systems leave behind."""
+    """Whether a file or folder of this name is hidden (".name";
+    macOS's "._name" too) or what systems leave behind."""
     return name.startswith(".") or name.casefold() in _LITTER
 
 
 def _other_than_image(file: Path) -> str:
-    """What a file is by its name's ending, or, without one, by its content; "" for an image and for what can't be
-    looked into."""
+    """What a file is by its name's ending, or, without one, by its
+    content; "" for an image and for what can't be looked into."""
     ending = _SUFFIX.search(file.name)
     if ending:
         return "" if ending[0].lower() in SUFFIXES else f"{ending[1].upper()} file"

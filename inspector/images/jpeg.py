@@ -1,4 +1,5 @@
-"""JPEG (ITU-T T.81). libjpeg fills with grey what is damaged and goes on; asked to be strict, it says so instead."""
+"""JPEG (ITU-T T.81). libjpeg fills with grey what is damaged
+and goes on; asked to be strict, it says so instead."""
 
 import re
 import struct
@@ -17,7 +18,8 @@ _QUIRKS = re.compile("unknown JFIF|SOS parameters|bad ICC|extraneous bytes befor
 
 
 def parse(data: bytes) -> Header:
-    """Raises `Damaged`, `Truncated`, `Unsupported`, and struct.error or IndexError where the header is cut."""
+    """Raises `Damaged`, `Truncated`, `Unsupported`, and
+    struct.error or IndexError where the header is cut."""
     turn, size, channels, depth, start = 1, (0, 0), 0, 8, 0
     for marker, at, end in _segments(data):
         start = end
@@ -48,8 +50,8 @@ def decode(data: bytes, header: Header, at_least: int | None) -> Decoded:
 
 
 def strict(data: bytes, colours: str, size: tuple[int, int], scale: int = 1) -> NDArray[np.uint8]:
-    """uint8 (h, w, channels), `scale` times smaller than `size` (width, height). Raises `Truncated` or `Damaged` where
-    libjpeg would invent what is missing."""
+    """uint8 (h, w, channels), `scale` times smaller than `size` (width, height). Raises `Truncated` or
+    `Damaged` where libjpeg would invent what is missing."""
     wanted = -(-size[1] // scale), -(-size[0] // scale)
     limits = {"min_height": wanted[0], "min_width": wanted[1], "min_factor": scale} if scale > 1 else {}
     try:
@@ -67,7 +69,8 @@ def strict(data: bytes, colours: str, size: tuple[int, int], scale: int = 1) -> 
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, where it begins, where it ends) of each segment up to the first scan's header, which is the last."""
+    """(marker, where it begins, where it ends) of each segment
+    up to the first scan's header, which is the last."""
     at = 2
     while True:
         if data[at] != 0xFF:
@@ -89,8 +92,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _without_quirks(data: bytes) -> bytes:
-    """The same picture without what cameras and programs are known to get wrong around it: an odd JFIF version, a
-    broken colour profile, a sequential scan with nonsense for its progression, zeros before the end."""
+    """The same picture without what cameras and programs are known to get wrong around it: an odd JFIF
+    version, a broken colour profile, a sequential scan with nonsense for its progression, zeros before the
+    end."""
     parts, body, sequential = [data[:2]], 2, False
     for marker, at, end in _segments(data):
         segment = data[at:end]

@@ -1,4 +1,5 @@
-"""Whether two image files show one picture: compared after decoding, so that format and compression don't count."""
+"""Whether two image files show one picture: compared after
+decoding, so that format and compression don't count."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,16 +13,17 @@ from inspector.domain import Image
 SIDE = 32
 """Cells along both sides that a picture is averaged over: lossy compression hardly changes their means."""
 FAR = 1.2
-"""Root mean square difference of cells, in grey levels. Copies as JPEG of quality 30 and more, in half the size too, lie
-within 1.2 on seven real products; the two good parts that are most alike are 4.0 apart."""
+"""Root mean square difference of cells, in grey levels. Copies as JPEG of quality 30 and more, in half the
+size too, lie within 1.2 on seven real products; the two good parts that are most alike are 4.0 apart."""
 UNLIKE = 0.5
-"""The same of the fine structure, as a share of the structure: plain surfaces differ by few levels, yet in all of it."""
+"""The same of the fine structure, as a share of the structure:
+plain surfaces differ by few levels, yet in all of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What a picture shows. `digest`: of all its pixels; `cells`: grey, [SIDE, SIDE] float32, 0–255; `shape`: width by
-    height; `lossy`: whether compression may have changed its pixels."""
+    """What a picture shows. `digest`: of all its pixels; `cells`: grey, [SIDE, SIDE] float32, 0–255; `shape`:
+    width by height; `lossy`: whether compression may have changed its pixels."""
 
     digest: bytes
     cells: NDArray[np.float32]
@@ -38,10 +40,11 @@ def look(image: Image, lossy: bool) -> Look:
 
 
 def same_picture(one: Look, other: Look) -> bool:
-    """Whether one is a copy of the other: pixel by pixel, or within what lossy compression changes where that was used.
+    """Whether one is a copy of the other: pixel by pixel, or
+    within what lossy compression changes where that was used.
 
-    Another part in the same pose is no copy, however alike; so files without loss are one picture only when they are
-    equal.
+    Another part in the same pose is no copy, however alike; so
+    files without loss are one picture only when they are equal.
     """
     if one.digest == other.digest:
         return True

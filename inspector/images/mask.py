@@ -1,8 +1,10 @@
-"""FILE → MASK: which pixels a person marked as defective. A mask holds labels, not light, so it isn't read as a picture.
+"""FILE → MASK: which pixels a person marked as defective. A
+mask holds labels, not light, so it isn't read as a picture.
 
-The rule: a pixel whose label is not 0 is defective, whatever the label's depth; of colours and palettes, all but black.
-Transparency never counts. Compression smears the labels of a JPEG, so there a defect begins at half of the brightest
-value. A mask has its image's size, and lies as the image is seen, or as it is stored where the shape shows that.
+The rule: a pixel whose label is not 0 is defective, whatever the label's depth; of colours and palettes, all
+but black. Transparency never counts. Compression smears the labels of a JPEG, so there a defect begins at
+half of the brightest value. A mask has its image's size, and lies as the image is seen, or as it is stored
+where the shape shows that.
 """
 
 import math
@@ -80,8 +82,8 @@ def _told(name: str) -> Iterator[None]:
 
 
 def _labels(data: bytes, name: str, size: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any] | None, int]:
-    """(labels (h, w) or (h, w, 3), 0 where nothing is marked; alpha; EXIF turn). What costs more than an image may is
-    refused by its header."""
+    """(labels (h, w) or (h, w, 3), 0 where nothing is marked; alpha; EXIF
+    turn). What costs more than an image may is refused by its header."""
     header = tiff.outline(data) if data[:2] in (b"II", b"MM") else formats.parse_header(data)
     if set(header.stored) != set(size):
         raise _other_size(header.stored, size, name)

@@ -1,4 +1,5 @@
-"""The demo: three products drawn by ourselves, taught from eight normal shots each, inspected, ready to look at."""
+"""The demo: three products drawn by ourselves, taught from
+eight normal shots each, inspected, ready to look at."""
 
 import shutil
 import tempfile
@@ -26,14 +27,15 @@ if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
 
 _SHOTS, _LOT = 8, 2
-"""Shots of each product, and the lot that is drawn: a first look at a machine must not show its rare mistakes, so this is
-a lot in which every part is judged right, with room to spare on both sides."""
+"""Shots of each product, and the lot that is drawn: a first look at a machine must not show its rare
+mistakes, so this is a lot in which every part is judged right, with room to spare on both sides."""
 _DRAWN, _TAUGHT = 0.25, 0.5
 """Shares of the bar after drawing and after teaching."""
 
 
 def free_folder(wanted: Path) -> Path:
-    """`wanted`, or the first of `wanted-2`, `wanted-3` … that does not exist, so that no project is overwritten."""
+    """`wanted`, or the first of `wanted-2`, `wanted-3` … that
+    does not exist, so that no project is overwritten."""
     folder, number = wanted, 1
     while folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
         number += 1
@@ -100,7 +102,8 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
 
 
 def _mixed(products: list[Path]) -> list[Path]:
-    """A defective and a good part of each product in turn, as on a line that makes them all; a stained washer first."""
+    """A defective and a good part of each product in turn, as
+    on a line that makes them all; a stained washer first."""
     turns = []
     for product in reversed(products):
         parts = sorted((product / "test").glob("*/*"), reverse=True)
@@ -154,7 +157,8 @@ def write_report(folder: Path, target: Path, *, emit: Emit, cancel: CancelToken)
 
 
 def summary(folder: Path) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of a table: per class how many parts got which verdict, and the true state its file names tell."""
+    """Head and rows of a table: per class how many parts got
+    which verdict, and the true state its file names tell."""
     from inspector.domain import Decision
     from inspector.records import project as projects
     from inspector.records.results import list_results, result_ids

@@ -26,7 +26,8 @@ _PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`ok`: it is here and in order. `hint`: the next step when not ok. `needed`: Inspector can't do without it."""
+    """`ok`: it is here and in order. `hint`: the next step
+    when not ok. `needed`: Inspector can't do without it."""
 
     what: str
     ok: bool

@@ -32,7 +32,8 @@ class Pace:
         self._seen: deque[tuple[float, float]] = deque([(time.monotonic(), 0.0)])
 
     def at(self, done: float, total: float) -> tuple[float | None, float | None]:
-        """(units per second, seconds left) with `done` of `total` units; None while nothing can be said yet."""
+        """(units per second, seconds left) with `done` of
+        `total` units; None while nothing can be said yet."""
         now = time.monotonic()
         self._seen.append((now, done))
         while len(self._seen) > 2 and now - self._seen[1][0] > self._window:
@@ -60,8 +61,8 @@ class Reporter:
         self._started = False
 
     def start(self, title: str, total: int = 0, *, window: float = 20.0) -> None:
-        """Say `JobStarted`; a project that can be written gets a row with the `result` so far, so that a crash is known
-        of later, and what it left undone.
+        """Say `JobStarted`; a project that can be written gets a row with the `result` so far, so that a
+        crash is known of later, and what it left undone.
 
         `window`: seconds over which the rate is taken.
         """
@@ -101,7 +102,8 @@ class Reporter:
 
 @contextmanager
 def job(project: Project | None, kind: JobKind, emit: Emit) -> Iterator[Reporter]:
-    """Run a job's body: whatever happens in it, one `JobEnded` follows, and no error leaves (only an interrupt does)."""
+    """Run a job's body: whatever happens in it, one `JobEnded`
+    follows, and no error leaves (only an interrupt does)."""
     reporter = Reporter(project, kind, emit)
     try:
         yield reporter

@@ -1,4 +1,5 @@
-"""Which images in dropped files and folders are good shots, and of which class: one rule for window and command line."""
+"""Which images in dropped files and folders are good shots,
+and of which class: one rule for window and command line."""
 
 from __future__ import annotations
 
@@ -49,8 +50,9 @@ NOT_GOOD = frozenset(
 
 @dataclass(slots=True)
 class SortedShots:
-    """`classes`: class name, the first spelling of it → image files, in order; `loose`: single files, of whichever class is meant.
-    `left_out`: a sentence for each folder whose images were not taken, and one for all files that are no images."""
+    """`classes`: class name, the first spelling of it → image files, in order; `loose`: single files, of
+    whichever class is meant. `left_out`: a sentence for each folder whose images were not taken, and one for
+    all files that are no images."""
 
     classes: dict[str, list[Path]] = field(default_factory=dict)
     loose: list[Path] = field(default_factory=list)
@@ -58,8 +60,9 @@ class SortedShots:
 
 
 def sort_shots(paths: Iterable[Path]) -> SortedShots:
-    """A folder with images is a class of its name, and so is each subfolder of one that has none itself. Of a data set
-    in the manner of MVTec AD, `cookie/train/good` is class `cookie`; its tests and masks are left out, and said to be.
+    """A folder with images is a class of its name, and so is each subfolder of one that has none itself. Of a
+    data set in the manner of MVTec AD, `cookie/train/good` is class `cookie`; its tests and masks are left
+    out, and said to be.
 
     Looks at the disk, so not for the GUI thread.
     """

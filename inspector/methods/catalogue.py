@@ -1,4 +1,5 @@
-"""Which detection methods there are, and what each needs. Imports nothing heavy: the window reads this at its start."""
+"""Which detection methods there are, and what each needs.
+Imports nothing heavy: the window reads this at its start."""
 
 import importlib
 import importlib.util
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 RECOMMENDED = "anople"
 """Where nobody has chosen a method."""
 QUICK = "patchcore"
-"""Teaches in a second and needs nothing of a backbone: for the demo, and where a default must cost nothing."""
+"""Teaches in a second and needs nothing of a backbone: for
+the demo, and where a default must cost nothing."""
 SMALL = (
     "anople:depth=2:length=1:epochs=1:variants=1",
     "iipad:contexts=4:objects=2:epochs=1",
@@ -28,7 +30,8 @@ SMALL = (
     "subspace",
     "patchcore",
 )
-"""A variant of every method that learns little in seconds: where every kind of detector is needed, and no good one."""
+"""A variant of every method that learns little in seconds:
+where every kind of detector is needed, and no good one."""
 DESCRIPTIONS = "descriptions"
 """The setting that takes descriptions, by class name."""
 
@@ -37,11 +40,11 @@ DESCRIPTIONS = "descriptions"
 class MethodInfo:
     """One method as people read it.
 
-    `needs`: of "text" (a backbone with a text tower), "vit" (a backbone with transformer blocks), "class" (the class
-    name must be known when inspecting). `learns`: teaching runs an optimiser. `reads_descriptions`: it learns from what
-    people say of a class (`prompts.description`), handed over as the setting DESCRIPTIONS. `reconstruction`: built from
-    a paper whose details or code are not public, so published figures don't carry over. `min_shots`: a class.
-    `factory`: "module:Class".
+    `needs`: of "text" (a backbone with a text tower), "vit" (a backbone with transformer blocks), "class"
+    (the class name must be known when inspecting). `learns`: teaching runs an optimiser.
+    `reads_descriptions`: it learns from what people say of a class (`prompts.description`), handed over as
+    the setting DESCRIPTIONS. `reconstruction`: built from a paper whose details or code are not public, so
+    published figures don't carry over. `min_shots`: a class. `factory`: "module:Class".
     """
 
     name: str
@@ -56,7 +59,8 @@ class MethodInfo:
 
     @property
     def independent(self) -> bool:
-        """Whether a shot that `Detector.held_out` scores taught nothing that scores it; learned prompts saw them all."""
+        """Whether a shot that `Detector.held_out` scores taught
+        nothing that scores it; learned prompts saw them all."""
         return not self.learns
 
     @property
@@ -150,12 +154,14 @@ def title(method: str) -> str:
 
 
 def reads_descriptions(method: str) -> bool:
-    """Whether a method, by its stored name, learns from descriptions; False for one that is not in the catalogue."""
+    """Whether a method, by its stored name, learns from
+    descriptions; False for one that is not in the catalogue."""
     return method in METHODS and METHODS[method].reads_descriptions
 
 
 def descriptions(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a detector's stored settings say of its classes: name → `PartDescription` as JSON. Older ones call it "mfsc"."""
+    """What a detector's stored settings say of its classes: name
+    → `PartDescription` as JSON. Older ones call it "mfsc"."""
     found = settings.get(DESCRIPTIONS, settings.get("mfsc"))
     return found if isinstance(found, Mapping) else {}
 
@@ -208,8 +214,8 @@ CONTROLS = (f"{QUICK}{RANDOM}", f"{RECOMMENDED}{RANDOM}")
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """`name`: METHOD[:key=value…][@random] as it was typed; `settings`: those that differ from the method's own;
-    `random_weights`: the backbone is untrained."""
+    """`name`: METHOD[:key=value…][@random] as it was typed; `settings`: those that differ from the method's
+    own; `random_weights`: the backbone is untrained."""
 
     name: str
     method: str
@@ -227,8 +233,8 @@ class Variant:
 def parse(name: str) -> Variant:
     """The variant of a name such as "anople:scales=one:alignment=false" or "patchcore@random".
 
-    Values are read as JSON where they are JSON, else as text. Raises DetectorError for an unknown method or a setting
-    without a value; whether the method has the setting is `check`'s to say, as that needs its code.
+    Values are read as JSON where they are JSON, else as text. Raises DetectorError for an unknown method or a
+    setting without a value; whether the method has the setting is `check`'s to say, as that needs its code.
     """
     plain = name.removesuffix(RANDOM)
     method, *pairs = plain.split(":")
@@ -246,7 +252,8 @@ def parse(name: str) -> Variant:
 
 
 def titles(names: Iterable[str]) -> str:
-    """The methods of variants, for people, each once: "PatchCore and AnoPLe". Raises DetectorError as `parse` does."""
+    """The methods of variants, for people, each once: "PatchCore
+    and AnoPLe". Raises DetectorError as `parse` does."""
     return " and ".join(dict.fromkeys(find(parse(name).method).title for name in names))
 
 

@@ -1,4 +1,5 @@
-"""What the settings of methods may be: names, kinds and ranges, whether typed by a person or read from a file. No torch."""
+"""What the settings of methods may be: names, kinds and ranges,
+whether typed by a person or read from a file. No torch."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -61,8 +62,8 @@ def checked(
 ) -> dict[str, Any]:
     """All settings, `given` over `defaults`.
 
-    `choices`: the values that some can take; `float` among them stands for any number.
-    Raises ValueError, with half a sentence, for a setting that there isn't, of another kind, or out of its range.
+    `choices`: the values that some can take; `float` among them stands for any number. Raises ValueError,
+    with half a sentence, for a setting that there isn't, of another kind, or out of its range.
     """
     for name, value in given.items():
         if name not in defaults:

@@ -1,7 +1,8 @@
-"""Gaussian smoothing of maps, once for all: sigma in cells of a 60×60 map, mirrored borders (the edge cell not doubled).
+"""Gaussian smoothing of maps, once for all: sigma in cells
+of a 60×60 map, mirrored borders (the edge cell not doubled).
 
-A kernel is cut off where it says next to nothing. Memories cut at four standard deviations, prompts at three, as ever:
-stored detectors keep their scores, which would move by up to 0.3 % if both cut alike.
+A kernel is cut off where it says next to nothing. Memories cut at four standard deviations, prompts at three,
+as ever: stored detectors keep their scores, which would move by up to 0.3 % if both cut alike.
 """
 
 from functools import lru_cache
@@ -19,8 +20,8 @@ MEMORY_CUT, PROMPT_CUT = 4.0, 3.0
 def blur(side: int, sigma: float, cut: float) -> Tensor:
     """The smoothing of `side` cells in a row as one matrix, float32 [side, side], whose rows sum to 1.
 
-    `sigma` ≥ 0 in cells of a map of SIDE; 0 gives the identity. Weight i is exp(−i²/2σ²) up to |i| = round(cut·σ), at least
-    one cell and at most to the far border, divided by their sum.
+    `sigma` ≥ 0 in cells of a map of SIDE; 0 gives the identity. Weight i is exp(−i²/2σ²) up to |i| =
+    round(cut·σ), at least one cell and at most to the far border, divided by their sum.
     """
     cells = sigma * side / SIDE
     if cells <= 0:
@@ -35,7 +36,8 @@ def blur(side: int, sigma: float, cut: float) -> Tensor:
 
 
 def smoothed(planes: Tensor, sigma: float, cut: float = PROMPT_CUT) -> Tensor:
-    """Maps [B, h, w] after a Gaussian of `sigma` cells of a 60×60 map in both directions, float32 [B, h, w]."""
+    """Maps [B, h, w] after a Gaussian of `sigma` cells of a
+    60×60 map in both directions, float32 [B, h, w]."""
     if sigma <= 0:
         return planes
     rows, columns = (blur(side, sigma, cut).to(planes.device) for side in planes.shape[-2:])

@@ -1,4 +1,5 @@
-"""Learned values read from a file, which may be damaged or foreign: whatever is taken is checked, and nothing is left over."""
+"""Learned values read from a file, which may be damaged or
+foreign: whatever is taken is checked, and nothing is left over."""
 
 from collections.abc import Mapping
 
@@ -13,7 +14,8 @@ WIDEST = 8192
 
 
 class StoredTensors:
-    """The tensors of a stored detector, by name. Every method takes what it needs, then `finish` asks for the rest."""
+    """The tensors of a stored detector, by name. Every method
+    takes what it needs, then `finish` asks for the rest."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self._left = dict(tensors)
@@ -31,7 +33,8 @@ class StoredTensors:
     def take(self, name: str, *shape: int | None, dtype: torch.dtype = torch.float32) -> Tensor:
         """The tensor of that name, shape and type; None in `shape` stands for any size of at least 1.
 
-        Raises DetectorError when it is missing, of another shape or type, or holds a value that is not finite.
+        Raises DetectorError when it is missing, of another
+        shape or type, or holds a value that is not finite.
         """
         self.shape(name)
         value = self._left.pop(name)
@@ -63,7 +66,8 @@ class StoredTensors:
         return {name: self.take(name, *self._left[name].shape) for name in self.names(prefix)}
 
     def fill(self, module: nn.Module, prefix: str) -> None:
-        """Give a module the values below `prefix`, each of the shape that it has there, and set it to evaluation."""
+        """Give a module the values below `prefix`, each of the
+        shape that it has there, and set it to evaluation."""
         own = {
             name: self.take(f"{prefix}{name}", *value.shape) for name, value in module.state_dict().items()
         }

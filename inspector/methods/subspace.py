@@ -1,10 +1,10 @@
 """SubspaceAD-style residual: what the main directions of a class's normal patches can't explain is anomalous.
 
-Per class and tap: mean and principal directions of all patches of the shots, as many as explain `EXPLAINED` of their
-variance; anomaly value: length of a patch's residual outside that subspace, in units of a patch vector's usual length.
-Training-free. Deviations from the paper: patches of any backbone tap, pooled over 3×3, one subspace a tap and the mean
-over the taps instead of averaged layers of a large DINOv2; residual length instead of its square; no rotated copies of
-the shots.
+Per class and tap: mean and principal directions of all patches of the shots, as many as explain `EXPLAINED`
+of their variance; anomaly value: length of a patch's residual outside that subspace, in units of a patch
+vector's usual length. Training-free. Deviations from the paper: patches of any backbone tap, pooled over 3×3,
+one subspace a tap and the mean over the taps instead of averaged layers of a large DINOv2; residual length
+instead of its square; no rotated copies of the shots.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,8 @@ EXPLAINED = 0.99
 
 
 class SubspaceBank(MemoryBank):
-    """Keeps of every shot the sum of its patches' outer products, each patch with a 1 appended, [d + 1, d + 1].
+    """Keeps of every shot the sum of its patches' outer
+    products, each patch with a 1 appended, [d + 1, d + 1].
 
     Those of several shots add up, so a shot is added, or left out, without going back to its patches.
     """

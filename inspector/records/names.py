@@ -1,4 +1,5 @@
-"""Names that people give: cleaned on entry, compared without case and spaces, and moments as they read them."""
+"""Names that people give: cleaned on entry, compared
+without case and spaces, and moments as they read them."""
 
 import unicodedata
 from datetime import datetime
@@ -8,13 +9,14 @@ from inspector.text import storable
 
 
 def class_key(name: str) -> str:
-    """What makes two class names the same: neither case, spaces, what can't be seen nor the way letters are composed
-    matter."""
+    """What makes two class names the same: neither case, spaces,
+    what can't be seen nor the way letters are composed matter."""
     return unicodedata.normalize("NFC", "".join(cleaned(name).split()).casefold())
 
 
 def checked(name: str, what: str) -> str:
-    """A name as it is kept: spaces tidied, letters composed, invisible control characters gone. `what`: "class", …
+    """A name as it is kept: spaces tidied, letters composed,
+    invisible control characters gone. `what`: "class", …
 
     Raises `ProjectError` for one that is empty, longer than 100 characters, or "." or "..".
     """

@@ -19,9 +19,9 @@ from inspector.verdicts.judge import decide
 
 @dataclass(frozen=True, slots=True)
 class NewResult:
-    """One inspected item. `image` with `data`, its file's bytes, for a kept copy; None when it could not be read
-    (then `error`). `values`: the anomaly map (h, w), stored as float16. `regions` were cut with threshold row
-    `threshold_id`; `decision` is taken from the newest thresholds when it is stored."""
+    """One inspected item. `image` with `data`, its file's bytes, for a kept copy; None when it could not be
+    read (then `error`). `values`: the anomaly map (h, w), stored as float16. `regions` were cut with
+    threshold row `threshold_id`; `decision` is taken from the newest thresholds when it is stored."""
 
     name: str
     image: ImageFacts | None = None

@@ -18,11 +18,11 @@ from inspector.records.results import Counts, count_severities
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """`label`: number, title and date, which no other run has; `detector_label` likewise. `class_name`: the class that
-    was given, or "" when it was found per image. `status`: of its job. `total`: how many images were asked for; more
-    than `counts.total` when it was interrupted. `sources`: the files and folders that were asked for; none when that
-    isn't known. `root`: the folder that the names of its results start in, "" likewise. `left_out`: a sentence on what was
-    met there and isn't an image."""
+    """`label`: number, title and date, which no other run has; `detector_label` likewise. `class_name`: the
+    class that was given, or "" when it was found per image. `status`: of its job. `total`: how many images
+    were asked for; more than `counts.total` when it was interrupted. `sources`: the files and folders that
+    were asked for; none when that isn't known. `root`: the folder that the names of its results start in, ""
+    likewise. `left_out`: a sentence on what was met there and isn't an image."""
 
     id: int
     label: str

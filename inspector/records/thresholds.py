@@ -30,7 +30,8 @@ class ThresholdRow:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdMove:
-    """`thresholds`: as they are stored now, with the words that go with them. `flipped`: so many verdicts changed."""
+    """`thresholds`: as they are stored now, with the words
+    that go with them. `flipped`: so many verdicts changed."""
 
     detector_id: int
     class_id: int
@@ -59,9 +60,9 @@ def set_thresholds(
 ) -> ThresholdMove:
     """Add to the history and judge every stored result of this detector and class anew.
 
-    Only rows whose decision flips are written, found by index, so 100,000 results take milliseconds. A person's
-    override stays. To undo, set the earlier thresholds again. Numbers that no earlier row has were moved by hand, and
-    lose the words and the promise of those that teaching found.
+    Only rows whose decision flips are written, found by index, so 100,000 results take milliseconds. A
+    person's override stays. To undo, set the earlier thresholds again. Numbers that no earlier row has were
+    moved by hand, and lose the words and the promise of those that teaching found.
     """
     numbers = thresholds.numbers
     if not all(map(math.isfinite, numbers)) or thresholds.review > thresholds.ng:

@@ -20,8 +20,8 @@ FIGURES = IMAGE_FIGURES + PIXEL_FIGURES
 class Ranking:
     """Counts at each distinct score of an anomalous item, highest first: nothing else happens on any curve.
 
-    `thresholds` [n]: those scores. `tp` [n]: anomalous items with at least that score. `fp`, `above` [n]: normal items
-    with at least, and with more than, that score. `negatives`: all normal items.
+    `thresholds` [n]: those scores. `tp` [n]: anomalous items with at least that score. `fp`, `above` [n]:
+    normal items with at least, and with more than, that score. `negatives`: all normal items.
     """
 
     thresholds: NDArray[np.float32]
@@ -47,7 +47,8 @@ def rank(scores: ArrayLike, labels: ArrayLike) -> Ranking:
 
 
 def auroc(ranking: Ranking) -> float:
-    """Area under true-positive rate over false-positive rate: how often an anomalous item beats a normal one."""
+    """Area under true-positive rate over false-positive
+    rate: how often an anomalous item beats a normal one."""
     if not ranking.positives or not ranking.negatives:
         return float("nan")
     beaten = ranking.negatives - (ranking.fp + ranking.above) / 2
@@ -84,7 +85,8 @@ def pixel_auroc(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike]) -> float:
 def aupro(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float = 0.3) -> float:
     """Area under the per-region overlap up to a false-positive rate of `limit`, divided by `limit` (0–1).
 
-    Regions are 8-connected in each mask and weigh the same whatever their size (Bergmann et al., MVTec AD, 2021).
+    Regions are 8-connected in each mask and weigh the same
+    whatever their size (Bergmann et al., MVTec AD, 2021).
     """
     return _aupro(*pro_curve(maps, masks, limit), limit)
 
@@ -92,7 +94,8 @@ def aupro(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float = 
 def pro_curve(
     maps: Sequence[ArrayLike], masks: Sequence[ArrayLike], limit: float = 0.3
 ) -> tuple[Floats, Floats]:
-    """(false-positive rate [n], mean region overlap [n]) from 0 to exactly `limit`; both empty when undefined."""
+    """(false-positive rate [n], mean region overlap [n])
+    from 0 to exactly `limit`; both empty when undefined."""
     return _rank_pixels(maps, masks, limit)[1]
 
 
@@ -105,7 +108,8 @@ def image_figures(scores: ArrayLike, labels: ArrayLike) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PixelReading:
-    """`figures`: all of PIXEL_FIGURES; `ranking`: of the pixels; `pro`: (false-positive rate, region overlap)."""
+    """`figures`: all of PIXEL_FIGURES; `ranking`: of the
+    pixels; `pro`: (false-positive rate, region overlap)."""
 
     figures: dict[str, float]
     ranking: Ranking
@@ -167,8 +171,8 @@ def _ends(ordered: NDArray[np.float32]) -> NDArray[np.intp]:
 
 
 def _staircase(ranking: Ranking, heights: Floats) -> tuple[Floats, Floats]:
-    """`heights` [n], reached at each threshold, over the normal items above it, from none to all: a tie between
-    normal and anomalous items is a slope."""
+    """`heights` [n], reached at each threshold, over the normal items above it, from none to all: a tie
+    between normal and anomalous items is a slope."""
     before = np.concatenate([[0.0], heights])
     x = np.stack([ranking.above, ranking.fp], axis=1).ravel()
     y = np.stack([before[:-1], heights], axis=1).ravel()

@@ -1,4 +1,5 @@
-"""The project that is damaged, and what people and programs get to see of it, through the ways that they really take."""
+"""The project that is damaged, and what people and programs
+get to see of it, through the ways that they really take."""
 
 import hashlib
 import json
@@ -54,8 +55,8 @@ _SCORE = 1e-4
 
 
 def make(top: Path, engine: Engine, methods: tuple[str, ...] = SMALL) -> None:
-    """In `top`: `project` with a detector of each method, the last in charge; `home` with settings; and `probes`,
-    images to inspect."""
+    """In `top`: `project` with a detector of each method, the last in
+    charge; `home` with settings; and `probes`, images to inspect."""
     nothing = CancelToken()
     drawn = demo_parts.write_demo(
         top / "drawn", shots=2, good=2, defective=2, kinds=(CLASS, "cloth"), size=96
@@ -89,8 +90,8 @@ def _teach(project: Project, engine: Engine, method: str) -> None:
 
 @dataclass
 class Sight:
-    """`facts`: a path such as "results/5/score" → what is seen. `said`: a path → the sentence that people get about it
-    and all below it; "" stands for everything."""
+    """`facts`: a path such as "results/5/score" → what is seen. `said`: a path → the sentence that people get
+    about it and all below it; "" stands for everything."""
 
     facts: dict[str, Any] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
@@ -117,7 +118,8 @@ def _same(found: Any, right: Any) -> bool:
 
 
 def look(folder: Path, engine: Engine, detector_id: int, probes: Path, target: Path) -> Sight:
-    """Open, list, show, inspect, review and export. Raises whatever isn't an InspectorError, also out of jobs."""
+    """Open, list, show, inspect, review and export. Raises
+    whatever isn't an InspectorError, also out of jobs."""
     sight = Sight()
 
     @contextmanager
@@ -255,7 +257,8 @@ def _exported(project: Project, target: Path, sight: Sight) -> None:
 
 
 def _run(work: Callable[[Emit], None]) -> JobEnded:
-    """The end of a job that went well. Raises InspectorError with what it says, AssertionError for an error of another kind."""
+    """The end of a job that went well. Raises InspectorError with
+    what it says, AssertionError for an error of another kind."""
     events: list[JobEvent] = []
     work(events.append)
     ended = events[-1]
@@ -271,7 +274,8 @@ def _run(work: Callable[[Emit], None]) -> JobEnded:
 
 
 def content(folder: Path) -> Mapping[str, str]:
-    """Every file below a folder, by its path there → sha256, without what belongs to the database and the lock."""
+    """Every file below a folder, by its path there → sha256,
+    without what belongs to the database and the lock."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")

@@ -1,4 +1,5 @@
-"""What a damaged file does to a project: everything seen is right or said to be damaged, and nothing else is lost."""
+"""What a damaged file does to a project: everything seen is
+right or said to be damaged, and nothing else is lost."""
 
 import os
 import random
@@ -37,12 +38,14 @@ def mutants(
     seconds: float = SECONDS,
     progress: Callable[[int, str], None] = lambda number, line: None,
 ) -> dict[str, Any]:
-    """Damage one file of a project, `count` times, each in a fresh copy: then open, list, show, inspect, review and export.
+    """Damage one file of a project, `count` times, each in a
+    fresh copy: then open, list, show, inspect, review and export.
 
-    Returns `tried`; `right` and `said` (something was said to be damaged, and the rest is right), which are well; `raised`
-    (anything but InspectorError, or the process died), `wrong` (a score, verdict, region, threshold or map that differs from
-    the right one without a word), `lost` (another file or a row is gone), `slow` (longer than `seconds`) and `large` (more
-    than `MEBIBYTES`), which must be 0; `peak_mib` of any process; `problems`, a line each.
+    Returns `tried`; `right` and `said` (something was said to be damaged, and the rest is right), which are
+    well; `raised` (anything but InspectorError, or the process died), `wrong` (a score, verdict, region,
+    threshold or map that differs from the right one without a word), `lost` (another file or a row is gone),
+    `slow` (longer than `seconds`) and `large` (more than `MEBIBYTES`), which must be 0; `peak_mib` of any
+    process; `problems`, a line each.
     """
     counts = dict.fromkeys(("tried", *_GOOD, "raised", "wrong", "lost", "slow", "large"), 0)
     problems: list[str] = []
@@ -121,7 +124,8 @@ def _seen(top: Path, engine: Engine, detector_id: int) -> subject.Sight:
 
 @dataclass(frozen=True)
 class _Harming:
-    """The work of the processes. `top`: where the whole project lies. `right`: detector → what it lets people see."""
+    """The work of the processes. `top`: where the whole project
+    lies. `right`: detector → what it lets people see."""
 
     seed: int
     kinds: tuple[str, ...]

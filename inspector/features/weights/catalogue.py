@@ -1,7 +1,7 @@
 """Which backbones there are and where their weights lie.
 
-Weights lie in `paths.weights_dir()/<name>/`: the file and `weights.json`, which is written last and holds the file's
-sha256. This module imports no torch.
+Weights lie in `paths.weights_dir()/<name>/`: the file and `weights.json`, which is written last and holds the
+file's sha256. This module imports no torch.
 """
 
 import json
@@ -26,8 +26,9 @@ class Weights:
     """A backbone that can be had.
 
     `architecture`, `tag`: open_clip's names. `size`: bytes to download, about. `image_size`: pixels, square.
-    `url`: where it is downloaded from ("" for the embedded one and for files that were added). `sha256`: expected digest
-    or its beginning, "" where only the hub states it. `extras`: small files that the tokenizer needs, by name.
+    `url`: where it is downloaded from ("" for the embedded one and for files that were added). `sha256`:
+    expected digest or its beginning, "" where only the hub states it. `extras`: small files that the
+    tokenizer needs, by name.
     """
 
     name: str
@@ -222,8 +223,8 @@ def _known_to_open_clip(architecture: str, tag: str) -> Weights:
 
 
 def state(name: str) -> str:
-    """For people: "built in", "here", "damaged" (its record is) or "not here", the last with how much of it was
-    downloaded so far."""
+    """For people: "built in", "here", "damaged" (its record is) or
+    "not here", the last with how much of it was downloaded so far."""
     entry = find(name)
     if entry.embedded:
         return "built in"

@@ -1,7 +1,8 @@
 """One download, on the user's order; nothing else in Inspector opens a connection.
 
-The connection, proxies and TLS are huggingface_hub's. Its own `hf_hub_download`, like pooch, begins again after every
-interruption, and takes what a server without a checksum sends; so what is asked for and taken is decided here.
+The connection, proxies and TLS are huggingface_hub's. Its own `hf_hub_download`, like pooch, begins again
+after every interruption, and takes what a server without a checksum sends; so what is asked for and taken is
+decided here.
 """
 
 import errno
@@ -45,8 +46,8 @@ LATER_HINT = "Try again later, or add a copied file on the Weights page (Add a f
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """`part`: the whole file beside its target, which hasn't its name yet. `published`: whether a full checksum that was
-    known before (or that the hub states) proves its content."""
+    """`part`: the whole file beside its target, which hasn't its name yet. `published`: whether a full
+    checksum that was known before (or that the hub states) proves its content."""
 
     part: Path
     sha256: str
@@ -78,7 +79,8 @@ def sha256_of(path: Path, cancel: CancelToken | None = None) -> str:
 
 
 def part_of(target: Path) -> Path:
-    """Where an unfinished download of `target` lies. Keeps the suffix, by which readers tell kinds of weights."""
+    """Where an unfinished download of `target` lies. Keeps
+    the suffix, by which readers tell kinds of weights."""
     return target.with_name(f"{target.stem}.part{target.suffix}")
 
 
@@ -91,9 +93,10 @@ def download(
 ) -> Downloaded:
     """Fetch what will be `target` to `part_of(target)`; the caller looks at it and renames it.
 
-    `sha256`: what is expected, or its beginning, or "" (then what the hub states of the file, if it does). With one, an
-    interrupted transfer stays and goes on at the next order; without one it begins again, for nothing would tell a mix
-    of two files. `size`: bytes, about; 0 unknown. `progress` gets {"done", "total", "rate"} in bytes and bytes a second.
+    `sha256`: what is expected, or its beginning, or "" (then what the hub states of the file, if it does).
+    With one, an interrupted transfer stays and goes on at the next order; without one it begins again, for
+    nothing would tell a mix of two files. `size`: bytes, about; 0 unknown. `progress` gets {"done", "total",
+    "rate"} in bytes and bytes a second.
 
     Raises WeightsError (no connection, refused, no space, not a file, of another size or content), Cancelled.
     """
@@ -248,8 +251,9 @@ class _Transfer:
 
 @contextmanager
 def _opened(url: str, headers: dict[str, str]) -> Iterator[tuple[httpx2.Response, str]]:
-    """The answer to one question, its body not read yet, and the sha256 that the Hugging Face hub states before it sends
-    on. Redirects are followed to the web only, and never from a protected address to an unprotected one."""
+    """The answer to one question, its body not read yet, and the sha256 that the Hugging Face hub states
+    before it sends on. Redirects are followed to the web only, and never from a protected address to an
+    unprotected one."""
     session = get_session()
     asked = {"User-Agent": "inspector", "Accept-Encoding": "identity", **headers}
     request = session.build_request("GET", url, headers=asked, timeout=TIMEOUT_S)

@@ -1,6 +1,7 @@
 """How weights come here, downloaded on order or copied, and whether they still are what came.
 
-A file gets its name only after it was found whole: by a checksum that was published, or by building its model.
+A file gets its name only after it was found whole: by a
+checksum that was published, or by building its model.
 """
 
 import json
@@ -103,8 +104,8 @@ def _check(entry: Weights, file: Path, *, built: bool, progress: Progress = _qui
 def add(path: Path, name: str | None = None, cancel: CancelToken | None = None) -> Weights:
     """Take in a copied weights file, as good as a download: its model is built before it is accepted.
 
-    `name`: a catalogue name or "architecture:tag" (a tag of one's own is allowed for one's own training); without it
-    the file must be known by its checksum or by its name. Raises WeightsError, Cancelled.
+    `name`: a catalogue name or "architecture:tag" (a tag of one's own is allowed for one's own training);
+    without it the file must be known by its checksum or by its name. Raises WeightsError, Cancelled.
     """
     from inspector.features.weights.model import refuse_program
 
@@ -198,7 +199,8 @@ def unchanged(entry: Weights, cancel: CancelToken | None = None) -> Path:
 
 
 def verify(name: str, cancel: CancelToken | None = None) -> Path:
-    """`unchanged`, and its model can be built; returns where the weights lie. Raises WeightsError, Cancelled."""
+    """`unchanged`, and its model can be built; returns where
+    the weights lie. Raises WeightsError, Cancelled."""
     entry = find(name)
     file = unchanged(entry, cancel)
     _check(entry, file, built=True)

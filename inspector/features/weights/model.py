@@ -15,7 +15,8 @@ from inspector.features.weights.catalogue import SAFE_FILE, Weights
 
 
 def build(entry: Weights, file: Path, image_size: int | None = None) -> tuple[nn.Module, str]:
-    """The open_clip model with its weights, on the CPU in fp32, and the sha256 of the embedded ones (else "").
+    """The open_clip model with its weights, on the CPU in
+    fp32, and the sha256 of the embedded ones (else "").
 
     Raises WeightsError when the file is damaged, empty, a program, or of another architecture.
     """

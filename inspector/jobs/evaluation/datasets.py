@@ -15,7 +15,8 @@ from inspector.jobs.evaluation.layouts import LAYOUTS, Sample, storable
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """`train`: good parts to draw shots from, `test`: good and defective ones; by class, both sorted by key."""
+    """`train`: good parts to draw shots from, `test`: good
+    and defective ones; by class, both sorted by key."""
 
     name: str
     layout: str
@@ -49,7 +50,8 @@ class Dataset:
 def read(folder: Path) -> Dataset:
     """The set in a folder, whichever of the layouts it has.
 
-    Raises InspectorError when there is none of these, a list has a mistake, or nothing can be measured with it.
+    Raises InspectorError when there is none of these, a
+    list has a mistake, or nothing can be measured with it.
     """
     folder = folder.resolve()
     if not folder.is_dir():
@@ -76,8 +78,8 @@ def draw(
     shots: int,
     readable: Callable[[Sample], bool] = lambda sample: True,
 ) -> Draws:
-    """The first `shots` good parts in the order the seed shuffles the sorted list into, leaving out what isn't
-    `readable`.
+    """The first `shots` good parts in the order the seed shuffles
+    the sorted list into, leaving out what isn't `readable`.
 
     Fewer shots with the same seed are the beginning of more.
     """

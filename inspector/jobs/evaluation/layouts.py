@@ -1,4 +1,5 @@
-"""How labelled image sets lie on a disk: MVTec AD's folders (MVTec LOCO's too), VisA's and Real-IAD's lists."""
+"""How labelled image sets lie on a disk: MVTec AD's folders
+(MVTec LOCO's too), VisA's and Real-IAD's lists."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ MASK_ENDINGS = ("_mask", "")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`defect`: its type, "good" for a good part. `masks`: files that mark the defect together, if there are any.
-    `key`: path from the set's folder, with slashes, fit to be shown and stored."""
+    """`defect`: its type, "good" for a good part. `masks`: files that mark the defect together, if there are
+    any. `key`: path from the set's folder, with slashes, fit to be shown and stored."""
 
     path: Path
     key: str
@@ -37,7 +38,8 @@ Found = tuple[list[Sample], list[Sample]]
 
 
 def mvtec(folder: Path) -> Found | None:
-    """`train/good`, `test/<good or defect type>`, `ground_truth/<defect type>/…`: one class or a folder of classes."""
+    """`train/good`, `test/<good or defect type>`, `ground_truth/<defect
+    type>/…`: one class or a folder of classes."""
     if (folder / "train" / GOOD).is_dir():
         places = [folder]
     else:
@@ -56,7 +58,8 @@ def mvtec(folder: Path) -> Found | None:
 
 
 def visa(folder: Path) -> Found | None:
-    """`split_csv/*.csv` or `*.csv` with object, split, label, image and mask; the first that has good parts."""
+    """`split_csv/*.csv` or `*.csv` with object, split,
+    label, image and mask; the first that has good parts."""
     for table in _files([*(folder / "split_csv").glob("*.csv"), *folder.glob("*.csv")]):
         rows = lists.visa(_bytes(table), printable(table.name))
         samples = [(row.train, _sample(folder, folder, row)) for row in rows or ()]
@@ -67,7 +70,8 @@ def visa(folder: Path) -> Found | None:
 
 
 def real_iad(folder: Path) -> Found | None:
-    """JSON files with meta, train and test beside the image folders, or below a folder whose name has json in it."""
+    """JSON files with meta, train and test beside the image
+    folders, or below a folder whose name has json in it."""
     train: list[Sample] = []
     test: list[Sample] = []
     for file in _files([*folder.glob("*.json"), *folder.glob("*json*/**/*.json")]):
@@ -95,14 +99,15 @@ def key(folder: Path, path: Path) -> str:
 
 
 def storable(name: str) -> str:
-    """A name that may be written to any file: bytes that are no UTF-8 as \\xff, control characters as \\u0007."""
+    """A name that may be written to any file: bytes that
+    are no UTF-8 as \\xff, control characters as \\u0007."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if can_be_shown(c) else f"\\u{ord(c):04x}" for c in text)
 
 
 class _Masks:
-    """The masks of one defect type, found by their images' names: NAME_mask.png, NAME.bmp, NAME_MASK.PNG, or a folder
-    NAME with a mask for each defect in it."""
+    """The masks of one defect type, found by their images' names: NAME_mask.png, NAME.bmp, NAME_MASK.PNG, or
+    a folder NAME with a mask for each defect in it."""
 
     def __init__(self, folder: Path | None) -> None:
         self._found: dict[str, tuple[Path, ...]] = {}

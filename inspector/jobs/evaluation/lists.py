@@ -24,7 +24,8 @@ _WANTED = ("object", "split", "label", "image")
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One image of a list. `image` and `mask`: parts of a path below the list's images, checked to stay there."""
+    """One image of a list. `image` and `mask`: parts of a
+    path below the list's images, checked to stay there."""
 
     class_name: str
     train: bool

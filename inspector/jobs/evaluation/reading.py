@@ -19,10 +19,11 @@ Floats = NDArray[np.float64]
 class Reading:
     """What one candidate measured on one class.
 
-    Per test image, in order: `keys`, `defects` (its type, "good" for a good part), `masks` (keys), `judged_as` (the
-    class that the detector took it for) and `scores`. `figures`: 0–1, nan where undefined. `curves`: (x, y) by kind.
-    `verdicts`: the shares of `measure.VERDICTS`, empty without thresholds. `maps`: file of the anomaly maps below the
-    evaluation's folder, "" where there is none; `scale`: (from where, up to where) they are coloured.
+    Per test image, in order: `keys`, `defects` (its type, "good" for a good part), `masks` (keys),
+    `judged_as` (the class that the detector took it for) and `scores`. `figures`: 0–1, nan where undefined.
+    `curves`: (x, y) by kind. `verdicts`: the shares of `measure.VERDICTS`, empty without thresholds. `maps`:
+    file of the anomaly maps below the evaluation's folder, "" where there is none; `scale`: (from where, up
+    to where) they are coloured.
     """
 
     method: str

@@ -27,7 +27,8 @@ Finished = Iterator[tuple[Candidate, Measured]]
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told what happens: `progress(candidate, taught, scored)`, both 0–1, and `failed(key, sentence)`."""
+    """Who is told what happens: `progress(candidate, taught,
+    scored)`, both 0–1, and `failed(key, sentence)`."""
 
     progress: Callable[[Candidate, float, float], None]
     failed: Callable[[str, str], None]
@@ -73,8 +74,8 @@ def side_by_side(
     """Each candidate as it is finished, in any order.
 
     Every process has its share of the cores and a backbone of its own. Whatever ends this generator (the last
-    candidate, an error, a cancellation) ends the processes at once, as they keep nothing. Raises InspectorError for
-    a candidate that failed or a process that died.
+    candidate, an error, a cancellation) ends the processes at once, as they keep nothing. Raises
+    InspectorError for a candidate that failed or a process that died.
     """
     context = multiprocessing.get_context("spawn")
     coming = iter(candidates)

@@ -13,7 +13,8 @@ TAGS = len(ATTRIBUTES)
 
 
 class MultiLevelPrompts(nn.Module):
-    """What is learned, shared by all classes: V [length, w], A [alps, w] and the gates of Attr-MoE [2, attributes]."""
+    """What is learned, shared by all classes: V [length, w],
+    A [alps, w] and the gates of Attr-MoE [2, attributes]."""
 
     def __init__(self, length: int, alps: int, width: int) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
 """Patch memory: the patches of the normal shots per class, and how far an image's patches lie from them.
 
-PatchCore (Roth et al., CVPR 2022) on any backbone tap: 3×3 neighbourhoods, whole memory (few shots need no coreset).
-Deviation: a patch is described by its vector relative to the class's usual length, beside its direction alone. The
-first sees dull and bright spots, the second doesn't mind contrast and exposure; both lie on one scale for all classes
-and taps.
+PatchCore (Roth et al., CVPR 2022) on any backbone tap: 3×3 neighbourhoods, whole memory (few shots need no
+coreset). Deviation: a patch is described by its vector relative to the class's usual length, beside its
+direction alone. The first sees dull and bright spots, the second doesn't mind contrast and exposure; both lie
+on one scale for all classes and taps.
 """
 
 import copy
@@ -23,7 +23,8 @@ from inspector.methods.smoothing import MEMORY_CUT, blur
 from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors
 
 CHUNK = 1 << 19
-"""Similarities computed at a time: 2 MB stay in a processor's cache. An accelerator takes a hundred times as many."""
+"""Similarities computed at a time: 2 MB stay in a processor's
+cache. An accelerator takes a hundred times as many."""
 SHORTLIST = 8
 """With more classes than this, only the most similar ones are compared patch by patch."""
 SAMPLE = 16
@@ -36,11 +37,12 @@ Joined = tuple[Tensor, ...]
 
 
 class MemoryBank:
-    """What is kept of the patches of every class, tap and shot. With more shots there is another memory; none changes.
+    """What is kept of the patches of every class, tap and shot.
+    With more shots there is another memory; none changes.
 
     `map_size`: side of the maps. `neighbourhood`: odd side of the square of patches that are averaged.
-    `sigma`: Gaussian smoothing in cells of a 60×60 map of a square image, whatever the map's size; the same distance
-    in both directions of an elongated one.
+    `sigma`: Gaussian smoothing in cells of a 60×60 map of a square image, whatever the map's size; the same
+    distance in both directions of an elongated one.
     """
 
     def __init__(self, map_size: int = 60, neighbourhood: int = 3, sigma: float = 1.0) -> None:
@@ -62,7 +64,8 @@ class MemoryBank:
         return len(self._shots.get(class_name, ()))
 
     def with_shots(self, class_name: str, features: Features) -> Self:
-        """The same memory with every image in `features` as a further normal shot of the class; this one stays as it is."""
+        """The same memory with every image in `features` as a
+        further normal shot of the class; this one stays as it is."""
         kept = {tap: self.keep(values) for tap, values in self.patches(features).items()}
         count = next(iter(kept.values())).shape[0]
         fresh = [{tap: values[index].clone() for tap, values in kept.items()} for index in range(count)]
@@ -139,8 +142,9 @@ class MemoryBank:
         return patches
 
     def join(self, kept: Sequence[Tensor]) -> Joined:
-        """What is kept of some shots → what `distance` compares with: rows [M, d + 1], half their squared lengths
-        [M], usual length of a patch vector, centre [2 d] and main directions [2 d, d] of the patches."""
+        """What is kept of some shots → what `distance` compares with: rows [M, d + 1], half their squared
+        lengths [M], usual length of a patch vector, centre [2 d] and main directions [2 d, d] of the
+        patches."""
         described = torch.cat(list(kept))
         width = described.shape[1] // 2
         usual = described[:, :width].square().sum(1).mean().sqrt().clamp_min(1e-6)
@@ -152,7 +156,8 @@ class MemoryBank:
         return rows, rows.square().sum(1) / 2, usual, centre, basis
 
     def distance(self, patches: Tensor, joined: Joined) -> Tensor:
-        """[B, N, 2 d] → [B, N], 0–1: distance to the nearest remembered patch, about 0.5 for unrelated ones."""
+        """[B, N, 2 d] → [B, N], 0–1: distance to the nearest
+        remembered patch, about 0.5 for unrelated ones."""
         rows, half, usual, centre, basis = joined
         flat = compact(relative(patches.flatten(0, 1), usual) - centre, basis)
         step = max(1, CHUNK * (1 if flat.device.type == "cpu" else 100) // len(rows))
@@ -193,8 +198,8 @@ class MemoryBank:
     ) -> Self:
         """What `tensors` and `settings` gave, taken out of `stored`.
 
-        `widths`: numbers a token of every tap holds; `largest` map side. Raises DetectorError for values that no memory of
-        these taps holds: shots of a class are numbered without a gap, and all have every tap.
+        `widths`: numbers a token of every tap holds; `largest` map side. Raises DetectorError for values that
+        no memory of these taps holds: shots of a class are numbered without a gap, and all have every tap.
         """
         classes, size = settings["classes"], settings["map_size"]
         if not isinstance(classes, list) or len({str(name) for name in classes}) < len(classes):
@@ -249,7 +254,8 @@ class MemoryBank:
     def distances(
         self, tap: str, values: Tensor, class_names: Sequence[str], without: Sequence[int | None]
     ) -> Tensor:
-        """What `patches` gives of one tap, [B, N, d], → `distance` of every patch to its class's shots, [B, N]."""
+        """What `patches` gives of one tap, [B, N, d], →
+        `distance` of every patch to its class's shots, [B, N]."""
         pairs = list(zip(class_names, without, strict=True))
         if len(set(pairs)) == 1:
             return self.distance(values, self._joint(pairs[0][0], tap, pairs[0][1]))
@@ -275,8 +281,8 @@ class MemoryBank:
 def describe(values: Tensor, grid: tuple[int, int], neighbourhood: int) -> Tensor:
     """Patch tokens [B, N, d] → [B, N, 2 d] float32: each averaged with its neighbours, then its direction.
 
-    Neighbours outside the image count as zero, in the direction's length too: a border patch is described by less, and
-    resembles other border patches.
+    Neighbours outside the image count as zero, in the direction's length too: a border patch is described by
+    less, and resembles other border patches.
     """
     values = values.float()
     if neighbourhood == 1:
@@ -298,8 +304,8 @@ def relative(described: Tensor, usual: Tensor) -> Tensor:
 def compact(described: Tensor, basis: Tensor) -> Tensor:
     """[n, 2 d] → [n, d + 1]: the share in the main directions `basis` [2 d, d], and the length of the rest.
 
-    Vector and direction of a patch say much the same, so half the numbers hold nearly all; distances can only shrink,
-    and that by the angle between two small rests. Half the work.
+    Vector and direction of a patch say much the same, so half the numbers hold nearly all; distances can only
+    shrink, and that by the angle between two small rests. Half the work.
     """
     main = described @ basis
     rest = (described.square().sum(1, keepdim=True) - main.square().sum(1, keepdim=True)).clamp_min(0)
@@ -313,10 +319,11 @@ def on_scale(squared: Tensor) -> Tensor:
 
 @lru_cache(maxsize=4)
 def _linear(device: torch.device) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """`F.linear`, on a processor through oneDNN where PyTorch has it: MKL, which `F.linear` takes, leaves half of the
-    speed of processors by AMD unused. The products are the same.
+    """`F.linear`, on a processor through oneDNN where PyTorch has it: MKL, which `F.linear` takes, leaves
+    half of the speed of processors by AMD unused. The products are the same.
 
-    oneDNN's operator is private to PyTorch, which may rename, change or drop it: whatever it raises, `F.linear` takes over.
+    oneDNN's operator is private to PyTorch, which may rename,
+    change or drop it: whatever it raises, `F.linear` takes over.
     """
     if device.type != "cpu":
         return F.linear

@@ -16,11 +16,11 @@ VARIATIONS = 3
 
 
 def altered_views(image: Image, count: int = COUNT) -> list[Image]:
-    """`count` mirrored or turned copies, slightly moved, turned, lit and noisy too (±4°, ±2 % of the side, ±7 % light,
-    noise of 2 grey levels); the same every time.
+    """`count` mirrored or turned copies, slightly moved, turned, lit and noisy too (±4°, ±2 % of the side, ±7
+    % light, noise of 2 grey levels); the same every time.
 
-    Without the mirroring every patch would find itself in the memory, and the next good part would look defective:
-    a mirrored part is about as far from the shot as another part is.
+    Without the mirroring every patch would find itself in the memory, and the next good part would look
+    defective: a mirrored part is about as far from the shot as another part is.
     """
     height, width = image.pixels.shape[:2]
     shrink = min(1.0, SIDE / max(height, width))

@@ -1,4 +1,5 @@
-"""What MPAMA learns: prompts at several neighbourhood sizes, the cross bridge between them, and the experts."""
+"""What MPAMA learns: prompts at several neighbourhood
+sizes, the cross bridge between them, and the experts."""
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,8 @@ class Perceptions(nn.Module):
         self.bridge = nn.Parameter(torch.zeros(2))
 
     def forward(self, splicer: Splicer) -> tuple[Tensor, Tensor]:
-        """(levels' pairs [levels, 2, d], the whole image's pair [2, d]), unit length, after the cross bridge."""
+        """(levels' pairs [levels, 2, d], the whole image's
+        pair [2, d]), unit length, after the cross bridge."""
         rows: list[list[str | Tensor]] = [
             [self.deep[0], self.contexts[level, state], STATES[state]]
             for level in range(len(self.contexts))

@@ -1,8 +1,8 @@
 """Simulated defects: what a learned method sees of the abnormal side when there are only good parts.
 
-In pixel space a Perlin-noise mask decides where (Zavrtanik et al., DRAEM, 2021) and a strongly altered copy of a good
-part decides what; in latent space unit tokens inside a mask are pushed off by Gaussian noise (Liu et al., SimpleNet,
-2023). Nothing here knows what real defects look like.
+In pixel space a Perlin-noise mask decides where (Zavrtanik et al., DRAEM, 2021) and a strongly altered copy
+of a good part decides what; in latent space unit tokens inside a mask are pushed off by Gaussian noise (Liu
+et al., SimpleNet, 2023). Nothing here knows what real defects look like.
 """
 
 import cv2
@@ -69,8 +69,8 @@ def mask(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]
 def altered(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     """A strongly altered copy, uint8 of the same shape: what fills a defect.
 
-    Turned and mirrored, then two of: channel gains and offsets, blur, shuffled cells, inverted tones, coarse tones,
-    a flat colour with grain.
+    Turned and mirrored, then two of: channel gains and offsets, blur,
+    shuffled cells, inverted tones, coarse tones, a flat colour with grain.
     """
     height, width = pixels.shape[:2]
     turn = cv2.getRotationMatrix2D(
@@ -102,8 +102,8 @@ def altered(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 def damaged(pixels: Pixels, source: Pixels, rng: np.random.Generator) -> tuple[Pixels, NDArray[np.bool_]]:
     """`pixels` (uint8 [h, w, 3]) with one simulated defect made of an altered `source` of the same shape.
 
-    Returns the damaged copy and its mask, bool [h, w]. Opacity is drawn from 0.2–1, the border is soft, and only
-    pixels that changed visibly are in the mask.
+    Returns the damaged copy and its mask, bool [h, w]. Opacity is drawn from 0.2–1, the border is soft, and
+    only pixels that changed visibly are in the mask.
     """
     height, width = pixels.shape[:2]
     grey = bool((pixels[..., :1] == pixels).all())
@@ -140,7 +140,8 @@ def grid_masks(count: int, grid: tuple[int, int], rng: np.random.Generator) -> T
 def latent(
     tokens: Tensor, where: Tensor, draw: torch.Generator, strength: tuple[float, float] = (0.3, 1.0)
 ) -> Tensor:
-    """Unit tokens [B, N, d] pushed off by Gaussian noise where `where` [B, N] is 1, and brought back to unit length.
+    """Unit tokens [B, N, d] pushed off by Gaussian noise where
+    `where` [B, N] is 1, and brought back to unit length.
 
     The noise's length lies in `strength`, drawn once an image.
     """

@@ -1,7 +1,8 @@
-"""Multi-Level Fine-grained Semantic Captions: what a product looks like, from the whole image to attributes of parts.
+"""Multi-Level Fine-grained Semantic Captions: what a product
+looks like, from the whole image to attributes of parts.
 
-FineGrainedAD (Fan et al., Pattern Recognition 2026), section 3.2. The paper has a large language model write the
-record; here `template` fills a good one from the class name, and people may make it better. No torch.
+FineGrainedAD (Fan et al., Pattern Recognition 2026), section 3.2. The paper has a large language model write
+the record; here `template` fills a good one from the class name, and people may make it better. No torch.
 """
 
 import json
@@ -37,7 +38,8 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "texture": TEXTURES,
     "shape": SHAPES,
 }
-"""What forms offer and substitution draws from; fields may also combine them ("black and white") or say it freely."""
+"""What forms offer and substitution draws from; fields may
+also combine them ("black and white") or say it freely."""
 WRONG: Mapping[str, tuple[str, ...]] = {
     "number": ("no", "missing", "too many"),
     "location": ("the wrong place", "a shifted position"),
@@ -51,7 +53,8 @@ WRONG: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One part. `noun` is required; every other field may be empty. Without a `caption` one is put together."""
+    """One part. `noun` is required; every other field may
+    be empty. Without a `caption` one is put together."""
 
     noun: str
     number: str = ""
@@ -181,8 +184,8 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The prompts of one level: normal (NHP), abnormal by substitution (AHP), and what is put behind learned abnormal
-    tokens (ALP)."""
+    """The prompts of one level: normal (NHP), abnormal by substitution
+    (AHP), and what is put behind learned abnormal tokens (ALP)."""
 
     normal: Phrase
     handcrafted: tuple[Phrase, ...]
@@ -192,9 +195,9 @@ class Level:
 def prompt_levels(record: PartDescription, handcrafted: int, learnable: int, seed: int) -> tuple[Level, ...]:
     """The levels of a record: whole image, background, then every part.
 
-    AHPs (`handcrafted` of them) by replacement (section 3.3): the noun becomes "noun with …", for parts every other
-    one has its location, number or an attribute swapped for an untrue value. Parts carry attribute prompts, the
-    abnormal ones with values that are not true. The same seed draws the same values.
+    AHPs (`handcrafted` of them) by replacement (section 3.3): the noun becomes "noun with …", for parts every
+    other one has its location, number or an attribute swapped for an untrue value. Parts carry attribute
+    prompts, the abnormal ones with values that are not true. The same seed draws the same values.
     """
     draw = random.Random(f"{seed}|{record.dumps()}")
     count = len(GENERIC_DEFECTS)

@@ -1,4 +1,5 @@
-"""How maps and scores of one image are joined. Every input and output lies on a detector's own fixed scale."""
+"""How maps and scores of one image are joined. Every input
+and output lies on a detector's own fixed scale."""
 
 import functools
 
@@ -44,12 +45,12 @@ def abnormal_probability(features: Tensor, normal: Tensor, abnormal: Tensor, tem
 def relative_to_likes(odds: Tensor, likeness: Tensor, shots: Tensor, matches: int) -> Tensor:
     """A state reading relative to what the same reading says of the class's own normal shots.
 
-    A text tower can call a whole product, or some part of every good product, "damaged" because of its texture, or
-    invert a class altogether. The shots are known to be good, so every patch is read against the mean of the
-    `matches` shot patches that look most like it.
+    A text tower can call a whole product, or some part of every good product, "damaged" because of its
+    texture, or invert a class altogether. The shots are known to be good, so every patch is read against the
+    mean of the `matches` shot patches that look most like it.
 
-    odds [N] and shots [M]: log-odds of "abnormal"; likeness [N, M]: of patches to the shots' patches → log-odds [N],
-    0 where a patch reads like its likes.
+    odds [N] and shots [M]: log-odds of "abnormal"; likeness [N, M]: of patches to the shots' patches →
+    log-odds [N], 0 where a patch reads like its likes.
     """
     likes = likeness.topk(min(matches, len(shots)), dim=-1).indices
     return odds - shots[likes].mean(-1)
@@ -57,8 +58,8 @@ def relative_to_likes(odds: Tensor, likeness: Tensor, shots: Tensor, matches: in
 
 def relative_to_shots(state: Tensor, offset: Tensor, unit: Tensor | float = 1.0) -> Tensor:
     """With one offset a class instead of one a patch: state [B, h, w] in 0–1 and offset [B], see
-    `shot_offset` → [B, h, w] in 0–1, ½ where the image reads like its shots on average. `unit` ([B] or a number):
-    log-odds that count as one."""
+    `shot_offset` → [B, h, w] in 0–1, ½ where the image reads like its shots on average. `unit` ([B] or a
+    number): log-odds that count as one."""
     difference = torch.logit(state.float(), eps=EPS) - offset.view(-1, 1, 1)
     return torch.sigmoid(difference / torch.as_tensor(unit).view(-1, 1, 1))
 

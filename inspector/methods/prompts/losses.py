@@ -40,7 +40,8 @@ def state_cross_entropy(
 
 
 def normal_against_all(features: Tensor, normal: Tensor, abnormal: Tensor, scale: float) -> Tensor:
-    """PromptAD's L_clip, FineGrainedAD eq. 2: −log of the normal anchor's share against every abnormal prompt.
+    """PromptAD's L_clip, FineGrainedAD eq. 2: −log of the
+    normal anchor's share against every abnormal prompt.
 
     features [n, d], of unit length or of their regions' weight (FineGrainedAD); normal [d]; abnormal [a, d].
     """
@@ -61,7 +62,8 @@ def explicit_margin(
 
 
 def mean_gap(handcrafted: Tensor, learned: Tensor) -> Tensor:
-    """PromptAD eq. 6, FineGrainedAD's L_mean: squared distance of the two groups' mean directions; [a, d] and [b, d]."""
+    """PromptAD eq. 6, FineGrainedAD's L_mean: squared distance
+    of the two groups' mean directions; [a, d] and [b, d]."""
     a = F.normalize(handcrafted.mean(0), dim=-1)
     b = F.normalize(learned.mean(0), dim=-1)
     return (a - b).square().sum()
@@ -80,16 +82,19 @@ def level_consistency(image: Tensor, components: Tensor, background: Tensor) -> 
 def pull_apart(features: Tensor, near: Tensor, far: Tensor, linear: bool = False) -> Tensor:
     """IIPAD eq. 6, 9, 11: −log e^⟨v,near⟩ / (e^⟨v,near⟩ + e^⟨v,far⟩).
 
-    features [..., d]; near and far broadcast to it. `linear` gives the released code's margin (1 − ⟨v,near⟩) + ⟨v,far⟩.
+    features [..., d]; near and far broadcast to it. `linear`
+    gives the released code's margin (1 − ⟨v,near⟩) + ⟨v,far⟩.
     """
     towards, away = (features * near).sum(-1), (features * far).sum(-1)
     return ((1 - towards) + away).mean() if linear else F.softplus(away - towards).mean()
 
 
 def token_alignment(prompts: Tensor, patches: Tensor, sparsity: float) -> Tensor:
-    """IIPAD eq. 7 and 10: every prompt token and the patches that it attends to find each other among all tokens.
+    """IIPAD eq. 7 and 10: every prompt token and the patches
+    that it attends to find each other among all tokens.
 
-    prompts [B, T, d]; patches [B, N, d]; `sparsity` σ: similarities below it (after min–max over patches) are dropped.
+    prompts [B, T, d]; patches [B, N, d]; `sparsity` σ:
+    similarities below it (after min–max over patches) are dropped.
     """
     similarity = prompts @ patches.transpose(1, 2)
     low, high = similarity.amin(-1, keepdim=True), similarity.amax(-1, keepdim=True)
@@ -103,6 +108,7 @@ def token_alignment(prompts: Tensor, patches: Tensor, sparsity: float) -> Tensor
 
 
 def balance(gates: Tensor) -> Tensor:
-    """Squared coefficient of variation of the experts' total gate; 0 when all are used alike. gates [n, E] ≥ 0."""
+    """Squared coefficient of variation of the experts' total
+    gate; 0 when all are used alike. gates [n, E] ≥ 0."""
     use = gates.sum(0)
     return use.var(unbiased=False) / (use.mean().square() + 1e-6)

@@ -48,8 +48,8 @@ def normalised(tokens: Tensor | None) -> Tensor:
 class Splicer:
     """Puts learned tokens between words, as the text tower's input embeddings.
 
-    The embeddings of words never change, so every phrase is looked up once. Works for tokenizers with a start token
-    (CLIP) and without one (SigLIP): what an empty text holds is the frame that every prompt gets.
+    The embeddings of words never change, so every phrase is looked up once. Works for tokenizers with a start
+    token (CLIP) and without one (SigLIP): what an empty text holds is the frame that every prompt gets.
     """
 
     def __init__(self, text: TextTower) -> None:
@@ -72,7 +72,8 @@ class Splicer:
         return self._known[phrase]
 
     def __call__(self, prompts: Sequence[Sequence[Piece]]) -> tuple[Tensor, Tensor]:
-        """Prompts, each a row of words and learned tokens → (embeddings [n, context, width], end of text [n]).
+        """Prompts, each a row of words and learned tokens →
+        (embeddings [n, context, width], end of text [n]).
 
         What doesn't fit the tower's context is cut off a prompt's end.
         """
@@ -93,7 +94,8 @@ class Splicer:
         return torch.stack(rows), self.text.eot(torch.stack(numbers))
 
     def encode(self, prompts: Sequence[Sequence[Piece]], deep: Sequence[Tensor] | None = None) -> Tensor:
-        """Text features [n, d] of unit length; `deep` are the prompts of blocks 2, 3 … as in `TextTower.encode`."""
+        """Text features [n, d] of unit length; `deep` are the
+        prompts of blocks 2, 3 … as in `TextTower.encode`."""
         embeddings, ends = self(prompts)
         return normalised(self.text.encode(embeddings, ends, deep, self.start))
 
@@ -106,10 +108,10 @@ def context(length: int, width: int) -> nn.Parameter:
 class CoupledPrompts(nn.Module):
     """AnoPLe's deep prompts of both towers and the two-way coupling.
 
-    At every prompted layer j, with linear maps f_vt and f_tv (AnoPLe, method section):
-    P̃ᵗ_j = [Pᵗ_j ; f_vt(Pᵛ_j)] and P̃ᵛ_j = [Pᵛ_j ; f_tv(Pᵗ_j)], both from the uncoupled prompts.
-    `shared` uses one pair of maps for all layers, else every layer has its own. `use` "text" or "vision" leaves the
-    other tower unprompted, and then nothing is coupled.
+    At every prompted layer j, with linear maps f_vt and f_tv (AnoPLe, method section): P̃ᵗ_j = [Pᵗ_j ;
+    f_vt(Pᵛ_j)] and P̃ᵛ_j = [Pᵛ_j ; f_tv(Pᵗ_j)], both from the uncoupled prompts. `shared` uses one pair of
+    maps for all layers, else every layer has its own. `use` "text" or "vision" leaves the other tower
+    unprompted, and then nothing is coupled.
     """
 
     def __init__(
@@ -135,10 +137,11 @@ class CoupledPrompts(nn.Module):
         )
 
     def begin(self, words: Tensor | None, patches: Tensor | None) -> None:
-        """Start near tokens that the towers know: words [J, 2·length, text_width], patches [J, 2·length, vision_width].
+        """Start near tokens that the towers know: words [J,
+        2·length, text_width], patches [J, 2·length, vision_width].
 
-        The first `length` of each become the prompts. The maps start where they come closest, in least squares, to the
-        remaining ones of the other side. What was drawn before stays as noise on top.
+        The first `length` of each become the prompts. The maps start where they come closest, in least
+        squares, to the remaining ones of the other side. What was drawn before stays as noise on top.
         """
         with torch.no_grad():
             for own, known in ((self.text, words), (self.vision, patches)):
@@ -160,8 +163,8 @@ class CoupledPrompts(nn.Module):
     def deep_text(self, seen: Tensor | None = None) -> Tensor | None:
         """[J, 2·length, text_width] (uncoupled [J, length, …]); None when only the image tower is prompted.
 
-        `seen` [B, J, length, vision_width] are an image's own visual prompts after each layer; they replace the
-        learned ones in the coupling, and the result is [B, J, 2·length, text_width].
+        `seen` [B, J, length, vision_width] are an image's own visual prompts after each layer; they replace
+        the learned ones in the coupling, and the result is [B, J, 2·length, text_width].
         """
         if self.text is None or self.to_text is None or self.vision is None:
             return self.text
@@ -170,7 +173,8 @@ class CoupledPrompts(nn.Module):
         return torch.cat([own, _mapped(self.to_text, visual)], dim=-2)
 
     def deep_vision(self) -> Tensor | None:
-        """[J, 2·length, vision_width] (uncoupled [J, length, …]); None when only the text tower is prompted."""
+        """[J, 2·length, vision_width] (uncoupled [J, length,
+        …]); None when only the text tower is prompted."""
         if self.vision is None or self.to_vision is None or self.text is None:
             return self.vision
         return torch.cat([self.vision, _mapped(self.to_vision, self.text)], dim=-2)

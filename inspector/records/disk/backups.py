@@ -41,10 +41,11 @@ def list_backups(folder: Path) -> list[Backup]:
 
 
 def restore_backup(folder: Path, backup: Path | None = None) -> Path:
-    """Put a backup (the newest sound one when None) in the place of the database; where the replaced one now lies.
+    """Put a backup (the newest sound one when None) in the
+    place of the database; where the replaced one now lies.
 
-    The project must not be open. Images, detectors and maps stay: what the older database doesn't know of is moved
-    aside at the next opening, not deleted. Raises `ProjectError`.
+    The project must not be open. Images, detectors and maps stay: what the older database doesn't know of is
+    moved aside at the next opening, not deleted. Raises `ProjectError`.
     """
     folder = Path(folder).absolute()
     database = folder / db.DATABASE
@@ -109,7 +110,8 @@ def migrate_safely(folder: Path, revision: str) -> Path:
 
 
 def _keep_as_it_is(database: Path, target: Path) -> None:
-    """Copy a database that may be damaged, with what its write-ahead log holds if SQLite can still read it."""
+    """Copy a database that may be damaged, with what its
+    write-ahead log holds if SQLite can still read it."""
     try:
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

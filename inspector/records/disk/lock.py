@@ -38,7 +38,8 @@ class Lock:
 
 
 def acquire(folder: Path, database: Path) -> Lock | str:
-    """The writer's lock, or a sentence why the project can only be viewed. Raises `ProjectInUseError` when somebody has it."""
+    """The writer's lock, or a sentence why the project can only
+    be viewed. Raises `ProjectInUseError` when somebody has it."""
     lock, owner = FileLock(folder / FILES[0], thread_local=False), folder / _OWNER
     try:
         lock.acquire(timeout=0)

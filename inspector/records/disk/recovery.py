@@ -1,4 +1,5 @@
-"""What an opening makes good: leftovers of killed processes are swept, detectors that nobody knows moved aside.
+"""What an opening makes good: leftovers of killed processes
+are swept, detectors that nobody knows moved aside.
 
 Only names that Inspector gives to unfinished things are ever deleted, and no link is followed.
 """
@@ -29,13 +30,15 @@ _EARLIER = re.compile(r"\.([0-9a-f]{40}|lock-owner\.json)\.[0-9a-f]{12}")
 
 
 def is_own(name: str) -> bool:
-    """Whether a file or folder of this name, directly in a project ("" for itself), is or may become the project's."""
+    """Whether a file or folder of this name, directly in a
+    project ("" for itself), is or may become the project's."""
     name = name.casefold()
     return name in ("", *FOLDERS, "backups", ASIDE) or name.startswith((".", "project.", "lock-owner"))
 
 
 def refuse_links(folder: Path) -> None:
-    """Raises `ProjectError` when a part of a project is a symbolic link: it would be written and swept elsewhere."""
+    """Raises `ProjectError` when a part of a project is a
+    symbolic link: it would be written and swept elsewhere."""
     sides = (f"{DATABASE}{side}" for side in SIDES)
     for name in (DATABASE, *sides, *FILES, *FOLDERS, "backups", ASIDE):
         if (folder / name).is_symlink():
@@ -67,7 +70,8 @@ def sweep_create(folder: Path) -> bool:
 
 
 def sweep(folder: Path, *, crashed: bool) -> None:
-    """Delete what killed processes left unfinished; the places of many files only after a crash, as it takes time."""
+    """Delete what killed processes left unfinished; the places
+    of many files only after a crash, as it takes time."""
     for part in FOLDERS:
         (folder / part).mkdir(exist_ok=True)
     _sweep(folder)  # who was killed while saying that it opens the project isn't known to have crashed
@@ -83,8 +87,8 @@ def sweep(folder: Path, *, crashed: bool) -> None:
 
 
 def settle_detectors(folder: Path, known: Mapping[int, Mapping[str, Any]]) -> str:
-    """Move detectors that the database doesn't know aside, bring back those that it knows and that lie there; a sentence
-    about it, or "".
+    """Move detectors that the database doesn't know aside, bring back
+    those that it knows and that lie there; a sentence about it, or "".
 
     `known`: detector id → what its `detector.json` says (`method`, `classes`, `key` of the backbone).
     """
