@@ -35,7 +35,7 @@ _UNTAUGHT = "Nothing was taught yet. Teach a class from a few good parts first."
 
 def _sides(width: int) -> tuple[int, int]:
     """How wide the queue and the verdict are, until somebody drags them."""
-    return min(max(round(width * 0.16), 190), 340), min(max(round(width * 0.18), 228), 300)
+    return min(max(round(width * 0.16), 190), 340), min(max(round(width * 0.18), 224), 300)
 
 
 class InspectPage(ReviewPage):
@@ -87,7 +87,7 @@ class InspectPage(ReviewPage):
             self.split.addWidget(widget)
             self.split.setStretchFactor(stretch, stretch % 2)
         self.queue.setMinimumWidth(180)
-        self.panel.setMinimumWidth(228)
+        self.panel.setMinimumWidth(224)
         self.opening = QWidget()  # what the project holds is being read
         for page in (self.opening, self.untaught, self.split):
             self.pages.addWidget(page)

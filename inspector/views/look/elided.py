@@ -1,7 +1,7 @@
 """A label that gives way. Apart from the other small widgets, because superqt must not be loaded before the window is
 on screen."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QSizePolicy
 from superqt.elidable import QElidingLabel
 
@@ -21,3 +21,9 @@ class Elided(QElidingLabel):  # type: ignore[misc]
         whole = " ".join(text.split())
         super().setText(whole)
         self.setToolTip(plain(whole))
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        """Of the whole text: by that of the shortened one it would stay short."""
+        wide = self.fontMetrics().horizontalAdvance(self.text()) + 4
+        return QSize(wide, super().sizeHint().height())

@@ -16,7 +16,7 @@ class ClassColumn(QWidget):
 
     def __init__(self, thumbnails: Thumbnails, model: ClassModel) -> None:
         super().__init__()
-        self.setMinimumWidth(224)
+        self.setMinimumWidth(200)
         self.setMaximumWidth(420)
         theme.set_role(self, "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -56,6 +56,10 @@ class ClassColumn(QWidget):
         """Let a name be typed."""
         self.name.show()
         self.name.setFocus()
+
+    def rename(self) -> None:
+        """Let the chosen class be renamed in its place."""
+        self.view.edit(self.view.currentIndex())
 
     def added(self) -> None:
         """The class that was asked for is there."""

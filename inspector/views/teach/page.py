@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobKind
 from inspector.views.look import theme
@@ -24,6 +18,7 @@ from inspector.views.look.labels import wrapped
 from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
+from inspector.views.shared.kept_splitter import KeptSplitter
 from inspector.views.shared.page import Page
 from inspector.views.teach.adding_shots import AddingShots
 from inspector.views.teach.class_column import ClassColumn
@@ -33,7 +28,7 @@ from inspector.views.teach.edits import ClassEdits, DetectorEdits
 from inspector.views.teach.memory_update import MemoryUpdate
 from inspector.views.teach.proposal_card import ProposalCard
 from inspector.views.teach.shot_grid import PICTURE, ShotGrid, ShotModel, complaints
-from inspector.views.teach.shots_header import ShotsHeader
+from inspector.views.teach.shots_header import ContextMenus, ShotsHeader
 from inspector.views.teach.teach_panel import TeachPanel
 from inspector.views.teach.teach_reads import Found, read_all, read_shots
 
@@ -43,6 +38,11 @@ if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
     from inspector.records.detectors import DetectorRow
     from inspector.records.shots import ShotRow
+
+
+def _sides(width: int) -> tuple[int, int]:
+    """How wide the classes and the panel are, until somebody drags them."""
+    return min(max(round(width * 0.206), 200), 264), min(max(round(width * 0.25), 272), TeachPanel.WIDTH)
 
 
 class TeachPage(Page):
@@ -85,14 +85,13 @@ class TeachPage(Page):
         self.grid.selectionModel().selectionChanged.connect(lambda *_: self._selection_changed())
 
         self.header = ShotsHeader()
-        self.header.rename_button.clicked.connect(
-            lambda: self.class_view.edit(self.class_view.currentIndex())
-        )
+        self.header.rename_button.clicked.connect(self.column.rename)
         self.header.remove_class_button.clicked.connect(self.remove_class)
         self.header.remove_button.clicked.connect(self.remove_shots)
         self.adding.counted.connect(self.header.count.setText)
         self.header.paste_button.clicked.connect(lambda: self.paste())
         self.header.add_button.clicked.connect(self.choose_files)
+        ContextMenus(context, self.grid, self.class_view, self.header, self)
 
         self.decisions = DetectorEdits(context, self)
         self.proposal = ProposalCard(self._thumbnails)
@@ -110,15 +109,10 @@ class TeachPage(Page):
         self.form.changed.connect(self._described)
         self.form.closed.connect(lambda: self.describe(False))
 
-        splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        splitter.addWidget(self.column)
-        splitter.addWidget(self._middle())
-        splitter.addWidget(self.panel)
-        splitter.setStretchFactor(1, 1)
-        splitter.setCollapsible(0, False)
-        splitter.setCollapsible(1, False)
-        splitter.setCollapsible(2, False)
-        splitter.setSizes([264, 700, TeachPanel.WIDTH])
+        splitter = KeptSplitter("teach", _sides)
+        for stretch, widget in enumerate((self.column, self._middle(), self.panel)):
+            splitter.addWidget(widget)
+            splitter.setStretchFactor(stretch, stretch % 2)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(splitter)

@@ -1,18 +1,32 @@
-"""Above the shots: which class they are of, and what can be done with it and with them."""
+"""Above the shots: which class they are of, and what can be done with it and with them; by right click too."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtCore import QModelIndex, QObject, QPoint, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from inspector.views.look import icons, theme
-from inspector.views.look.labels import plain
-from inspector.views.teach.class_list import shots_text
+from inspector.views.look.elided import Elided
+from inspector.views.teach.class_list import ClassView, shots_text
+from inspector.views.teach.shot_grid import ROW, ShotGrid
+from inspector.views.viewer.image_dialog import ImageDialog
 
 if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
+    from inspector.records.shots import ShotRow
+    from inspector.views.shared.context import WindowContext
 
 
 class ShotsHeader(QWidget):
@@ -20,8 +34,9 @@ class ShotsHeader(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.title = QLabel()
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.title = Elided()
+        self.title.setMinimumWidth(40)
+        self.title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         theme.set_role(self.title, "title")
         self.count = QLabel()
         theme.set_role(self.count, "quiet")
@@ -30,9 +45,9 @@ class ShotsHeader(QWidget):
         self.remove_button = QPushButton("Remove")
         self.remove_button.setIcon(icons.icon("trash"))
         self.remove_button.setToolTip("Remove the chosen shots (Del)")
-        self.paste_button = QPushButton("Paste")
-        self.paste_button.setIcon(icons.icon("paste"))
-        self.paste_button.setToolTip("Add what the clipboard holds: a picture, or copied files (Ctrl+V)")
+        self.paste_button = _tool(
+            "paste", "Add what the clipboard holds: a picture, or copied files (Ctrl+V)"
+        )
         self.add_button = QPushButton("Add shots…")
         self.add_button.setIcon(icons.icon("add"))
         row = QHBoxLayout(self)
@@ -45,9 +60,7 @@ class ShotsHeader(QWidget):
             row.addWidget(button)
 
     def show_class(self, row: ClassRow) -> None:
-        metrics = self.title.fontMetrics()
-        self.title.setText(metrics.elidedText(row.name, Qt.TextElideMode.ElideRight, 360))
-        self.title.setToolTip(plain(row.name))
+        self.title.setText(row.name)
         self.count.setText(shots_text(row.shots))
 
     def show_chosen(self, count: int) -> None:
@@ -66,3 +79,62 @@ def _tool(icon: str, tip: str) -> QToolButton:
     button.setToolTip(tip)
     button.setAccessibleName(tip)
     return button
+
+
+class ContextMenus(QObject):
+    """What a right click and a double click do: the same as the header's buttons, where the hand is. What can't be done
+    now is off, as its button is."""
+
+    def __init__(
+        self, context: WindowContext, grid: ShotGrid, classes: ClassView, header: ShotsHeader, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self._context, self._grid, self._classes = context, grid, classes
+        self._header, self._parent = header, parent
+        for view, opens in ((grid, self._on_shots), (classes, self._on_classes)):
+            view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+            view.customContextMenuRequested.connect(opens)
+        grid.doubleClicked.connect(self._show)
+
+    def _show(self, index: QModelIndex) -> None:
+        row: ShotRow = index.data(ROW)
+        ImageDialog(self._context, row.path, f"{row.class_name}: {row.name}", self._parent).open()
+
+    def _on_shots(self, at: QPoint) -> None:
+        index, header = self._grid.indexAt(at), self._header
+        menu = QMenu(self._parent)
+        if index.isValid():
+            row: ShotRow = index.data(ROW)
+            menu.addAction("Show large").triggered.connect(lambda _checked=False: self._show(index))
+            menu.addAction(icons.icon("folder"), "Show in folder").triggered.connect(
+                lambda _checked=False: QDesktopServices.openUrl(QUrl.fromLocalFile(str(row.path.parent)))
+            )
+            menu.addAction("Copy name").triggered.connect(
+                lambda _checked=False: QGuiApplication.clipboard().setText(row.name)
+            )
+            menu.addSeparator()
+            _press(menu, header.remove_button, header.remove_button.text(), "trash")
+        else:
+            _press(menu, header.paste_button, "Paste", "paste")
+            _press(menu, header.add_button, "Add shots…", "add")
+        self._open(menu, self._grid.viewport().mapToGlobal(at))
+
+    def _on_classes(self, at: QPoint) -> None:
+        if self._classes.indexAt(at).isValid():
+            menu = QMenu(self._parent)
+            _press(menu, self._header.rename_button, "Rename", "rename")
+            _press(menu, self._header.add_button, "Add shots…", "add")
+            menu.addSeparator()
+            _press(menu, self._header.remove_class_button, "Remove the class", "trash")
+            self._open(menu, self._classes.viewport().mapToGlobal(at))
+
+    def _open(self, menu: QMenu, at: QPoint) -> None:
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(at)
+
+
+def _press(menu: QMenu, button: QAbstractButton, words: str, icon: str) -> None:
+    """An action that does what a button does, and is off when that is."""
+    action = menu.addAction(icons.icon(icon), words)
+    action.setEnabled(button.isEnabled() and not button.isHidden())
+    action.triggered.connect(lambda _checked=False: button.click())

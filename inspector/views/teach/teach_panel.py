@@ -74,7 +74,8 @@ class TeachPanel(QWidget):
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
-        self.setFixedWidth(self.WIDTH)
+        self.setMinimumWidth(272)
+        self.setMaximumWidth(self.WIDTH)
         theme.set_role(self, "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 

@@ -51,7 +51,8 @@ class TeachProgress(QFrame):
         column.setContentsMargins(16, 12, 16, 16)
         column.setSpacing(8)
         column.addLayout(head)
-        for widget in (self.bar, self.message, self.curve, self.terms, self.log, self.cancel):
+        # Cancel stands above all that grows while it learns: nobody presses beside it
+        for widget in (self.bar, self.cancel, self.message, self.curve, self.terms, self.log):
             column.addWidget(widget)
         self.hide()
 

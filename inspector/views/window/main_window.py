@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
     QMainWindow,
+    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -139,7 +140,7 @@ class MainWindow(QMainWindow):
         if pages.info(self._page_name).tab:
             self._before = self._page_name
         self._page_name = name
-        self.stack.setCurrentWidget(page)
+        self.stack.setCurrentIndex(list(self.pages).index(name))
         self.tab_row.show_page(name)
         self.menus.refresh()
         self._focus_page()
@@ -147,7 +148,12 @@ class MainWindow(QMainWindow):
 
     def _keep(self, name: str, page: Page) -> None:
         self.pages[name] = page
-        self.stack.addWidget(page)
+        room = QScrollArea()  # in a window that is too small for a page, it scrolls rather than being cut off
+        room.setFrameShape(QScrollArea.Shape.NoFrame)
+        room.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        room.setWidgetResizable(True)
+        room.setWidget(page)
+        self.stack.addWidget(room)
         if not pages.info(name).tab:
             back = QShortcut(QKeySequence("Esc"), page)
             back.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -191,7 +197,7 @@ class MainWindow(QMainWindow):
 
     def _opening_changed(self, opening: bool) -> None:
         if opening:
-            self.tab_row.project.setText("Opening…")
+            self.tab_row.name_project("Opening…")
         else:
             self._name_project()
 

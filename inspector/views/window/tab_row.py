@@ -1,9 +1,11 @@
 """The row at the top: menus, a tab for each page, the project's name, and the buttons at the right."""
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenuBar, QSizePolicy, QToolButton, QWidget
 
 from inspector.views.look import icons, theme
+from inspector.views.look.labels import plain
 from inspector.views.window.pages import PAGES
 
 
@@ -16,7 +18,9 @@ class TabRow(QWidget):
         super().__init__(parent)
         self.tabs: dict[str, QToolButton] = {}
         theme.set_role(self, "panel")
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
+        self._words_shown = True
+        self._wide = 0  # px that all takes with the words of the tabs
         row.setContentsMargins(8, 0, 8, 0)
         row.setSpacing(0)
         self.menu_bar = QMenuBar(self)  # beside the tabs: a row of its own would be taken from the image
@@ -39,11 +43,13 @@ class TabRow(QWidget):
             row.addWidget(button)
             self.tabs[page.name] = button
         group.setExclusive(False)  # pages without a tab leave none checked
-        row.addStretch(1)
+        self._name = ""
         self.project = QLabel(self)
         self.project.setTextFormat(Qt.TextFormat.PlainText)
+        self.project.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.project.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         theme.set_role(self.project, "quiet")
-        row.addWidget(self.project)
+        row.addWidget(self.project, 1)
         row.addSpacing(8)
         for name, tip, action in (
             ("moon", "Dark or light", self.theme_requested.emit),
@@ -64,8 +70,33 @@ class TabRow(QWidget):
 
     def show_project(self, name: str, opened: bool) -> None:
         """Its name, and which pages can be gone to."""
-        self.project.setText(name)
+        self.name_project(name)
         for page in PAGES:
             if page.tab and page.needs_project:
                 self.tabs[page.name].setEnabled(opened)
                 self.tabs[page.name].setToolTip(page.title if opened else "Open or make a project first")
+
+    def name_project(self, name: str) -> None:
+        """Shortened where there is no room for all of it."""
+        self._name = name
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """In a narrow window the tabs are icons: else the menus would be cut off."""
+        if self._words_shown:
+            self._wide = self._row.minimumSize().width()
+        if self._words_shown != (self.width() >= self._wide):
+            style = Qt.ToolButtonStyle
+            for button in self.tabs.values():
+                button.setToolButtonStyle(
+                    style.ToolButtonIconOnly if self._words_shown else style.ToolButtonTextBesideIcon
+                )
+            self._words_shown = not self._words_shown
+        room = self.width() - self._row.minimumSize().width()
+        name = self.project.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, max(0, room))
+        self.project.setText(name)
+        self.project.setToolTip(plain(self._name) if name != self._name else "")

@@ -1,0 +1,43 @@
+"""One image on its own, as large as the window allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
+
+from inspector.views.viewer import picture as pictures
+from inspector.views.viewer.image_view import ImageView
+from inspector.views.viewer.picture import Picture
+
+if TYPE_CHECKING:
+    from inspector.records.project import Project
+    from inspector.views.shared.context import WindowContext
+
+
+class ImageDialog(QDialog):
+    """Opens at once; the image comes when it is read. Esc closes it."""
+
+    def __init__(self, context: WindowContext, path: Path, title: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(title)
+        self.resize(parent.window().size() * 0.8)
+        self.view = ImageView()
+        self.view.set_overlay(False)
+        self.view.setAccessibleName("Image")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.view)
+        self.view.show_message("Opening…")
+
+        def read(_project: Project) -> Picture:
+            from inspector.images.read import read
+
+            return pictures.picture(read(path).pixels, path.name)
+
+        context.query(
+            self, read, self.view.show_picture, failed=lambda error: self.view.show_message(str(error))
+        )
