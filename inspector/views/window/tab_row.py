@@ -88,7 +88,7 @@ class TabRow(QWidget):
     def _fit(self) -> None:
         """In a narrow window the tabs are icons: else the menus would be cut off."""
         if self._words_shown:
-            self._wide = self._row.minimumSize().width()
+            self._wide = self._row.sizeHint().width()
         if self._words_shown != (self.width() >= self._wide):
             style = Qt.ToolButtonStyle
             for button in self.tabs.values():
@@ -96,7 +96,7 @@ class TabRow(QWidget):
                     style.ToolButtonIconOnly if self._words_shown else style.ToolButtonTextBesideIcon
                 )
             self._words_shown = not self._words_shown
-        room = self.width() - self._row.minimumSize().width()
+        room = self.width() - self._row.sizeHint().width()
         name = self.project.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, max(0, room))
         self.project.setText(name)
         self.project.setToolTip(plain(self._name) if name != self._name else "")

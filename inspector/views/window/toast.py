@@ -42,6 +42,7 @@ class Toast(QFrame):
         shadow.setColor(QColor(0, 0, 0, 110))
         self.setGraphicsEffect(shadow)
         self._undo: Callable[[], None] | None = None
+        self._text = ""
         self.label = QLabel(self)
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.undo_button = QPushButton("Undo", self)
@@ -67,10 +68,7 @@ class Toast(QFrame):
 
     def say(self, text: str, undo: Callable[[], None] | None = None) -> None:
         self._undo = undo
-        room = max(200, self._window.width() - 240)
-        self.label.setText(
-            self.label.fontMetrics().elidedText(" ".join(text.split()), Qt.TextElideMode.ElideMiddle, room)
-        )
+        self._text = " ".join(text.split())
         self.label.setToolTip(plain(text))
         self.undo_button.setVisible(undo is not None)
         self._place()
@@ -102,6 +100,10 @@ class Toast(QFrame):
             undo()
 
     def _place(self) -> None:
+        room = max(200, self._window.width() - 240)
+        self.label.setText(
+            self.label.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, room)
+        )
         self.adjustSize()
         parent = self._window
         self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - _ABOVE)
