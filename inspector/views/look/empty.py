@@ -24,7 +24,6 @@ class EmptyState(QWidget):
         self.more = QLabel(more)
         self.more.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.more.setWordWrap(True)
-        self.more.setVisible(bool(more))
         theme.set_role(self.more, "quiet")
         column = QVBoxLayout(self)
         column.setContentsMargins(32, 32, 32, 32)
@@ -34,6 +33,7 @@ class EmptyState(QWidget):
         column.addWidget(self.sentence)
         column.addWidget(self.button, alignment=Qt.AlignmentFlag.AlignCenter)
         column.addWidget(self.more)
+        self.more.setVisible(bool(more))  # only now: without a parent it would be a window for a moment
         column.addStretch(3)
         self._draw()
 

@@ -122,7 +122,7 @@ class TeachPanel(QWidget):
         inside = QWidget()
         theme.set_role(inside, "panel")
         column = QVBoxLayout(inside)
-        column.setContentsMargins(16, 16, 16, 16)
+        column.setContentsMargins(16, 16, 8, 16)
         column.setSpacing(8)
         column.addWidget(_heading("Teach"))
         column.addSpacing(4)
@@ -152,6 +152,11 @@ class TeachPanel(QWidget):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setVerticalScrollBarPolicy(
+            Qt.ScrollBarPolicy.ScrollBarAlwaysOn
+        )  # nothing moves when it is needed
+        bar = scroll.verticalScrollBar()
+        bar.rangeChanged.connect(lambda low, high: bar.setEnabled(high > low))
         scroll.setWidget(inside)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)

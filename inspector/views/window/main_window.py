@@ -165,12 +165,12 @@ class MainWindow(QMainWindow):
             self.page.setFocus()
 
     def _focus_changed(self, old: QWidget | None, now: QWidget | None) -> None:
-        """A button that goes off while it has the focus hands it on, past the last of its page to the tabs: not so."""
+        """A button that goes off while it has the focus hands it on, past the last of its page to the tabs or to
+        nobody: not so."""
         if (
             old is None
-            or now is None
             or not self.page.isAncestorOf(old)
-            or not self.tab_row.isAncestorOf(now)
+            or not (now is None or self.tab_row.isAncestorOf(now))
         ):
             return
         if not old.isEnabled() or not old.isVisible():

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from inspector.views.teach.page import TeachPage
+from inspector.views.window import pages
 from inspector.views.window.main_window import MainWindow
 
 
@@ -77,3 +78,28 @@ def test_the_toast_never_undoes_what_came_later(
     project_window.toast.undo_button.click()  # as a finger that was already on its way
     idle()
     assert sorted(row.name for row in page.classes.rows) == ["gear", "washer"]
+
+
+class _Shown(QObject):
+    """Windows of their own that appear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.found.append(f"{watched!r} {watched.property('text')}")
+        return False
+
+
+def test_no_page_lets_a_part_of_it_flash_up_as_a_window_and_take_the_keyboard(
+    qtbot: QtBot, hand: object, window: MainWindow, idle: Callable[[], None]
+) -> None:
+    shown = _Shown()
+    QApplication.instance().installEventFilter(shown)  # type: ignore[union-attr]
+    for info in pages.PAGES:
+        window.show_page(info.name)
+        idle()
+        assert shown.found == []
+        assert window.isActiveWindow()
