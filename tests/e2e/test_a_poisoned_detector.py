@@ -62,6 +62,7 @@ def _paste(window: MainWindow, qtbot: QtBot, paths: list[Path]) -> None:
     copied.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     QGuiApplication.clipboard().setMimeData(copied)
     _key(window, qtbot, Qt.Key.Key_V)
+    QGuiApplication.clipboard().clear()  # Qt's offscreen one doesn't outlive what lies in it
 
 
 def _judged(window: MainWindow, drop: Drop, paths: list[Path]) -> list[str]:
