@@ -139,4 +139,4 @@ def test_two_spellings_of_a_class_are_taught_as_one_whenever_the_command_is_give
         assert done.exit_code == 0, done.output
         with projects.open(project) as opened:
             assert [(row.name, row.shots) for row in list_classes(opened)] == [("Bolt", 2)]
-    assert "“b.png” is the same picture as “a.png”." in done.output
+    assert "“b.png” is the same picture as “a.png”" in done.output

@@ -18,6 +18,7 @@ from inspector.records.results import find_result
 from inspector.records.reviews import add_review
 from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
 
+V1 = Path(__file__).parent.parent / "data" / "projects" / "v1"
 Record = Callable[..., list[int]]
 
 
@@ -125,3 +126,22 @@ def test_regions_that_are_damaged_are_cut_anew_and_a_damaged_word_of_a_person_is
         assert not found.regions_current
         assert found.row.verdict is None
         assert found.row.error
+
+
+def test_an_older_project_that_was_killed_is_brought_up_to_date_and_not_doubted(tmp_path: Path) -> None:
+    """Its database lacks columns that were added since; that is no damage."""
+    folder = shutil.copytree(V1, tmp_path / "old")
+    (folder / "lock-owner.json").write_text("{}")
+    assert _doubt(folder) == ""
+    assert {path.name for path in folder.iterdir() if path.is_file()} - {"expected.json"} == {
+        DATABASE,
+        SEAL,
+        "project.lock",
+    }
+
+
+def test_a_doubted_project_is_closed_without_side_files(folder: Path) -> None:
+    _edit(folder, "UPDATE results SET decision = 'maybe'")
+    for _ in range(2):
+        assert "It can't be right in results 1 (decision)" in _doubt(folder)
+        assert not list(folder.glob(f"{DATABASE}-*"))

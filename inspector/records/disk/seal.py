@@ -44,7 +44,7 @@ def close(folder: Path, *, doubted: bool = False) -> None:
     with suppress(OSError):
         log = Path(f"{database}-wal")
         if not log.exists() or log.stat().st_size == 0:
-            digest = "" if doubted and odd_values(database) else _digest(database)
+            digest = "" if doubted and odd_values(database, mode="rw") else _digest(database)
             said = {"closed": schema.now().isoformat(timespec="seconds"), "sha256": digest}
             paths.write_atomic(folder / SEAL, json.dumps(said).encode(), parents=False)
 
@@ -71,10 +71,11 @@ def lift(folder: Path) -> None:
     (folder / SEAL).unlink(missing_ok=True)
 
 
-def odd_values(database: Path) -> list[str]:
-    """Where a database holds what no Inspector writes: "results 5 (image_score)", or what SQLite finds damaged."""
+def odd_values(database: Path, *, mode: str = "ro") -> list[str]:
+    """Where a database holds what no Inspector writes: "results 5 (image_score)", or what SQLite finds damaged. Opened with
+    `mode` "rw", SQLite removes its side files again."""
     found = []
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode={mode}", uri=True)) as connection:
         try:
             if (said := connection.execute("PRAGMA integrity_check(1)").fetchone()) != ("ok",):
                 return [str(said[0]).replace("\n", " ")[:100]]
