@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.domain import CancelToken, Emit, JobKind, ScoreMap
+from inspector.domain import CancelToken, Decision, Emit, JobKind, ScoreMap
 from inspector.errors import ExportError, InspectorError
 from inspector.exports import catalogue
 from inspector.exports.catalogue import MANIFEST
@@ -244,11 +244,13 @@ def _check_target(project: Project, target: Path) -> Path:
 
 def _cut_anew(row: ExportRow) -> ExportRow:
     """Regions by thresholds that moved since they were stored; none where the map is gone."""
-    from inspector.verdicts.judge import judge
+    from inspector.verdicts.judge import decide, judge
 
     result = row.result
     if row.thresholds is None or result.image_score is None:
         return row
+    if decide(result.image_score, row.thresholds) is Decision.OK:
+        return replace(row, regions=()) if row.regions else row
     try:
         score_map = ScoreMap(load_map(row), result.image_score, result.class_name)
         drawable_size(row)

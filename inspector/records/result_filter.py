@@ -82,7 +82,7 @@ def filtered(session: Session, query: Any, where: ResultFilter) -> Any:
     if where.score_to is not None:
         query = query.where(by_scan(t.Result.image_score) < where.score_to)
     if where.ids is not None:
-        query = query.where(among(t.Result.id, where.ids))
+        query = query.where(_listed(t.Result.id, where.ids))
     if text := where.text.strip():
         columns = (t.Result.name, t.Result.defect_type, t.Result.error)
         named = select(t.Class.id).where(t.Class.name.icontains(text, autoescape=True))
@@ -104,6 +104,10 @@ def among(column: Any, ids: Collection[int]) -> Any:
     """Whether a column holds one of these ids; one or two parameters however many they are."""
     if ids and max(ids) - min(ids) == len(ids) - 1 == len(set(ids)) - 1:  # no gaps: most pages of a table
         return column.between(min(ids), max(ids))
+    return _listed(column, ids)
+
+
+def _listed(column: Any, ids: Collection[int]) -> Any:
     return column.in_(select(func.json_each(json.dumps([*ids])).table_valued("value").c.value))
 
 

@@ -31,7 +31,7 @@ from inspector.records.result_filter import (
 )
 from inspector.records.reviews import ReviewRow, in_force, reviews_of
 from inspector.records.thresholds import ThresholdMove, ThresholdRow, newest_thresholds, threshold_numbers
-from inspector.verdicts.judge import decide
+from inspector.verdicts.judge import cuts_alike, decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,12 @@ class ResultDetail:
 
     @property
     def regions_current(self) -> bool:
-        """Whether the stored regions were cut with the same numbers; if not, cut the map again."""
-        return self.cut_with != () and (self.thresholds is None or self.cut_with == self.thresholds.numbers)
+        """Whether the thresholds of now would cut the same regions as those that are stored; if not, cut the map again."""
+        now, score = self.thresholds, self.row.image_score
+        if not self.cut_with or now is None or score is None or self.cut_with == now.numbers:
+            return self.cut_with != () and (now is None or now.numbers == self.cut_with)
+        review, ng, pixel = self.cut_with
+        return cuts_alike(score, Thresholds(review, ng, pixel), now)
 
     def after(self, move: ThresholdMove) -> "ResultDetail":
         """See `ResultRow.after`."""
@@ -202,7 +206,9 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
             regions: dict[int, list[Region]] = {}
             damaged = set[int]()
             for result_id, x, y, width, height, area, peak in session.connection().execute(
-                select(*_REGION).where(among(t.Region.result_id, piece)).order_by(t.Region.id)
+                select(*_REGION)
+                .where(among(t.Region.result_id, piece))
+                .order_by(t.Region.result_id, t.Region.id)  # as the index has them
             ):
                 if None in (x, y, width, height, area, peak):
                     damaged.add(result_id)

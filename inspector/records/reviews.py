@@ -108,7 +108,7 @@ def reviews_of(session: Session, result_ids: Collection[int]) -> dict[int, list[
             t.Review.created,
         )
         .where(among(t.Review.result_id, result_ids))
-        .order_by(t.Review.id)
+        .order_by(t.Review.result_id, t.Review.id)  # as the index has them
     ).all()
     withdrawn = {row.withdraws for row in rows if row.withdraws is not None}
     found: dict[int, list[ReviewRow]] = {}

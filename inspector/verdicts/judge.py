@@ -54,6 +54,13 @@ def judge(score_map: ScoreMap, thresholds: Thresholds, size: tuple[int, int]) ->
     return Verdict(decision, score_map.image_score, thresholds, found)
 
 
+def cuts_alike(image_score: float, one: Thresholds, other: Thresholds) -> bool:
+    """Whether `judge` shows the same regions by both, as neither says OK and the pixel threshold is one. Raises
+    `DetectorError` for a score that isn't finite."""
+    shown = [decide(image_score, thresholds) is not Decision.OK for thresholds in (one, other)]
+    return all(shown) and one.pixel == other.pixel
+
+
 def _not_finite() -> DetectorError:
     return DetectorError(
         "The detector gave no number for this image, so it can't be judged.",

@@ -70,8 +70,14 @@ def test_a_result_comes_back_with_its_regions_map_and_image(project: Project, ta
     stored = np.load(detail.row.map_path, allow_pickle=False)
     assert stored.dtype == np.float16
     assert np.allclose(stored, values, atol=1e-3)
-    set_thresholds(project, taught.detector_id, taught.class_id, Thresholds(0.5, 0.7, 0.6))
-    assert not find_result(project, result_id).regions_current
+    for moved, current in (
+        (Thresholds(0.5, 0.7, 0.6), False),  # other pixels are anomalous
+        (Thresholds(0.2, 0.95, 0.4), True),  # still not OK, and the same pixels
+        (Thresholds(0.91, 0.95, 0.4), False),  # OK, so nothing is shown
+        (Thresholds(0.5, 0.7, 0.4), True),
+    ):
+        set_thresholds(project, taught.detector_id, taught.class_id, moved)
+        assert find_result(project, result_id).regions_current is current, moved
 
 
 def test_a_failed_item_keeps_its_reason_and_is_no_verdict(project: Project, taught: Any) -> None:

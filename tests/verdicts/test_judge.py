@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inspector.domain import Decision, ScoreMap, Thresholds
 from inspector.errors import InspectorError
-from inspector.verdicts.judge import decide, decide_all, judge
+from inspector.verdicts.judge import cuts_alike, decide, decide_all, judge
 from inspector.verdicts.regions import MOST, regions
 
 BAND = Thresholds(review=0.4, ng=0.6, pixel=0.5)
@@ -104,3 +104,16 @@ def test_regions_of_a_24_megapixel_image_are_cut_on_its_map_and_not_on_its_pixel
         assert tracemalloc.get_traced_memory()[1] < 6000 * 4000 / 2
     finally:
         tracemalloc.stop()
+
+
+@given(
+    score=st.floats(0, 1),
+    reviews=st.tuples(st.sampled_from([0.3, 0.5, 0.7]), st.sampled_from([0.3, 0.5, 0.7])),
+    pixels=st.tuples(st.sampled_from([0.2, 0.5]), st.sampled_from([0.2, 0.5])),
+)
+def test_thresholds_that_are_said_to_cut_alike_give_the_same_regions(score, reviews, pixels):
+    values = np.zeros((8, 8), np.float32)
+    values[2:5, 2:5], values[3, 3] = 0.3, 0.9
+    one, other = (Thresholds(r, 0.8, p) for r, p in zip(reviews, pixels, strict=True))
+    found = [judge(ScoreMap(values, score, "Part"), each, (64, 64)).regions for each in (one, other)]
+    assert cuts_alike(score, one, other) == (found[0] == found[1] != ())
