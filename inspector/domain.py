@@ -22,7 +22,8 @@ class Image:
     for fewer. `original_size`: (width, height) of the file after the EXIF turn, None when that is the pixels' own.
     `sha256`: hex digest of the file's bytes. `name`: file name for people. `path`: where it was read, if a file.
     `mode`: what the file held, for people ("RGB 8 bit", "grey 16 bit", "CMYK" …). `note`: a sentence (without a
-    capital) on what they should know about how it was read, or "".
+    capital) on what they should know about how it was read, or "". `white`: the file's value that became 255, None where
+    the file has 8 bits.
     """
 
     pixels: NDArray[np.uint8]
@@ -32,6 +33,7 @@ class Image:
     mode: str = "RGB 8 bit"
     original_size: tuple[int, int] | None = None
     note: str = ""
+    white: int | None = None
 
     @property
     def size(self) -> tuple[int, int]:

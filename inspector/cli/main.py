@@ -13,11 +13,12 @@ import typer
 
 from inspector import log, settings
 from inspector.cli import bench as cli_bench
+from inspector.cli import evaluate as cli_evaluate
 from inspector.cli import weights as cli_weights
 from inspector.cli.output import console, explain, say, table, take_any_character
 from inspector.domain import CancelToken, JobEnded, JobEvent
 from inspector.errors import InspectorError
-from inspector.methods import catalogue
+from inspector.images.value_range import FULL, LEAST, narrower
 
 app = typer.Typer(
     name="inspector",
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(cli_evaluate.app)
 app.add_typer(cli_weights.app, name="weights")
 app.add_typer(cli_bench.app, name="bench")
 
@@ -147,6 +149,15 @@ def teach(
         typer.Option("--false-alarm-rate", min=0.001, max=0.5, help="Wanted share of good parts called NG."),
     ] = None,
     weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
+    white: Annotated[
+        int | None,
+        typer.Option(
+            min=LEAST,
+            max=FULL,
+            help="Brightest value of files with more than 8 bits (4095 for 12 bits in 16), kept for the classes of "
+            "--shots, or for all; 65535 is the whole range.",
+        ),
+    ] = None,
 ) -> None:
     """Add normal shots to a project and teach a detector."""
     from inspector.jobs import teach as job
@@ -155,6 +166,7 @@ def teach(
     from inspector.records import project as projects
     from inspector.records.classes import add_class, list_classes
     from inspector.records.names import class_key
+    from inspector.records.ranges import set_white
     from inspector.records.shots import add_shots
 
     chosen = settings.load()
@@ -167,9 +179,17 @@ def teach(
             print(f"Left out: {line}", file=sys.stderr)
         for name, files in found.classes.items():
             class_id = known.get(class_key(name)) or add_class(opened, name)
+            if white is not None:
+                set_white(opened, class_id, white)
             for added in add_shots(opened, class_id, files):
                 if added.message:
                     say(f"{added.name}: {added.message}", error=True)
+        if white is not None and shots is None:
+            for class_id in known.values():
+                set_white(opened, class_id, white)
+        for row in list_classes(opened):
+            if row.offer:
+                say(f"{row.name}: {row.offer} Then teach with --white {narrower(row.modes)}.", error=True)
         engine = Engine(weights=weights or chosen.weights, device=chosen.device)
         with console("Teach") as emit:
             job.teach(
@@ -279,78 +299,6 @@ def export(
             emit=emit,
             cancel=CancelToken(),
         )
-
-
-@app.command()
-def evaluate(
-    data: Annotated[
-        Path,
-        typer.Argument(help="Folder in MVTec AD, VisA or Real-IAD layout.", exists=True, file_okay=False),
-    ],
-    method: Annotated[
-        str,
-        typer.Option(
-            help=f"Comma separated: catalogue names, also with settings ({next(iter(catalogue.ABLATIONS))}) or on "
-            f"random weights ({catalogue.CONTROLS[0]}); `all`, `ablations` (of {catalogue.titles(catalogue.ABLATIONS)}), "
-            "`control`."
-        ),
-    ] = catalogue.QUICK,
-    shots: Annotated[str, typer.Option(help="Numbers of normal shots, comma separated.")] = "4",
-    seeds: Annotated[int, typer.Option(min=1, help="How many draws of the shots.")] = 3,
-    output: Annotated[Path, typer.Option(help="Folder for results.json, .csv and .md.")] = Path("evaluation"),
-    classes: Annotated[str, typer.Option(help="Only these classes, comma separated.")] = "",
-    weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    split: Annotated[
-        Path | None, typer.Option(help="Read the drawn shots from this file instead.", exists=True)
-    ] = None,
-    one_for_one: Annotated[
-        bool, typer.Option("--one-for-one", help="A detector per class instead of one for all.")
-    ] = False,
-    find_class: Annotated[
-        bool, typer.Option("--find-class", help="The detector finds each image's class.")
-    ] = False,
-    false_alarm_rate: Annotated[
-        float | None,
-        typer.Option(
-            help="Also set thresholds from the shots alone for this rate, and count verdicts.",
-            min=0.0,
-            max=1.0,
-        ),
-    ] = None,
-    control: Annotated[
-        bool,
-        typer.Option("--control", help=f"Also {catalogue.titles(catalogue.CONTROLS)} on random weights."),
-    ] = False,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 1,
-) -> None:
-    """Measure methods on labelled data by the field's protocol.
-
-    Finished candidates are kept in OUTPUT/parts: the same command goes on where it was stopped.
-    """
-    from inspector.jobs.evaluation.plan import EvaluationPlan
-    from inspector.jobs.evaluation.run import evaluate as job
-
-    if not all(number.strip().isdigit() for number in shots.split(",")):
-        raise InspectorError(f"“{shots}” is not a list of numbers of shots.", "Write --shots 1,2,4.")
-    plan = EvaluationPlan(
-        data,
-        tuple(dict.fromkeys([*catalogue.expand(method), *(catalogue.CONTROLS if control else ())])),
-        tuple(int(number) for number in shots.split(",")),
-        tuple(range(seeds)),
-        output,
-        classes=tuple(name.strip() for name in classes.split(",") if name.strip()),
-        one_for_all=not one_for_one,
-        class_known=not find_class,
-        split=split,
-        false_alarm_rate=false_alarm_rate,
-        weights=weights or settings.load().weights,
-        device=device,
-        workers=workers,
-    )
-    with console("Evaluate") as emit:
-        job(plan, emit=emit, cancel=CancelToken())
-    say((output / "results.md").read_text("utf-8"))
 
 
 @app.command()

@@ -75,10 +75,11 @@ def load_bytes(row: ExportRow) -> bytes:
 
 
 def load_pixels(row: ExportRow, at_least: int | None = None) -> NDArray[np.uint8]:
-    """uint8 RGB (h, w, 3); see `images.read`. Raises `ImageError`."""
+    """uint8 RGB (h, w, 3) as the detector saw it; see `images.read`. Raises `ImageError`."""
     from inspector.images.read import decode
 
-    return decode(load_bytes(row), row.result.name, row.result.path, at_least=at_least).pixels
+    own = row.result
+    return decode(load_bytes(row), own.name, own.path, at_least=at_least, white=own.white).pixels
 
 
 def load_map(row: ExportRow) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -22,8 +23,9 @@ from inspector.images.pixels import (
     Header,
     Truncated,
     exif_turn,
+    range_words,
     rgb8,
-    small_range,
+    stated_end,
     turned,
 )
 
@@ -58,7 +60,7 @@ def decode_pixels(data: bytes, header: Header, at_least: int | None, white: int 
     if pixels.shape[1::-1] == header.stored and (scale := header.scale(at_least)) > 1:
         size = -(-header.stored[0] // scale), -(-header.stored[1] // scale)
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return Decoded(turned(pixels, header.turn), found.mode, found.note)
+    return replace(found, pixels=turned(pixels, header.turn))
 
 
 def _decode_png_or_webp(data: bytes, header: Header, white: int | None) -> Decoded:
@@ -73,9 +75,11 @@ def _decode_png_or_webp(data: bytes, header: Header, white: int | None) -> Decod
     mode = f"{kind} {8 * values.dtype.itemsize} bit"
     if values.dtype != np.uint16:
         return Decoded(rgb8(values, order=order), mode)
-    maximum = min(white or 65535, 65535)
-    used, note = small_range(values if channels in (1, 3) else values[..., : channels - 1], maximum)
-    return Decoded(rgb8(values, order=order, maximum=maximum), mode + used, note)
+    colours = values if channels in (1, 3) else values[..., : channels - 1]
+    full = stated_end(colours, header.bits)
+    maximum = min(white or full, full)
+    used, note = range_words(colours, full, maximum)
+    return Decoded(rgb8(values, order=order, maximum=maximum), mode + used, note, maximum)
 
 
 def _imdecode(data: bytes, flags: int) -> NDArray[Any]:
@@ -104,7 +108,7 @@ _HARMLESS = {
 
 def _png(data: bytes) -> Header:
     width, height, depth, colour, *how = struct.unpack_from(">IIBBBBB", data, 16)
-    turn, frames, ended = 1, 1, False
+    turn, frames, bits, ended = 1, 1, 16, False
     plain = _PLAIN.get(colour, "") if depth == 8 and not any(how) else ""
     at = 8
     while at < len(data) and not ended:
@@ -117,6 +121,8 @@ def _png(data: bytes) -> Header:
                 raise Damaged
         elif kind == b"acTL":
             (frames,) = struct.unpack_from(">I", data, at + 8)
+        elif kind == b"sBIT":
+            bits = max(data[at + 8 : at + 8 + length], default=16)
         elif kind == b"eXIf":
             turn = exif_turn(data[at + 8 : at + 8 + length])
         if kind not in _HARMLESS:
@@ -129,7 +135,9 @@ def _png(data: bytes) -> Header:
     if depth < 8 and colour == 0 and depth == 1:
         kind = "black and white"
     channels = 4 if colour == 3 else {0: 1, 2: 3, 4: 2, 6: 4}.get(colour, 4)
-    return Header("PNG", (width, height), turn, frames, channels * (2 if depth == 16 else 1), kind, plain)
+    return Header(
+        "PNG", (width, height), turn, frames, channels * (2 if depth == 16 else 1), kind, plain, bits
+    )
 
 
 def _plain_png(data: bytes, header: Header) -> NDArray[np.uint8] | None:

@@ -32,7 +32,8 @@ class Unsupported(Exception):
 @dataclass(frozen=True, slots=True)
 class Header:
     """`stored`: (width, height) in the file; `turn`: EXIF orientation 1–8; `depth`: bytes of a decoded pixel;
-    `detail`: what only its decoder needs; `plain`: what kornia-rs calls the layout of a PNG that it decodes, else ""."""
+    `detail`: what only its decoder needs; `plain`: what kornia-rs calls the layout of a PNG that it decodes, else "";
+    `bits`: how many of 16 a PNG says are significant."""
 
     format: str
     stored: tuple[int, int]
@@ -41,6 +42,7 @@ class Header:
     depth: int = 4
     detail: Any = None
     plain: str = ""
+    bits: int = 16
 
     @property
     def size(self) -> tuple[int, int]:
@@ -55,11 +57,12 @@ class Header:
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """`pixels`: uint8 RGB (h, w, 3), as stored; `mode`: what the file held, for people; `note`: what they should know
-    about how it was read."""
+    about how it was read; `white`: the value that became 255, None where the file has 8 bits."""
 
     pixels: NDArray[np.uint8]
     mode: str
     note: str = ""
+    white: int | None = None
 
 
 def rgb8(
@@ -133,16 +136,45 @@ def _array(values: Any) -> NDArray[np.uint8]:
     return np.asarray(values, np.uint8)
 
 
-def small_range(values: NDArray[Any], maximum: int) -> tuple[str, str]:
-    """What to add to the mode and to say where values (h, w, …) of more than 8 bits keep to the lowest
-    quarter of the range that `maximum` is the end of: few grey levels are left of them."""
+def stated_end(values: NDArray[Any], bits: int) -> int:
+    """Where the range of a 16 bit PNG's values ends that says that `bits` of them are significant.
+
+    By the PNG specification values are spread over all 16 bits (shifted, their first bits repeated below); many cameras
+    leave them as they were. Which of both it is, the lower bits tell, whatever the light was.
+    """
+    end = 2**bits - 1
+    if not 8 < bits < 16 or (values > end).any():
+        return 65535
+    low = values & np.uint16(2 ** (16 - bits) - 1)
+    spread = (low == 0).all() or (low == values >> np.uint16(bits)).all()
+    return 65535 if spread else end
+
+
+def range_words(values: NDArray[Any], full: int, white: int) -> tuple[str, str]:
+    """What to add to the mode, and what people should know, of the colours (h, w) or (h, w, c) of a file of more than 8
+    bits whose range ends at `full` and of which `white` became 255.
+
+    Said are values that keep to the lowest quarter of the range, of which few grey levels are left, and those beyond it.
+    The first follows from the file alone, whatever it was read with.
+    """
     highest = int(values.max()) if values.size else 0
-    if maximum <= 255 or not 0 < highest < maximum // 4:
+    if full <= 255 or not highest:
         return "", ""
-    levels = round(highest * 255 / maximum) + 1
+    used = f", {highest.bit_length()} used" if highest <= full // 4 else ""
+    if highest > white:
+        over = values > white
+        share = float((over if over.ndim == 2 else over.any(axis=2)).mean())
+        words = f"{share:.1%}".replace("%", " %") if share >= 0.0005 else "less than 0.1 %"
+        return (
+            used,
+            f"{words} of its pixels are brighter than {white:,}, where its range ends, and read as white.",
+        )
+    if highest > white // 4:
+        return used, ""
+    levels = round(highest * 255 / white) + 1
     return (
-        f", {highest.bit_length()} used",
-        f"its values reach {highest:,} of {maximum:,}, so only {levels} of 256 grey levels are left of them.",
+        used,
+        f"its values reach {highest:,} of {white:,}, so only {levels} of 256 grey levels are left of them.",
     )
 
 

@@ -34,18 +34,19 @@ def read(path: Path | str, at_least: int | None = None, white: int | None = None
 
     `at_least`: when given, the caller needs no more than this many pixels on the short side; the image then comes at
     1/2, 1/4 or 1/8 of its size as long as that many remain (a JPEG several times faster, and none fills the memory).
-    `Image.size` stays the size of the original. Pictures that are compared with each other should be read with the same
-    `at_least`.
+    `Image.size` stays the size of the original. Pictures that are compared with each other should be read with the
+    same `at_least`.
 
-    Grey, RGB, RGBA, CMYK and palette become uint8 RGB; the EXIF turn is applied; ICC profiles are ignored.
-    More than 8 bits: 0 … 65535 becomes 0 … 255, the same for every image, unless a TIFF itself states a smaller largest
-    value (fewer bits per sample, or MaxSampleValue) or `white` does: the value that becomes 255, such as 4095 for cameras
-    that put 12 bits into 16. `Image.note` says when few grey levels are left. Alpha that is opaque, or zero, everywhere is dropped; otherwise the
-    picture is laid on mid grey (128).
+    Grey, RGB, RGBA, CMYK and palette become uint8 RGB; the EXIF turn is applied; ICC profiles are ignored. More than
+    8 bits: 0 … 65535 becomes 0 … 255, the same for every image, unless a TIFF itself states a smaller largest value
+    (fewer bits per sample, or MaxSampleValue), a PNG leaves its significant bits (sBIT) where they were, or `white`
+    does: the value that becomes 255, such as 4095 for cameras that put 12 bits into 16. `Image.note` says when few
+    grey levels are left, and when values lie beyond. Alpha that is opaque, or zero, everywhere is dropped; otherwise
+    the picture is laid on mid grey (128).
 
-    Raises `ImageError`: missing, not a file, not permitted, empty, truncated, damaged, not an image, of an unsupported
-    kind, with several frames, smaller than `MIN_SIDE`, or larger than `MAX_PIXELS` or `MAX_DECODED` (told from the
-    header). Nothing else is raised, whatever a decoder stumbles over.
+    Raises `ImageError`: missing, not a file, not permitted, empty, truncated, damaged, not an image, of an
+    unsupported kind, with several frames, smaller than `MIN_SIDE`, or larger than `MAX_PIXELS` or `MAX_DECODED` (told
+    from the header). Nothing else is raised, whatever a decoder stumbles over.
     """
     path = Path(path)
     return decode(read_bytes(path), path.name, path, at_least=at_least, white=white)
@@ -152,6 +153,7 @@ def decode(
         path=path,
         mode=found.mode,
         note=found.note,
+        white=found.white,
         original_size=header.size,
     )
 

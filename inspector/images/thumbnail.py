@@ -12,10 +12,13 @@ from inspector.images.read import read
 from inspector.paths import write_atomic
 
 
-def thumbnail(source: Path, size: int, cache: Path, sha256: str | None = None) -> NDArray[np.uint8]:
+def thumbnail(
+    source: Path, size: int, cache: Path, sha256: str | None = None, white: int | None = None
+) -> NDArray[np.uint8]:
     """uint8 RGB (h, w, 3), the longer side at most `size` pixels, proportions kept, never enlarged.
 
-    `sha256`: hex digest of the file when the caller knows it; a kept thumbnail then costs no look at the source.
+    `sha256`: hex digest of the file when the caller knows it; a kept thumbnail then costs no look at the source. `white`:
+    see `read`.
     A cache that can't be written only costs time. Raises `ImageError` as `read` does.
     """
     if sha256 is None:
@@ -23,14 +26,14 @@ def thumbnail(source: Path, size: int, cache: Path, sha256: str | None = None) -
             sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
         except (OSError, ValueError):
             sha256 = read(source, at_least=size).sha256  # says why
-    kept = cache / sha256[:2] / f"{sha256}-{size}.png"
+    kept = cache / sha256[:2] / f"{sha256}-{size}{f'-{white}' if white else ''}.png"
     try:
         found = cv2.imdecode(np.frombuffer(kept.read_bytes(), np.uint8), cv2.IMREAD_COLOR_RGB)
         if found is not None and max(found.shape) <= size:
             return np.asarray(found, np.uint8)
     except (OSError, cv2.error):
         pass
-    image = read(source, at_least=size)
+    image = read(source, at_least=size, white=white)
     if image.sha256 != sha256:
         raise ImageError(f"“{image.name}” was changed while it was read.", "Add it again.")
     small = shrink(image.pixels, size)

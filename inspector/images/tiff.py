@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from inspector.images import jpeg
-from inspector.images.pixels import Damaged, Decoded, Header, Truncated, Unsupported, inks8, rgb8, small_range
+from inspector.images.pixels import Damaged, Decoded, Header, Truncated, Unsupported, inks8, range_words, rgb8
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it reports odd tags of a readable file as errors
 
@@ -108,16 +108,17 @@ def _decoded(data: bytes, header: Header, white: int | None) -> Decoded:
     stated = int(np.max(page.tags.valueof(281, 0)))  # MaxSampleValue
     if bits > 8 and 255 < stated < maximum:
         maximum = stated
+    full = maximum
     if bits > 8 and white:
         maximum = min(maximum, white)
-    used, dark = small_range(values[..., : _COLOURS[kind]], maximum)
+    used, said = range_words(values[..., : _COLOURS[kind]], full, maximum)
     ends = None if bits in (1, 8) else maximum
     pixels = (
         inks8(values, maximum=ends)
         if kind == "CMYK"
         else rgb8(values, maximum=ends, premultiplied=alpha == 1)
     )
-    return Decoded(pixels, mode + used, note or dark)
+    return Decoded(pixels, mode + used, note or said, maximum if bits > 8 else None)
 
 
 def _pictures(file: Any, data: bytes) -> list[Any]:

@@ -72,7 +72,9 @@ class Engine:
         of = (project.folder, row.id, row.created, found.identity.key, found.device)
         if self._detector is None or of != self._detector_of:
             self._detector, self._detector_of = None, None
-            self._detector = storage.load(row.folder, found)
+            made = storage.load(row.folder, found)
+            check_ranges(made, row)
+            self._detector = made
             self._detector_of = of
         return self._detector
 
@@ -80,6 +82,16 @@ class Engine:
         """Free the memory."""
         self._backbone = self._backbone_asked = None
         self._detector = self._detector_of = None
+
+
+def check_ranges(detector: "Detector", row: DetectorRow) -> None:
+    """Raises `DetectorError` unless the project names the ranges that a detector was taught with: it shows images in
+    them."""
+    if detector.whites != {row.taught_names[key]: end for key, end in row.whites.items()}:
+        raise DetectorError(
+            f"The detector “{row.title}” can't be used: the project names other ranges of values than it was taught with.",
+            "Teach it again.",
+        )
 
 
 def least_side(backbone: "Backbone") -> int:

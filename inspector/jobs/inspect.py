@@ -9,10 +9,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,13 +36,24 @@ from inspector.records.runs import continue_run, start_run
 from inspector.records.thresholds import ThresholdRow, list_thresholds
 from inspector.text import printable
 
+if TYPE_CHECKING:
+    from inspector.methods.detector import Detector
+
+
+_UNCLEAR = "It resembles no class in the range of values that this class was taught with."
+_NAME_IT = "Name its class, or teach the classes with one range."
+
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A file as it leaves a reader: shrunk for the backbone, its copy kept; or the error that says why not."""
+    """A file as it leaves a reader: shrunk for the backbone, its copy kept; or the error that says why not.
+
+    `images`: by the end of the range that it was read in; one, unless its class is to be found among classes of several
+    ranges and it has more than 8 bits.
+    """
 
     name: str
-    image: Image | None = None
+    images: Mapping[int | None, Image] = field(default_factory=dict)
     facts: ImageFacts | None = None
     error: InspectorError | None = None
 
@@ -102,8 +114,11 @@ def inspect(
         given = None if class_id is None else row.taught_names[class_id]
         noted: list[tuple[str, str]] = []
         size = engine.batch_size or settings.load().batch_size
+        names = [given] if given is not None else list(row.taught_names.values())
+        whites = list(dict.fromkeys(detector.whites.get(name) for name in names))
 
-        def store(items: list[_Read], maps: list[ScoreMap]) -> None:
+        def store(items: list[_Read], maps: list[ScoreMap | None]) -> None:
+            noted.extend(_notes(detector, items, maps))
             _store(
                 project,
                 report,
@@ -112,18 +127,19 @@ def inspect(
             )
             report.progress(before + report.result["inspected"] + report.result["failed"])
 
-        def score(images: list[Image]) -> list[ScoreMap]:
-            return detector.score(images, [given] * len(images)) if images else []
+        def score(readings: list[Mapping[int | None, Image]]) -> list[ScoreMap | None]:
+            return _scored(detector, given, readings)
 
         prepare = partial(backbone.prepare_one, proportions=detector.proportions)
-        batches = _batches(project, files, size, prepare, least_side(backbone), cancel)
+        at_least = least_side(backbone)
+        reader = partial(_read, project, prepare=prepare, at_least=at_least, whites=whites)
+        batches = _batches(files, size, reader, cancel)
         with ThreadPoolExecutor(1, "store") as writer, lanes(backbone.device.type) as (scorer, side_by_side):
-            scoring: deque[tuple[list[_Read], Future[list[ScoreMap]]]] = deque()
+            scoring: deque[tuple[list[_Read], Future[list[ScoreMap | None]]]] = deque()
             stored: deque[Future[None]] = deque()
             for items in batches:
-                noted += [(item.name, item.image.note) for item in items if item.image and item.image.note]
-                images = [item.image for item in items if item.image is not None]
-                scoring.append((items, scorer.submit(score, images)))
+                readings = [item.images for item in items if item.images]
+                scoring.append((items, scorer.submit(score, readings)))
                 while len(scoring) > side_by_side:
                     items, maps = scoring.popleft()
                     stored.append(writer.submit(store, items, maps.result()))
@@ -209,11 +225,9 @@ def _missing(
 
 
 def _batches(
-    project: Project,
     files: Sequence[tuple[Path, str]],
     size: int,
-    prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
-    at_least: int,
+    reader: Callable[[Path, str], _Read],
     cancel: CancelToken,
 ) -> Iterator[list[_Read]]:
     """Batches in the order of the files, read ahead by threads; ends early when cancelled."""
@@ -224,7 +238,7 @@ def _batches(
         try:
             while not cancel.cancelled:
                 for path, name in islice(coming, max(0, 2 * size + threads - len(ahead))):
-                    ahead.append(readers.submit(_read, project, path, name, prepare, at_least))
+                    ahead.append(readers.submit(reader, path, name))
                 if not ahead:
                     return
                 yield [ahead.popleft().result() for _ in range(min(size, len(ahead)))]
@@ -237,22 +251,52 @@ def _read(
     project: Project,
     path: Path,
     name: str,
+    *,
     prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
     at_least: int,
+    whites: Sequence[int | None],
 ) -> _Read:
+    """`whites`: ends of the ranges that it may have to be read in, see `images.read`."""
+    images: dict[int | None, Image] = {}
     try:
         data = read.read_bytes(path)
-        image = read.decode(data, path.name, path, at_least=at_least)
+        for white in whites:
+            image = read.decode(data, path.name, path, at_least=at_least, white=white)
+            images[white] = replace(image, pixels=prepare(image.pixels), original_size=image.size)
+            if image.white is None:  # of 8 bits: all ranges are the same
+                break
     except InspectorError as error:
         return _Read(name, error=error)
     facts = ImageFacts.of(image, data)
     keep_image(project, facts, data)
-    return _Read(name, replace(image, pixels=prepare(image.pixels), original_size=image.size), facts)
+    return _Read(name, images, facts)
+
+
+def _scored(
+    detector: "Detector", given: str | None, readings: Sequence[Mapping[int | None, Image]]
+) -> list[ScoreMap | None]:
+    """A score map an image; `given`: the class of all of them.
+
+    An image that was read in several ranges is of a class that it resembles in the range of that very class, the one
+    that is surest; None where there is none.
+    """
+    flat = [(number, white, image) for number, own in enumerate(readings) for white, image in own.items()]
+    if not flat:
+        return []
+    found: list[ScoreMap | None] = [None] * len(readings)
+    maps = detector.score([image for *_, image in flat], [given] * len(flat))
+    for (number, white, _), score_map in zip(flat, maps, strict=True):
+        if len(readings[number]) > 1 and detector.whites.get(score_map.class_name) != white:
+            continue
+        before = found[number]
+        if before is None or score_map.class_confidence > before.class_confidence:
+            found[number] = score_map
+    return found
 
 
 def _judged(
     items: Sequence[_Read],
-    maps: Sequence[ScoreMap],
+    maps: Sequence[ScoreMap | None],
     thresholds: Mapping[int, ThresholdRow],
     ids_by_name: Mapping[str, int],
     class_id: int | None,
@@ -268,6 +312,10 @@ def _judged(
             results.append(NewResult(item.name, class_id=class_id, error=error.message, hint=error.hint))
             continue
         score_map = next(scored)
+        if score_map is None:
+            unclear = NewResult(item.name, item.facts, class_id=class_id, error=_UNCLEAR, hint=_NAME_IT)
+            results.append(unclear)
+            continue
         found = ids_by_name[score_map.class_name]
         try:
             if found not in thresholds:
@@ -305,12 +353,25 @@ def _store(project: Project, report: Reporter, run_id: int, results: Sequence[Ne
         report.item(result.name, result_id, f"{result.error} {result.hint}".strip())
 
 
+def _notes(
+    detector: "Detector", items: Sequence[_Read], maps: Sequence[ScoreMap | None]
+) -> Iterator[tuple[str, str]]:
+    """(name, what people should know of how it was read) of the images of which there is something to know."""
+    for item, score_map in zip((item for item in items if item.images), maps, strict=True):
+        own = None if score_map is None else item.images.get(detector.whites.get(score_map.class_name))
+        image = own or next(iter(item.images.values()))
+        if image.note:
+            yield item.name, image.note
+
+
 def _note(noted: Sequence[tuple[str, str]]) -> str:
     """What people should know of how images were read, by the first of them."""
     if not noted:
         return ""
     others = f" So with {len(noted) - 1} more." if len(noted) > 1 else ""
-    return f"“{printable(noted[0][0], 40)}”: {noted[0][1]}{others}"
+    dark = any("grey levels" in note for _, note in noted)
+    advice = " Teach its class from such files, in the range that the Teach page offers." if dark else ""
+    return f"“{printable(noted[0][0], 40)}”: {noted[0][1]}{others}{advice}"
 
 
 def _summary(project: Project, run_id: int) -> str:

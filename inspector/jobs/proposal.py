@@ -107,7 +107,7 @@ def find_flips(
             cancel.check()
             report.progress(_COMPARING + place / len(rows), f"Comparing with stored results of “{name}”")
             try:
-                (score_map,) = detector.score([_prepared(row, detector)], [name])
+                (score_map,) = detector.score([_prepared(row, detector, name)], [name])
                 after = judge(score_map, thresholds[class_id], row.size).decision
             except InspectorError as error:
                 report.log(f"“{row.name}” is not compared: {error.message}")
@@ -129,10 +129,10 @@ def _newest(project: Project, class_id: int) -> list[ResultRow]:
     return list(found.values())
 
 
-def _prepared(row: ResultRow, detector: "Detector") -> Image:
-    """A stored image as `inspect` hands it to the detector. Raises `ImageError`."""
+def _prepared(row: ResultRow, detector: "Detector", name: str) -> Image:
+    """A stored image as `inspect` hands it to the detector for the class of this name. Raises `ImageError`."""
     assert row.path is not None
     backbone = detector.backbone
-    image = read.read(row.path, least_side(backbone))
+    image = read.read(row.path, least_side(backbone), detector.whites.get(name))
     pixels = backbone.prepare_one(image.pixels, proportions=detector.proportions)
     return replace(image, pixels=pixels, original_size=image.size)

@@ -8,6 +8,7 @@ from inspector import settings as user_settings
 from inspector.domain import CancelToken, Emit, Image, JobKind
 from inspector.errors import ImageError, InspectorError, ProjectError
 from inspector.images import read
+from inspector.images.value_range import FULL
 from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.events import Reporter, job
 from inspector.jobs.proposal import doubted, find_flips, said, set_thresholds_from, standing_out, told
@@ -61,11 +62,13 @@ def teach(
         catalogue.check(variant)
         report.log(f"Backbone {backbone.identity.architecture} on {backbone.device_note}.")
 
-        rows, images = _read_shots(project, classes, least_side(backbone), report, cancel)
+        whites = {key: row.white for key, row in classes.items() if row.white not in (None, FULL)}
+        rows, images = _read_shots(project, classes, whites, least_side(backbone), report, cancel)
         names = {class_id: classes[class_id].name for class_id in rows}
         shots = {names[class_id]: images[class_id] for class_id in rows}
         options = {**_described(project, info.name, names, report), **variant.settings}
         made = catalogue.make(info.name, **options)
+        made.whites = {names[key]: end for key, end in whites.items() if key in names}
         if info.learns:  # a teaching that is killed goes on from its last epoch when it is started again
             made.checkpoints = project.path(f"detectors/{CHECKPOINTS}")
 
@@ -116,6 +119,7 @@ def teach(
                     },
                     thresholds=thresholds,
                     taught_names=names,
+                    whites={key: end for key, end in whites.items() if key in names},
                     proposal=proposal,
                     job_id=report.job_id,
                 ),
@@ -163,6 +167,7 @@ def _listed(names: Mapping[int, str]) -> str:
 def _read_shots(
     project: Project,
     classes: Mapping[int, ClassRow],
+    whites: Mapping[int, int],
     at_least: int,
     report: Reporter,
     cancel: CancelToken,
@@ -183,11 +188,13 @@ def _read_shots(
                 )
                 continue
             try:
-                image = read_shot(shot, at_least)
+                image = read_shot(shot, at_least, whites.get(class_id))
             except InspectorError as error:
                 report.item(shot.name, error=str(error))
                 lost.append(shot)
                 continue
+            if image.note:
+                report.log(f"“{shot.name}”: {image.note}")
             rows.setdefault(class_id, []).append(shot)
             images.setdefault(class_id, []).append(image)
         if not row.shots:
@@ -205,12 +212,12 @@ def _read_shots(
     return rows, images
 
 
-def read_shot(shot: ShotRow, at_least: int) -> Image:
-    """A shot's image (see `images.read`). Raises `ImageError` when its file is missing or no longer the same."""
+def read_shot(shot: ShotRow, at_least: int, white: int | None = None) -> Image:
+    """A shot's image (`white`: see `images.read`). Raises `ImageError` when its file is missing or no longer the same."""
     if shot.missing:
         raise ImageError(f"The image of “{shot.name}” is missing from the project folder.", "Add it again.")
     try:
-        image = read.read(shot.path, at_least)
+        image = read.read(shot.path, at_least, white)
     except InspectorError:
         raise
     except Exception as error:  # whatever a decoder makes of a damaged file

@@ -6,7 +6,7 @@ from typing import Any
 
 from inspector.domain import CancelToken, Emit, Image, JobKind, Thresholds
 from inspector.errors import Cancelled, InspectorError, ProjectError
-from inspector.jobs.engine import Engine, least_side
+from inspector.jobs.engine import Engine, check_ranges, least_side
 from inspector.jobs.events import Reporter, job
 from inspector.jobs.proposal import doubted, find_flips, said, set_thresholds_from, standing_out, told
 from inspector.jobs.teach import read_shot
@@ -80,10 +80,11 @@ def update(
         report.progress(0, "Loading the detector")
         backbone = engine.backbone(row.backbone.get("weights"))
         made = storage.load(row.folder, CachedBackbone(backbone))
+        check_ranges(made, row)
         info = catalogue.find(row.method)
 
         known = list_memory(project, row.id)
-        rows, images = _read(project, known, fresh, least_side(backbone), report, cancel)
+        rows, images = _read(project, known, fresh, row.whites, least_side(backbone), report, cancel)
         report.progress(_READ, "Adding the new shots")
         names = {class_id: row.taught_names[class_id] for class_id in rows}
         new = {
@@ -141,6 +142,7 @@ def update(
                     thresholds={**found, **thresholds},
                     chosen=kept,
                     taught_names=row.taught_names,
+                    whites=row.whites,
                     added_shots={**row.added_shots, **added},
                     updated_from=row.id,
                     proposal=proposal,
@@ -182,6 +184,7 @@ def _read(
     project: Project,
     known: Mapping[int, Sequence[int]],
     fresh: Mapping[int, Sequence[ShotRow]],
+    whites: Mapping[int, int],
     at_least: int,
     report: Reporter,
     cancel: CancelToken,
@@ -196,7 +199,7 @@ def _read(
         for shot_id in (*known[class_id], *(shot.id for shot in added)):
             cancel.check()
             try:
-                found[shot_id] = read_shot(present[shot_id], at_least)
+                found[shot_id] = read_shot(present[shot_id], at_least, whites.get(class_id))
             except InspectorError as error:
                 report.item(present[shot_id].name, error=str(error))
         if any(shot_id not in found for shot_id in known[class_id]):

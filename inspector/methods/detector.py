@@ -19,6 +19,9 @@ class Detector(Protocol):
     """Its settings with their default values."""
     choices: ClassVar[Mapping[str, Sequence[Any]]]
     """The values that some settings can take."""
+    whites: Mapping[str, int]
+    """Class → end of the range in which its images are read (see `images.read`), by whoever reads them; classes without one
+    are read as the files say. Kept with what was learned, so that images are always read as the shots were."""
     checkpoints: Path | None
     """A folder where a method that learns keeps every finished epoch, so that a killed teaching continues; None, at first,
     keeps nothing."""
@@ -54,8 +57,8 @@ class Detector(Protocol):
         ...
 
     def add_shots(self, class_name: str, images: Sequence[Image]) -> None:
-        """Remember further normal shots of a class; scoring uses them at once. Learned prompts stay, and are then out of date.
-        Raises DetectorError for a class that only teaching could open; the detector is then as it was."""
+        """Remember further normal shots of a class; scoring uses them at once. Learned prompts stay, and are then out
+        of date. Raises DetectorError for a class that only teaching could open; the detector is then as it was."""
         ...
 
     def score(self, images: Sequence[Image], class_names: Sequence[str | None]) -> list[ScoreMap]:

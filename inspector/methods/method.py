@@ -31,6 +31,7 @@ class Method(ABC, Generic[T]):
     def __init__(self, **settings: Any) -> None:
         self.settings = checked(settings, self.defaults, self.choices)
         self.checkpoints: Path | None = None
+        self.whites: Mapping[str, int] = {}
         self._taught: T | None = None
 
     @abstractmethod
@@ -44,7 +45,8 @@ class Method(ABC, Generic[T]):
     ) -> T:
         """What can be learned of the classes from their normal shots; this detector stays as it is.
 
-        Raises DetectorError for a class without shots, a backbone that doesn't serve, or a loss that is no number; Cancelled.
+        Raises DetectorError for a class without shots, a backbone that doesn't serve, or a loss that is no number;
+        Cancelled.
         """
 
     @abstractmethod

@@ -1,8 +1,9 @@
 """How a taught detector is kept on disk: its learned values as safetensors, and a JSON file that says what they are.
 
 `detector.json` holds format, method, classes, backbone identity, settings, `sha256` of the learned values, and
-`manifest_sha256` of all that, which files of earlier versions lack. Checksums notice damage; a file that was changed on
-purpose may carry right ones, so every setting and tensor is checked as well before anything is made of it.
+`manifest_sha256` of all that, which files of earlier versions lack; `whites` (see `Detector`) where there are any.
+Checksums notice damage; a file that was changed on purpose may carry right ones, so every setting and tensor is
+checked as well before anything is made of it.
 """
 
 import errno
@@ -18,13 +19,15 @@ import torch
 from inspector import paths
 from inspector.errors import DetectorError, InspectorError
 from inspector.features.backbone import Backbone
+from inspector.images.value_range import FULL, LEAST
 from inspector.methods import catalogue
 from inspector.methods.detector import Detector
 from inspector.methods.stored_tensors import TEACH_AGAIN
 
 TENSORS_FILE = "detector.safetensors"
 MANIFEST_FILE = "detector.json"
-FORMAT = 1
+FORMAT = 2
+"""Of detectors with `whites`; earlier versions, which would not heed them, refuse it. All others have format 1."""
 _SHAPE = {"format": int, "method": str, "classes": list, "backbone": dict, "settings": dict, "sha256": str}
 
 
@@ -42,13 +45,15 @@ def save(detector: Detector, folder: Path) -> None:
         {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     )
     manifest = {
-        "format": FORMAT,
+        "format": FORMAT if detector.whites else 1,
         "method": detector.method,
         "classes": list(detector.classes),
         "backbone": detector.backbone.identity.as_json(),
         "settings": settings,
         "sha256": hashlib.sha256(data).hexdigest(),
     }
+    if detector.whites:
+        manifest["whites"] = dict(detector.whites)
     manifest["manifest_sha256"] = _digest(manifest)
     try:
         with paths.new_folder(folder) as fresh:
@@ -98,7 +103,18 @@ def load(folder: Path, backbone: Backbone) -> Detector:
         raise DetectorError(
             f"The detector in {folder.name} names other classes than it was taught.", TEACH_AGAIN
         )
+    made.whites = _whites(manifest, folder)
     return made
+
+
+def _whites(manifest: Mapping[str, Any], folder: Path) -> dict[str, int]:
+    found = manifest.get("whites", {})
+    if not isinstance(found, dict) or not all(
+        name in manifest["classes"] and type(end) is int and LEAST <= end <= FULL
+        for name, end in found.items()
+    ):
+        raise DetectorError(f"The detector in {folder.name} names ranges that no class has.", TEACH_AGAIN)
+    return found
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

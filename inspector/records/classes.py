@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from inspector.errors import DetectorError, ProjectError
+from inspector.images.value_range import FULL, is_deep, offer, words
 from inspector.methods import catalogue
 from inspector.methods.prompts.description import PartDescription
 from inspector.records import schema as t
@@ -20,6 +21,7 @@ from inspector.records.detectors import in_charge
 from inspector.records.files import find_image
 from inspector.records.names import checked, class_key
 from inspector.records.project import Project
+from inspector.records.ranges import whites_of
 
 _log = logging.getLogger("inspector.records")
 
@@ -36,7 +38,8 @@ class ClassState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ClassRow:
     """`thumbnail`: file of the first shot. `detector_id`: the detector in charge of the class. `note`: why it is out
-    of date, in a sentence, or ""."""
+    of date, in a sentence, or "". `white`: the end of the range that was chosen for its files of more than 8 bits; `modes`:
+    what its shots are, see `Image.mode`; `range_changed`: it was taught with another range."""
 
     id: int
     name: str
@@ -46,6 +49,19 @@ class ClassRow:
     detector_id: int | None
     created: datetime
     note: str = ""
+    white: int | None = None
+    modes: tuple[str, ...] = ()
+    range_changed: bool = False
+
+    @property
+    def range_counts(self) -> bool:
+        """Whether it makes a difference in which range its images are read."""
+        return self.white is not None or any(map(is_deep, self.modes))
+
+    @property
+    def offer(self) -> str:
+        """Whether to read them in a narrower range, as a question; "" where nothing speaks for it, or somebody chose."""
+        return offer(self.modes) if self.white is None else ""
 
 
 def list_classes(project: Project) -> list[ClassRow]:
@@ -53,13 +69,15 @@ def list_classes(project: Project) -> list[ClassRow]:
     with project.reading() as session:
         rows = session.scalars(select(t.Class).where(t.Class.removed.is_(None))).all()
         shots: dict[int, dict[int, tuple[str, str]]] = {}
-        for class_id, shot_id, sha256, suffix in session.execute(
-            select(t.Shot.class_id, t.Shot.id, t.StoredImage.sha256, t.StoredImage.suffix)
+        modes: dict[int, dict[str, None]] = {}
+        for class_id, shot_id, sha256, suffix, mode in session.execute(
+            select(t.Shot.class_id, t.Shot.id, t.StoredImage.sha256, t.StoredImage.suffix, t.StoredImage.mode)
             .join(t.StoredImage)
             .where(t.Shot.removed.is_(None))
             .order_by(t.Shot.id)
         ):
             shots.setdefault(class_id, {})[shot_id] = sha256, suffix
+            modes.setdefault(class_id, {})[mode or ""] = None
         newest = in_charge(session)
         taught: dict[tuple[int, int], set[int]] = {}
         for key, class_id, shot_id in session.execute(
@@ -85,10 +103,26 @@ def list_classes(project: Project) -> list[ClassRow]:
             state = ClassState.READY
         else:
             same = taught.get((detector_id, row.id)) == own.keys()
-            note = _out_of_date(known[detector_id], row.id, same, descriptions.get(row.id))
+            note = _out_of_date(known[detector_id], row, same, descriptions.get(row.id))
             state = ClassState.OUT_OF_DATE if note else ClassState.TAUGHT
         thumbnail = find_image(project, *next(iter(own.values())))[0] if own else None
-        result.append(ClassRow(row.id, row.name, len(own), state, thumbnail, detector_id, row.created, note))
+        kinds = tuple(modes.get(row.id, ()))
+        changed = bool(note) and _range_changed(known[newest[row.id]], row)
+        result.append(
+            ClassRow(
+                id=row.id,
+                name=row.name,
+                shots=len(own),
+                state=state,
+                thumbnail=thumbnail,
+                detector_id=detector_id,
+                created=row.created,
+                note=note,
+                white=row.white,
+                modes=kinds,
+                range_changed=changed,
+            )
+        )
     return sorted(result, key=lambda row: row.name.casefold())
 
 
@@ -159,8 +193,12 @@ def _descriptions(session: Session) -> dict[int, PartDescription]:
     return found
 
 
-def _out_of_date(row: t.Detector, class_id: int, same: bool, description: PartDescription | None) -> str:
+def _out_of_date(row: t.Detector, of: t.Class, same: bool, description: PartDescription | None) -> str:
     """Why a class should be taught again, in a sentence, or ""."""
+    class_id = of.id
+    if _range_changed(row, of):
+        now, before = words(of.white or FULL), words(whites_of(row.whites).get(class_id, FULL))
+        return f"The range {now} was chosen after it was taught; until it is taught again, images are read in {before}."
     if not same:
         return "Its shots were changed after it was taught."
     info = catalogue.METHODS.get(row.method)
@@ -171,6 +209,11 @@ def _out_of_date(row: t.Detector, class_id: int, same: bool, description: PartDe
         if taught_with != (description.as_json() if description is not None else None):
             return "Its description was changed after it was taught."
     return ""
+
+
+def _range_changed(row: t.Detector, of: t.Class) -> bool:
+    """Whether a detector reads a class in another range than was chosen for it."""
+    return (whites_of(row.whites).get(of.id) or FULL) != (of.white or FULL)
 
 
 def _same_name(project: Project, name: str) -> ProjectError:

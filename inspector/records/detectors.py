@@ -21,6 +21,7 @@ from inspector.records.disk.recovery import UNCOMMITTED
 from inspector.records.files import pairs
 from inspector.records.names import class_key, moment
 from inspector.records.project import Project
+from inspector.records.ranges import whites_of
 from inspector.records.thresholds import new_threshold
 
 
@@ -63,9 +64,9 @@ class Proposal:
 class NewDetector:
     """A finished detector as teaching hands it over. `folder`: its staging folder.
 
-    By class id: `held_out`; `thresholds`, as teaching found them; `chosen`, what a person puts in their place, and who;
-    `taught_names`, what the detector calls its classes (as they are called now when None); `added_shots`, those of
-    `shot_ids` that only its memory knows, in that order. `updated_from`: the
+    By class id: `held_out`; `thresholds`, as teaching found them; `chosen`, what a person puts in their place, and
+    who; `taught_names`, what the detector calls its classes (as they are called now when None); `whites`, as in
+    `DetectorRow`; `added_shots`, those of `shot_ids` that only its memory knows, in that order. `updated_from`: the
     detector whose memory got new shots. `proposal`: it is only proposed, and this is what it would change.
     """
 
@@ -80,6 +81,7 @@ class NewDetector:
     thresholds: Mapping[int, Thresholds]
     chosen: Mapping[int, tuple[Thresholds, str]] = field(default_factory=dict)
     taught_names: Mapping[int, str] | None = None
+    whites: Mapping[int, int] = field(default_factory=dict)
     added_shots: Mapping[int, Sequence[int]] = field(default_factory=dict)
     updated_from: int | None = None
     proposal: Proposal | None = None
@@ -90,10 +92,12 @@ class NewDetector:
 class DetectorRow:
     """`label`: number, method, classes and date, which no other detector has. `problem`: why it can't be used, or ""
     (files are looked at, not read). `in_charge`: ids of the classes that it judges when nobody chooses. `proposed`:
-    waits to be put in charge; `proposal`: what it would change, kept afterwards too. `held_out`: class id → scores of its normal shots, each scored without itself.
-    `classes`: id → name, as the classes are called now; `taught_names`: as the detector itself calls them.
-    `added_shots`: class id → shots that only its memory knows, as they were added after the teaching. `gone_shots`:
-    shots that it knows and that were removed since."""
+    waits to be put in charge; `proposal`: what it would change, kept afterwards too. `held_out`: class id → scores of
+    its normal shots, each scored without itself. `classes`: id → name, as the classes are called now; `taught_names`:
+    as the detector itself calls them. `whites`: class id → end of the range in which images of the class are read,
+    see `images.read`; classes without one are read as the files say. `added_shots`: class id → shots that only its
+    memory knows, as they were added after the teaching. `gone_shots`: shots that it knows and that were removed
+    since."""
 
     id: int
     label: str
@@ -105,6 +109,7 @@ class DetectorRow:
     held_out: Mapping[int, tuple[float, ...]]
     classes: Mapping[int, str]
     taught_names: Mapping[int, str]
+    whites: Mapping[int, int]
     added_shots: Mapping[int, tuple[int, ...]]
     gone_shots: tuple[int, ...]
     shots: int
@@ -194,6 +199,7 @@ def add_detector(project: Project, new: NewDetector) -> int:
                 false_alarm_rate=new.false_alarm_rate,
                 taught_names={str(key): name for key, name in names.items() if key in new.thresholds},
                 held_out={str(key): [float(score) for score in own] for key, own in new.held_out.items()},
+                whites={str(key): white for key, white in new.whites.items()} or None,
                 added_shots={str(key): list(ids) for key, ids in new.added_shots.items()} or None,
                 updated_from=new.updated_from,
                 charge=None if new.proposal is not None else _next_charge(session),
@@ -361,6 +367,7 @@ def _rows(project: Project) -> list[DetectorRow]:
             held_out={key: tuple(number_list(row.held_out.get(str(key)))) for key in classes},
             classes=classes,
             taught_names={key: str(row.taught_names.get(str(key), name)) for key, name in classes.items()},
+            whites={key: white for key, white in whites_of(row.whites).items() if key in classes},
             added_shots={key: ids for key in classes if (ids := _ids(row.added_shots, key))},
             gone_shots=tuple(gone.get(row.id, ())),
             shots=counts[row.id],

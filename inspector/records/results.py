@@ -19,6 +19,7 @@ from inspector.records import schema as t
 from inspector.records.detectors import number_list
 from inspector.records.files import KeptFiles, pairs
 from inspector.records.project import Project
+from inspector.records.ranges import list_whites
 from inspector.records.result_filter import (
     EVERYTHING,
     FAILED_SEVERITY,
@@ -52,10 +53,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """`decision`: by the newest thresholds. `override`: a person's word, or None. `verdict`: what counts (None when the
-    item failed; then `error` and `hint` say why). `is_shot`: this image also taught the detector.
-    `reviewer`, `reason`: of the review that counts. `regions`: how many are stored. `size`: (width, height) in pixels,
-    (0, 0) when unknown. `path`, `missing`, `map_path`: see `KeptFiles`."""
+    """`decision`: by the newest thresholds. `override`: a person's word, or None. `verdict`: what counts (None when
+    the item failed; then `error` and `hint` say why). `is_shot`: this image also taught the detector. `white`: the
+    end of the range in which its image was read, see `images.read`. `reviewer`, `reason`: of the review that counts.
+    `regions`: how many are stored. `size`: (width, height) in pixels, (0, 0) when unknown. `path`, `missing`,
+    `map_path`: see `KeptFiles`."""
 
     id: int
     run_id: int
@@ -79,6 +81,7 @@ class ResultRow:
     error: str
     hint: str
     created: datetime
+    white: int | None
     files: KeptFiles = field(compare=False, repr=False)
 
     @property
@@ -160,6 +163,7 @@ def list_results(project: Project, ids: Iterable[int]) -> list[ResultRow]:
     """Rows of these results, in this order, with what lies on the disk looked up; ids that are unknown are left out."""
     rows: list[ResultRow] = []
     with project.reading() as session:
+        whites = list_whites(session)
         for piece in _pieces(ids):
             stored = _stored(session, piece)
             reviews = reviews_of(session, [one[0] for one in stored if one.reviewed is not None])
@@ -171,7 +175,7 @@ def list_results(project: Project, ids: Iterable[int]) -> list[ResultRow]:
                 )
             )
             rows += [
-                _result(project, one, in_force(reviews.get(one[0], ())), regions.get(one[0], 0))
+                _result(project, one, in_force(reviews.get(one[0], ())), regions.get(one[0], 0), whites)
                 for one in stored
             ]
     for row in rows:
@@ -200,6 +204,7 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
     details: list[ResultDetail] = []
     with project.reading() as session:
         newest: dict[int, dict[int, ThresholdRow]] = {}
+        whites = list_whites(session)
         for piece in _pieces(ids):
             stored = _stored(session, piece)
             numbers = threshold_numbers(session, {one.regions_threshold_id for one in stored})
@@ -223,7 +228,7 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
                 own, history = tuple(regions.get(result_id, ())), tuple(reviews.get(result_id, ()))
                 details.append(
                     ResultDetail(
-                        row=_result(project, one, in_force(history), len(own)),
+                        row=_result(project, one, in_force(history), len(own), whites),
                         regions=own,
                         cut_with=() if result_id in damaged else numbers.get(cut_with),
                         thresholds=by.thresholds if by else None,
@@ -349,7 +354,13 @@ def _stored(session: Session, ids: Sequence[int]) -> list[Any]:
     return [found[value] for value in ids if value in found]
 
 
-def _result(project: Project, row: Any, review: ReviewRow | None, regions: int) -> ResultRow:
+def _result(
+    project: Project,
+    row: Any,
+    review: ReviewRow | None,
+    regions: int,
+    whites: Mapping[tuple[int, int | None], int],
+) -> ResultRow:
     result_id, run_id, detector_id, class_id, _, reviewed, class_name, confidence, name, sha256, suffix = row[
         :11
     ]
@@ -380,5 +391,6 @@ def _result(project: Project, row: Any, review: ReviewRow | None, regions: int) 
         error="The stored record of this result is damaged." if lost else error,
         hint="Inspect the image again." if lost else hint,
         created=created,
+        white=whites.get((detector_id, class_id)),
         files=KeptFiles(project, sha256, suffix, map_name),
     )

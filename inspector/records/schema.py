@@ -26,10 +26,10 @@ from sqlalchemy.types import TypeDecorator
 
 E = TypeVar("E", bound=StrEnum)
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest revision that this version of Inspector writes."""
 
-KNOWN_REVISIONS = ("0001", "0002", "0003")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision that can be opened, oldest first; any other was written by a newer Inspector."""
 
 
@@ -175,7 +175,7 @@ class ProjectInfo(Base):
 
 class Class(Base):
     """A product that is inspected. `key` is the name without case and spaces; unique among classes not removed.
-    `description`: what it looks like (`PartDescription`), once somebody said so; read by itself, as it may be damaged."""
+    `description`: a `PartDescription`; read by itself, as it may be damaged. `white`: see `ranges`."""
 
     __tablename__ = "classes"
     __table_args__ = (Index("uq_classes_key", "key", unique=True, sqlite_where=text("removed IS NULL")),)
@@ -183,6 +183,7 @@ class Class(Base):
     name: Mapped[str]
     key: Mapped[str]
     description: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    white: Mapped[int | None] = mapped_column(Whole)
     created: Mapped[datetime] = mapped_column(default=now)
     removed: Mapped[datetime | None]
 
@@ -239,9 +240,9 @@ class Job(Base):
 
 class Detector(Base):
     """By class id (as text): `taught_names`, what the detector itself calls each class, and `held_out`, the scores of
-    its normal shots, each scored without itself. `added_shots`: shots that its memory got after the teaching, in that
-    order (NULL: none). `updated_from`: the detector whose memory got them. `charge`: who was put in charge last has the
-    highest number; NULL: only proposed. `proposal`: what it would change, see `detectors.Proposal`."""
+    its normal shots, each scored without itself. `whites`: see `ranges`. `added_shots`: shots that its memory got after
+    the teaching, in that order (NULL: none). `updated_from`: the detector whose memory got them. `charge`: who was put in
+    charge last has the highest number; NULL: only proposed. `proposal`: what it would change, see `detectors.Proposal`."""
 
     __tablename__ = "detectors"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -252,6 +253,7 @@ class Detector(Base):
     false_alarm_rate: Mapped[float]
     taught_names: Mapped[dict[str, Any]]
     held_out: Mapped[dict[str, Any]]
+    whites: Mapped[dict[str, Any] | None]
     added_shots: Mapped[dict[str, Any] | None]
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="RESTRICT"))
     updated_from: Mapped[int | None]

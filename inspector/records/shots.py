@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from inspector.errors import InspectorError
 from inspector.images import read as images
 from inspector.images.likeness import Look, look, same_picture
+from inspector.images.value_range import narrower
 from inspector.records import schema as t
 from inspector.records.files import ImageFacts, find_image, image_ids, keep_image
 from inspector.records.names import file_name
@@ -26,7 +27,8 @@ LOSSY = frozenset([".jpg", ".webp"])
 class ShotRow:
     """`duplicate_of`: name of another class that has the same image, or "". `odd_size`: its size differs from that of
     most shots of its class. `missing`: the file is gone from the project folder. `size`: (width, height).
-    `confirmed_good`: a person said so though it stands out from the others."""
+    `confirmed_good`: a person said so though it stands out from the others. `white`: the end of the range that was chosen
+    for its class."""
 
     id: int
     class_id: int
@@ -40,13 +42,15 @@ class ShotRow:
     duplicate_of: str
     odd_size: bool
     confirmed_good: bool
+    white: int | None
     created: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class AddedShot:
     """What became of one file: `added` (`shot_id`), `duplicate` of a shot that the class has (`shot_id` is that one),
-    also when another file holds the same picture, or `failed`. `message` and `hint` tell people; `message` is also set when another class has the same image, and for what `Image.note` says."""
+    also when another file holds the same picture, or `failed`. `message` and `hint` tell people; `message` is also
+    set when another class has the same image, and for what `Image.note` says."""
 
     name: str
     status: Literal["added", "duplicate", "failed"]
@@ -59,7 +63,7 @@ def list_shots(project: Project, class_id: int | None = None) -> list[ShotRow]:
     """The shots (of one class) that were not removed, oldest first."""
     with project.reading() as session:
         rows = session.execute(
-            select(t.Shot, t.StoredImage, t.Class.name)
+            select(t.Shot, t.StoredImage, t.Class.name, t.Class.white)
             .join(t.StoredImage, t.Shot.image_id == t.StoredImage.id)
             .join(t.Class, t.Shot.class_id == t.Class.id)
             .where(t.Shot.removed.is_(None), t.Class.removed.is_(None))
@@ -67,11 +71,11 @@ def list_shots(project: Project, class_id: int | None = None) -> list[ShotRow]:
         ).all()
     owners: dict[int, list[tuple[int, str]]] = {}
     sizes: dict[int, Counter[tuple[int, int]]] = {}
-    for shot, image, name in rows:
+    for shot, image, name, _ in rows:
         owners.setdefault(image.id, []).append((shot.class_id, name))
         sizes.setdefault(shot.class_id, Counter())[image.size] += 1
     result = []
-    for shot, image, name in rows:
+    for shot, image, name, white in rows:
         if class_id is not None and shot.class_id != class_id:
             continue
         path, missing = find_image(project, image.sha256, image.suffix)
@@ -90,6 +94,7 @@ def list_shots(project: Project, class_id: int | None = None) -> list[ShotRow]:
                 duplicate_of=next((other for own, other in owners[image.id] if own != shot.class_id), ""),
                 odd_size=size != sizes[shot.class_id].most_common(1)[0][0],
                 confirmed_good=shot.confirmed_good is not None,
+                white=white,
                 created=shot.created,
             )
         )
@@ -104,7 +109,9 @@ def add_shots(
     A file that can't be read is reported and the others go on. A shot that was removed before comes back as itself.
     """
     project.require_writable()
-    return [_add_shot(project, class_id, source) for source in sources]
+    with project.reading() as session:
+        white = session.scalar(select(t.Class.white).where(t.Class.id == class_id))
+    return [_add_shot(project, class_id, source, white) for source in sources]
 
 
 def remove_shots(project: Project, shot_ids: Iterable[int]) -> None:
@@ -137,19 +144,22 @@ def confirm_shots(project: Project, shot_ids: Iterable[int], good: bool = True) 
         confirm_thresholds(session, classes)
 
 
-def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes]) -> AddedShot:
+def _add_shot(
+    project: Project, class_id: int, source: Path | tuple[str, bytes], white: int | None
+) -> AddedShot:
     name = file_name(source.name if isinstance(source, Path) else source[0])
     try:
         if isinstance(source, Path):
             data = images.read_bytes(source)
-            image = images.decode(data, name, source)
+            image = images.decode(data, name, source, white=white)
         else:
             data = source[1]
-            image = images.decode(data, name)
+            image = images.decode(data, name, white=white)
+        narrow = images.decode(data, name, white=narrower([image.mode])) if image.white else image
     except InspectorError as error:
         return AddedShot(name, "failed", None, error.message, error.hint)
     facts = ImageFacts.of(image, data)
-    shown = _looks[facts.sha256] = look(image, facts.suffix in LOSSY)
+    shown = _looks[facts.sha256] = look(narrow, facts.suffix in LOSSY)
     same = _same_picture(project, class_id, shown, facts.sha256)
     if same is not None:
         said = f"“{name}” is the same picture as “{same.name}” and counts once."
@@ -183,7 +193,8 @@ def _add_shot(project: Project, class_id: int, source: Path | tuple[str, bytes])
 
 
 _looks: dict[str, Look] = {}
-"""sha256 of a file → what it shows; so every shot is decoded once for this."""
+"""sha256 of a file → what it shows in the narrowest range that holds its values, as in a wider one different pictures look
+the same; so every shot is decoded once for this."""
 
 
 def same_pictures(shots: Sequence[ShotRow]) -> dict[int, ShotRow]:
@@ -219,7 +230,10 @@ def _same_picture(project: Project, class_id: int, shown: Look, sha256: str) -> 
 def _look(sha256: str, path: Path) -> Look | None:
     if sha256 not in _looks:
         try:
-            _looks[sha256] = look(images.read(path), path.suffix in LOSSY)
+            image = images.read(path)
+            if end := narrower([image.mode]):
+                image = images.read(path, white=end)
+            _looks[sha256] = look(image, path.suffix in LOSSY)
         except InspectorError:  # lost or damaged, as the list of shots says
             return None
     return _looks[sha256]

@@ -139,9 +139,9 @@ class Bench:
 
         variant, rate = catalogue.parse(one.method), self._protocol.false_alarm_rate
         backbone = self.backbone(variant.random_weights)
-        at_least = least_side(backbone)
+        at_least, white = least_side(backbone), self._protocol.white
         shots = {
-            name: [read.read(sample.path, at_least) for sample in by_seed[one.seed][: one.shots]]
+            name: [read.read(sample.path, at_least, white) for sample in by_seed[one.seed][: one.shots]]
             for name, by_seed in self._protocol.draws.items()
         }
         cancel.check()
@@ -176,7 +176,8 @@ class Bench:
         seen: list[Loaded] = []
         kinds: set[bool] = set()
         prepare = partial(self._backbone.prepare_one, proportions=proportions)
-        for batch in _load(self._protocol.dataset.test[name], prepare, least_side(self._backbone), cancel):
+        at_least, white = least_side(self._backbone), self._protocol.white
+        for batch in _load(self._protocol.dataset.test[name], prepare, at_least, white, cancel):
             for row in batch:
                 if row.problem and row.sample.key not in self._told:
                     self._told.add(row.sample.key)
@@ -289,13 +290,14 @@ def _load(
     samples: Sequence[Sample],
     prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
     at_least: int,
+    white: int | None,
     cancel: CancelToken,
 ) -> Iterator[list[Loaded]]:
     """Batches in order, read ahead and shrunk to the backbone's size by threads."""
 
     def load(sample: Sample) -> Loaded:
         try:
-            image = read.read(sample.path, at_least)
+            image = read.read(sample.path, at_least, white)
         except Exception as error:  # of whatever kind: one image does not end an evaluation
             return Loaded(sample, None, problem=_sentence(error))
         small = replace(image, pixels=prepare(image.pixels), original_size=image.size)

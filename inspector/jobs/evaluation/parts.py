@@ -82,7 +82,12 @@ class Parts:
                 name: _files(by_seed[one.seed][: one.shots]) for name, by_seed in protocol.draws.items()
             },
             "test": self._tested,
-            "protocol": [protocol.one_for_all, protocol.class_known, protocol.false_alarm_rate],
+            "protocol": [
+                protocol.one_for_all,
+                protocol.class_known,
+                protocol.false_alarm_rate,
+                protocol.white,
+            ],
             "sizes": [EVALUATION_SIZE, PRO_LIMIT],
             "backbone": [self._backbone.identity.key, self._backbone.device.type, str(self._backbone.dtype)],
         }

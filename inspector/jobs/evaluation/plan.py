@@ -21,6 +21,7 @@ class EvaluationPlan:
     `one_for_all`: one detector taught on all classes, else one a class. `class_known`: detectors are told the class.
     `split`: a split.json to take shots and test images from instead of drawing.
     `false_alarm_rate`: also set thresholds from the shots alone for this rate, and count verdicts.
+    `white`: the end of the range in which images of more than 8 bits are read, see `images.read`.
     `workers`: processes side by side. `resume`: keep every finished candidate in `output`/parts, and take those that
     lie there, if they were measured by the same program on the same images, shots, settings and backbone.
     """
@@ -39,6 +40,7 @@ class EvaluationPlan:
     device: str = "auto"
     workers: int = 1
     resume: bool = True
+    white: int | None = None
 
     def series(self) -> "list[Series]":
         """Every method at every number of shots that it can take, in order. Loads no method's code."""
@@ -117,6 +119,7 @@ class Protocol:
     one_for_all: bool = True
     class_known: bool = True
     false_alarm_rate: float | None = None
+    white: int | None = None
 
 
 def check_draws(draws: Draws, seeds: Sequence[int], shots: int) -> None:

@@ -54,7 +54,9 @@ def evaluate(
             dataset = dataset.only(plan.classes)
         progress = _Progress(report)
         dataset, draws, seeds = _drawn(plan, dataset, progress)
-        protocol = Protocol(dataset, draws, plan.one_for_all, plan.class_known, plan.false_alarm_rate)
+        protocol = Protocol(
+            dataset, draws, plan.one_for_all, plan.class_known, plan.false_alarm_rate, plan.white
+        )
         candidates = [Candidate(one.method, one.shots, seed) for one in series for seed in seeds]
         test_images = sum(map(len, dataset.test.values()))
         what = (
@@ -101,6 +103,7 @@ class _Progress:
         self._images = 0
         self._done: dict[Candidate, float] = {}
         self._failed: dict[str, str] = {}
+        self._noted = ""
 
     @property
     def failures(self) -> int:
@@ -118,6 +121,13 @@ class _Progress:
         self._images = test_images
         for key, sentence in self._failed.items():
             self._report.item(key, error=sentence)
+        if self._noted:
+            self._report.log(self._noted)
+
+    def noted(self, key: str, note: str) -> None:
+        """What is to be known of how good parts are read, by the first of them."""
+        advice = " Choose the range of values with --white." if "grey levels" in note else ""
+        self._noted = self._noted or f"{key}: {note}{advice}"
 
     def known(self, one: Candidate) -> None:
         self._done[one] = float(one.series.effort * self._images)
@@ -172,10 +182,12 @@ def _drawn(
 
         def readable(sample: Sample) -> bool:
             if sample.path not in seen:
-                problem = _problem(sample)
+                note, problem = _looked_at(sample, plan.white)
                 seen[sample.path] = not problem
                 if problem:
                     progress.failed(sample.key, problem)
+                if note:
+                    progress.noted(sample.key, note)
             return seen[sample.path]
 
         seeds = plan.seeds
@@ -188,12 +200,12 @@ def _drawn(
     return dataset, draws, seeds
 
 
-def _problem(sample: Sample) -> str:
+def _looked_at(sample: Sample, white: int | None) -> tuple[str, str]:
+    """What people should know of how a good part is read, and why it can't be."""
     try:
-        read.read(sample.path, EVALUATION_SIZE)
+        return read.read(sample.path, EVALUATION_SIZE, white).note, ""
     except Exception as error:  # of whatever kind: one image does not end an evaluation
-        return str(error) or type(error).__name__
-    return ""
+        return "", str(error) or type(error).__name__
 
 
 def _measure(
@@ -291,6 +303,7 @@ def _provenance(
         "evaluation_size": EVALUATION_SIZE,
         "aupro_limit": PRO_LIMIT,
         "false_alarm_rate": plan.false_alarm_rate,
+        "white": plan.white,
         "epoch": "last; no test label chooses anything",
         "backbone": backbone.identity.as_json(),
         "control": {

@@ -55,7 +55,7 @@ class Listed:
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """`source`: where the images were. `speed`: milliseconds an image by method. `note`: what is to be known about the
-    figures, "" mostly."""
+    figures, "" mostly. `white`: see `EvaluationPlan`."""
 
     listed: Listed
     about: str
@@ -66,6 +66,7 @@ class Evaluation:
     rows: tuple[Row, ...]
     readings: Mapping[Series, tuple[Reading, ...]]
     speed: Mapping[str, float]
+    white: int | None = None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -185,6 +186,7 @@ def load(folder: Path) -> Evaluation:
             rows,
             readings,
             {str(name): float(value) for name, value in about.get("ms_per_image", {}).items()},
+            white if type(white := about.get("white")) is int else None,
         )
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _damaged(folder) from error
@@ -262,7 +264,8 @@ def _about(about: Mapping[str, Any]) -> str:
     return (
         f"{good} good and {bad} defective test images · "
         f"{'one detector for all classes' if about['one_for_all'] else 'one detector a class'} · "
-        f"class {'known' if about['class_known'] else 'found'} · {about['backbone']['architecture']} on"
+        f"class {'known' if about['class_known'] else 'found'} · "
+        f"{tables.range_note(about).replace('; ', ' · ')}{about['backbone']['architecture']} on"
         f" {about['device']} · {spread}in per cent"
     )
 

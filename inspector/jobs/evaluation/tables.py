@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inspector.images.value_range import words
 from inspector.jobs.evaluation.plan import Series
 from inspector.verdicts.metrics import FIGURES
 
@@ -114,6 +115,12 @@ def as_csv(classes: Table) -> str:
     return text.getvalue()
 
 
+def range_note(provenance: Mapping[str, Any]) -> str:
+    """The range in which images of more than 8 bits were read, where one was chosen."""
+    white = provenance.get("white")
+    return f"values {words(white)}; " if type(white) is int else ""
+
+
 def as_markdown(results: Mapping[str, Any]) -> str:
     """The whole of results.json as a page. One draw has no spread to show."""
     summary, spread, classes = (results[key] for key in ("summary", "summary_std", "classes"))
@@ -125,7 +132,7 @@ def as_markdown(results: Mapping[str, Any]) -> str:
         "",
         f"{_count(len(provenance['classes']), 'class', 'es')}, {_count(len(provenance['seeds']), 'draw')} of the shots, "
         f"{'one detector for all classes' if provenance['one_for_all'] else 'one detector a class'}, "
-        f"class {'known' if provenance['class_known'] else 'found'}; "
+        f"class {'known' if provenance['class_known'] else 'found'}; {range_note(provenance)}"
         f"backbone {backbone['architecture']} ({backbone['key']}) on {provenance['device']}; "
         f"maps at {provenance['evaluation_size']} px, AUPRO to a false-positive rate of {provenance['aupro_limit']}. "
         + ("Per cent, mean ± standard deviation over draws." if several else "Per cent."),

@@ -109,8 +109,8 @@ def train(
     """Minimise the sum of what `step` returns over all trainable parameters of `learned`; the loss of every epoch.
 
     Every epoch draws its order and its noise from a generator seeded by (seed, epoch), so one that was killed and
-    continues from its checkpoint learns exactly what an undisturbed one learns. `span` is this loop's part of the whole progress.
-    Raises Cancelled between batches, DetectorError when the loss is no longer a number.
+    continues from its checkpoint learns exactly what an undisturbed one learns. `span` is this loop's part of the
+    whole progress. Raises Cancelled between batches, DetectorError when the loss is no longer a number.
     """
     parameters = [p for p in learned.parameters() if p.requires_grad]
     optimizer = schedule.make(parameters)
@@ -170,8 +170,8 @@ def forget(checkpoints: Path | None) -> None:
 
 
 def fingerprint(shots: Mapping[str, Sequence[Any]], backbone_key: str, settings: Mapping[str, Any]) -> str:
-    """What a checkpoint belongs to: the shots' contents, the backbone and the settings."""
-    contents = {name: [image.sha256 for image in images] for name, images in shots.items()}
+    """What a checkpoint belongs to: the shots' contents and how they were read, the backbone and the settings."""
+    contents = {name: [(image.sha256, image.white) for image in images] for name, images in shots.items()}
     return json.dumps([contents, backbone_key, dict(settings)], sort_keys=True, default=str)
 
 
@@ -212,7 +212,8 @@ def _keep(
 def _resume(
     folder: Path | None, key: str, learned: nn.Module, optimizer: torch.optim.Optimizer
 ) -> list[float]:
-    """The losses of the epochs that are already learned; a checkpoint of another teach, or a damaged one, counts as none."""
+    """The losses of the epochs that are already learned; a checkpoint of another teach, or a damaged one, counts as
+    none."""
     if folder is None or not (folder / CHECKPOINT).exists():
         return []
     try:

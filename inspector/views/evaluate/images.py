@@ -38,12 +38,14 @@ _NO_MAP = "This evaluation kept no map of what the detector saw."
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A test image of a reading. `folder`: of the evaluation; `source`: of the images."""
+    """A test image of a reading. `folder`: of the evaluation; `source`: of the images; `white`: the end of the range in
+    which they were read."""
 
     folder: Path
     source: Path
     reading: Reading
     number: int
+    white: int | None = None
 
     @property
     def key(self) -> str:
@@ -100,7 +102,7 @@ class _Items(QAbstractListModel):
             place = QPersistentModelIndex(index)
             made = None
             if item.path is not None:
-                made = self._thumbnails.get(item.path, lambda: self._arrived(place))
+                made = self._thumbnails.get(item.path, lambda: self._arrived(place), white=item.white)
             return QIcon(made or self._blank)
         return None
 
@@ -243,7 +245,7 @@ def _read(item: Item, outline: bool) -> tuple[Picture, NDArray[np.float32] | Non
 
     if item.path is None:
         raise ImageError(f"“{item.key}” lies outside the image set.", "Run the evaluation again.")
-    image = read.read(item.path)
+    image = read.read(item.path, white=item.white)
     pixels = image.pixels
     if outline and item.masks:
         marked = np.zeros(pixels.shape[:2], np.bool_)

@@ -237,8 +237,10 @@ class EvaluationReport(QWidget):
         if scores is None or self._chosen is None or self.evaluation is None:
             return
         items = [
-            Item(self.evaluation.listed.folder, self._source, *scores.places[i])
-            for i in scores.cell(*self._cell, self.confusion.threshold)
+            Item(self.evaluation.listed.folder, self._source, reading, number, self.evaluation.white)
+            for reading, number in (
+                scores.places[i] for i in scores.cell(*self._cell, self.confusion.threshold)
+            )
         ]
         kind = "Defective" if self._cell[0] else "Good"
         verdict = "NG" if self._cell[1] else "OK"

@@ -123,5 +123,6 @@ class ImageAtHand(QObject):
             if shown is self.shown:
                 self.viewer.good.show_shot(found)
 
-        read = partial(nearest_shot.nearest, class_id=class_id, picture=picture)
+        white = shown.detail.row.white if shown else None
+        read = partial(nearest_shot.nearest, class_id=class_id, picture=picture, white=white)
         self.context.query(self, read, done)

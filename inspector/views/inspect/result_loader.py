@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ _BUDGET = 700 << 20  # bytes of pictures kept
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pixels:
-    """`picture` None: the image can't be shown, `trouble` says why. `values` None with a `note`: no map."""
+    """`picture` None: the image can't be shown, `trouble` says why. `values` None: no map, as `note` says; it
+    also says what people should know of how the image was read."""
 
     picture: Picture | None
     values: NDArray[np.float32] | None
@@ -48,15 +50,15 @@ def read_pixels(row: ResultRow) -> Pixels:
     if row.error or row.path is None:
         return Pixels(None, None, f"{row.error or 'This image was not kept.'}\n{row.hint}".strip())
     try:
-        made = picture(read(row.path).pixels, row.name)
+        image = read(row.path, white=row.white)
+        made = picture(image.pixels, row.name)
     except InspectorError as error:
         return Pixels(None, None, f"{error.message}\n{error.hint}".strip())
-    if row.map_path is None:
-        return Pixels(made, None, note=UNAVAILABLE)
-    try:
-        return Pixels(made, read_map(row.map_path))
-    except (OSError, ValueError):
-        return Pixels(made, None, note=UNAVAILABLE)
+    said = image.note[:1].upper() + image.note[1:]
+    if row.map_path is not None:
+        with suppress(OSError, ValueError):
+            return Pixels(made, read_map(row.map_path), note=said)
+    return Pixels(made, None, note=" · ".join(filter(None, (UNAVAILABLE, said))))
 
 
 class ResultLoader(QObject):

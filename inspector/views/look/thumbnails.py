@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_Key = tuple[Path, int | None]
+
+
 def to_qimage(pixels: NDArray[np.uint8]) -> QImage:
     """A QImage with its own memory from uint8 RGB (height, width, 3). Any thread."""
     height, width = pixels.shape[:2]
@@ -34,19 +37,26 @@ class Thumbnails(QObject):
         """`size`: the longer side in device pixels."""
         super().__init__(parent)
         self._runner, self._size = runner, size
-        self._kept: OrderedDict[Path, QPixmap | None] = OrderedDict()
-        self._waiting: dict[Path, list[Callable[[], None]]] = {}
+        self._kept: OrderedDict[_Key, QPixmap | None] = OrderedDict()
+        self._waiting: dict[_Key, list[Callable[[], None]]] = {}
         self._asked = 0
 
-    def get(self, source: Path, arrived: Callable[[], None], sha256: str | None = None) -> QPixmap | None:
+    def get(
+        self,
+        source: Path,
+        arrived: Callable[[], None],
+        sha256: str | None = None,
+        white: int | None = None,
+    ) -> QPixmap | None:
         """The picture if it is here; otherwise None, and `arrived()` is called once it can be fetched again.
 
-        `sha256` of the file, where it is known, saves reading it.
+        `sha256` of the file, where it is known, saves reading it. `white`: the end of its range, see `images.read`.
         """
-        if source in self._kept:
-            self._kept.move_to_end(source)
-            return self._kept[source]
-        waiting = self._waiting.setdefault(source, [])
+        key = source, white
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        waiting = self._waiting.setdefault(key, [])
         if arrived not in waiting:
             waiting.append(arrived)
         if len(waiting) == 1:
@@ -54,29 +64,29 @@ class Thumbnails(QObject):
             size = self._size
             self._runner.read(
                 self,
-                lambda: _make(source, size, sha256),
-                lambda image: self._arrive(source, image),
-                lambda _error: self._arrive(source, None),
+                lambda: _make(source, size, sha256, white),
+                lambda image: self._arrive(key, image),
+                lambda _error: self._arrive(key, None),
                 priority=self._asked,  # what came into sight last is what is looked at
             )
         return None
 
-    def failed(self, source: Path) -> bool:
+    def failed(self, source: Path, white: int | None = None) -> bool:
         """Whether the picture was tried and can't be made."""
-        return source in self._kept and self._kept[source] is None
+        return self._kept.get((source, white), self) is None
 
     def clear(self) -> None:
         self._kept.clear()
 
-    def _arrive(self, source: Path, image: QImage | None) -> None:
-        self._kept[source] = None if image is None else QPixmap.fromImage(image)
+    def _arrive(self, key: _Key, image: QImage | None) -> None:
+        self._kept[key] = None if image is None else QPixmap.fromImage(image)
         while len(self._kept) > self.KEPT:
             self._kept.popitem(last=False)
-        for arrived in self._waiting.pop(source, []):
+        for arrived in self._waiting.pop(key, []):
             arrived()
 
 
-def _make(source: Path, size: int, sha256: str | None) -> QImage:
+def _make(source: Path, size: int, sha256: str | None, white: int | None) -> QImage:
     from inspector.images.thumbnail import thumbnail
 
-    return to_qimage(thumbnail(source, size, paths.cache_dir() / "thumbnails", sha256))
+    return to_qimage(thumbnail(source, size, paths.cache_dir() / "thumbnails", sha256, white))

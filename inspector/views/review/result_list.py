@@ -31,8 +31,6 @@ from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.review.result_model import ROW, VERDICT, ResultModel, score_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from inspector.records.results import ResultRow
     from inspector.views.shared.context import WindowContext
 
@@ -63,7 +61,7 @@ class _RowDelegate(QStyledItemDelegate):
         if row is None:
             return
         picture = QRect(area.left() + 8, area.top() + (_HEIGHT - _THUMB) // 2, _THUMB, _THUMB)
-        self._picture(painter, picture, row.path, row.sha256)
+        self._picture(painter, picture, row)
         left, right = picture.right() + 8, area.right() - 6
         small = theme.font("small", figures=True)
         chip_width = verdict_chip.width(small)
@@ -99,16 +97,17 @@ class _RowDelegate(QStyledItemDelegate):
             painter.fillRect(corner, self._view.palette().base())  # readable over any picture
             painter.drawPixmap(corner.topLeft() + QPoint(1, 1), mark)
 
-    def _picture(self, painter: QPainter, box: QRect, path: Path | None, sha256: str) -> None:
+    def _picture(self, painter: QPainter, box: QRect, row: ResultRow) -> None:
+        path, update = row.path, self._view.viewport().update
         painter.fillRect(box, theme.colour("surround"))
-        made = self._thumbnails.get(path, self._view.viewport().update, sha256) if path else None
+        made = self._thumbnails.get(path, update, row.sha256, row.white) if path else None
         if made is not None:
             size = made.size().scaled(box.size(), Qt.AspectRatioMode.KeepAspectRatio)
             target = QRect(0, 0, size.width(), size.height())
             target.moveCenter(box.center())
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawPixmap(target, made)
-        elif path is None or self._thumbnails.failed(path):
+        elif path is None or self._thumbnails.failed(path, row.white):
             ratio = painter.device().devicePixelRatio()
             painter.drawPixmap(
                 box.adjusted(10, 10, 0, 0).topLeft(), icons.pixmap("image", theme.colour("faint"), 20, ratio)

@@ -141,7 +141,9 @@ class _Delegate(QStyledItemDelegate):
         painter.fillRect(box, QColor(t.surround))
         small = None
         if row.thumbnail is not None:
-            small = self._thumbnails.get(row.thumbnail, self._view.viewport().update, row.thumbnail.stem)
+            small = self._thumbnails.get(
+                row.thumbnail, self._view.viewport().update, row.thumbnail.stem, row.white
+            )
         if small is None:
             drawn = icons.pixmap("image", t.faint, 20, self._view.devicePixelRatioF())
             painter.drawPixmap(box.left() + 14, box.top() + 14, drawn)

@@ -61,6 +61,17 @@ class ClassEdits(QObject):
             place=self._on_teach,
         )
 
+    def choose_range(self, row: ClassRow, white: int | None) -> None:
+        """In which range its files are read from the next teaching on, by its end."""
+        from inspector.records.ranges import set_white
+
+        self.steps.do(
+            f"range of “{row.name}”",
+            lambda project: set_white(project, row.id, white),
+            lambda project: set_white(project, row.id, row.white),
+            place=self._on_teach,
+        )
+
     def remove(self, row: ClassRow) -> None:
         from inspector.records.classes import remove_class, restore_class
 

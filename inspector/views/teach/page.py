@@ -28,7 +28,7 @@ from inspector.views.teach.edits import ClassEdits, DetectorEdits
 from inspector.views.teach.memory_update import MemoryUpdate
 from inspector.views.teach.proposal_card import ProposalCard
 from inspector.views.teach.shot_grid import PICTURE, ShotGrid, ShotModel, complaints
-from inspector.views.teach.shots_header import ContextMenus, ShotsHeader
+from inspector.views.teach.shots_header import ContextMenus, RangeChoice, ShotsHeader
 from inspector.views.teach.teach_panel import TeachPanel
 from inspector.views.teach.teach_reads import Found, read_all, read_shots
 
@@ -85,6 +85,7 @@ class TeachPage(Page):
         self.grid.selectionModel().selectionChanged.connect(lambda *_: self._selection_changed())
 
         self.header = ShotsHeader()
+        self.range = RangeChoice(self.edits)
         self.header.rename_button.clicked.connect(self.column.rename)
         self.header.remove_class_button.clicked.connect(self.remove_class)
         self.header.remove_button.clicked.connect(self.remove_shots)
@@ -161,8 +162,8 @@ class TeachPage(Page):
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.header)
-        column.addWidget(self.notes)
+        for widget in (self.header, self.range, self.notes):
+            column.addWidget(widget)
         proposal = QHBoxLayout()
         proposal.setContentsMargins(16, 0, 16, 12)
         proposal.addWidget(self.proposal)
@@ -259,6 +260,7 @@ class TeachPage(Page):
     def _show_state(self) -> None:
         row, rows = self.chosen_class, self.classes.rows
         self.header.setVisible(row is not None)
+        self.range.show_class(row, self._read_only)
         said = complaints(self.shots.rows) if row is not None else []
         self.notes.setText("\n".join(f"⚠ {line}" for line in said))
         self.notes.setVisible(bool(said))

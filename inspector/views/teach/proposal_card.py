@@ -186,7 +186,7 @@ class ProposalCard(QFrame):
         for number in range(self.doubtful.count()):
             item = self.doubtful.item(number)
             row: ShotRow = item.data(Qt.ItemDataRole.UserRole)
-            picture = self._thumbnails.get(row.path, self._draw, row.sha256)
+            picture = self._thumbnails.get(row.path, self._draw, row.sha256, row.white)
             if picture is not None:
                 item.setIcon(QIcon(picture))
 

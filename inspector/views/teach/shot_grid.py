@@ -118,7 +118,9 @@ class _Delegate(QStyledItemDelegate):
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         box = QRect(cell.left() + 8, cell.top() + 8, PICTURE, PICTURE)
         small = (
-            None if row.missing else self._thumbnails.get(row.path, self._view.viewport().update, row.sha256)
+            None
+            if row.missing
+            else self._thumbnails.get(row.path, self._view.viewport().update, row.sha256, row.white)
         )
         if small is not None:
             ratio = self._view.devicePixelRatioF()
@@ -128,7 +130,7 @@ class _Delegate(QStyledItemDelegate):
             painter.drawPixmap(box_of_picture, small)
         else:
             painter.fillRect(box, QColor(t.base))
-            lost = row.missing or self._thumbnails.failed(row.path)
+            lost = row.missing or self._thumbnails.failed(row.path, row.white)
             drawn = icons.pixmap(
                 "error" if lost else "image",
                 t.danger if lost else t.faint,

@@ -1,4 +1,5 @@
-"""Above the shots: which class they are of, and what can be done with it and with them; by right click too."""
+"""Above the shots: which class they are of, and what can be done with it and with them; by right click too. Below,
+in which range of values they are read."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from PySide6.QtCore import QModelIndex, QObject, QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QComboBox,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -17,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.images.value_range import ENDS, FULL, narrower, words
 from inspector.views.look import icons, theme
 from inspector.views.look.elided import Elided
 from inspector.views.teach.class_list import ClassView, shots_text
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
     from inspector.records.shots import ShotRow
     from inspector.views.shared.context import WindowContext
+    from inspector.views.teach.edits import ClassEdits
+
+_RANGE = "Values beyond the range are read as white. Teaching uses it; a detector keeps the one it was taught with."
 
 
 class ShotsHeader(QWidget):
@@ -73,6 +79,68 @@ class ShotsHeader(QWidget):
             button.setEnabled(not read_only)
 
 
+class RangeChoice(QWidget):
+    """In which range the files of a class are read, and whether another one suits them better. Hidden for files of 8 bits,
+    which have no choice."""
+
+    def __init__(self, edits: ClassEdits) -> None:
+        super().__init__()
+        self._edits = edits
+        self._row: ClassRow | None = None
+        self._shown: tuple[ClassRow | None, bool] = (None, False)
+        self.choice = QComboBox()
+        self.choice.setAccessibleName("Range of values")
+        self.choice.setToolTip(_RANGE)
+        label = QLabel("Va&lues")
+        label.setBuddy(self.choice)
+        self.said = QLabel()
+        self.said.setTextFormat(Qt.TextFormat.PlainText)
+        self.said.setWordWrap(True)
+        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        theme.set_role(self.said, "warning")
+        self.use = QPushButton()
+        self.use.setToolTip(_RANGE)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 0, 16, 8)
+        row.setSpacing(8)
+        row.addWidget(label)
+        row.addWidget(self.choice)
+        row.addWidget(self.said, 1)
+        row.addWidget(self.use)
+        self.choice.activated.connect(lambda _place: self._choose(self.choice.currentData()))
+        self.use.clicked.connect(self._take_offer)
+        self.hide()
+
+    def show_class(self, row: ClassRow | None, read_only: bool) -> None:
+        if (row, read_only) == self._shown:  # an open list of choices stays open
+            return
+        self._row, self._shown = row, (row, read_only)
+        self.setVisible(row is not None and row.range_counts)
+        if row is None:
+            return
+        ends = sorted({*ENDS.values(), FULL, row.white or FULL})
+        self.choice.clear()
+        self.choice.addItem("As the files say", None)
+        for end in ends:
+            bits = f" ({end.bit_length()} bit)" if (end + 1).bit_count() == 1 else ""
+            self.choice.addItem(f"{words(end)}{bits}", end)
+        self.choice.setCurrentIndex(self.choice.findData(row.white))
+        self.choice.setEnabled(not read_only)
+        changed = row.note if row.range_changed else ""
+        self.said.setText(f"{changed} {row.offer}".strip())
+        self.use.setText(f"Use {words(narrower(row.modes))}")
+        self.use.setVisible(bool(row.offer))
+        self.use.setEnabled(not read_only)
+
+    def _take_offer(self) -> None:
+        if self._row is not None:
+            self._choose(narrower(self._row.modes))
+
+    def _choose(self, white: int | None) -> None:
+        if self._row is not None and white != self._row.white:
+            self._edits.choose_range(self._row, white)
+
+
 def _tool(icon: str, tip: str) -> QToolButton:
     button = QToolButton()
     button.setIcon(icons.icon(icon))
@@ -98,7 +166,8 @@ class ContextMenus(QObject):
 
     def _show(self, index: QModelIndex) -> None:
         row: ShotRow = index.data(ROW)
-        ImageDialog(self._context, row.path, f"{row.class_name}: {row.name}", self._parent).open()
+        title = f"{row.class_name}: {row.name}"
+        ImageDialog(self._context, row.path, title, self._parent, row.white).open()
 
     def _on_shots(self, at: QPoint) -> None:
         index, header = self._grid.indexAt(at), self._header

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 class ImageDialog(QDialog):
     """Opens at once; the image comes when it is read. Esc closes it."""
 
-    def __init__(self, context: WindowContext, path: Path, title: str, parent: QWidget) -> None:
+    def __init__(
+        self, context: WindowContext, path: Path, title: str, parent: QWidget, white: int | None = None
+    ) -> None:
+        """`white`: the end of its range, see `images.read`."""
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
@@ -36,7 +39,7 @@ class ImageDialog(QDialog):
         def read(_project: Project) -> Picture:
             from inspector.images.read import read
 
-            return pictures.picture(read(path).pixels, path.name)
+            return pictures.picture(read(path, white=white).pixels, path.name)
 
         context.query(
             self, read, self.view.show_picture, failed=lambda error: self.view.show_message(str(error))

@@ -27,10 +27,11 @@ class GoodShot:
     picture: Picture
 
 
-def nearest(project: Project, class_id: int, picture: Picture) -> GoodShot | None:
+def nearest(project: Project, class_id: int, picture: Picture, white: int | None = None) -> GoodShot | None:
     """The shot of the class whose grey values run most like the image's; None when no shot can be read.
 
-    Compared at 32 × 32 by correlation, so light and contrast don't matter. Decodes an image: for a worker.
+    Compared at 32 × 32 by correlation, so light and contrast don't matter. `white`: the end
+    of the range that the image was read in, see `images.read`. Decodes an image: for a worker.
     """
     from inspector.images.read import read
     from inspector.images.thumbnail import thumbnail
@@ -41,13 +42,13 @@ def nearest(project: Project, class_id: int, picture: Picture) -> GoodShot | Non
     shots = list_shots(project, class_id)
     for number, shot in enumerate(shots):
         try:
-            small = thumbnail(shot.path, 128, paths.cache_dir() / "thumbnails", shot.sha256)
+            small = thumbnail(shot.path, 128, paths.cache_dir() / "thumbnails", shot.sha256, white)
         except InspectorError:
             continue
         likeness.append((float((wanted * _pattern(small)).sum()), -number))
     for _, number in sorted(likeness, reverse=True):
         try:
-            pixels = read(shots[-number].path).pixels
+            pixels = read(shots[-number].path, white=white).pixels
         except InspectorError:
             continue
         return GoodShot(shots[-number].name, pictures.picture(pixels))

@@ -65,10 +65,10 @@ def test_a_good_part_that_can_not_be_read_is_named_and_the_next_is_drawn(measure
 def test_no_exception_of_a_reader_ends_an_evaluation(measure, parts, monkeypatch):
     real = read.read
 
-    def reads(path, at_least=None):
+    def reads(path, *how):
         if path.parent.name == "good" and path.name.startswith("001") and path.parent.parent.name == "test":
             raise IndexError("boolean index did not match")
-        return real(path, at_least)
+        return real(path, *how)
 
     monkeypatch.setattr(read, "read", reads)
     events, _ = measure(parts, seeds=1)
