@@ -114,9 +114,9 @@ def newest_thresholds(session: Session, detector_id: int) -> dict[int, Threshold
 
 
 def threshold_numbers(session: Session, ids: Iterable[int | None]) -> dict[int | None, tuple[float, ...]]:
-    """Threshold row → review, NG and pixel threshold."""
+    """Threshold row → review, NG and pixel threshold. An id that is none (damage in one row) is left out."""
     rows = session.scalars(
-        select(t.Threshold).where(t.Threshold.id.in_({key for key in ids if key is not None}))
+        select(t.Threshold).where(t.Threshold.id.in_({key for key in ids if isinstance(key, int)}))
     )
     return {row.id: _row(row).thresholds.numbers for row in rows if _is_whole(row)}
 

@@ -1,7 +1,9 @@
 """Results and reviews that go into a project come out again."""
 
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -193,6 +195,16 @@ def test_results_come_in_the_order_that_was_asked_for_with_and_without_gaps(
         assert [one.row.id for one in list_details(project, wanted)] == wanted
         assert set(result_ids(project, ResultFilter(ids=tuple(wanted)))) == set(wanted)
     assert [row.id for row in list_results(project, [10**9, ids[0]])] == [ids[0]]
+
+
+def test_results_whose_threshold_is_damaged_are_listed_and_cut_anew(project: Project, record: Record) -> None:
+    ids = record(*(number / 10 for number in range(9)), threshold_id=1)
+    with closing(sqlite3.connect(project.folder / "project.sqlite")) as connection, connection:
+        for value, key in enumerate(ids[1:]):
+            connection.execute(
+                "UPDATE results SET regions_threshold_id = ? WHERE id = ?", (bytes([value]), key)
+            )
+    assert [one.row.id for one in list_details(project, ids) if one.regions_current] == ids[:1]
 
 
 # reviews
