@@ -33,7 +33,7 @@ from inspector.views.evaluate.progress import EvaluationProgress
 from inspector.views.evaluate.reads import ClassFound, Found, duration, look, too_few
 from inspector.views.look import icons, theme
 from inspector.views.look.elided import Elided
-from inspector.views.look.kit import quiet_table, tool
+from inspector.views.look.kit import quiet_table, switch, tool
 from inspector.views.look.words import folder_text
 
 if TYPE_CHECKING:
@@ -361,8 +361,9 @@ class EvaluationSetup(QWidget):
         self.few.setText(few)
         self.few.setVisible(bool(few))
         plan = self.plan()
-        self.run.setEnabled(plan is not None and not self._running)
-        self.reason.setText(self._words(plan, sum(one.tests for one in classes)))
+        words = self._words(plan, sum(one.tests for one in classes))
+        switch(self.run, words if plan is None or self._running else "")
+        self.reason.setText(words)
 
     def _words(self, plan: EvaluationPlan | None, tests: int) -> str:
         if self._running:

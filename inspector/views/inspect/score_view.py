@@ -14,6 +14,7 @@ from inspector.domain import Decision, Thresholds
 from inspector.verdicts.calibrate import words
 from inspector.views.inspect.score_histogram import Histogram
 from inspector.views.look import theme
+from inspector.views.look.kit import switch
 from inspector.views.shared.number_field import NumberField
 
 
@@ -152,7 +153,7 @@ class ScoreView(QWidget):
             or self.calibrated is None
             or (thresholds.review, thresholds.ng) == (self.calibrated.review, self.calibrated.ng)
         )
-        self.reset.setEnabled(not same)
+        switch(self.reset, "The thresholds are the calibrated ones." if same else "")
         self._count()
 
     def _count(self) -> None:

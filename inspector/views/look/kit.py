@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QAbstractItemView,
     QComboBox,
     QFileDialog,
@@ -24,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.views.look import icons, theme
+from inspector.views.look.labels import plain
 
 
 def tool(icon: str, words: str, *, checkable: bool = False) -> QToolButton:
@@ -36,6 +38,14 @@ def tool(icon: str, words: str, *, checkable: bool = False) -> QToolButton:
     button.setCheckable(checkable)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button
+
+
+def switch(button: QAbstractButton, why_not: str) -> None:
+    """On where `why_not` is "", else off, and its tool tip says why instead of what it does."""
+    if button.property("usual") is None:
+        button.setProperty("usual", button.toolTip())
+    button.setEnabled(not why_not)
+    button.setToolTip(plain(why_not) or button.property("usual"))
 
 
 class _Narrow(QComboBox):

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobKind
 from inspector.views.look import theme
 from inspector.views.look.empty import EmptyState
+from inspector.views.look.kit import switch
 from inspector.views.look.labels import wrapped
 from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.shared.context import WindowContext
@@ -277,9 +278,11 @@ class TeachPage(Page):
                 self.stack.setCurrentWidget(self.no_shots if empty else self.grid)
         for button in (self.header.add_button, self.header.paste_button):
             button.setVisible(not self._describing)
-        for widget in (self.column.add_button, self.no_class.button, self.no_shots.button):
-            widget.setEnabled(not self._read_only)
-        self.header.set_read_only(self._read_only)
+        for button in (
+            *(self.column.add_button, self.no_class.button, self.no_shots.button),
+            *self.header.always,
+        ):
+            switch(button, self.context.viewing_only)
         self._selection_changed()
         busy = self.context.runner.busy and not self.memory.running
         self.panel.show_classes(rows, row, self._read_only, busy)

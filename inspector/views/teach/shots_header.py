@@ -56,6 +56,7 @@ class ShotsHeader(QWidget):
         )
         self.add_button = QPushButton("Add shots…")
         self.add_button.setIcon(icons.icon("add"))
+        self.always = (self.add_button, self.paste_button, self.rename_button, self.remove_class_button)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 12, 16, 8)
         row.setSpacing(8)
@@ -73,10 +74,6 @@ class ShotsHeader(QWidget):
         """How many shots can be removed now."""
         self.remove_button.setVisible(count > 0)
         self.remove_button.setText("Remove" if count <= 1 else f"Remove {count}")
-
-    def set_read_only(self, read_only: bool) -> None:
-        for button in (self.add_button, self.paste_button, self.rename_button, self.remove_class_button):
-            button.setEnabled(not read_only)
 
 
 class RangeChoice(QWidget):

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from inspector.methods import catalogue
 from inspector.methods.catalogue import METHODS, MethodInfo
 from inspector.views.look import icons, theme
+from inspector.views.look.kit import switch
 from inspector.views.look.labels import plain, wrapped
 from inspector.views.shared.context import WindowContext
 from inspector.views.teach.class_list import shots_text
@@ -251,7 +252,7 @@ class TeachPanel(QWidget):
             reason = ""
         self.reason.setText(reason)
         self.reason.setVisible(bool(reason) and not self.progress.isVisible())
-        self.button.setEnabled(bool(ready) and not read_only and not busy)
+        switch(self.button, reason if read_only or busy or not ready else "")
         rate = self._context.settings.false_alarm_rate
         self.promise.setText(
             promise(chosen.name, chosen.shots, rate, METHODS[self.method.currentData()].independent)
