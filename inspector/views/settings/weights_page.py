@@ -227,7 +227,12 @@ class WeightsRow(QFrame):
         self.verify.setToolTip("Read the file again and compare its checksum")
         self.download.clicked.connect(self._ask)
         self.cancel = QPushButton("Cancel")
-        self.cancel.clicked.connect(self._take_back)
+        self.cancel.clicked.connect(self.cancelled)
+        self.accept = QPushButton("Accept and download")
+        theme.set_role(self.accept, "primary")
+        self.accept.clicked.connect(self.accepted)
+        self.later = QPushButton("Not now")
+        self.later.clicked.connect(self._take_back)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(160)
@@ -237,6 +242,12 @@ class WeightsRow(QFrame):
         words.setSpacing(2)
         for label in (name, line, self.facts, self.said):
             words.addWidget(label)
+        answers = QHBoxLayout()  # not where Download was: a double click accepts nothing
+        answers.setSpacing(8)
+        answers.addWidget(self.accept)
+        answers.addWidget(self.later)
+        answers.addStretch(1)
+        words.addLayout(answers)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 12, 16, 12)
         row.setSpacing(8)
@@ -253,21 +264,22 @@ class WeightsRow(QFrame):
         self.state.setVisible(not loading)
         self.use.setVisible(self.here and not used and not loading)
         self.verify.setVisible(self.here and not loading)
-        self.download.setVisible(not self.here and not loading and bool(self._entry.url))
+        asking = self._asking
+        self.download.setVisible(not self.here and not loading and not asking and bool(self._entry.url))
         size = size_text(self._entry.size)
-        offer = f"Download ({size})" if size else "Download"
-        self.download.setText("Accept and download" if self._asking else offer)
-        theme.set_role(self.download, "primary" if self._asking else "")
+        self.download.setText(f"Download ({size})" if size else "Download")
         self.bar.setVisible(loading)
-        self.cancel.setVisible(loading or self._asking)
-        self.said.setVisible(loading or self._asking)
+        self.cancel.setVisible(loading)
+        for button in (self.accept, self.later):
+            button.setVisible(asking)
+        self.said.setVisible(loading or asking)
         if began:
             self.bar.setRange(0, 0)
         if began or not loading:
-            self.said.setText(self._question() if self._asking else "Waiting…")
-            self.cancel.setText("Not now" if self._asking else "Cancel")
+            self.said.setText(self._question() if asking else "Waiting…")
+            self.cancel.setText("Cancel")
             self.cancel.setEnabled(True)
-            theme.set_role(self.said, "warning" if self._asking and self._entry.research_only else "small")
+            theme.set_role(self.said, "warning" if asking and self._entry.research_only else "small")
 
     def _question(self) -> str:
         host = urlsplit(self._entry.url).hostname
@@ -277,16 +289,11 @@ class WeightsRow(QFrame):
 
     def _ask(self) -> None:
         """Size and licence first, then the download."""
-        if self._asking:
-            self.accepted.emit()
-            return
         self._asking = True
         self.show_state(self._used, self._loading)
+        self.later.setFocus()
 
     def _take_back(self) -> None:
-        if self._loading:
-            self.cancelled.emit()
-            return
         self._asking = False
         self.show_state(self._used, self._loading)
         self.download.setFocus()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from inspector import settings
@@ -97,9 +98,9 @@ def test_a_download_shows_its_progress_and_can_be_cancelled(
     assert catalogue.find(name).url.startswith("http://127.0.0.1")
     row.download.click()
     assert "599 MB will come from 127.0.0.1. Its licence is MIT." in row.said.text()
-    assert row.download.text() == "Accept and download"
+    assert row.accept.isVisible()
     assert not page.jobs
-    row.download.click()
+    row.accept.click()
     assert row.cancel.isVisible()
     assert not row.download.isVisible()
     qtbot.waitUntil(lambda: row.bar.maximum() > 0 and row.bar.value() > 0, timeout=60000)
@@ -112,16 +113,26 @@ def test_a_download_shows_its_progress_and_can_be_cancelled(
     assert not catalogue.find(name).here
 
 
-def test_a_download_begins_only_after_size_and_licence_were_accepted(page: WeightsPage, idle: Idle) -> None:
+def test_a_download_begins_only_after_size_and_licence_were_accepted(
+    qtbot: QtBot, window: MainWindow, page: WeightsPage, idle: Idle
+) -> None:
+    with qtbot.waitActive(window):
+        window.activateWindow()
     row = page.rows["MobileCLIP2-S0"]
-    row.download.click()
-    assert "299 MB" in row.said.text()
-    assert "research only: don't use it in production" in row.said.text()
-    assert row.said.isVisible()
-    row.cancel.click()
-    assert not row.said.isVisible()
-    assert row.download.text() == "Download (299 MB)"
-    assert not page.jobs
+    place = row.download.mapTo(window, row.download.rect().center())
+    for _ in range(2):  # and changed her mind twice
+        qtbot.mouseClick(row.download, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(row.said.isVisible)
+        assert "299 MB" in row.said.text()
+        assert "research only: don't use it in production" in row.said.text()
+        under = window.childAt(place)  # what the second press of a double click would hit
+        assert under not in (row.accept, row.later, row.download)
+        assert QApplication.focusWidget() is row.later  # Enter accepts nothing
+        qtbot.keyClick(row.later, Qt.Key.Key_Space)
+        assert not row.said.isVisible()
+        assert not row.accept.isVisible()
+        assert row.download.text() == "Download (299 MB)"
+        assert not page.jobs
     page.refresh()
     idle()
     assert not row.cancel.isVisible()
@@ -132,7 +143,7 @@ def test_inspection_goes_on_while_weights_are_downloaded(
 ) -> None:
     row = page.rows["ViT-B-16-quickgelu"]
     row.download.click()
-    row.download.click()
+    row.accept.click()
     qtbot.waitUntil(lambda: row.bar.value() > 0, timeout=60000)
     done: list[int] = []
     window.context.runner.start(JobKind.INSPECT, "Inspect", lambda *_: done.append(1))
