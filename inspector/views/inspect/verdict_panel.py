@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from inspector.domain import Decision, Region, Thresholds
@@ -18,6 +19,13 @@ from inspector.views.look.verdict_chip import VerdictChip
 
 if TYPE_CHECKING:
     from inspector.records.results import ResultDetail, ResultRow
+
+
+class _AcceptButton(QPushButton):
+    """The second press of a double click would sign the next image, which nobody has seen: it does nothing."""
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        event.accept()
 
 
 class VerdictPanel(QScrollArea):
@@ -40,7 +48,7 @@ class VerdictPanel(QScrollArea):
         self.remark.setTextFormat(Qt.TextFormat.PlainText)
         self.remark.setWordWrap(True)
         theme.set_role(self.remark, "small")
-        self.accept = QPushButton(icons.icon("accept"), "Accept")
+        self.accept = _AcceptButton(icons.icon("accept"), "Accept")
         self.override = QPushButton(icons.icon("override"), "Override")
         self.scores = ScoreView()
         self.regions_title = QLabel("Regions")
