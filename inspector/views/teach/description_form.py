@@ -63,6 +63,7 @@ class DescriptionForm(QScrollArea):
 
         self.heading = QLabel()
         self.heading.setTextFormat(Qt.TextFormat.PlainText)
+        self.heading.setWordWrap(True)
         theme.set_role(self.heading, "heading")
         self.reset_button = QPushButton("Back to the suggestion")
         self.reset_button.setIcon(icons.icon("undo"))
@@ -154,7 +155,6 @@ class DescriptionForm(QScrollArea):
         column.addLayout(foot)
         column.addStretch(1)
         self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside.setMaximumWidth(_WIDEST)
         self.setWidget(inside)
 
