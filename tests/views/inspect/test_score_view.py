@@ -131,7 +131,8 @@ def test_without_thresholds_nothing_can_be_dragged(view, qtbot):
 
 
 def test_the_panel_says_where_the_thresholds_in_force_came_from(view):
-    found = thresholds([ScoreMap(np.array([[0.1, 0.3]], np.float32), 0.3, "washer")] * 4, 0.05, 4)
+    shots = [ScoreMap(np.array([[0.1, top]], np.float32), top, "washer") for top in (0.3, 0.31, 0.32, 0.33)]
+    found = thresholds(shots, 0.05, 4)
     view.set_thresholds(found, found)
     assert view.provenance.text().startswith("From 4 normal shots, each left out once.")
     view.set_thresholds(moved_by_hand(moved(found, found.review, found.ng * 2), found, "Ada"), found)
