@@ -73,7 +73,8 @@ class Decision(StrEnum):
 class Region:
     """A connected part of an anomaly map above the threshold, in original-image pixels.
 
-    `box`: (x, y, width, height); `area`: pixels; `peak`: highest map value in it.
+    `box`: (x, y, width, height); `area`: pixels; `peak`: highest map value in it, on the scale of the image score: the
+    strongest region's is the image score.
     """
 
     box: tuple[int, int, int, int]
@@ -83,9 +84,10 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Per class. An image is OK below `review`, NG from `ng` on, REVIEW between. `review` <= `ng`.
+    """Per class. An image is OK below `review`, NG from `ng` on, REVIEW between. `review` <= `ng`. The map, put on the
+    scale of the score, is marked from `review` on.
 
-    `pixel`: map value from which a pixel counts as anomalous. `provenance`: how the numbers came about, in plain
+    `pixel`: what earlier versions marked the raw map from; kept in the records, read by nothing. `provenance`: how the numbers came about, in plain
     JSON values (method, scores used, wanted and attainable false-alarm rate, date, who).
     """
 

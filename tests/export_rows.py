@@ -70,9 +70,11 @@ def make_row(
     soft = cv2.GaussianBlur(cv2.resize(truth, (64, 64), interpolation=cv2.INTER_AREA), (0, 0), 1.5)
     values = (0.1 + soft.astype(np.float32) / max(int(soft.max()), 1) * 0.8).astype(np.float16)
     np.save(folder / f"{number}.npy", values)
-    drawn = mask(values.astype(np.float32), THRESHOLDS.pixel, (256, 256))
+    drawn = mask(values.astype(np.float32), THRESHOLDS.review, (256, 256))
     count, _, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
-    regions = tuple(Region(tuple(map(int, stats[i, :4])), int(stats[i, 4]), 0.9) for i in range(1, count))
+    regions = tuple(
+        Region(tuple(map(int, stats[i, :4])), int(stats[i, 4]), float(values.max())) for i in range(1, count)
+    )
     score = float(values.max())
     row = ExportRow(EMPTY, THRESHOLDS, regions, "#3 Monday shift", "#7 memory", TIME, (0.5, 1.0))
     return change(

@@ -49,7 +49,7 @@ def slider(megapixels: float = 24, moves: int = 200) -> dict[str, float]:
     view.set_heat(heat)
     scores.set_scores(random.random(500), random.random(4) * 0.4)
     scores.set_thresholds(*[Thresholds(0.5, 0.7, 0.5)] * 2)
-    scores.moved.connect(lambda moved: view.set_heat(replace(heat, threshold=moved.pixel)))
+    scores.moved.connect(lambda moved: view.set_heat(replace(heat, threshold=moved.review)))
     window.resize(1280, 800)
     window.show()
     for _ in range(5):

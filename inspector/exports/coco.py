@@ -68,7 +68,7 @@ def export_coco(
                 (row.result.class_name, row.result.defect_type or UNNAMED_DEFECT), len(kinds) + 1
             )
             try:
-                drawn = mask(load_map(row), row.thresholds.pixel, size)
+                drawn = mask(load_map(row), row.thresholds.review, size)
             except InspectorError as error:
                 problems.append(str(error))
                 drawn = None

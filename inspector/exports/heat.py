@@ -54,8 +54,8 @@ def scale(calibrated: Sequence[Thresholds]) -> tuple[float, float]:
     """(low, high) of a detector's colour scale in map values, from the calibrated thresholds of its classes."""
     if not calibrated:
         return 0.0, 1.0
-    low = min(one.pixel for one in calibrated)
-    high = max(one.pixel + max(abs(one.pixel), 2 * (one.ng - one.review)) for one in calibrated)
+    low = min(one.review for one in calibrated)
+    high = max(one.review + max(abs(one.review), 2 * (one.ng - one.review)) for one in calibrated)
     return low, high if high > low else low + 1.0
 
 

@@ -4,15 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.exports.heat import MASK_COLOUR, Heat, Mode, lookup, quantise
+from inspector.verdicts.regions import enlarge
 
 _BAND = 512  # rows blended at once: 24 megapixels need little memory
-
-
-def enlarge(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """The map (map_h, map_w) at every pixel of an image of `size` (width, height): float32 (height, width), bilinear."""
-    import cv2
-
-    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def mask(values: NDArray[np.float32], threshold: float, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Folders of pictures: overlays, masks in an MVTec-AD-style tree, raw anomaly maps."""
+"""Folders of pictures: overlays, masks in an MVTec-AD-style tree, anomaly maps."""
 
 import io
 from pathlib import Path
@@ -22,7 +22,7 @@ def heat_of(
 ) -> Heat:
     """How the map of `row` is shown: the detector's scale, the threshold of the row's class."""
     low, high = row.scale or scale([row.thresholds] if row.thresholds else [])
-    threshold = row.thresholds.pixel if row.thresholds else low
+    threshold = row.thresholds.review if row.thresholds else low
     return Heat(low, high, threshold, colour_map, opacity, mode)
 
 
@@ -71,7 +71,7 @@ def export_masks(
     """An MVTec-AD-style tree by what counts (a person's verdict before the detector's).
 
     `<class>/test/good`: OK parts; `<class>/test/<defect type>`: NG parts; `<class>/test/review`: undecided ones; for
-    the latter two `<class>/ground_truth/<…>/<stem>_mask.png` holds 255 where the map reaches the pixel threshold.
+    the latter two `<class>/ground_truth/<…>/<stem>_mask.png` holds 255 where the map reaches the review threshold.
     `images`: put copies of the image files under `test` too, so that the tree is a data set. Returns and raises as
     `export_overlays`.
     """
@@ -95,7 +95,7 @@ def export_masks(
                     made.write(image + (row.result.path.suffix if row.result.path else ""), data, row)
                 if row.verdict is not Decision.OK:
                     product, _, *rest = image.split("/")
-                    drawn = mask(load_map(row), row.thresholds.pixel, drawable_size(row))
+                    drawn = mask(load_map(row), row.thresholds.review, drawable_size(row))
                     made.write("/".join([product, "ground_truth", *rest]) + "_mask.png", png(drawn), row)
             except InspectorError as error:
                 problems.append(str(error))
@@ -109,8 +109,8 @@ def export_maps(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> list[str]:
-    """`<class>/<image>.npy`: the raw anomaly map, float32 (map_h, map_w), on the detector's scale; it covers the whole
-    image. Returns and raises as `export_overlays`."""
+    """`<class>/<image>.npy`: the anomaly map, float32 (map_h, map_w), whose highest value is the image score; it covers
+    the whole image. Returns and raises as `export_overlays`."""
     problems: list[str] = []
     with folder(target, "maps") as made:
         for row in each(rows, progress, cancel, "Map"):

@@ -15,6 +15,7 @@ from inspector.images.read import MAX_PIXELS
 from inspector.records.files import read_map
 from inspector.records.results import ResultRow
 from inspector.text import printable
+from inspector.verdicts.regions import on_score_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class ExportRow:
 
     `thresholds`: the newest of its detector and class. `regions`: cut with them, boxes in pixels of the original.
     `run`, `detector`: their labels, which no other has; `taught`: when the detector was. `scale`: (low, high) of the
-    detector's colours in map values. `source`: the file that was inspected, "" when that isn't known.
+    detector's colours in scores. `source`: the file that was inspected, "" when that isn't known.
     """
 
     result: ResultRow
@@ -83,16 +84,18 @@ def load_pixels(row: ExportRow, at_least: int | None = None) -> NDArray[np.uint8
 
 
 def load_map(row: ExportRow) -> NDArray[np.float32]:
-    """The anomaly map as float32 (map_h, map_w). Raises `ExportError` when it is missing or damaged."""
+    """The anomaly map on the scale of the image score, float32 (map_h, map_w). Raises `ExportError` when it is missing or damaged."""
     path, name = row.result.map_path, printable(row.result.name)
     try:
         if path is None:
             raise FileNotFoundError
-        return read_map(path)
+        values = read_map(path)
     except FileNotFoundError:
         raise ExportError(f"“{name}” has no stored anomaly map.", "Inspect it again.") from None
     except (OSError, ValueError):
         raise ExportError(f"The anomaly map of “{name}” is damaged.", "Inspect the image again.") from None
+    score = row.result.image_score
+    return values if score is None else on_score_scale(values, score)
 
 
 def drawable_size(row: ExportRow) -> tuple[int, int]:

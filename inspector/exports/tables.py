@@ -26,7 +26,6 @@ COLUMNS = (
     "image score",
     "review from",
     "NG from",
-    "pixel threshold",
     "regions",
     "anomalous pixels",
     "boxes (x y width height)",
@@ -64,7 +63,6 @@ def cells(row: ExportRow) -> tuple[Cell, ...]:
         own.image_score,
         limits.review if limits else None,
         limits.ng if limits else None,
-        limits.pixel if limits else None,
         len(regions) if judged else None,
         sum([region.area for region in regions]) if judged else None,
         "; ".join(["%d %d %d %d" % region.box for region in regions]),  # noqa: UP031  (twice as fast)
@@ -208,7 +206,6 @@ def as_json(row: ExportRow) -> dict[str, Any]:
         and {
             "review": _finite(row.thresholds.review),
             "ng": _finite(row.thresholds.ng),
-            "pixel": _finite(row.thresholds.pixel),
             "provenance": json_values(row.thresholds.provenance),
         },
         "regions": [region_json(region) for region in row.regions],

@@ -154,7 +154,7 @@ def update(
         along = []
         for class_id, (chosen, _) in kept.items():
             before = current[class_id].thresholds
-            if (chosen.review, chosen.ng, chosen.pixel) != (before.review, before.ng, before.pixel):
+            if (chosen.review, chosen.ng) != (before.review, before.ng):
                 along.append(row.classes[class_id])
                 report.log(
                     f"“{along[-1]}” is NG from {chosen.ng:.3f} instead of {before.ng:.3f} on: its scores changed with "
@@ -224,6 +224,6 @@ def _carried(
     kept = {}
     for class_id, row in current.items():
         chosen, before = row.thresholds, found[class_id]
-        if (chosen.review, chosen.ng, chosen.pixel) != (before.review, before.ng, before.pixel):
+        if (chosen.review, chosen.ng) != (before.review, before.ng):
             kept[class_id] = calibrate.carried(chosen, before, again[class_id], row.who), row.who
     return kept

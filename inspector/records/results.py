@@ -1,5 +1,6 @@
 """Results of runs: one image, its score, its map and its verdict."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -121,8 +122,11 @@ class ResultDetail:
 
     @property
     def regions_current(self) -> bool:
-        """Whether the thresholds of now would cut the same regions as those that are stored; if not, cut the map again."""
+        """Whether the thresholds of now would cut the same regions as those that are stored, on the scale of the score as
+        all are now; if not, cut the map again."""
         now, score = self.thresholds, self.row.image_score
+        if self.regions and score is not None and not math.isclose(self.regions[0].peak, score, rel_tol=1e-6):
+            return False  # of an earlier version
         if not self.cut_with or now is None or score is None or self.cut_with == now.numbers:
             return self.cut_with != () and (now is None or now.numbers == self.cut_with)
         review, ng, pixel = self.cut_with

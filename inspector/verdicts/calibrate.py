@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from inspector.domain import ScoreMap, Thresholds
 from inspector.errors import InspectorError
@@ -26,6 +26,8 @@ USUAL_SPREAD = 0.25
 """Standard deviation of the logarithm of good parts' contrast, from the good parts of seven drawn and real products."""
 USUAL_WEIGHT = 4.0
 """How many degrees of freedom that usual spread is worth."""
+ALIKE = 1e-6
+"""Scores that lie no farther apart, as a share of their contrast, are the same."""
 HEAD_START = 0.5
 """A new part is compared with all k shots, a held-out one with k - 1: its contrast is smaller by HEAD_START / k (from
 the same products)."""
@@ -51,8 +53,7 @@ def thresholds(
 ) -> Thresholds:
     """Thresholds of one class at a wanted rate of good parts called NG (0–1, both ends excluded).
 
-    `held_out`: shots scored without themselves, or, when `shots` is 1, altered views of the only one. The pixel
-    threshold is the review bound of the held-out maps' maxima, so what is called out has a region to show.
+    `held_out`: shots scored without themselves, or, when `shots` is 1, altered views of the only one.
     Nothing is promised when the shots taught what scores them (not `independent`), nor while some stand out
     (`outliers`: their ids, see `stand_out`) that nobody has confirmed.
     Raises InspectorError without any held-out score, for a score that isn't finite, or a rate outside (0, 1).
@@ -67,27 +68,22 @@ def thresholds(
             "There is no good part to set a threshold from.", "Add normal shots and teach again."
         )
     scores = np.array([item.image_score for item in held_out], np.float64)
-    peaks = np.array([float(item.values.max()) for item in held_out], np.float64)
     usual = _usual(held_out)
-    if not np.isfinite([*scores, *peaks, usual]).all():
+    if not np.isfinite([*scores, usual]).all():
         raise InspectorError("A normal shot has no finite score.", "Look at the shots for damaged images.")
 
     single = shots < 2  # views of one part say nothing of how parts differ: they count as one
-    if single:
-        seen, tops = scores.mean(keepdims=True), peaks.mean(keepdims=True)
-    else:  # two parts never score exactly alike, one picture in two files does: it counts once
-        seen, tops = np.unique(scores), np.unique(peaks)
+    seen = scores.mean(keepdims=True) if single else _distinct(scores, usual)
     gentle = max(false_alarm_rate, min(REVIEW_MOST, REVIEW_FACTOR * false_alarm_rate))
     ease = 1.0 if single else 1 - HEAD_START / shots
     ng = upper_bound(seen, usual, false_alarm_rate, ease)
     review = min(ng, upper_bound(seen, usual, gentle, ease))
-    pixel = upper_bound(tops, usual, gentle, ease)
     parts = len(seen)
     needed = shots_needed(false_alarm_rate)
     return Thresholds(
         review,
         ng,
-        pixel,
+        review,
         {
             "method": "t prediction bound, at least the conformal bound",
             "source": "altered views of one shot" if single else "shots left out one by one",
@@ -216,10 +212,15 @@ def carried(chosen: Thresholds, found: Thresholds, again: Thresholds, who: str =
 
     review = moved(chosen.review, found.review, again.review)
     ng = moved(chosen.ng, found.ng, again.ng)
-    pixel = moved(chosen.pixel, found.pixel, again.pixel)
-    if (review, ng, pixel) == (chosen.review, chosen.ng, chosen.pixel):
+    if (review, ng) == (chosen.review, chosen.ng):
         return chosen
-    return moved_by_hand(Thresholds(min(review, ng), ng, pixel), again, who)
+    return moved_by_hand(Thresholds(min(review, ng), ng, min(review, ng)), again, who)
+
+
+def _distinct(scores: NDArray[np.float64], usual: float) -> NDArray[np.float64]:
+    """Two parts never score exactly alike, one picture in two files does: it counts once."""
+    ordered = np.sort(scores)
+    return ordered[np.diff(ordered, prepend=-np.inf) > ALIKE * np.abs(ordered - usual)]
 
 
 def _usual(held_out: Sequence[ScoreMap]) -> float:

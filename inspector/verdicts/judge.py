@@ -1,15 +1,14 @@
 """Score and thresholds → verdict: the only rule. Pure, so a moved threshold re-judges any number of stored scores."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inspector.domain import Decision, ScoreMap, Thresholds, Verdict
 from inspector.errors import DetectorError
-from inspector.verdicts.regions import regions
-
-PEAK_SHARE = 0.25
+from inspector.verdicts.regions import on_score_scale, regions
 
 
 def bounds(thresholds: Thresholds) -> tuple[tuple[float, Decision], ...]:
@@ -37,9 +36,9 @@ def decide_all(image_scores: ArrayLike, thresholds: Thresholds) -> NDArray[np.in
 
 
 def judge(score_map: ScoreMap, thresholds: Thresholds, size: tuple[int, int]) -> Verdict:
-    """The decision, and, unless it is OK, the regions that explain it. `size`: (width, height) of the original.
+    """The decision, and, unless it is OK, the regions that explain it: where the map, on the scale of the score, reaches
+    review. There is at least one, and the strongest one's peak is the image score. `size`: (width, height) of the original.
 
-    Where the image score is too high though no pixel is, the surroundings of the map's peak are shown.
     Raises `DetectorError` for a score or map that isn't finite.
     """
     if not score_map.finite:
@@ -47,18 +46,18 @@ def judge(score_map: ScoreMap, thresholds: Thresholds, size: tuple[int, int]) ->
     decision, values = decide(score_map.image_score, thresholds), score_map.values
     if decision is Decision.OK:
         return Verdict(decision, score_map.image_score, thresholds)
-    found = regions(values, thresholds.pixel, size)
-    if not found and values.size:
-        peak, usual = float(values.max()), float(np.median(values))
-        found = regions(values, peak - PEAK_SHARE * (peak - usual), size)[:1]
-    return Verdict(decision, score_map.image_score, thresholds, found)
+    score = score_map.image_score
+    shown = on_score_scale(values, score)
+    found = regions(shown, min(thresholds.review, float(shown.max(initial=-np.inf))), size)
+    found = tuple(replace(one, peak=score) if not place else one for place, one in enumerate(found))
+    return Verdict(decision, score, thresholds, found)
 
 
 def cuts_alike(image_score: float, one: Thresholds, other: Thresholds) -> bool:
-    """Whether `judge` shows the same regions by both, as neither says OK and the pixel threshold is one. Raises
+    """Whether `judge` shows the same regions by both, as neither says OK and both mark from one score on. Raises
     `DetectorError` for a score that isn't finite."""
     shown = [decide(image_score, thresholds) is not Decision.OK for thresholds in (one, other)]
-    return all(shown) and one.pixel == other.pixel
+    return all(shown) and one.review == other.review
 
 
 def _not_finite() -> DetectorError:

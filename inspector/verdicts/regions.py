@@ -11,6 +11,30 @@ whatever the size of the image."""
 MOST = 64
 
 
+def enlarge(values: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float32]:
+    """A map at another size (width, height), bilinear, its highest value kept: float32 (height, width)."""
+    import cv2
+
+    enlarged = cv2.resize(np.asarray(values, np.float32), size, interpolation=cv2.INTER_LINEAR)
+    return on_score_scale(np.asarray(enlarged, np.float32), float(values.max()))
+
+
+def on_score_scale(values: NDArray[np.floating], image_score: float) -> NDArray[np.float32]:
+    """An image's anomaly map on the scale of its score: the highest place is the score, float32.
+
+    Methods join readings of the whole image with the map's, so their maps peak above or below the score. People see one
+    scale: what is NG has a place that reaches NG, and no place passes a threshold that the image doesn't. All is multiplied
+    alike (moved, where a sign forbids that), so the shape of the map and the verdicts stay; a map that is on that scale
+    already stays as it is. Nothing is stored so: maps that earlier versions stored are read alike.
+    """
+    peak = float(values.max()) if values.size else image_score
+    if peak == image_score:
+        return np.asarray(values, np.float32)
+    if peak > 0 and image_score > 0:
+        return np.asarray(np.float64(image_score / peak) * values, np.float32)
+    return np.asarray(values + np.float64(image_score - peak), np.float32)
+
+
 def regions(values: NDArray[np.floating], threshold: float, size: tuple[int, int]) -> tuple[Region, ...]:
     """8-connected regions with map values >= `threshold`, strongest peak first, at most `MOST`.
 
@@ -23,14 +47,15 @@ def regions(values: NDArray[np.floating], threshold: float, size: tuple[int, int
         return ()
     rows, columns = values.shape
     fine = min(width, columns * ENLARGE), min(height, rows * ENLARGE)
-    enlarged = cv2.resize(np.asarray(values, np.float32), fine, interpolation=cv2.INTER_LINEAR)
+    enlarged = enlarge(values, fine)
     above = enlarged >= threshold
     if not above.any():  # a peak narrower than a pixel of a tiny image
         peak = np.unravel_index(int(np.argmax(enlarged)), enlarged.shape)
         above[peak] = True
     mask = above.astype(np.uint8)
     start_x, start_y, w, h = cv2.boundingRect(mask)  # labelling is dear, and defects are small
-    mask, enlarged = (a[start_y : start_y + h, start_x : start_x + w] for a in (mask, enlarged))
+    there = slice(start_y, start_y + h), slice(start_x, start_x + w)
+    mask, enlarged = mask[there], enlarged[there]
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     across, down = width / fine[0], height / fine[1]
     found = []

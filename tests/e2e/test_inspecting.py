@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
+import numpy as np
+import PIL.Image
 import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QImage
 from pytestqt.qtbot import QtBot
 from stem_engine import in_batches
 
-from inspector.domain import CancelToken, JobItem, JobKind
+from inspector.domain import CancelToken, JobItem, JobKind, Thresholds
 from inspector.jobs.engine import Engine
+from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
 from inspector.records import project as projects
@@ -22,6 +27,7 @@ from inspector.records.detectors import list_proposed
 from inspector.records.results import list_results, result_ids
 from inspector.records.runs import list_runs
 from inspector.records.shots import list_shots
+from inspector.records.thresholds import set_thresholds
 from inspector.views.inspect.page import InspectPage
 from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow
@@ -276,3 +282,66 @@ def test_the_choice_stays_while_images_wait_for_their_turn_and_then_follows_who_
     assert page.queue.detector_id == waiting.id
     assert page.queue.newer.isHidden()
     assert page.queue.judge.text() == f"Judged by {old.label}"
+
+
+def test_score_regions_and_exports_tell_one_scale_also_where_the_map_peaks_elsewhere_than_the_score(
+    qtbot: QtBot,
+    window: MainWindow,
+    idle: Idle,
+    drop: Drop,
+    taught: Path,
+    washers: Path,
+    engine: Engine,
+    tmp_path: Path,
+) -> None:
+    with projects.open(taught) as project:  # half of a map of WinCLIP's lies above all its scores
+        teach(project, engine, method="winclip", emit=lambda event: None, cancel=CancelToken())
+    window.open_project(taught, "inspect")
+    qtbot.waitUntil(lambda: window.context.project is not None)
+    idle()
+    page, opened = window.page, window.context.project
+    assert isinstance(page, InspectPage)
+    assert opened is not None
+    drop(washers / "test")
+    rows = list_results(opened, result_ids(opened))
+    scores = sorted(row.image_score or 0.0 for row in rows)
+    detector, (class_id,) = rows[0].detector_id, {row.class_id for row in rows}
+    assert class_id is not None
+    band = Thresholds(scores[1] - 1e-6, scores[2] - 1e-6, 0.0)
+    set_thresholds(opened, detector, class_id, band)
+    with sqlite3.connect(taught / "project.sqlite") as database:  # regions as earlier versions stored them
+        place = ("x", "y", "width", "height", "area")
+        for row in rows:
+            names = ", ".join(("result_id", *place, "peak"))
+            database.execute(f"INSERT INTO regions ({names}) VALUES (?, 1, 1, 9, 9, 81, 1.234)", (row.id,))
+    database.close()
+    window.context.detectors_changed.emit()
+    idle()
+    table, panel = page.panel.regions, page.panel
+    assert table.horizontalHeaderItem(3).text() == "Score"
+    for row in rows:
+        page.queue.list.choose(row.id)
+        qtbot.wait(60)  # regions are cut a moment later
+        idle()
+        score = row.image_score or 0.0
+        peaks = [float(table.item(place, 3).text()) for place in range(table.rowCount())]
+        assert panel.score.text() == f"{score:.3f}"
+        assert max(peaks, default=None) == (None if score < band.review else round(score, 3))
+        if peaks:
+            assert min(peaks) >= round(band.review, 3)
+            assert panel.regions_note.text().startswith(f"Marked from review ({band.review:.3f}) on.")
+        values = page.viewer.view.values
+        assert values is not None
+        assert values.max() == pytest.approx(score, rel=1e-6)
+    export(
+        opened, tmp_path / "out", ["jsonl", "maps", "masks"], emit=lambda event: None, cancel=CancelToken()
+    )
+    told = [json.loads(line) for line in next((tmp_path / "out").rglob("*.jsonl")).read_text().splitlines()]
+    assert len(told) == len(rows)
+    for one in told:
+        peaks = [region["peak"] for region in one["regions"]]
+        assert max(peaks, default=None) == (None if one["verdict"] == "ok" else one["image_score"])
+        assert "pixel" not in one["thresholds"]
+    highest = sorted(float(np.load(path).max()) for path in (tmp_path / "out").rglob("*.npy"))
+    assert highest == pytest.approx(scores, rel=1e-6)
+    assert all(PIL.Image.open(path).getextrema()[1] for path in (tmp_path / "out").rglob("*_mask.png"))

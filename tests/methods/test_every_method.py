@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from inspector.domain import CancelToken, Image, ScoreMap
+from inspector.domain import CancelToken, Decision, Image, ScoreMap, Thresholds
 from inspector.errors import Cancelled, DetectorError
 from inspector.features.backbone import Backbone
 from inspector.methods import catalogue, storage
 from inspector.methods.detector import Detector
+from inspector.verdicts.judge import judge
 
 Teach = Callable[..., Any]
 Draw = Callable[[str, int], Image]
@@ -349,3 +350,29 @@ def test_settings_that_make_no_sense_are_refused_in_a_sentence(method: str) -> N
     ):
         with pytest.raises(DetectorError, match="can't be made with"):
             catalogue.make(method, **wrong)
+
+
+@pytest.mark.parametrize(("method", "settings"), CASES)
+def test_every_ng_is_explained_by_a_region_that_reaches_ng_and_an_ok_shows_none(
+    tiny_clip: Backbone,
+    parts: dict[str, list[Image]],
+    taught: Teach,
+    method: str,
+    settings: dict[str, Any],
+) -> None:
+    detector = taught(catalogue.make(method, **settings), parts, tiny_clip)
+    images = [*parts["disc"], *parts["plate"]]
+    maps = detector.score(images, ["disc"] * len(images))
+    scores = sorted(score_map.image_score for score_map in maps)
+    band = Thresholds(scores[len(scores) // 3], scores[2 * len(scores) // 3], 0)
+    seen = set()
+    for image, score_map in zip(images, maps, strict=True):
+        verdict = judge(score_map, band, image.size)
+        peaks = [region.peak for region in verdict.regions]
+        seen.add(verdict.decision)
+        assert max(peaks, default=None) == (
+            None if verdict.decision is Decision.OK else score_map.image_score
+        )
+        assert any(peak >= band.ng for peak in peaks) == (verdict.decision is Decision.NG)
+        assert all(peak >= band.review for peak in peaks)
+    assert Decision.NG in seen

@@ -73,8 +73,8 @@ def test_a_result_comes_back_with_its_regions_map_and_image(project: Project, ta
     assert stored.dtype == np.float16
     assert np.allclose(stored, values, atol=1e-3)
     for moved, current in (
-        (Thresholds(0.5, 0.7, 0.6), False),  # other pixels are anomalous
-        (Thresholds(0.2, 0.95, 0.4), True),  # still not OK, and the same pixels
+        (Thresholds(0.2, 0.7, 0.2), False),  # more of the map is marked
+        (Thresholds(0.5, 0.95, 0.4), True),  # still not OK, and marked from the same score on
         (Thresholds(0.91, 0.95, 0.4), False),  # OK, so nothing is shown
         (Thresholds(0.5, 0.7, 0.4), True),
     ):

@@ -115,7 +115,7 @@ def test_a_damaged_threshold_row_lets_no_other_take_its_place(project: Project, 
 def test_regions_that_are_damaged_are_cut_anew_and_a_damaged_word_of_a_person_is_said(
     project: Project, record: Record
 ) -> None:
-    (key,) = record(0.8, regions=(Region((1, 2, 3, 4), 9, 0.7),), threshold_id=1)
+    (key,) = record(0.8, regions=(Region((1, 2, 3, 4), 9, 0.8),), threshold_id=1)
     add_review(project, [key], Decision.OK, who="Ada")
     assert find_result(project, key).regions_current
     project.close()

@@ -118,11 +118,6 @@ def test_thresholds_follow_when_a_detector_uses_another_scale(scores, factor, sh
     assert other.ng == pytest.approx(plain.ng * factor + shift, rel=1e-3, abs=1e-3)
 
 
-def test_what_calls_for_review_has_pixels_above_the_pixel_threshold():
-    limits = thresholds(held_out([0.4, 0.42, 0.5, 0.45]), 0.05, 4)
-    assert limits.pixel == pytest.approx(limits.review, rel=1e-4)
-
-
 def test_impossible_wishes_are_refused_with_a_sentence():
     with pytest.raises(InspectorError, match="between 0 and 1"):
         thresholds(held_out([0.4]), 0.0, 1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from inspector.domain import Decision, ScoreMap, Thresholds
 from inspector.errors import InspectorError
 from inspector.verdicts.judge import cuts_alike, decide, decide_all, judge
-from inspector.verdicts.regions import MOST, regions
+from inspector.verdicts.regions import MOST, on_score_scale, regions
 
 BAND = Thresholds(review=0.4, ng=0.6, pixel=0.5)
 
@@ -54,16 +54,43 @@ def test_an_ok_image_shows_no_regions_and_an_ng_image_shows_its_own():
     x, y, w, h = region.box
     assert (x, y) == pytest.approx((300, 150), abs=8)
     assert (w, h) == pytest.approx((60, 30), abs=12)
-    assert region.peak == pytest.approx(1.0)
+    assert region.peak == 0.9  # the map is told on the scale of the score
     assert region.area == pytest.approx(60 * 30, rel=0.15)
 
 
-def test_an_ng_image_without_a_hot_pixel_points_at_its_peak():
+def test_an_image_whose_map_stays_below_its_score_points_at_the_peak():
     values = map_with((10, 40, 4, 4), value=0.45)
     (region,) = judge(ScoreMap(values, 0.9, "a"), BAND, (120, 120)).regions
+    assert region.peak == 0.9
     x, y, w, h = region.box
     assert x <= 22 <= x + w
     assert y <= 82 <= y + h
+
+
+@given(
+    st.floats(-2, 2, width=32),
+    st.floats(-2, 2, width=32),
+    st.integers(0, 2**32 - 1),
+    st.floats(-2, 2),
+    st.tuples(st.integers(1, 300), st.integers(1, 300)),
+)
+def test_every_verdict_is_explained_by_its_regions_whatever_map_and_score_say(low, high, seed, score, size):
+    noise = np.random.default_rng(seed).random((7, 9), dtype=np.float32)
+    values = np.float32(low) + noise * np.float32(high - low)
+    verdict = judge(ScoreMap(values, score, "a"), Thresholds(-0.5, 0.5, -0.5), size)
+    assert bool(verdict.regions) == (verdict.decision is not Decision.OK)
+    assert all(region.peak <= score for region in verdict.regions)
+    if verdict.regions:
+        assert verdict.regions[0].peak == score
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 2), st.floats(0.01, 2))
+def test_a_map_keeps_its_shape_on_the_scale_of_the_score(seed, factor, score):
+    values = np.random.default_rng(seed).random((5, 6), dtype=np.float32) * np.float32(factor)
+    shown = on_score_scale(values, score)
+    assert shown.max() == pytest.approx(score)
+    assert shown / score == pytest.approx(values / values.max(), rel=1e-5)
+    assert on_score_scale(shown, score) == pytest.approx(shown, rel=1e-6)
 
 
 def test_regions_that_touch_diagonally_are_one_and_the_strongest_comes_first():
@@ -109,11 +136,12 @@ def test_regions_of_a_24_megapixel_image_are_cut_on_its_map_and_not_on_its_pixel
 @given(
     score=st.floats(0, 1),
     reviews=st.tuples(st.sampled_from([0.3, 0.5, 0.7]), st.sampled_from([0.3, 0.5, 0.7])),
-    pixels=st.tuples(st.sampled_from([0.2, 0.5]), st.sampled_from([0.2, 0.5])),
+    highest=st.tuples(st.sampled_from([0.7, 0.8]), st.sampled_from([0.7, 0.8])),
 )
-def test_thresholds_that_are_said_to_cut_alike_give_the_same_regions(score, reviews, pixels):
+def test_thresholds_that_are_said_to_cut_alike_give_the_same_regions(score, reviews, highest):
     values = np.zeros((8, 8), np.float32)
     values[2:5, 2:5], values[3, 3] = 0.3, 0.9
-    one, other = (Thresholds(r, 0.8, p) for r, p in zip(reviews, pixels, strict=True))
+    one, other = (Thresholds(review, ng, review) for review, ng in zip(reviews, highest, strict=True))
     found = [judge(ScoreMap(values, score, "Part"), each, (64, 64)).regions for each in (one, other)]
-    assert cuts_alike(score, one, other) == (found[0] == found[1] != ())
+    assert cuts_alike(score, one, other) == (reviews[0] == reviews[1] and found[0] != ())
+    assert not cuts_alike(score, one, other) or found[0] == found[1]

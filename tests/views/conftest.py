@@ -175,7 +175,7 @@ def _add_result(project: Project, run_id: int, class_id: int, name: str, score: 
     data = _png(seed)
     values = np.full((16, 24), 0.1, np.float32)
     values[4:8, 6:12] = score
-    regions = [Region((24, 16, 24, 16), 384, score)] if score >= THRESHOLDS.pixel else []
+    regions = [Region((24, 16, 24, 16), 384, score)] if score >= THRESHOLDS.review else []
     detector_id = next(row.detector_id for row in list_runs(project) if row.id == run_id)
     item = NewResult(
         name,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassScores:
     """`scores`: of all stored results; `normal`: held-out scores of the normal shots. `current` None: the class has no
-    thresholds with this detector. `low`, `high`: ends of the detector's colour scale, in map values."""
+    thresholds with this detector. `low`, `high`: ends of the detector's colour scale, in scores."""
 
     detector_id: int
     class_id: int
@@ -32,7 +32,7 @@ class ClassScores:
     def heat(self, thresholds: Thresholds | None = None) -> Heat | None:
         """How maps are drawn with these thresholds (those in force by default)."""
         chosen = thresholds or self.current
-        return Heat(self.low, self.high, chosen.pixel) if chosen else None
+        return Heat(self.low, self.high, chosen.review) if chosen else None
 
 
 def read(project: Project, detector_id: int, class_id: int) -> ClassScores:

@@ -194,7 +194,7 @@ class LiveThresholds(QObject):
         now = self._moving or (self.scores.current if self.scores else None)
         if now is None and self.shown is not None:
             now = self.shown.detail.thresholds
-        self.panel.show_regions(regions, now.pixel if now else None)
+        self.panel.show_regions(regions, now.review if now else None)
 
     def _pick(self, number: int) -> None:
         view = self.viewer.view

@@ -1,4 +1,4 @@
-"""The regions of an image: box, area, highest heat. A click, or Enter, brings one into view."""
+"""The regions of an image: box, area, highest score. A click, or Enter, brings one into view."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RegionsTable(QTableWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, 4, parent)
-        self.setHorizontalHeaderLabels(["", "Size", "Area", "Heat"])
+        self.setHorizontalHeaderLabels(["", "Size", "Area", "Score"])
         quiet_table(self, "Regions", 24)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)

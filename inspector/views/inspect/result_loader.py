@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject
 
 from inspector.errors import InspectorError
+from inspector.verdicts.regions import on_score_scale
 from inspector.views.viewer.picture import Picture, picture
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ _BUDGET = 700 << 20  # bytes of pictures kept
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pixels:
-    """`picture` None: the image can't be shown, `trouble` says why. `values` None: no map, as `note` says; it
-    also says what people should know of how the image was read."""
+    """`picture` None: the image can't be shown, `trouble` says why. `values`: the map on the scale of the image
+    score, None: no map, as `note` says; it also says what people should know of how the image was read."""
 
     picture: Picture | None
     values: NDArray[np.float32] | None
@@ -57,7 +58,9 @@ def read_pixels(row: ResultRow) -> Pixels:
     said = image.note[:1].upper() + image.note[1:]
     if row.map_path is not None:
         with suppress(OSError, ValueError):
-            return Pixels(made, read_map(row.map_path), note=said)
+            values = read_map(row.map_path)
+            score = row.image_score
+            return Pixels(made, values if score is None else on_score_scale(values, score), note=said)
     return Pixels(made, None, note=" · ".join(filter(None, (UNAVAILABLE, said))))
 
 

@@ -19,14 +19,8 @@ from inspector.views.shared.number_field import NumberField
 
 
 def moved(start: Thresholds, review: float, ng: float) -> Thresholds:
-    """`start` with other image thresholds. The pixel threshold moves in the same proportion as the review threshold, so
-    that a stricter verdict also marks more of the image, whatever the two scales are."""
-    if review == start.review:
-        pixel = start.pixel  # exactly, so that what was moved and moved back is the same
-    elif start.review > 0 and start.pixel > 0:
-        pixel = start.pixel * max(review, 0.0) / start.review
-    else:
-        pixel = start.pixel + review - start.review
+    """`start` with other numbers; exactly itself when they are its own."""
+    pixel = start.pixel if review == start.review else review
     return replace(start, review=review, ng=max(ng, review), pixel=pixel)
 
 

@@ -114,16 +114,13 @@ class VerdictPanel(QScrollArea):
         self.remark.setVisible(bool(self.remark.text()))
 
     def show_regions(self, regions: Sequence[Region], threshold: float | None) -> None:
-        """`threshold`: the heat from which they are marked, None while unknown."""
+        """`threshold`: the score from which they are marked, None while unknown."""
         self.regions.show_regions(regions)
         count = f" ({len(regions)})" if regions else ""
         self.regions_title.setText(f"Regions{count}" if regions or self._detail is None else "No regions")
         words = ""
         if regions and threshold is not None:
-            least = min(region.peak for region in regions)
-            words = f"Marked from heat {threshold:.3f} on. Heat is the map's scale, not the score's."
-            if least < threshold:
-                words = f"The hottest place; it stays below {threshold:.3f}, from which regions are marked."
+            words = f"Marked from review ({threshold:.3f}) on. The highest place is the score of the image."
         self.regions_note.setText(words)
         self.regions_note.setVisible(bool(words))
 

@@ -139,7 +139,7 @@ def test_views_of_a_single_shot_are_not_called_shots_and_no_room_is_left_below_z
 def test_regions_say_on_which_scale_they_are_marked(hand, choose, qtbot):
     page = choose(hand.ids[2])
     assert page.panel.regions_title.text() == "Regions (1)"
-    assert page.panel.regions_note.text().startswith("Marked from heat 0.400 on.")
+    assert page.panel.regions_note.text().startswith("Marked from review (0.400) on.")
     page = choose(hand.ids[0])
     assert page.panel.regions_title.text() == "No regions"
     assert page.panel.regions_note.isHidden()
