@@ -19,8 +19,8 @@ def scene_start(stage: Stage) -> None:
 def scene_start_new(stage: Stage) -> None:
     stage.window.show_page("start")
     stage.window.start.show_new()
-    stage.window.start.form.folder.setText("/home/ada/Documents/Gearbox line 3")
     stage.window.start.form.name.setText("Gearbox line 3")
+    stage.window.start.form.folder.setText("/home/ada/Documents/Gearbox line 3")
 
 
 def scene_teach_empty(stage: Stage) -> None:
@@ -37,8 +37,10 @@ def scene_teach_classes(stage: Stage) -> None:
     page = stage.new_project()
     for number, product in enumerate(sorted(path for path in stage.parts.iterdir() if path.is_dir())):
         shots = sorted((product / "train" / "good").iterdir())[: 4 - number]
-        page.add_class(product.name, lambda class_id, shots=shots: page._add(class_id, shots))
-        stage.settle(2)
+        page.add_class(product.name)
+        stage.wait(lambda name=product.name: page.chosen_class and page.chosen_class.name == name)
+        page.accept_paths(shots)
+        stage.wait(lambda wanted=len(shots): page.shots.rowCount() == wanted)
     page.grid.setCurrentIndex(page.shots.index(0))
 
 
@@ -82,21 +84,18 @@ def after_teach_describe(stage: Stage) -> None:
     page.panel.method.setCurrentIndex(page.panel.method.findData("anople"))
 
 
-def scene_teach_updated(stage: Stage) -> None:
+def scene_teach_proposed(stage: Stage) -> None:
     page = stage.open_demo("teach")
-    row = page.chosen_class
-    before = page._detector.id
-    page.accept_paths(sorted((stage.parts / row.name / "test" / "good").iterdir())[:2])
-    stage.wait(lambda: page._detector.id != before, 400)
+    page.accept_paths(sorted((stage.parts / page.chosen_class.name / "test" / "good").iterdir())[:2])
+    stage.wait(page.proposal.isVisible, 400)
+    stage.wait(lambda: not stage.window.context.runner.busy, 400)
 
 
-def after_teach_updated(stage: Stage) -> None:
-    from inspector.records.detectors import remove_detector
-
-    page = stage.window.page
-    remove_detector(stage.window.context.project, page._detector.id)
-    page.context.undo.undo()
+def after_teach_proposed(stage: Stage) -> None:
+    stage.window.context.undo.undo()  # the shots
     stage.settle()
+    stage.window.page.proposal.discard_button.click()
+    stage.wait(lambda: not stage.window.page.proposal.isVisible())
 
 
 def scene_teach_error(stage: Stage) -> None:
@@ -217,18 +216,18 @@ def scene_inspect_question(stage: Stage) -> None:
     page = _inspect(stage, "blister_dent")
     page.panel.scores.move_to(0.9, 0.9)
     page.panel.scores.histogram.released.emit()
-    stage.wait(lambda: page.live.question is not None)
+    stage.wait(stage.application.activeModalWidget)
 
 
 def after_inspect_question(stage: Stage) -> None:
-    stage.window.page.live.question.reject()
+    stage.application.activeModalWidget().reject()
     stage.settle()
 
 
 def scene_inspect_refused(stage: Stage) -> None:
     page = _inspect(stage, "blister_dent")
-    page.panel.scores.review_box.setText("0.9")
-    page.panel.scores.review_box.editingFinished.emit()
+    page.panel.scores.ng_box.setText("0.05")
+    page.panel.scores.ng_box.editingFinished.emit()
 
 
 def scene_inspect_filtered(stage: Stage) -> None:
@@ -258,6 +257,16 @@ def scene_inspect_failed(stage: Stage) -> None:
     stage.wait(lambda: not stage.window.context.runner.busy)
     stage.wait(lambda: page.model.rowCount() == 4)
     _inspect(stage, "camera 2 0117")
+
+
+def after_inspect_failed(stage: Stage) -> None:
+    """Without its run, the newest is the demo's again."""
+    from inspector.records.runs import list_runs, remove_run
+
+    project = stage.window.context.project
+    remove_run(project, max(run.id for run in list_runs(project)))
+    stage.window.context.results_changed.emit()
+    stage.settle()
 
 
 def scene_results(stage: Stage) -> None:

@@ -69,10 +69,11 @@ class _Tinted(QIconEngine):
         return self.scaledPixmap(size, mode, state, 1.0)
 
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
+        """`size` is in points, of which each is `scale` pixels wide."""
         return _drawn(
             self._name,
             self._colour(mode).name(QColor.NameFormat.HexArgb),
-            max(1, min(size.width(), size.height())),
+            max(1, round(min(size.width(), size.height()) * max(scale, 1.0))),
             max(scale, 1.0),
         )
 

@@ -97,3 +97,9 @@ def test_an_icon_follows_the_theme(qtbot: QtBot) -> None:
         for y in range(20)
     )
     theme.apply("dark")
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_icons_have_a_pixel_of_their_own_for_every_one_of_the_screen(qtbot: QtBot, scale: float) -> None:
+    drawn = icons.icon("home").pixmap(QSize(20, 20), scale)
+    assert (drawn.width(), drawn.devicePixelRatio()) == (20 * scale, scale)
