@@ -42,7 +42,8 @@ def count_passed(project: Project, detector_id: int, class_id: int, after: Thres
     if first is not None and after.review > first.ng:
         held = replace(below, verdict=Decision.REVIEW, score_from=first.ng)
         calibrated = count_results(project, held).total
-    return Passed(ng, calibrated, count_results(project, every).total, row.thresholds if row else None)
+    total = count_results(project, every).total if ng or calibrated else 0
+    return Passed(ng, calibrated, total, row.thresholds if row else None)
 
 
 class PassingQuestion:
