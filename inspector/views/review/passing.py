@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Passed:
     """Stored results that would become OK: `ng` of them are NG now, `calibrated` only by the thresholds that teaching
-    found. `every`: results of the class by this detector. `before`: the thresholds in force."""
+    found. `every`: results of the class by this detector, 0 where none would. `before`: the thresholds in force."""
 
     ng: int
     calibrated: int
