@@ -63,7 +63,7 @@ class PassingQuestion:
         yes: Callable[[], None],
         no: Callable[[], None],
     ) -> None:
-        """`yes()` at once where nothing passes; neither where another question came before the answer was counted."""
+        """`yes()` at once where nothing passes; `no()` too where another question came before this one was counted."""
         self._asked += 1
         number = self._asked
 
@@ -72,8 +72,8 @@ class PassingQuestion:
 
         def counted(found: Passed) -> None:
             if number != self._asked:
-                return
-            if found.ng or found.calibrated:
+                no()
+            elif found.ng or found.calibrated:
                 self._open(found, after, yes, no)
             else:
                 yes()

@@ -164,3 +164,25 @@ def test_a_dragged_line_asks_when_it_is_let_go(hand, choose, idle, qtbot):
     idle()
     assert numbers(hand) == (0.4, 1.0)
     assert page.panel.scores.review_box.text() == "0.400"
+
+
+def test_an_undo_that_is_overtaken_by_typing_can_be_asked_for_again(hand, choose, window, idle, qtbot):
+    page = choose(hand.ids[2])
+    scores = page.panel.scores
+    type_into(qtbot, scores.ng_box, "1.2")
+    idle()
+    type_into(qtbot, scores.review_box, "1.0")
+    press(qtbot, "Let them pass")
+    idle()
+    type_into(qtbot, scores.review_box, "0.4")
+    idle()
+    window.menus.undo.trigger()
+    type_into(qtbot, scores.review_box, "0.9")  # before it was counted what the undo would let pass
+    press(qtbot, "Leave")
+    idle()
+    assert numbers(hand) == (0.4, 1.2)
+    assert scores.review_box.text() == "0.400"
+    window.menus.undo.trigger()
+    press(qtbot, "Let them pass")
+    idle()
+    assert numbers(hand) == (1.0, 1.2)
