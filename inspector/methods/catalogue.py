@@ -127,13 +127,13 @@ METHODS: dict[str, MethodInfo] = {
             "patchcore",
             "PatchCore",
             "Remembers the patches of the normal shots; a patch that resembles none of them is anomalous.",
-            "inspector.methods.patchcore:PatchCore",
+            "inspector.methods.memory.patchcore:PatchCore",
         ),
         MethodInfo(
             "subspace",
             "SubspaceAD",
             "Remembers the directions in which normal patches vary; what is left over is anomalous.",
-            "inspector.methods.subspace:SubspaceAD",
+            "inspector.methods.memory.subspace:SubspaceAD",
         ),
     )
 }

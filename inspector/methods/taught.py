@@ -14,8 +14,8 @@ from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone, Features
 from inspector.features.framing import framed
-from inspector.methods.memory.bank import MemoryBank
-from inspector.methods.memory.single_shot_views import altered_views
+from inspector.methods.memory_bank import MemoryBank
+from inspector.methods.single_shot_views import altered_views
 
 BATCH = 8
 """Images looked at together; an accelerator scores eight times as many."""

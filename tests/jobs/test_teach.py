@@ -22,7 +22,7 @@ from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.teach import teach
 from inspector.jobs.update import news
 from inspector.methods import storage
-from inspector.methods.patchcore import PatchCore
+from inspector.methods.memory.patchcore import PatchCore
 from inspector.methods.prompts.description import template
 from inspector.records import project as projects
 from inspector.records.classes import ClassState, add_class, describe_class, find_class, list_classes

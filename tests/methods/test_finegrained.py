@@ -25,7 +25,7 @@ from inspector.methods.finegrained.regions import (
     tile_tokens,
 )
 from inspector.methods.finegrained.taught import LevelFeatures, TaughtFineGrained, read
-from inspector.methods.memory.bank import MemoryBank
+from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.prompts import training
 from inspector.methods.prompts.description import Entity, PartDescription, prompt_levels, template
 from inspector.methods.prompts.teaching import Teaching

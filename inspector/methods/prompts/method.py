@@ -15,12 +15,12 @@ from inspector.domain import CancelToken, Image, Progress
 from inspector.errors import Cancelled, DetectorError
 from inspector.features.backbone import Backbone, Features
 from inspector.methods.detector import need_shots
-from inspector.methods.memory.bank import MemoryBank
-from inspector.methods.memory.single_shot_views import VARIATIONS, altered_views
+from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.method import Method
 from inspector.methods.prompts import training
 from inspector.methods.prompts.teaching import Teaching
 from inspector.methods.prompts.tokens import Splicer, need_blocks, need_text
+from inspector.methods.single_shot_views import VARIATIONS, altered_views
 from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors
 from inspector.methods.taught import Taught, batches
 

@@ -14,7 +14,7 @@ TOP = Path(inspector.__file__).parent
     ("method", "changed", "counts"),
     [
         ("patchcore", "jobs/evaluation/measure.py", True),
-        ("patchcore", "methods/memory/bank.py", True),
+        ("patchcore", "methods/memory_bank.py", True),
         ("patchcore", "verdicts/metrics.py", True),
         ("patchcore", "methods/iipad.py", False),
         ("anople", "methods/anople/method.py", True),

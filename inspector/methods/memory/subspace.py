@@ -13,8 +13,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from inspector.methods.memory.bank import Joined, MemoryBank
-from inspector.methods.patchcore import PatchCore
+from inspector.methods.memory.patchcore import PatchCore
+from inspector.methods.memory_bank import Joined, MemoryBank
 
 EXPLAINED = 0.99
 

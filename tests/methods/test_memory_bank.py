@@ -6,10 +6,10 @@ from torch.nn import functional as F
 
 from inspector.errors import DetectorError
 from inspector.features.backbone import Features
-from inspector.methods.memory import bank as memory_bank
-from inspector.methods.memory.bank import MemoryBank, describe
+from inspector.methods import memory_bank
+from inspector.methods.memory.subspace import SubspaceBank
+from inspector.methods.memory_bank import MemoryBank, describe
 from inspector.methods.stored_tensors import StoredTensors
-from inspector.methods.subspace import SubspaceBank
 
 GRIDS = {"fine": (6, 6), "coarse": (3, 3)}
 BANKS = pytest.mark.parametrize("bank_type", [MemoryBank, SubspaceBank])

@@ -2,7 +2,7 @@
 
 Anomaly map: distance of every patch to its nearest neighbour in the memory of the image's class, mean over the taps,
 Gaussian-smoothed. Image score: the map's highest value. Deviations: patches are compared by relative vector and
-direction per tap (see `memory.bank`) instead of by Euclidean distance on concatenated taps; no coreset, as a few shots
+direction per tap (see `memory_bank`) instead of by Euclidean distance on concatenated taps; no coreset, as a few shots
 stay small; no re-weighting of the image score, as the neighbours of the nearest patch say little in so small a memory;
 images keep their proportions where the backbone's taps allow it, as parts cut out at mixed shapes would otherwise differ
 by how far each is stretched.
@@ -17,7 +17,7 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Backbone, Features
 from inspector.methods.detector import need_shots
-from inspector.methods.memory.bank import MemoryBank
+from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.method import Method
 from inspector.methods.stored_tensors import StoredTensors
 from inspector.methods.taught import Taught
