@@ -22,8 +22,8 @@ from inspector.domain import Decision
 from inspector.views.evaluate.scores import Scores
 from inspector.views.look import theme
 from inspector.views.look.labels import plain
-from inspector.views.look.number_field import NumberField
 from inspector.views.look.verdict_chip import VerdictChip
+from inspector.views.shared.number_field import NumberField
 
 CELLS = {
     (False, False): "right",
@@ -127,6 +127,7 @@ class ConfusionView(QWidget):
         self.slider.setRange(0, _STEPS)
         self.slider.setAccessibleName("Threshold")
         self.box = NumberField("The threshold")
+        self._decimals = 3
         self.box.setFixedWidth(84)
         self.own = QLabel("Each class at its own best F1. Choose a class in the table to move its threshold.")
         self.own.setWordWrap(True)
@@ -181,7 +182,7 @@ class ConfusionView(QWidget):
         column_.addWidget(self.words)
         self.histogram.dragged.connect(self.set_threshold)
         self.slider.valueChanged.connect(lambda step: self.set_threshold(self._score(step)))
-        self.box.changed.connect(self.set_threshold)
+        self.box.entered.connect(self.set_threshold)
         self.box.refused.connect(self._refused)
         self.best.clicked.connect(self._to_best)
 
@@ -195,8 +196,8 @@ class ConfusionView(QWidget):
         self.histogram.setEnabled(not scores.several)
         self.histogram.set_scores(scores)
         span = self.histogram.high - self.histogram.low
-        decimals = int(np.clip(2 - np.floor(np.log10(max(span, 1e-9))), 3, 6))
-        self.box.set_range(self.histogram.low, self.histogram.high, decimals)
+        self._decimals = decimals = int(np.clip(2 - np.floor(np.log10(max(span, 1e-9))), 3, 6))
+        self.box.set_range(self.histogram.low, self.histogram.high)
         self.box.setToolTip(
             f"NG from this score on, {self.histogram.low:.{decimals}f} to {self.histogram.high:.{decimals}f}"
         )
@@ -221,7 +222,7 @@ class ConfusionView(QWidget):
         blocker = QSignalBlocker(self.slider)
         self.slider.setValue(round(share * _STEPS))
         blocker.unblock()
-        self.box.set_value(threshold)
+        self.box.set_value(threshold, self._decimals)
         counts = {key: self.scores.cell(*key, threshold).size for key in CELLS}
         for key, button in self.cells.items():
             images = f"{counts[key]:,} image{'s' if counts[key] != 1 else ''}"

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QApplication, QWidget
 from inspector import paths
 from inspector.domain import Decision
 
-GRID = 8  # px; every margin and gap is a multiple of half of it
 ICON = 20  # px
 
 ACCENT = "#3b82c4"

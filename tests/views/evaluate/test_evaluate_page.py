@@ -130,11 +130,11 @@ def test_all_classes_together_are_counted_each_at_its_own_threshold(open_first):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("abc-5", "“abc-5” is no number"),
-        ("-5", "lies between"),
-        ("99999", "lies between"),
-        ("nan", "lies between"),
-        ("", "no number"),
+        ("abc-5", "“abc-5” isn't taken"),
+        ("-5", "a number from"),
+        ("99999", "a number from"),
+        ("nan", "a number from"),
+        ("", "Type a number"),
     ],
 )
 def test_a_threshold_that_can_not_be_taken_is_refused_in_words(open_first, qtbot, typed, said):
