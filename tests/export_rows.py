@@ -40,6 +40,7 @@ EMPTY = ResultRow(
     defect_type="",
     regions=0,
     is_shot=False,
+    white=None,
     error="",
     hint="",
     created=TIME,

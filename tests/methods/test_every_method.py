@@ -18,6 +18,7 @@ from inspector.errors import Cancelled, DetectorError
 from inspector.features.backbone import Backbone
 from inspector.methods import catalogue, storage
 from inspector.methods.detector import Detector
+from inspector.methods.prompts import training
 from inspector.verdicts.judge import judge
 
 Teach = Callable[..., Any]
@@ -224,7 +225,7 @@ def test_a_teaching_that_is_killed_continues_to_the_very_same_detector(
     command = [KILLED, str(Path(__file__).parent), method, repr(settings), str(kept), str(stage + 1)]
     died = subprocess.run([sys.executable, "-c", *command], capture_output=True, text=True)
     assert died.returncode == -signal.SIGKILL, died.stderr
-    assert any(kept.rglob("*.safetensors"))
+    assert any(kept.rglob(training.CHECKPOINT))
     continued, lines = catalogue.make(method, **settings), []
     continued.checkpoints = kept
     continued.fit(parts, tiny_clip, progress=lambda _, line, __: lines.append(line), cancel=CancelToken())
