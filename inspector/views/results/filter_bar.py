@@ -37,7 +37,7 @@ class FilterBar(QWidget):
         self.text.setClearButtonEnabled(True)
         self.text.addAction(icons.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.text.setMinimumWidth(140)
+        self.text.setMinimumWidth(90)
         self.verdict.addItem("Any verdict", None)
         for decision in Decision:
             self.verdict.addItem(theme.verdict_text(decision), decision)
@@ -49,7 +49,8 @@ class FilterBar(QWidget):
         layout.setSpacing(8)
         self._combos = (self.run, self.detector, self.class_name, self.verdict, self.reviewed)
         for combo in self._combos:
-            combo.setMinimumContentsLength(7)
+            combo.setMinimumContentsLength(9)
+            combo.setMinimumWidth(76)  # beside the export panel of a small window
             layout.addWidget(combo)
             combo.activated.connect(lambda _: self.changed.emit())
         layout.addWidget(self.text, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -117,6 +117,13 @@ class PartRow(QWidget):
             return None
         self._say(made.spoken, "small")
         return made
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A field that is too narrow shows the beginning of its word."""
+        super().resizeEvent(event)
+        for edit in self.fields.values():
+            if not edit.hasFocus():
+                edit.setCursorPosition(0)
 
     def _say(self, text: str, role: str) -> None:
         self.said.setText(text)

@@ -70,6 +70,22 @@ def test_no_page_is_cut_off(
             assert not across.isVisible(), info.name
 
 
+def test_the_export_panel_finds_room_beside_the_results(
+    hand: Any, choose: Callable[[int], Any], window: MainWindow, idle: Callable[..., Any]
+) -> None:
+    choose(hand.ids[2])
+    window.setMinimumSize(1008, 660)
+    window.resize(1008, 660)
+    window.show_page("results")
+    idle()
+    page = window.page
+    assert page.export()
+    assert page.exporter.isVisible()  # type: ignore[attr-defined]
+    idle()
+    assert not _room(window).horizontalScrollBar().isVisible()
+    assert _cut(page) == []
+
+
 @pytest.mark.parametrize("width", [FULL_HD_AT_200[0], 496])
 def test_menus_and_tabs_stay_in_reach_beside_a_long_name(
     qtbot: QtBot, window: MainWindow, width: int
