@@ -1,6 +1,7 @@
 """Right and double clicks on Teach, and buttons that stay where the hand is."""
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,7 @@ def test_both_cancel_buttons_stay_where_they_are_while_a_teaching_learns_and_sto
         told = 0
         while True:
             cancel.check()
+            time.sleep(0.001)
             while told < len(steps):
                 emit(steps[told])  # type: ignore[arg-type]
                 told += 1
@@ -191,6 +193,14 @@ def test_both_cancel_buttons_stay_where_they_are_while_a_teaching_learns_and_sto
         return [(button.mapTo(window, QPoint(0, 0)), button.width()) for button in buttons]
 
     first = places()
+
+    def stay() -> bool:
+        """Within the pixel by which layouts round."""
+        return all(
+            (now - then).manhattanLength() <= 1 and width == before
+            for (now, width), (then, before) in zip(places(), first, strict=True)
+        )
+
     log = "A long line about what is being done, so long that it takes two lines of the panel or three."
     for event in (
         JobStarted(1, JobKind.TEACH, 100, "Teach 1 class with a long title that fills the bar"),
@@ -203,13 +213,13 @@ def test_both_cancel_buttons_stay_where_they_are_while_a_teaching_learns_and_sto
     ):
         steps.append(event)
         qtbot.wait(30)
-        assert places() == first
+        assert stay()
     assert page.panel.progress.curve.isVisible()
     # a second click of an impatient hand on Teach hits no Cancel
     assert not page.panel.progress.cancel.geometry().contains(QPoint(100, 22))
     qtbot.mouseClick(buttons[0], Qt.MouseButton.LeftButton)
     qtbot.wait(0)
-    assert places() == first
+    assert stay()
     assert buttons[0].text() == "Stopping…"
     qtbot.waitUntil(lambda: not window.context.runner.busy)
     focus = QApplication.focusWidget()
