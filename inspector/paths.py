@@ -90,19 +90,19 @@ def beside(target: Path, what: str = "new") -> Path:
     return target.with_name(f".{what}-{secrets.token_hex(6)}-{target.name[-40:]}")
 
 
-def write_atomic(path: Path, data: bytes, *, parents: bool = True) -> None:
-    """Write `data` so that a crash leaves either the old file or the new one, never half of it."""
-    with new_file(path, parents=parents) as temporary:
+def write_atomic(path: Path, data: bytes, *, parents: bool = True, names: bool = True) -> None:
+    """Write `data` so that a crash leaves either the old file or the new one, never half of it; see `new_file`."""
+    with new_file(path, parents=parents, names=names) as temporary:
         temporary.write_bytes(data)
 
 
 @contextmanager
-def new_file(target: Path, *, parents: bool = True) -> Iterator[Path]:
+def new_file(target: Path, *, parents: bool = True, names: bool = True) -> Iterator[Path]:
     """An empty file beside `target`, to be written in the
     body; it takes `target`'s place when the body ends well.
 
-    Until then, and after a crash or power cut, the old file is there. `parents`: make missing folders.
-    Raises OSError as the system does.
+    Until then, and after a crash or power cut, the old file is there. `parents`: make missing folders. Without `names`, who
+    writes many files into one folder makes their names last himself, once, by `sync`. Raises OSError as the system does.
     """
     temporary = beside(target)
     try:
@@ -119,7 +119,8 @@ def new_file(target: Path, *, parents: bool = True) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync(target.parent)
+    if names:
+        sync(target.parent)
 
 
 @contextmanager

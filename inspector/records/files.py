@@ -58,12 +58,13 @@ def keep_image(project: Project, facts: ImageFacts, data: bytes) -> None:
         write_file(project, target, data)
 
 
-def write_file(project: Project, target: Path, data: bytes) -> None:
-    """Write a file of an open project as a whole. Raises `ProjectError`, also when the project isn't there any more."""
+def write_file(project: Project, target: Path, data: bytes, *, names: bool = True) -> None:
+    """Write a file of an open project as a whole; `names` as in `paths.new_file`. Raises `ProjectError`, also when the project
+    isn't there any more."""
     project.require_writable()
     with project.plain_errors():
         target.parent.mkdir(exist_ok=True)
-        paths.write_atomic(target, data, parents=False)
+        paths.write_atomic(target, data, parents=False, names=names)
 
 
 def find_image(project: Project, sha256: str, suffix: str) -> tuple[Path, bool]:
@@ -154,14 +155,20 @@ def as_stored(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def keep_map(project: Project, run_id: int, sha256: str, values: NDArray[np.float32]) -> str:
-    """Store the anomaly map (h, w) of an image in a run; its
-    name inside the project, which ends in the file's CRC-32."""
+    """Store the anomaly map (h, w) of an image in a run; its name inside the project, which ends in the file's CRC-32. Before a
+    row names it, `maps_last`."""
     buffer = BytesIO()
     np.save(buffer, as_stored(values).astype(np.float16), allow_pickle=False)
     data = buffer.getvalue()
     name = f"maps/{run_id}/{sha256}-{zlib.crc32(data):08x}.npy"
-    write_file(project, project.path(name), data)
+    write_file(project, project.path(name), data, names=False)
     return name
+
+
+def maps_last(project: Project, run_id: int) -> None:
+    """Make the names of the maps that were stored for a run last through a power cut."""
+    with project.plain_errors():
+        paths.sync(project.path(f"maps/{run_id}"))
 
 
 def read_map(path: Path) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from inspector.domain import Decision, Region
 from inspector.errors import InspectorError
 from inspector.records import schema as t
-from inspector.records.files import ImageFacts, image_ids, keep_image, keep_map
+from inspector.records.files import ImageFacts, image_ids, keep_image, keep_map, maps_last
 from inspector.records.names import file_name
 from inspector.records.project import Project
 from inspector.records.thresholds import ThresholdRow, newest_thresholds
@@ -50,6 +50,8 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
             maps.append(None)
         else:
             maps.append(keep_map(project, run_id, item.image.sha256, item.values))
+    if any(maps):
+        maps_last(project, run_id)
     with project.writing() as session:
         detector_id = session.scalars(select(t.Run.detector_id).where(t.Run.id == run_id)).one()
         newest = newest_thresholds(session, detector_id)
