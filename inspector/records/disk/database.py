@@ -196,10 +196,11 @@ def plain_errors(folder: Path) -> Iterator[None]:
                 f"The disk with {folder} is full, so the last step was not saved; everything before it is.",
                 "Free some space and try again.",
             ) from error
-        if getattr(error, "errno", None) == errno.ENOENT and not folder.exists():
+        not_found = getattr(error, "errno", None) == errno.ENOENT or "unable to open" in text
+        if not_found and not folder.exists():
             raise ProjectMovedError(
-                f"{folder} is no longer there, so the last step was not saved.",
-                "Open the project where it is now.",
+                f"The project in {folder} was moved or replaced while it was open, so the last step was not saved.",
+                "Open it where it is now.",
             ) from error
         if isinstance(error, OSError):
             raise ProjectError(
