@@ -1,5 +1,6 @@
 """`inspector bench`: measure this machine."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -106,6 +107,24 @@ def bench_crash(
         raise typer.Exit(1)
 
 
+def _chosen(names: str, known: tuple[str, ...], refusal: str) -> tuple[str, ...]:
+    """The comma separated names, all that are known when none is given. Raises InspectorError for another: “it” `refusal`."""
+    chosen = tuple(name.strip() for name in names.split(",") if name.strip()) or known
+    if unknown := [name for name in chosen if name not in known]:
+        raise InspectorError(f"“{unknown[0]}” {refusal}.", f"There are: {', '.join(known)}.")
+    return chosen
+
+
+def _tried(mutants: int, every: int) -> Callable[[int, str], None]:
+    """Says now and then how many mutants were tried."""
+
+    def progress(number: int, line: str) -> None:
+        if number % every == 0:
+            say(f"{number:,} of {mutants:,} tried, {line}", error=True)
+
+    return progress
+
+
 @app.command("fuzz")
 def bench_fuzz(
     target: Json = None,
@@ -117,17 +136,9 @@ def bench_fuzz(
     """Read damaged files of all kinds: each must give its content or a sentence, within 10 s and 2 GiB."""
     from inspector.bench.fuzz import SUBJECTS, fuzz
 
-    names = [name.strip() for name in subjects.split(",") if name.strip()] or list(SUBJECTS)
-    if unknown := [name for name in names if name not in SUBJECTS]:
-        raise InspectorError(f"“{unknown[0]}” is no kind of file.", f"There are: {', '.join(SUBJECTS)}.")
-
-    chosen = {name: SUBJECTS[name] for name in names}
-
-    def progress(number: int, line: str) -> None:
-        if number % 500 == 0:
-            say(f"{number:,} of {mutants:,} tried, {line}", error=True)
-
-    figures(fuzz(mutants, seed=seed, subjects=chosen, workers=workers, progress=progress), target)
+    chosen = {name: SUBJECTS[name] for name in _chosen(subjects, tuple(SUBJECTS), "is no kind of file")}
+    told = _tried(mutants, every=500)
+    figures(fuzz(mutants, seed=seed, subjects=chosen, workers=workers, progress=told), target)
 
 
 @app.command("mutants")
@@ -143,17 +154,9 @@ def bench_mutants(
     from inspector.bench.mutants.run import KINDS
     from inspector.bench.mutants.run import mutants as measure
 
-    chosen = tuple(name.strip() for name in kinds.split(",") if name.strip()) or KINDS
-    if unknown := [name for name in chosen if name not in KINDS]:
-        raise InspectorError(
-            f"“{unknown[0]}” is nothing that can be damaged.", f"There are: {', '.join(KINDS)}."
-        )
-
-    def progress(number: int, line: str) -> None:
-        if number % 100 == 0:
-            say(f"{number:,} of {mutants:,} tried, {line}", error=True)
-
-    figures(measure(mutants, seed=seed, kinds=chosen, workers=workers, progress=progress), target)
+    chosen = _chosen(kinds, KINDS, "is nothing that can be damaged")
+    told = _tried(mutants, every=100)
+    figures(measure(mutants, seed=seed, kinds=chosen, workers=workers, progress=told), target)
 
 
 @app.command("teach")

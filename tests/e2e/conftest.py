@@ -26,6 +26,7 @@ with contextlib.suppress(ImportError):  # without Qt, every module of this folde
     from pytestqt.qtbot import QtBot
 
     from inspector.views import app
+    from inspector.views.teach.page import TeachPage
     from inspector.views.window.main_window import MainWindow
 
 
@@ -90,6 +91,12 @@ def washers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def defective(washers: Path) -> list[Path]:
+    """The defective parts of `washers`, by name."""
+    return sorted(path for path in (washers / "test").rglob("*.png") if path.parent.name != "good")
+
+
+@pytest.fixture(scope="session")
 def _taught(tmp_path_factory: pytest.TempPathFactory, washers: Path, engine: Engine) -> Path:
     folder = tmp_path_factory.mktemp("taught") / "Line 3"
     with projects.create(folder, "Line 3") as project:
@@ -103,3 +110,17 @@ def _taught(tmp_path_factory: pytest.TempPathFactory, washers: Path, engine: Eng
 def taught(_taught: Path, tmp_path: Path) -> Path:
     """The folder of a project with one class, taught from three shots with PatchCore."""
     return shutil.copytree(_taught, tmp_path / "Line 3")
+
+
+@pytest.fixture
+def page(qtbot: QtBot, window: MainWindow, idle: Callable[[], None], taught: Path) -> TeachPage:
+    """Teach, on the project of `taught`; added shots are looked at soon."""
+    window.open_project(taught, "teach")
+    qtbot.waitUntil(lambda: window.context.project is not None)
+    idle()
+    made = window.pages["teach"]
+    assert isinstance(made, TeachPage)
+    made.memory._start_soon.setTimeout(50)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    return made

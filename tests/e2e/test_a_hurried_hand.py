@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -15,23 +14,6 @@ from inspector.views.window.main_window import MainWindow
 
 Idle = Callable[[], None]
 Drop = Callable[..., None]
-
-
-@pytest.fixture
-def page(qtbot: QtBot, window: MainWindow, idle: Idle, taught: Path) -> TeachPage:
-    window.open_project(taught, "teach")
-    qtbot.waitUntil(lambda: window.context.project is not None)
-    idle()
-    made = window.pages["teach"]
-    assert isinstance(made, TeachPage)
-    made.memory._start_soon.setTimeout(50)
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    return made
-
-
-def _defective(washers: Path) -> list[Path]:
-    return sorted(path for path in (washers / "test").rglob("*.png") if path.parent.name != "good")
 
 
 def _inspect(window: MainWindow, drop: Drop, paths: list[Path]) -> list[str]:
@@ -54,31 +36,29 @@ def _settle(qtbot: QtBot, window: MainWindow, idle: Idle) -> None:
 
 
 def test_a_defective_part_among_the_shots_lets_nothing_pass_before_or_after_undo(
-    qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, drop: Drop, washers: Path
+    qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, drop: Drop, defective: list[Path]
 ) -> None:
-    bad = _defective(washers)
-    before = _inspect(window, drop, bad)
+    before = _inspect(window, drop, defective)
     assert set(before) == {"ng"}
     window.show_page("teach")
-    drop(*bad[:2])
+    drop(*defective[:2])
     _settle(qtbot, window, idle)
     assert page.proposal.isVisible()
     assert "would pass" in page.proposal.alarm.text()
     assert page.proposal.flips.count()
-    assert _inspect(window, drop, bad) == before
+    assert _inspect(window, drop, defective) == before
     window.context.undo.undo()
     _settle(qtbot, window, idle)
     assert not page.proposal.isVisible()
-    assert _inspect(window, drop, bad) == before
+    assert _inspect(window, drop, defective) == before
 
 
 def test_a_result_that_would_change_opens_with_a_click(
-    qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, drop: Drop, washers: Path
+    qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, drop: Drop, defective: list[Path]
 ) -> None:
-    bad = _defective(washers)
-    _inspect(window, drop, bad)
+    _inspect(window, drop, defective)
     window.show_page("teach")
-    drop(*bad[:2])
+    drop(*defective[:2])
     _settle(qtbot, window, idle)
     flips = page.proposal.flips
     place = flips.visualItemRect(flips.item(0)).center()

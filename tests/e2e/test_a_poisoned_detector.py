@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
@@ -25,19 +24,6 @@ Idle = Callable[[], None]
 Drop = Callable[..., None]
 
 
-@pytest.fixture
-def page(qtbot: QtBot, window: MainWindow, idle: Idle, taught: Path) -> TeachPage:
-    window.open_project(taught, "teach")
-    qtbot.waitUntil(lambda: window.context.project is not None)
-    idle()
-    made = window.pages["teach"]
-    assert isinstance(made, TeachPage)
-    made.memory._start_soon.setTimeout(50)
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    return made
-
-
 def _project(window: MainWindow) -> Project:
     assert window.context.project is not None
     return window.context.project
@@ -47,10 +33,6 @@ def _settle(qtbot: QtBot, idle: Idle) -> None:
     idle()
     qtbot.wait(150)
     idle()
-
-
-def _bad(washers: Path) -> list[Path]:
-    return sorted(path for path in (washers / "test").rglob("*.png") if path.parent.name != "good")
 
 
 def _key(window: MainWindow, qtbot: QtBot, key: Qt.Key) -> None:
@@ -79,30 +61,29 @@ def _in_charge(window: MainWindow) -> list[int]:
 
 
 def test_the_walk_of_a_hurried_hand_ends_with_every_defect_ng(
-    qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, drop: Drop, washers: Path
+    qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, drop: Drop, defective: list[Path]
 ) -> None:
     """Paste on Inspect, add a defective part on Teach, inspect, undo by keys, inspect, redo, undo, inspect."""
-    bad = _bad(washers)
     shots, (detector,) = len(list_shots(_project(window))), _in_charge(window)
     window.show_page("inspect")
     idle()
-    _paste(window, qtbot, bad)
+    _paste(window, qtbot, defective)
     _settle(qtbot, idle)
     every = list_results(_project(window), result_ids(_project(window)))
-    assert [str(row.verdict) for row in every] == ["ng"] * len(bad)
+    assert [str(row.verdict) for row in every] == ["ng"] * len(defective)
     assert len(list_shots(_project(window))) == shots
     window.show_page("teach")
-    drop(bad[0])
+    drop(defective[0])
     _settle(qtbot, idle)
     assert page.proposal.isVisible()
     assert _in_charge(window) == [detector]
-    assert set(_judged(window, drop, bad)) == {"ng"}
+    assert set(_judged(window, drop, defective)) == {"ng"}
     for key in (Qt.Key.Key_Z, Qt.Key.Key_Y, Qt.Key.Key_Z):
         _key(window, qtbot, key)
         _settle(qtbot, idle)
         assert window.page_name == "teach"  # where it was done
         assert _in_charge(window) == [detector]
-        assert set(_judged(window, drop, bad)) == {"ng"}
+        assert set(_judged(window, drop, defective)) == {"ng"}
     assert not page.proposal.isVisible()
     assert len(list_shots(_project(window))) == shots
 
@@ -196,9 +177,9 @@ def test_inspect_says_in_red_that_the_detector_knows_a_shot_that_is_gone_until_i
 
 
 def test_the_focus_stays_on_the_page_after_teaching_and_after_an_export(
-    qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, drop: Drop, washers: Path
+    qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, drop: Drop, defective: list[Path]
 ) -> None:
-    _judged(window, drop, _bad(washers)[:1])
+    _judged(window, drop, defective[:1])
 
     def at_home() -> bool:
         focus = QApplication.focusWidget()

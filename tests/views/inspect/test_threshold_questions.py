@@ -50,6 +50,15 @@ def stricter(page, qtbot, idle):
     idle()
 
 
+def looser(page, qtbot, idle):
+    """NG from 1.2, review from 1.0, with a yes to the question."""
+    type_into(qtbot, page.panel.scores.ng_box, "1.2")
+    idle()
+    type_into(qtbot, page.panel.scores.review_box, "1.0")
+    press(qtbot, "Let them pass")
+    idle()
+
+
 def test_undo_and_redo_that_let_ng_parts_pass_ask_as_the_move_itself_does(hand, choose, window, idle, qtbot):
     page = choose(hand.ids[0])
     stricter(page, qtbot, idle)
@@ -86,11 +95,7 @@ def test_an_undo_that_would_pass_parts_waits_for_its_answer_however_often_it_is_
 ):
     page = choose(hand.ids[2])
     scores = page.panel.scores
-    type_into(qtbot, scores.ng_box, "1.2")
-    idle()
-    type_into(qtbot, scores.review_box, "1.0")
-    press(qtbot, "Let them pass")
-    idle()
+    looser(page, qtbot, idle)
     type_into(qtbot, scores.review_box, "0.7")
     idle()
     type_into(qtbot, scores.ng_box, "0.75")
@@ -169,11 +174,7 @@ def test_a_dragged_line_asks_when_it_is_let_go(hand, choose, idle, qtbot):
 def test_an_undo_that_is_overtaken_by_typing_can_be_asked_for_again(hand, choose, window, idle, qtbot):
     page = choose(hand.ids[2])
     scores = page.panel.scores
-    type_into(qtbot, scores.ng_box, "1.2")
-    idle()
-    type_into(qtbot, scores.review_box, "1.0")
-    press(qtbot, "Let them pass")
-    idle()
+    looser(page, qtbot, idle)
     type_into(qtbot, scores.review_box, "0.4")
     idle()
     window.menus.undo.trigger()
