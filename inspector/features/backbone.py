@@ -15,6 +15,9 @@ from inspector.features.identity import BackboneIdentity
 from inspector.features.image_towers import tower_of
 from inspector.features.text_tower import TextOnDemand, TextTower
 
+CPU_IMAGES = 4
+"""Images that go through the tower together on a processor: what lies between its layers then stays in the cache, and in memory
+that the system doesn't take back after every layer."""
 MEMORY_TAPS = {12: ("block3", "block8"), 24: ("block6", "block18")}
 """Blocks whose patch tokens a memory keeps, by depth: PromptAD for B, IIPAD for L."""
 
@@ -170,10 +173,23 @@ class Backbone:
         square = x.ndim == 3 or x.shape[2:] == (self.image_size, self.image_size)
         if not square and (joint or vv_from or learned or not self.takes_proportions(taps)):
             raise ValueError("learned positions need square images")
-        with torch.set_grad_enabled(torch.is_grad_enabled() and any(t.requires_grad for t in learned)):
-            return self._pass(
-                x.to(self.device, self.dtype), tuple(taps), joint, vv_from, visual_prompts or (), prefix
-            )
+        x, prompts = x.to(self.device, self.dtype), visual_prompts or ()
+        if torch.is_grad_enabled() and any(t.requires_grad for t in learned):
+            return self._pass(x, tuple(taps), joint, vv_from, prompts, prefix)
+        step = CPU_IMAGES if self.device.type == "cpu" else max(1, len(x))
+        with torch.no_grad():
+            parts = [
+                self._pass(
+                    x[i : i + step],
+                    tuple(taps),
+                    joint,
+                    vv_from,
+                    [_of_images(prompt, i, step) for prompt in prompts],
+                    None if prefix is None else _of_images(prefix, i, step),
+                )
+                for i in range(0, max(1, len(x)), step)
+            ]
+        return parts[0] if len(parts) == 1 else _together(parts)
 
     __call__ = forward
 
@@ -281,6 +297,28 @@ class Backbone:
             return torch.no_grad()(lambda: visual(x))
 
         return faster_cpu_dtype(f"{self.identity.architecture}@{self.image_size}", runner)
+
+
+def _of_images(tokens: Tensor, first: int, count: int) -> Tensor:
+    """The learned tokens of images `first` … `first + count - 1`; those that all images share stay as they are."""
+    return tokens[first : first + count] if tokens.ndim == 3 and len(tokens) > 1 else tokens
+
+
+def _together(parts: Sequence[Features]) -> Features:
+    """The features of all images, of those of a few at a time."""
+
+    def joined(values: Sequence[Tensor | None]) -> Tensor | None:
+        there = [value for value in values if value is not None]
+        return torch.cat(there) if there else None
+
+    return Features(
+        joined([part.cls for part in parts]),
+        joined([part.patches for part in parts]),
+        joined([part.vv for part in parts]),
+        {name: torch.cat([part.taps[name] for part in parts]) for name in parts[0].taps},
+        parts[0].grids,
+        tuple(torch.cat(tokens) for tokens in zip(*(part.prompts for part in parts), strict=True)),
+    )
 
 
 def _deepest(taps: Sequence[str]) -> int:

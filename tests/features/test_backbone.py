@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inspector.errors import WeightsError
-from inspector.features.backbone import Backbone
+from inspector.features.backbone import CPU_IMAGES, Backbone
 from inspector.features.image_towers import speed_up
 from inspector.features.loading import from_model
 
@@ -148,6 +148,27 @@ def test_embedded_tokens_go_on_as_the_pixels_would(build: Build) -> None:
     assert torch.equal(whole.taps["block2"], resumed.taps["block2"])
     with pytest.raises(ValueError, match="pixels"):
         backbone(backbone.embed(x), taps=("stem8",))
+
+
+@pytest.mark.parametrize("own_prompts", [True, False])
+def test_an_image_is_seen_alike_alone_and_among_many(build: Build, own_prompts: bool) -> None:
+    backbone = from_model(build("clip"), "clip")
+    x = pixels(backbone, 2 * CPU_IMAGES + 1)
+    rows = len(x) if own_prompts else 1
+    prompts = torch.randn(rows, 2, backbone.width, generator=torch.Generator().manual_seed(2))
+    prefix = prompts[:, :1] * 0.5
+    options = {"taps": ("block1", "vv2"), "vv_from": 2}
+    many = backbone(x, **options, visual_prompts=[prompts, prompts], prefix=prefix)
+    for number in range(len(x)):
+        own = slice(number, number + 1) if own_prompts else slice(None)
+        alone = backbone(
+            x[number : number + 1], **options, visual_prompts=[prompts[own]] * 2, prefix=prefix[own]
+        )
+        assert torch.allclose(many.cls[number], alone.cls[0], atol=1e-5)
+        assert torch.allclose(many.patches[number], alone.patches[0], atol=1e-5)
+        assert torch.allclose(many.vv[number], alone.vv[0], atol=1e-5)
+        assert torch.allclose(many.taps["block1"][number], alone.taps["block1"][0], atol=1e-5)
+        assert torch.allclose(many.prompts[1][number], alone.prompts[1][0], atol=1e-5)
 
 
 def test_what_the_prompts_became_is_told_block_by_block(build: Build) -> None:
