@@ -29,7 +29,7 @@ class Features:
     `cls` [B,d] and `patches` [B,N,d]: joint space, float32, not normalised, None when `joint=False`.
     `vv` [B,N,d]: joint space of the V-V path after the last block, None unless asked for.
     `taps`: by name, [B,N_t,d_t] in the backbone's dtype; "vvN" taps are joint space, float32.
-    `grids`: (rows, columns) of every tap, and of "patches".
+    `grids`: (rows, columns) of every tap, of "patches" and of "vv".
     `prompts`: what the visual prompts became after each block, [B,P,width] each; empty without prompts.
     """
 
@@ -105,23 +105,27 @@ class Backbone:
 
     # Pixels
 
-    def takes_proportions(self, taps: Sequence[str]) -> bool:
-        """Whether these taps can be had of images that keep their proportions: convolutions take any shape, learned
-        positions only the square."""
-        return self._tower.has_stages and all(tap.startswith("stem") for tap in taps)
+    def frame(self, shape: tuple[int, ...], proportions: bool) -> tuple[int, int]:
+        """(rows, columns) of pixels at which an image (h, w, …) is looked at: the square S, S, which keeps no aspect ratio,
+        as in the papers; or, with `proportions`, that of `framed`, where the tower takes other shapes."""
+        if proportions and self._tower.any_shape:
+            return framed(shape, self.image_size, self._tower.step)
+        return self.image_size, self.image_size
+
+    def grid_of(self, frame: tuple[int, int]) -> tuple[int, int]:
+        """(rows, columns) of the patches of an image of that `frame`."""
+        if frame == (self.image_size, self.image_size):
+            return self.grid
+        rows, columns = (-(-side // self._tower.stride) for side in frame)
+        return rows, columns
 
     def prepare_one(self, pixels: NDArray[np.uint8], proportions: bool = False) -> NDArray[np.uint8]:
-        """uint8 RGB (h, w, 3) → uint8 (S, S, 3), or, with `proportions`, the shape of `framed`. Releases the GIL:
-        decode and resize in worker threads.
-
-        The square keeps no aspect ratio, as in the papers.
-        """
-        square = self.image_size, self.image_size
-        return resized(pixels, framed(pixels.shape, self.image_size) if proportions else square)
+        """uint8 RGB (h, w, 3) → uint8 (rows, columns, 3) of its `frame`. Releases the GIL: decode and resize in worker
+        threads."""
+        return resized(pixels, self.frame(pixels.shape, proportions))
 
     def prepare(self, pixels: Sequence[NDArray[np.uint8]], proportions: bool = False) -> Tensor:
-        """uint8 RGB images of any size → normalised [B,3,S,S] on the device, in the backbone's dtype; with
-        `proportions`, images of one `framed` shape → [B,3,h,w].
+        """uint8 RGB images of any size and one `frame` → normalised [B,3,h,w] on the device, in the backbone's dtype.
 
         Images that went through `prepare_one` are taken as they are. Normalisation happens on the device, in one go.
         """
@@ -133,17 +137,18 @@ class Backbone:
     # The pass
 
     def embed(self, x: Tensor) -> Tensor:
-        """[B,3,S,S] of `prepare` → what enters block 1, [B,T,width], without gradient.
+        """[B,3,h,w] of `prepare` → what enters block 1, [B,T,width], without gradient.
 
         Prompts change nothing before block 1, so one who learns them computes this once an image.
         """
         with torch.no_grad():
-            return self._tower.embed(x.to(self.device, self.dtype), None)
+            return self._tower.embed(x.to(self.device, self.dtype), None, self._grid(x))
 
     def forward(
         self,
         x: Tensor,
         *,
+        grid: tuple[int, int] | None = None,
         taps: Sequence[str] = (),
         joint: bool = True,
         vv_from: int | None = None,
@@ -152,8 +157,8 @@ class Backbone:
     ) -> Features:
         """Run the image tower once.
 
-        `x`: [B,3,S,S] of `prepare`, or [B,T,width] of `embed` (then there are no stem taps). For stem taps alone the
-        pixels may have any proportions.
+        `x`: [B,3,h,w] of `prepare`, or [B,T,width] of `embed` (then there are no stem taps).
+        `grid`: (rows, columns) of embedded tokens, see `grid_of`: frames of as many patches differ. Pixels have their own.
         `taps`: patch tokens to keep: "stem8", "stem16" (hybrids), "block1"…"blockL" (original path, after that block,
         unprojected), "vvN" (V-V path after block N, joint space; N >= `vv_from`).
         `joint=False` leaves out class token and joint patches and stops after the deepest tap.
@@ -164,23 +169,22 @@ class Backbone:
         `prefix`: [width], [K,width] or [B,K,width], enters block 1 behind the class token and stays.
         Neither appears in any patch output. Gradients flow to prompts and prefix only.
 
-        Raises ValueError for a tap or option that this tower doesn't have.
+        Raises ValueError for a tap or option that this tower doesn't have, or a shape that it doesn't take.
         """
         learned = [*(visual_prompts or ()), *(() if prefix is None else (prefix,))]
         self._check(taps, vv_from, prompted=bool(learned))
         if x.ndim == 3 and any(tap.startswith("stem") for tap in taps):
             raise ValueError("stem taps need pixels, not embedded tokens")
-        square = x.ndim == 3 or x.shape[2:] == (self.image_size, self.image_size)
-        if not square and (joint or vv_from or learned or not self.takes_proportions(taps)):
-            raise ValueError("learned positions need square images")
+        on = self._grid(x, grid)
         x, prompts = x.to(self.device, self.dtype), visual_prompts or ()
         if torch.is_grad_enabled() and any(t.requires_grad for t in learned):
-            return self._pass(x, tuple(taps), joint, vv_from, prompts, prefix)
+            return self._pass(x, on, tuple(taps), joint, vv_from, prompts, prefix)
         step = CPU_IMAGES if self.device.type == "cpu" else max(1, len(x))
         with torch.no_grad():
             parts = [
                 self._pass(
                     x[i : i + step],
+                    on,
                     tuple(taps),
                     joint,
                     vv_from,
@@ -196,6 +200,7 @@ class Backbone:
     def _pass(
         self,
         x: Tensor,
+        grid: tuple[int, int],
         taps: tuple[str, ...],
         joint: bool,
         vv_from: int | None,
@@ -217,13 +222,13 @@ class Backbone:
             return Features(None, None, None, kept, grids)
 
         learned = bool(prompts) or prefix is not None
-        x = x if embedded else tower.embed(x, stages)
+        x = x if embedded else tower.embed(x, stages, grid)
         start = tower.prefix_tokens  # where prefix, prompts and patches begin
         if prefix is not None:
             x, start = _insert(x, prefix, start, 0), start + _rows(prefix)
         inserted, y = 0, None
         became: list[Tensor] = []
-        first_patch = -self.grid[0] * self.grid[1]
+        first_patch = -grid[0] * grid[1]
         for index in range(last):
             if index < len(prompts):
                 x, inserted = _insert(x, prompts[index], start, inserted), _rows(prompts[index])
@@ -231,12 +236,12 @@ class Backbone:
                 y = x[:, first_patch:] if y is None else y
                 y = y + tower.vv(index, x)[:, first_patch:]
                 if f"vv{index + 1}" in taps:
-                    kept[f"vv{index + 1}"], grids[f"vv{index + 1}"] = tower.joint(y).float(), self.grid
+                    kept[f"vv{index + 1}"], grids[f"vv{index + 1}"] = tower.joint(y).float(), grid
             x = tower.block(index, x)
             if inserted:
                 became.append(x[:, start : start + inserted])
             if f"block{index + 1}" in taps:
-                kept[f"block{index + 1}"], grids[f"block{index + 1}"] = x[:, first_patch:], self.grid
+                kept[f"block{index + 1}"], grids[f"block{index + 1}"] = x[:, first_patch:], grid
 
         cls = patches = None
         if joint:
@@ -245,8 +250,10 @@ class Backbone:
             cls = tower.head(
                 torch.cat([x[:, : tower.prefix_tokens], tokens], dim=1) if learned else x
             ).float()
-            grids["patches"] = self.grid
+            grids["patches"] = grid
         vv = None if y is None else tower.joint(y).float()
+        if vv is not None:
+            grids["vv"] = grid
         return Features(cls, patches, vv, kept, grids, tuple(became))
 
     def windows(self, x: Tensor, indices: Tensor) -> Tensor:
@@ -257,7 +264,7 @@ class Backbone:
         self._check((), None, prompted=True)
         with torch.no_grad():
             tower = self._tower
-            tokens = x if x.ndim == 3 else tower.embed(x.to(self.device, self.dtype), None)
+            tokens = x if x.ndim == 3 else self.embed(x)
             own, patches = tokens[:, : tower.prefix_tokens], tokens[:, tower.prefix_tokens :]
             batch, (count, length) = x.shape[0], indices.shape
             chosen = patches[:, indices.to(self.device).flatten()].reshape(batch * count, length, -1)
@@ -270,6 +277,20 @@ class Backbone:
         """How many numbers a token of a stem or block tap holds. Raises ValueError for one that this tower doesn't have."""
         self._check((tap,), None, prompted=False)
         return self.width if tap.startswith("block") else self._tower.stage_widths[tap == "stem16"]
+
+    def _grid(self, x: Tensor, given: tuple[int, int] | None = None) -> tuple[int, int]:
+        """Of pixels [B,3,h,w], or of embedded tokens as given. Raises ValueError for a shape that the tower doesn't take."""
+        if x.ndim == 3:
+            if given is None or x.shape[1] != self._tower.prefix_tokens + given[0] * given[1]:
+                raise ValueError(f"{x.shape[1]} tokens don't lie on a grid of {given}")
+            return given
+        frame, step = (x.shape[2], x.shape[3]), self._tower.step
+        square = frame == (self.image_size, self.image_size)
+        if not square and (not self._tower.any_shape or any(side % step for side in frame)):
+            raise ValueError(
+                f"{self.identity.architecture} takes no images of {frame[0]} × {frame[1]} pixels"
+            )
+        return self.grid_of(frame)
 
     def _check(self, taps: Sequence[str], vv_from: int | None, prompted: bool) -> None:
         if (prompted or vv_from is not None) and not self.is_vit:

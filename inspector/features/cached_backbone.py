@@ -17,6 +17,8 @@ from inspector.features.cache import FeatureCache
 BATCHES = 4
 """Prepared batches whose images are known."""
 JOINT = ("cls", "patches", "vv")
+VIEW = 2
+"""Another number where more is kept of a pass: what was kept before is then computed again."""
 
 
 class CachedBackbone(Backbone):
@@ -46,7 +48,7 @@ class CachedBackbone(Backbone):
         if prompted or id(x) not in self._known:
             return super().forward(x, **options)
         hashes, key = self._known[id(x)][1], self.identity.key
-        view = json.dumps([str(self.dtype), sorted(options.items())], default=str)
+        view = json.dumps([VIEW, str(self.dtype), sorted(options.items())], default=str)
         rows = [row for name in hashes if (row := self._cache.get(name, key, view)) is not None]
         if len(rows) < len(hashes):
             rows = _rows(super().forward(x, **options), len(x))

@@ -19,14 +19,17 @@ def resized(pixels: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uin
     return np.asarray(cv2.resize(pixels, shape[::-1], interpolation=method), np.uint8)
 
 
-def framed(shape: tuple[int, ...], size: int) -> tuple[int, int]:
+def framed(shape: tuple[int, ...], size: int, step: int = 16) -> tuple[int, int]:
     """(rows, columns) of pixels that show an image (h, w, …) undistorted on about size² of them.
 
-    Both sides are multiples of 16. Only few shapes occur, so images of mixed sizes still make batches; the most
-    elongated is about 3.5 : 1. A framed image keeps its shape. With sides within 7 % of each other it is the square.
+    Both sides are multiples of `step`, but for the square, whose sides are `size`. Only few shapes occur, so images of mixed
+    sizes still make batches; the most elongated is about 3.5 : 1. A framed image keeps its shape. With sides within 7 % of
+    each other (at 15 steps) it is the square.
     """
-    (height, width), cells = shape[:2], size // 16
+    (height, width), cells = shape[:2], size // step
     wanted = max(height, width) / min(height, width)
     shapes = [(short, round(cells * cells / short)) for short in range(cells, (cells + 1) // 2 - 1, -1)]
-    short, long = (16 * side for side in min(shapes, key=lambda one: abs(math.log(one[1] / one[0] / wanted))))
-    return (short, long) if height < width else (long, short)
+    short, long = min(shapes, key=lambda one: abs(math.log(one[1] / one[0] / wanted)))
+    if short == long:
+        return size, size
+    return (step * short, step * long) if height < width else (step * long, step * short)

@@ -11,6 +11,7 @@ import torch
 from open_clip.timm_model import TimmModel
 from open_clip.transformer import Attention as ClipAttention
 from open_clip.transformer import VisionTransformer
+from timm.layers import PatchEmbed, resample_abs_pos_embed
 from timm.models.fastvit import FastVit
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,8 +22,9 @@ from inspector.errors import WeightsError
 
 class Tower(Protocol):
     """`depth`: transformer blocks (0 for a convolutional tower); `width`: of the tokens; `grid`: (rows, columns) of
-    patches; `embed_dim`: joint space; `prefix_tokens`: tokens before the patches; `has_stages`: taps stem8, stem16, whose
-    tokens hold `stage_widths` numbers.
+    patches of a square image; `embed_dim`: joint space; `prefix_tokens`: tokens before the patches; `has_stages`: taps
+    stem8, stem16, whose tokens hold `stage_widths` numbers. `any_shape`: whether images may be other than the square, then
+    with sides that are multiples of `step` and a patch every `stride` pixels, the last one cut off.
     """
 
     depth: int
@@ -32,12 +34,16 @@ class Tower(Protocol):
     prefix_tokens: int
     has_stages: bool
     stage_widths: tuple[int, int]
+    any_shape: bool
+    step: int
+    stride: int
 
     def stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Pixels [B,3,S,S] → convolutional stages at stride 8 and 16, [B,C,h,w] each."""
+        """Pixels [B,3,h,w] → convolutional stages at stride 8 and 16, [B,C,h',w'] each."""
 
-    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None) -> Tensor:
-        """Pixels, or their stages, → what enters block 1, [B, prefix+N, width]."""
+    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None, grid: tuple[int, int]) -> Tensor:
+        """Pixels whose patches lie on `grid`, or their stages, → what enters block 1, [B, prefix+N, width]. Learned positions
+        are resampled to a grid other than the square's."""
 
     def block(self, index: int, x: Tensor) -> Tensor:
         """The model's own block (0-based): tokens [B,T,width] → [B,T,width]."""
@@ -105,25 +111,53 @@ def _vv_attention(v: Tensor, heads: int) -> Tensor:
     return F.scaled_dot_product_attention(v, v, v).transpose(1, 2).reshape(b, t, -1)
 
 
+class Positions:
+    """Learned positions [1, prefix+N, w] of a square grid, resampled (bicubic, anti-aliased) to other grids once each."""
+
+    def __init__(self, grid: tuple[int, int], prefix: int) -> None:
+        self._grid, self._prefix = grid, prefix
+        self._known: dict[tuple[tuple[int, int], torch.dtype, torch.device], Tensor] = {}
+
+    def at(self, grid: tuple[int, int], learned: Tensor) -> Tensor:
+        """[1, prefix + rows · columns, w], in the learned positions' type and on their device."""
+        key = grid, learned.dtype, learned.device
+        if key not in self._known:
+            with torch.no_grad():
+                self._known[key] = resample_abs_pos_embed(
+                    learned, list(grid), list(self._grid), num_prefix_tokens=self._prefix
+                )
+        return self._known[key]
+
+
 class OpenClipTower(Tower):
     """open_clip's own VisionTransformer."""
 
     has_stages = False
     stage_widths = (0, 0)
     prefix_tokens = 1
+    any_shape = True
 
     def __init__(self, visual: VisionTransformer) -> None:
         self.visual = visual
         self.blocks = visual.transformer.resblocks
         self.depth = len(self.blocks)
         self.grid: tuple[int, int] = tuple(visual.grid_size)
+        self.step = self.stride = int(visual.patch_size[0])
         self.width, self.embed_dim = visual.proj.shape
+        self._positions = Positions(self.grid, self.prefix_tokens)
 
     def stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError("this tower has no convolutional stages")
 
-    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None) -> Tensor:
-        tokens: Tensor = self.visual._embeds(x)
+    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None, grid: tuple[int, int]) -> Tensor:
+        visual = self.visual
+        if grid == self.grid:
+            tokens: Tensor = visual._embeds(x)
+            return tokens
+        patches = visual.conv1(x).flatten(2).transpose(1, 2)  # from here on as `_embeds`
+        own = visual.class_embedding.to(x.dtype).expand(len(x), 1, -1)
+        places = self._positions.at(grid, visual.positional_embedding[None]).to(x.dtype)
+        tokens = visual.ln_pre(torch.cat([own, patches], dim=1) + places)
         return tokens
 
     def block(self, index: int, x: Tensor) -> Tensor:
@@ -173,6 +207,11 @@ class TimmTower(Tower):
         self.prefix_tokens: int = self.trunk.num_prefix_tokens
         self.has_stages = hasattr(self.trunk.patch_embed, "stages")
         self.stage_widths: tuple[int, int] = getattr(self.trunk.patch_embed, "stage_widths", (0, 0))
+        self.any_shape = self.trunk.pos_embed is not None and (
+            self.has_stages or type(self.trunk.patch_embed) is PatchEmbed
+        )
+        self.step = self.stride = int(self.trunk.patch_embed.patch_size[0]) if self.any_shape else 1
+        self._positions = Positions(self.grid, 0 if self.trunk.no_embed_class else self.prefix_tokens)
         weight = next(self.trunk.parameters())
         with torch.no_grad():
             probe = torch.zeros(1, 1, self.width, dtype=weight.dtype, device=weight.device)
@@ -182,9 +221,23 @@ class TimmTower(Tower):
         fine, coarse = self.trunk.patch_embed.stages(x)
         return fine, coarse
 
-    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None) -> Tensor:
-        patches = self.trunk.patch_embed.from_stages(stages) if stages else self.trunk.patch_embed(x)
-        tokens: Tensor = self.trunk.norm_pre(self.trunk.patch_drop(self.trunk._pos_embed(patches)))
+    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None, grid: tuple[int, int]) -> Tensor:
+        trunk, embed = self.trunk, self.trunk.patch_embed
+        if grid == self.grid:
+            patches = embed.from_stages(stages) if stages else embed(x)
+            tokens: Tensor = trunk.norm_pre(trunk.patch_drop(trunk._pos_embed(patches)))
+            return tokens
+        if self.has_stages:
+            patches = embed.from_stages(stages or embed.stages(x))
+        else:  # without `PatchEmbed.forward`, which refuses other sizes
+            patches = embed.norm(embed.proj(x).flatten(2).transpose(1, 2))
+        own = [one.expand(len(x), -1, -1) for one in (trunk.cls_token, trunk.reg_token) if one is not None]
+        places = self._positions.at(grid, trunk.pos_embed)
+        if trunk.no_embed_class:
+            tokens = torch.cat([*own, patches + places], dim=1)
+        else:
+            tokens = torch.cat([*own, patches], dim=1) + places
+        tokens = trunk.norm_pre(tokens)
         return tokens
 
     def block(self, index: int, x: Tensor) -> Tensor:
@@ -219,9 +272,10 @@ class TimmTower(Tower):
 class FastVitTower(Tower):
     """MobileCLIP's convolutional tower: two stages, tokens of the last map, no blocks and so no prompts."""
 
-    has_stages = True
+    has_stages = any_shape = True
     prefix_tokens = 0
     depth = 0
+    step, stride = 16, 32
 
     def __init__(self, visual: TimmModel) -> None:
         self.visual, self.trunk = visual, visual.trunk
@@ -235,7 +289,7 @@ class FastVitTower(Tower):
         fine = self.trunk.stages[1](self.trunk.stages[0](self.trunk.stem(x)))
         return fine, self.trunk.stages[2](fine)
 
-    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None) -> Tensor:
+    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None, grid: tuple[int, int]) -> Tensor:
         _, coarse = stages or self.stages(x)
         last: Tensor = self.trunk.final_conv(self.trunk.stages[3](coarse))
         return last.flatten(2).transpose(1, 2)

@@ -26,8 +26,9 @@ from inspector.methods.stored_tensors import TEACH_AGAIN
 
 TENSORS_FILE = "detector.safetensors"
 MANIFEST_FILE = "detector.json"
-FORMAT = 2
-"""Of detectors with `whites`; earlier versions, which would not heed them, refuse it. All others have format 1."""
+FORMAT = 3
+"""Of detectors that see proportions; 2 of those with `whites`, 1 of all others. Earlier versions, which would not heed what a
+format stands for, refuse it."""
 _SHAPE = {"format": int, "method": str, "classes": list, "backbone": dict, "settings": dict, "sha256": str}
 
 
@@ -45,7 +46,7 @@ def save(detector: Detector, folder: Path) -> None:
         {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     )
     manifest = {
-        "format": FORMAT if detector.whites else 1,
+        "format": FORMAT if detector.proportions else 2 if detector.whites else 1,
         "method": detector.method,
         "classes": list(detector.classes),
         "backbone": detector.backbone.identity.as_json(),

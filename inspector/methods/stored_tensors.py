@@ -13,6 +13,13 @@ WIDEST = 8192
 """More numbers than any tower's token holds."""
 
 
+def flag(value: object) -> bool:
+    """A stored setting that is true or false. Raises DetectorError for anything else."""
+    if not isinstance(value, bool):
+        raise DetectorError("The detector's settings hold something else than yes or no.", TEACH_AGAIN)
+    return value
+
+
 class StoredTensors:
     """The tensors of a stored detector, by name. Every method
     takes what it needs, then `finish` asks for the rest."""

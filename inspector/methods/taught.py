@@ -13,7 +13,6 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone, Features
-from inspector.features.framing import framed
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.single_shot_views import altered_views
 
@@ -27,11 +26,13 @@ class Taught(ABC):
     """All that scoring, saving and adding shots need. Nothing of it changes: more shots make another one, so several threads
     may score with it and a teaching that is stopped leaves the one before.
 
-    `memory`: the patches of every class's shots.
+    `memory`: the patches of every class's shots. `proportions`: whether images are looked at in their proportions rather than
+    as squares, where the backbone can; detectors of earlier versions know squares.
     """
 
     backbone: Backbone
     memory: MemoryBank
+    proportions: bool = False
 
     # What a method gives
 
@@ -39,11 +40,6 @@ class Taught(ABC):
     @abstractmethod
     def classes(self) -> tuple[str, ...]:
         """Names of the taught classes, in teaching order."""
-
-    @property
-    def proportions(self) -> bool:
-        """Whether it looks at images in their proportions rather than as squares: learned positions need squares."""
-        return False
 
     @abstractmethod
     def features(self, pixels: Tensor) -> Features:
@@ -124,8 +120,7 @@ class Taught(ABC):
 
     def _frame(self, image: Image) -> tuple[int, int]:
         """Rows and columns of pixels at which an image is looked at."""
-        size = self.backbone.image_size
-        return framed(image.pixels.shape, size) if self.proportions else (size, size)
+        return self.backbone.frame(image.pixels.shape, self.proportions)
 
     def _score(
         self,

@@ -75,7 +75,7 @@ class TaughtWinCLIP(TaughtPrompts):
         backbone = self.backbone
         last = f"block{backbone.depth}"
         tokens = backbone.embed(pixels)
-        seen = backbone.forward(tokens, taps=(last,))
+        seen = backbone.forward(tokens, grid=backbone.grid, taps=(last,))
         for side in SCALES:
             grid = (backbone.grid[0] - side + 1, backbone.grid[1] - side + 1)
             seen.taps[f"window{side}"] = backbone.windows(tokens, windows(backbone.grid, side))

@@ -19,9 +19,11 @@ EPS = 1e-6
 
 @dataclass(frozen=True)
 class Case:
-    """One image of one class and a stored detector. `without`: the number of the shot of its class that doesn't count."""
+    """One image of one class and a stored detector. `proportions`: whether it is looked at undistorted. `without`: the number
+    of the shot of its class that doesn't count."""
 
     backbone: Backbone
+    proportions: bool
     stored: Mapping[str, NDArray[Any]]
     settings: Mapping[str, Any]
     bank: Mapping[str, Any]
@@ -42,13 +44,17 @@ class Case:
     def learned(self, name: str) -> Array:
         return np.asarray(self.stored[f"learned.{name}"], np.float64)
 
-    def prepared(self, proportions: bool = False) -> torch.Tensor:
-        return self.backbone.prepare([self.pixels], proportions)
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Of the image's patches."""
+        return self.backbone.grid_of(self.backbone.frame(self.pixels.shape, self.proportions))
+
+    def prepared(self) -> torch.Tensor:
+        return self.backbone.prepare([self.pixels], self.proportions)
 
     def plane(self, values: Array, sigma: float) -> Array:
-        """Patch values on the backbone's grid → a smoothed map; prompts cut the kernel at three standard deviations."""
-        rows, columns = self.backbone.grid
-        return smooth(enlarge(values.reshape(rows, columns), self.side), [sigma, sigma], 3)
+        """Patch values on the image's grid → a smoothed map; prompts cut the kernel at three standard deviations."""
+        return smooth(enlarge(values.reshape(self.grid), self.side), [sigma, sigma], 3)
 
 
 def array(tensor: torch.Tensor | None) -> Array:

@@ -47,8 +47,10 @@ def score(
     manifest = json.loads((folder / "detector.json").read_text("utf-8"))
     stored = safetensors.numpy.load_file(folder / "detector.safetensors")
     about = manifest["settings"]
+    stems = all(tap.startswith("stem") for tap in about.get("taps") or backbone.default_taps)
     case = Case(
         backbone,
+        about.get("proportions", stems and not about.get("squares", True)),
         stored,
         about.get("settings", about),
         about["bank"],
@@ -66,8 +68,7 @@ def score(
 
 def patchcore(case: Case, distance: Distance = nearest) -> tuple[Array, float]:
     taps = case.settings["taps"] or case.backbone.default_taps
-    plain = not case.settings["squares"] and case.backbone.takes_proportions(taps)
-    found = memory_map(case, case.backbone.forward(case.prepared(plain), taps=taps, joint=False), distance)
+    found = memory_map(case, case.backbone.forward(case.prepared(), taps=taps, joint=False), distance)
     return found, found.max()
 
 
@@ -79,9 +80,9 @@ def subspace(case: Case) -> tuple[Array, float]:
 
 
 def winclip(case: Case) -> tuple[Array, float]:
-    backbone, (rows, columns) = case.backbone, case.backbone.grid
+    backbone, (rows, columns) = case.backbone, case.grid
     tokens = backbone.embed(case.prepared())
-    seen = backbone.forward(tokens, taps=(f"block{backbone.depth}",))
+    seen = backbone.forward(tokens, grid=case.grid, taps=(f"block{backbone.depth}",))
     normal, other = case.learned("text_features")[case.own]
     whole = float(abnormal(unit(array(seen.cls)[0]), normal, other, 0.07))
     shown, views, distances = case.class_name in case.bank["classes"], [], []
@@ -148,7 +149,7 @@ def finegrained(case: Case) -> tuple[Array, float]:
 
 
 def mpama(case: Case) -> tuple[Array, float]:
-    s, backbone, grid = case.settings, case.backbone, case.backbone.grid
+    s, backbone, grid = case.settings, case.backbone, case.grid
     first, depth = first_vv(backbone), backbone.depth
     blocks = sorted({max(first, round(depth * part / 4)) for part in (1, 2, 3, 4)})
     names = [f"vv{block}" for block in blocks]
@@ -222,7 +223,7 @@ def iipad(case: Case) -> tuple[Array, float]:
     seen = backbone.forward(case.prepared(), taps=(*backbone.default_taps, *names), vv_from=blocks[0])
     layers = [unit(array(seen.taps.pop(name))[0]) for name in names]
     cls = unit(array(seen.cls)[0])
-    last = tensor(layers[-1].T.reshape(1, -1, *backbone.grid))
+    last = tensor(layers[-1].T.reshape(1, -1, *case.grid))
     pooled = array(torch.nn.functional.adaptive_avg_pool2d(last, (4, 4)))[0].reshape(len(cls), 16).T
     objects = unit(pooled + cls)
 
@@ -264,7 +265,7 @@ def iipad(case: Case) -> tuple[Array, float]:
 
 
 def anople(case: Case) -> tuple[Array, float]:
-    s, backbone, grid = case.settings, case.backbone, case.backbone.grid
+    s, backbone, grid = case.settings, case.backbone, case.grid
     coupled = "prompts.coupled."
     both = s["prompts"] == "both"
     text = case.learned(f"{coupled}text") if s["prompts"] != "vision" else None
@@ -286,7 +287,7 @@ def anople(case: Case) -> tuple[Array, float]:
     visual = None if deep is None else list(tensor(deep))
     tokens = backbone.embed(case.prepared())
     prefix = tensor(case.learned("prompts.prefix")[:1])
-    seen = backbone.forward(tokens, visual_prompts=visual, prefix=prefix)
+    seen = backbone.forward(tokens, grid=grid, visual_prompts=visual, prefix=prefix)
     patches, cls = unit(array(seen.patches)[0]), unit(array(seen.cls)[0])
     plain = backbone.forward(case.prepared(), taps=backbone.default_taps, joint=False)
     if s["bank"] == "prompted":
@@ -329,8 +330,8 @@ WEIGHTS = ("into.weight", "into.bias", "back.weight", "back.bias")
 
 def relative(case: Case, reading: Array, seen: Features) -> Array:
     """Log-odds less their mean over the 5 shot patches, per shot, that look most alike."""
-    tap = max(name for name, cells in seen.grids.items() if cells == case.backbone.grid and name in seen.taps)
-    likes = unit(neighbours(array(seen.taps[tap])[0], case.backbone.grid, 3))
+    tap = max(name for name, cells in seen.grids.items() if cells == case.grid and name in seen.taps)
+    likes = unit(neighbours(array(seen.taps[tap])[0], case.grid, 3))
     shots = [n for n in range(len(case.learned(f"shots.{case.own}.odds"))) if n != case.without]
     theirs = case.learned(f"shots.{case.own}.likes")[shots].reshape(-1, likes.shape[1])
     said = case.learned(f"shots.{case.own}.odds")[shots].flatten()

@@ -142,12 +142,14 @@ def test_embedded_tokens_go_on_as_the_pixels_would(build: Build) -> None:
     x = pixels(backbone)
     prompts = [torch.randn(2, backbone.width), torch.randn(2, backbone.width)]
     whole = backbone(x, taps=("block2",), visual_prompts=prompts, vv_from=1)
-    resumed = backbone(backbone.embed(x), taps=("block2",), visual_prompts=prompts, vv_from=1)
+    resumed = backbone(
+        backbone.embed(x), grid=backbone.grid, taps=("block2",), visual_prompts=prompts, vv_from=1
+    )
     assert torch.equal(whole.cls, resumed.cls)
     assert torch.equal(whole.vv, resumed.vv)
     assert torch.equal(whole.taps["block2"], resumed.taps["block2"])
     with pytest.raises(ValueError, match="pixels"):
-        backbone(backbone.embed(x), taps=("stem8",))
+        backbone(backbone.embed(x), grid=backbone.grid, taps=("stem8",))
 
 
 @pytest.mark.parametrize("own_prompts", [True, False])
@@ -334,31 +336,3 @@ def test_pixels_are_resized_to_a_square_and_normalised_like_the_models_own_trans
     assert (restored[0].diff(dim=1) >= 0).all()
     assert (restored[1].diff(dim=1) <= 0).all()
     assert (restored[0].mean() - 127.5).abs() < 1
-
-
-@pytest.mark.parametrize(("kind", "grid"), [("hybrid", (9, 25)), ("fastvit", (10, 26))])
-def test_stem_taps_can_be_had_of_an_image_in_its_proportions(
-    build: Build, kind: str, grid: tuple[int, int]
-) -> None:
-    backbone = from_model(build(kind), kind)
-    flat = np.random.default_rng(0).integers(0, 256, (120, 300, 3), np.uint8)
-    assert backbone.takes_proportions(backbone.default_taps)
-    assert not backbone.takes_proportions(("stem8", "block1"))
-    x = backbone.prepare([flat, backbone.prepare_one(flat, proportions=True)], proportions=True)
-    assert x.shape == (2, 3, 16 * grid[0], 16 * grid[1])
-    seen = backbone(x, taps=backbone.default_taps, joint=False)
-    assert seen.grids == {"stem8": (2 * grid[0], 2 * grid[1]), "stem16": grid}
-    assert torch.equal(seen.taps["stem8"][0], seen.taps["stem8"][1])
-    with pytest.raises(ValueError, match="square"):
-        backbone(x, taps=backbone.default_taps)
-
-
-def test_blocks_of_an_elongated_image_are_refused(build: Build) -> None:
-    hybrid = from_model(build("hybrid"), "hybrid")
-    with pytest.raises(ValueError, match="square"):
-        hybrid(torch.zeros(1, 3, 208, 272), taps=("block1",), joint=False)
-
-
-def test_a_plain_vit_sees_squares_only(build: Build) -> None:
-    backbone = from_model(build("clip"), "clip")
-    assert not backbone.takes_proportions(backbone.default_taps)

@@ -59,7 +59,8 @@ class Prompts(nn.Module):
         """One prompted pass; view [B] numbers the prefix of every image."""
         deep = self.coupled.deep_vision()
         prompts = None if deep is None else list(deep.unbind(0))
-        return backbone.forward(x, taps=taps, visual_prompts=prompts, prefix=self.prefix[view].unsqueeze(1))
+        prefix = self.prefix[view].unsqueeze(1)
+        return backbone.forward(x, grid=backbone.grid, taps=taps, visual_prompts=prompts, prefix=prefix)
 
     def begin(self, backbone: Backbone, splicer: Splicer, tokens: Tensor, seed: int) -> None:
         """Start from what the towers know of a neutral phrase and of the shots; `tokens` [B, T, width] of `embed`."""
@@ -71,7 +72,7 @@ class Prompts(nn.Module):
             words = torch.cat(entering)[: self.depth, splicer.start : splicer.start + twice]
         with torch.no_grad():
             blocks = [f"block{j}" for j in range(1, self.depth)]
-            seen = backbone.forward(tokens, taps=blocks, joint=False).taps if blocks else {}
+            seen = backbone.forward(tokens, grid=backbone.grid, taps=blocks, joint=False).taps
             entering = [tokens[:, -math.prod(backbone.grid) :], *(seen[block] for block in blocks)]
             self.prefix.add_(entering[0].float().mean((0, 1)))
             if self.coupled.vision is not None:

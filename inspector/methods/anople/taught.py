@@ -51,7 +51,7 @@ class TaughtAnoPLe(TaughtPrompts):
         if all(tap.startswith("stem") for tap in taps):  # prompts enter behind the stem: one pass for both
             return self.prompts.features(backbone, pixels, whole, taps)
         tokens = backbone.embed(pixels)
-        plain = backbone.forward(tokens, taps=taps, joint=False)
+        plain = backbone.forward(tokens, grid=backbone.grid, taps=taps, joint=False)
         seen = self.prompts.features(backbone, tokens, whole)
         return dataclasses.replace(seen, taps=plain.taps, grids={**plain.grids, **seen.grids})
 

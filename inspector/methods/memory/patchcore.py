@@ -4,7 +4,7 @@ Anomaly map: distance of every patch to its nearest neighbour in the memory of t
 Gaussian-smoothed. Image score: the map's highest value. Deviations: patches are compared by relative vector and
 direction per tap (see `memory_bank`) instead of by Euclidean distance on concatenated taps; no coreset, as a few shots
 stay small; no re-weighting of the image score, as the neighbours of the nearest patch say little in so small a memory;
-images keep their proportions where the backbone's taps allow it, as parts cut out at mixed shapes would otherwise differ
+images keep their proportions, as parts cut out at mixed shapes would otherwise differ
 by how far each is stretched.
 """
 
@@ -19,28 +19,19 @@ from inspector.features.backbone import Backbone, Features
 from inspector.methods.detector import need_shots
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.method import Method
-from inspector.methods.stored_tensors import StoredTensors
+from inspector.methods.stored_tensors import StoredTensors, flag
 from inspector.methods.taught import Taught
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TaughtMemory(Taught):
-    """A memory and nothing else.
-
-    `taps`: the patch tokens that it keeps. `squares`: it looks at squares whatever the backbone allows; detectors of earlier
-    versions remember those.
-    """
+    """A memory and nothing else. `taps`: the patch tokens that it keeps."""
 
     taps: tuple[str, ...]
-    squares: bool = False
 
     @property
     def classes(self) -> tuple[str, ...]:
         return self.memory.classes
-
-    @property
-    def proportions(self) -> bool:
-        return not self.squares and self.backbone.takes_proportions(self.taps)
 
     def features(self, pixels: Tensor) -> Features:
         return self.backbone.forward(pixels, taps=self.taps, joint=False)
@@ -81,13 +72,14 @@ class PatchCore(Method[TaughtMemory]):
         empty = TaughtMemory(
             backbone=backbone,
             memory=self._empty_bank(max(1, backbone.image_size // 4)),
+            proportions=True,
             taps=tuple(self.settings["taps"] or backbone.default_taps),
         )
         return empty.with_all(shots, progress, cancel)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         taught, taps = self.taught, self.settings["taps"]
-        settings = {"taps": taps and list(taps), "squares": taught.squares}
+        settings = {"taps": taps and list(taps), "proportions": taught.proportions}
         return taught.memory.tensors(), {**settings, "bank": taught.memory.settings()}
 
     @classmethod
@@ -101,8 +93,11 @@ class PatchCore(Method[TaughtMemory]):
         widths = {tap: backbone.tap_width(tap) for tap in taps}
         memory = cls.bank_type.from_state(stored, bank, widths, backbone.image_size)
         stored.finish()
+        # Before there was `proportions`, convolutions alone saw them, and before that nothing did.
+        stems = all(tap.startswith("stem") for tap in taps)
+        proportions = settings.get("proportions", stems and not settings.get("squares", True))
         made._taught = TaughtMemory(
-            backbone=backbone, memory=memory, taps=taps, squares=bool(settings.get("squares", True))
+            backbone=backbone, memory=memory, proportions=flag(proportions), taps=taps
         )
         return made
 

@@ -161,13 +161,24 @@ def test_a_detector_of_a_version_that_remembered_squares_goes_on_with_squares(st
     squares = [Image(stem.prepare_one(image.pixels), image.sha256, image.name) for image in slim]
     old = taught("patchcore", stem, {"cloth": squares[:3]})
     tensors, settings = old.state()
-    del settings["squares"]
+    del settings["proportions"]
     again = type(old).from_state(tensors, settings, stem)
     again.add_shots("cloth", [slim[3]])
     assert not again.proportions
+    assert type(old).from_state(tensors, {**settings, "squares": False}, stem).proportions
     old.add_shots("cloth", [squares[3]])
     (found,), (wanted,) = again.score([slim[0]], ["cloth"]), old.score([squares[0]], ["cloth"])
     assert np.array_equal(found.values, wanted.values)
+
+
+def test_blocks_saw_squares_before_there_were_frames_for_them(tiny_clip, shots):
+    made = taught("patchcore", tiny_clip, {"cloth": [cut(shots["cloth"][0], 240, 90)]})
+    assert made.proportions
+    tensors, settings = made.state()
+    del settings["proportions"]
+    assert not type(made).from_state(tensors, {**settings, "squares": False}, tiny_clip).proportions
+    with pytest.raises(DetectorError, match="yes or no"):
+        type(made).from_state(tensors, {**settings, "proportions": "yes"}, tiny_clip)
 
 
 @METHODS
