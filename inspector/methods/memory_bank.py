@@ -77,8 +77,7 @@ class MemoryBank:
     def patches(self, features: Features) -> dict[str, Tensor]:
         """Every tap of `features` as patch descriptions [B, N, 2 d] float32; see `describe`."""
         return {
-            tap: describe(values, features.grids[tap], self.neighbourhood)
-            for tap, values in sorted(features.taps.items())
+            tap: self.describe(values, features.grids[tap]) for tap, values in sorted(features.taps.items())
         }
 
     def maps(
@@ -116,7 +115,7 @@ class MemoryBank:
         if len(self._shots) == 1:
             return [self.classes[0]] * len(self._any(features)), [1.0] * len(self._any(features))
         tap = min(features.taps, key=lambda name: features.taps[name].shape[1])
-        values = describe(features.taps[tap], features.grids[tap], self.neighbourhood)
+        values = self.describe(features.taps[tap], features.grids[tap])
         candidates = self._candidates(tap, values)
         distance = torch.full((len(values), len(self.classes)), torch.inf)
         for number, name in enumerate(self.classes):
@@ -128,14 +127,20 @@ class MemoryBank:
         sure, best = torch.softmax(-distance / (DOUBT * nearest), dim=1).max(dim=1)
         return [self.classes[index] for index in best.tolist()], sure.tolist()
 
-    # What a patch memory keeps and compares; a subspace keeps and compares something else.
+    # What a patch memory keeps and compares; subclasses keep and compare something else.
 
     dtype: ClassVar[torch.dtype] = torch.float32
+    distance_name: ClassVar[str] = "chord"
+    """Says how patches are compared, in the settings of a memory that has one of its own."""
 
     @staticmethod
     def shape(width: int) -> tuple[int | None, ...]:
         """The shape of what is kept of one shot, where a token holds `width` numbers."""
         return None, 2 * width
+
+    def describe(self, values: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Patch tokens of one tap, [B, N, d], → what is compared of each, [B, N, 2 d] float32; see `describe`."""
+        return describe(values, grid, self.neighbourhood)
 
     def keep(self, patches: Tensor) -> Tensor:
         """[B, N, 2 d] → what is kept of each shot, [B, …]."""

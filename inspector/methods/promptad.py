@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from inspector.features.backbone import Backbone, Features
+from inspector.methods.memory.cosine import CosineBank
 from inspector.methods.prompts import fusion, losses, training
 from inspector.methods.prompts.method import PromptMethod, TaughtPrompts, enlarged
 from inspector.methods.prompts.phrases import GENERIC_DEFECTS, spoken
@@ -126,6 +127,7 @@ class PromptAD(PromptMethod[TaughtPromptAD]):
 
     method = "promptad"
     title = "PromptAD"
+    bank_type = CosineBank
     defaults: ClassVar[Mapping[str, Any]] = {
         "temperature": "raw",
         "eam_axis": "channels",

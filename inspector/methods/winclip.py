@@ -20,6 +20,7 @@ from torch import Tensor
 
 from inspector.features.backbone import Backbone, Features
 from inspector.features.text_tower import TextTower
+from inspector.methods.memory.cosine import CosineBank
 from inspector.methods.prompts import fusion
 from inspector.methods.prompts.method import PromptMethod, TaughtPrompts, enlarged
 from inspector.methods.prompts.phrases import ABNORMAL_STATES, NORMAL_STATES, TEMPLATES, spoken
@@ -145,8 +146,8 @@ class WinCLIP(PromptMethod[TaughtWinCLIP]):
 
     method = "winclip"
     title = "WinCLIP"
+    bank_type = CosineBank
     shotless = True
-    neighbourhood = 1
     defaults: ClassVar[Mapping[str, Any]] = {"sigma": 1.0}
 
     def learn(self, teaching: Teaching) -> TaughtWinCLIP:

@@ -165,6 +165,17 @@ def residual(case: Case, tap: str, patches: Array) -> Array:
     return np.asarray(np.clip(np.linalg.norm(left, axis=1) / (2 * np.sqrt(np.trace(second))), 0, 1))
 
 
+def cosine(case: Case, tap: str, patches: Array) -> Array:
+    """½(1 − max cos), patch by patch."""
+    memory = unit(np.concatenate(kept(case, tap)))
+    return np.array([(1 - np.max(memory @ patch)) / 2 for patch in unit(patches)])
+
+
+def papers_distance(case: Case) -> "Distance":
+    """What the prompt papers write; their detectors of earlier versions have PatchCore's."""
+    return cosine if case.bank.get("distance") == "cosine" else nearest
+
+
 Distance = Callable[[Case, str, Array], Array]
 
 
@@ -172,7 +183,9 @@ def memory_map(case: Case, seen: Features, distance: Distance = nearest) -> Arra
     maps = []
     for tap, tokens in seen.taps.items():
         grid = seen.grids[tap]
-        patches = described(array(tokens)[0], grid, case.bank["neighbourhood"])
+        patches = array(tokens)[0]
+        if distance is not cosine:
+            patches = described(patches, grid, case.bank["neighbourhood"])
         plane = enlarge(distance(case, tap, patches).reshape(grid), case.side)
         square = np.sqrt(grid[0] * grid[1])
         maps.append(smooth(plane, [case.bank["sigma"] * square / cells for cells in grid], 4))

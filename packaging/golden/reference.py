@@ -20,6 +20,7 @@ from equations import (
     Distance,
     abnormal,
     array,
+    cosine,
     described,
     enlarge,
     harmonic,
@@ -27,6 +28,7 @@ from equations import (
     nearest,
     neighbours,
     odds,
+    papers_distance,
     residual,
     smooth,
     softmax,
@@ -73,7 +75,9 @@ def patchcore(case: Case, distance: Distance = nearest) -> tuple[Array, float]:
 
 
 def subspace(case: Case) -> tuple[Array, float]:
-    return patchcore(case, residual)
+    found, _ = patchcore(case, residual)
+    count = max(1, round(case.settings.get("highest", 0) * found.size))
+    return found, float(np.mean(np.sort(found, axis=None)[-count:]))
 
 
 # Prompts
@@ -86,6 +90,11 @@ def winclip(case: Case) -> tuple[Array, float]:
     normal, other = case.learned("text_features")[case.own]
     whole = float(abnormal(unit(array(seen.cls)[0]), normal, other, 0.07))
     shown, views, distances = case.class_name in case.bank["classes"], [], []
+    distance = papers_distance(case)
+
+    def lies(tokens: Array, tap: str) -> Array:
+        return distance(case, tap, tokens if distance is cosine else described(tokens, (len(tokens), 1), 1))
+
     for side in (2, 3):
         corners = [(y, x) for y in range(rows - side + 1) for x in range(columns - side + 1)]
         covers = [[(y + a) * columns + x + b for a in range(side) for b in range(side)] for y, x in corners]
@@ -100,12 +109,11 @@ def winclip(case: Case) -> tuple[Array, float]:
         features = array(backbone.windows(tokens, torch.tensor(covers)))[0]
         views.append(spread(abnormal(unit(features), normal, other, 0.07)))
         if shown:
-            windows = described(features, (len(features), 1), 1)
-            distances.append(spread(nearest(case, f"window{side}", windows)))
+            distances.append(spread(lies(features, f"window{side}")))
     state, image = harmonic(*views, whole), whole
     if shown:
         last = array(seen.taps[f"block{backbone.depth}"])[0]
-        distances.append(nearest(case, f"block{backbone.depth}", described(last, (rows, columns), 1)))
+        distances.append(lies(last, f"block{backbone.depth}"))
         visual = np.mean(distances, axis=0)
         state, image = state + visual, (whole + visual.max()) / 2
     return case.plane(state, case.settings["sigma"]), image
@@ -117,7 +125,10 @@ def promptad(case: Case) -> tuple[Array, float]:
     seen = case.backbone.forward(case.prepared(), taps=case.backbone.default_taps, vv_from=1)
     pixel, image = case.learned("text_features")[case.own]
     state = abnormal(unit(array(seen.vv)[0]), *pixel, temperature)
-    prompted, visual = case.plane(state, case.settings["sigma"]), memory_map(case, seen)
+    prompted, visual = (
+        case.plane(state, case.settings["sigma"]),
+        memory_map(case, seen, papers_distance(case)),
+    )
     whole = abnormal(unit(array(seen.cls)[0]), *image, temperature)
     return harmonic(prompted, visual) / 2, float(harmonic(visual.max(), whole) / 2)
 
@@ -144,7 +155,7 @@ def finegrained(case: Case) -> tuple[Array, float]:
     if s["reweight"]:
         image = abnormal(tokens, normal[0], other[0], 1 / scale)
         state = np.clip(state * image / case.learned("usual")[case.own], 0, 1)
-    found = harmonic(case.plane(state, s["sigma"]), memory_map(case, seen))
+    found = harmonic(case.plane(state, s["sigma"]), memory_map(case, seen, papers_distance(case)))
     return found, float(harmonic(reading(unit(array(seen.cls)[0])), found.max()))
 
 
@@ -256,7 +267,10 @@ def iipad(case: Case) -> tuple[Array, float]:
     mine = np.array([shot for place, shot in enumerate(mine) if place != case.without])
     normal, other = unit((case.learned("shot_prompts")[mine].mean(0) + own) / 2)
     shown = np.mean([abnormal(layer, normal, other, 0.07) for layer in layers], axis=0)
-    prompted, visual = case.plane(shown, s["sigma"]), memory_map(case, seen) * len(seen.taps)
+    prompted, visual = (
+        case.plane(shown, s["sigma"]),
+        memory_map(case, seen, papers_distance(case)) * len(seen.taps),
+    )
     image = prompted.max() + visual.max()
     if s["image_score"] == "code":
         alike = np.mean(np.sum(case.learned("shot_objects")[mine] * objects, -1))

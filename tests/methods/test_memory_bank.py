@@ -7,12 +7,13 @@ from torch.nn import functional as F
 from inspector.errors import DetectorError
 from inspector.features.backbone import Features
 from inspector.methods import memory_bank
+from inspector.methods.memory.cosine import CosineBank
 from inspector.methods.memory.subspace import SubspaceBank
 from inspector.methods.memory_bank import MemoryBank, describe
 from inspector.methods.stored_tensors import StoredTensors
 
 GRIDS = {"fine": (6, 6), "coarse": (3, 3)}
-BANKS = pytest.mark.parametrize("bank_type", [MemoryBank, SubspaceBank])
+BANKS = pytest.mark.parametrize("bank_type", [MemoryBank, SubspaceBank, CosineBank])
 
 
 def features(seed, count=2, kind=0):
@@ -54,6 +55,18 @@ def test_the_map_is_that_of_going_through_all_pairs_of_patches():
     shots, query = features(1), features(7, count=1)
     bank = bank.with_shots("bolt", shots)
     assert bank.maps(query, ["bolt"])[0].numpy() == pytest.approx(brute_map(query, shots, bank), abs=2e-3)
+
+
+def test_the_papers_distance_is_half_of_one_less_the_cosine_to_the_nearest_patch():
+    bank = CosineBank(map_size=3, sigma=0)
+    shot = torch.tensor([[[1.0, 0, 0], [0, 5, 0]] * 4 + [[0, 1, 0]]])
+    query = torch.tensor(
+        [[[0.9, 0, (1 - 0.81) ** 0.5], [0, 0.1, 0], [0, 0, 1], [-2, -2, 0]] + [[0, 3, 0]] * 5]
+    )
+    bank = bank.with_shots("bolt", Features(None, None, None, {"tap": shot}, {"tap": (3, 3)}))
+    found = bank.maps(Features(None, None, None, {"tap": query}, {"tap": (3, 3)}), ["bolt"]).flatten()
+    wanted = [0.05, 0, 0.5, (1 + 0.5**0.5) / 2, 0, 0, 0, 0, 0]
+    assert found.tolist() == pytest.approx(wanted, abs=1e-6)
 
 
 def test_a_remembered_image_is_at_distance_zero_from_its_class():

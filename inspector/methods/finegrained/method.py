@@ -52,6 +52,7 @@ from inspector.methods.catalogue import DESCRIPTIONS, descriptions
 from inspector.methods.finegrained.prompts import MultiLevelPrompts, QueryFormer
 from inspector.methods.finegrained.regions import region_weights, regions, tile_count, tile_tokens
 from inspector.methods.finegrained.taught import LevelFeatures, TaughtFineGrained, read, scale_of
+from inspector.methods.memory.cosine import CosineBank
 from inspector.methods.prompts import fusion, losses, training
 from inspector.methods.prompts.description import Level, PartDescription, prompt_levels, template
 from inspector.methods.prompts.method import PromptMethod
@@ -88,6 +89,7 @@ class FineGrainedAD(PromptMethod[TaughtFineGrained]):
 
     method = "finegrained"
     title = "FineGrainedAD"
+    bank_type = CosineBank
     defaults: ClassVar[Mapping[str, Any]] = {
         "descriptions": {},
         "queries": "mean",

@@ -34,6 +34,7 @@ from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
 from inspector.methods.iipad.generator import SLOTS, Generator, read
 from inspector.methods.iipad.taught import TaughtIIPAD
+from inspector.methods.memory.cosine import CosineBank
 from inspector.methods.prompts import losses, training
 from inspector.methods.prompts.method import PromptMethod
 from inspector.methods.prompts.phrases import OBJECT_ABNORMAL, OBJECT_NORMAL
@@ -48,6 +49,7 @@ class IIPAD(PromptMethod[TaughtIIPAD]):
 
     method = "iipad"
     title = "IIPAD"
+    bank_type = CosineBank
     defaults: ClassVar[Mapping[str, Any]] = {
         "loss": "softmax",
         "image_score": "paper",

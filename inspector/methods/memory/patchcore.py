@@ -15,19 +15,22 @@ from typing import Any, ClassVar, Self
 from torch import Tensor
 
 from inspector.domain import CancelToken, Image, Progress
+from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone, Features
 from inspector.methods.detector import need_shots
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.method import Method
-from inspector.methods.stored_tensors import StoredTensors, flag
+from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors, flag
 from inspector.methods.taught import Taught
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TaughtMemory(Taught):
-    """A memory and nothing else. `taps`: the patch tokens that it keeps."""
+    """A memory and nothing else. `taps`: the patch tokens that it keeps; `highest`: the share of the map, 0–1, whose mean is
+    the image score, 0 for its maximum."""
 
     taps: tuple[str, ...]
+    highest: float = 0.0
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -39,9 +42,10 @@ class TaughtMemory(Taught):
     def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
-        """The memory's map, in 0–1, and its highest value."""
+        """The memory's map, in 0–1, and the mean of its highest values."""
         maps = self.memory.maps(features, class_names, without)
-        return maps, maps.flatten(1).amax(1)
+        values = maps.flatten(1)
+        return maps, values.topk(max(1, round(self.highest * values.shape[1])), dim=1).values.mean(1)
 
 
 class PatchCore(Method[TaughtMemory]):
@@ -52,6 +56,8 @@ class PatchCore(Method[TaughtMemory]):
     title: ClassVar[str] = "PatchCore"
     defaults: ClassVar[Mapping[str, Any]] = {"taps": None, "neighbourhood": 3, "sigma": 1.0}
     bank_type: ClassVar[type[MemoryBank]] = MemoryBank
+    highest: ClassVar[float] = 0.0
+    """See `TaughtMemory`."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -74,12 +80,14 @@ class PatchCore(Method[TaughtMemory]):
             memory=self._empty_bank(max(1, backbone.image_size // 4)),
             proportions=True,
             taps=tuple(self.settings["taps"] or backbone.default_taps),
+            highest=self.highest,
         )
         return empty.with_all(shots, progress, cancel)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         taught, taps = self.taught, self.settings["taps"]
-        settings = {"taps": taps and list(taps), "proportions": taught.proportions}
+        about = {"proportions": taught.proportions, "highest": taught.highest}
+        settings = {"taps": taps and list(taps), **about}
         return taught.memory.tensors(), {**settings, "bank": taught.memory.settings()}
 
     @classmethod
@@ -96,8 +104,11 @@ class PatchCore(Method[TaughtMemory]):
         # Before there was `proportions`, convolutions alone saw them, and before that nothing did.
         stems = all(tap.startswith("stem") for tap in taps)
         proportions = settings.get("proportions", stems and not settings.get("squares", True))
+        highest = float(settings.get("highest", 0))  # earlier versions knew the maximum alone
+        if not 0 <= highest <= 1:
+            raise DetectorError("The detector's image score is of an unknown kind.", TEACH_AGAIN)
         made._taught = TaughtMemory(
-            backbone=backbone, memory=memory, proportions=flag(proportions), taps=taps
+            backbone=backbone, memory=memory, proportions=flag(proportions), taps=taps, highest=highest
         )
         return made
 

@@ -2,9 +2,11 @@
 
 Per class and tap: mean and principal directions of all patches of the shots, as many as explain `EXPLAINED`
 of their variance; anomaly value: length of a patch's residual outside that subspace, in units of a patch
-vector's usual length. Training-free. Deviations from the paper: patches of any backbone tap, pooled over 3×3,
-one subspace a tap and the mean over the taps instead of averaged layers of a large DINOv2; residual length
-instead of its square; no rotated copies of the shots.
+vector's usual length; image score: mean of the map's highest 1 %, as published (the maximum in detectors of
+earlier versions). Training-free. Deviations from the paper, complete: patches of any backbone tap, pooled over
+3×3, one subspace a tap and the mean over the taps instead of averaged middle layers of a large DINOv2 at 672
+pixels; residual length, in units of the class, instead of its square; no rotated copies of the shots; the
+map's Gaussian is that of all methods; images keep their proportions where the taps allow it.
 """
 
 from collections.abc import Sequence
@@ -64,3 +66,4 @@ class SubspaceAD(PatchCore):
     method: ClassVar[str] = "subspace"
     title: ClassVar[str] = "SubspaceAD"
     bank_type: ClassVar[type[MemoryBank]] = SubspaceBank
+    highest: ClassVar[float] = 0.01

@@ -98,8 +98,8 @@ class PromptMethod(Method[P]):
 
     shotless: ClassVar[bool] = False
     """Whether a class may come without shots."""
-    neighbourhood: ClassVar[int] = 3
-    """Of the memory."""
+    bank_type: ClassVar[type[MemoryBank]] = MemoryBank
+    """Of the memory that teaching fills; a stored detector keeps the one it was taught with."""
 
     @property
     def outdated(self) -> bool:
@@ -155,7 +155,7 @@ class PromptMethod(Method[P]):
         """The fields of `TaughtPrompts` before the memory knows a shot."""
         return {
             "backbone": teaching.backbone,
-            "memory": MemoryBank(max(1, teaching.backbone.image_size // 4), self.neighbourhood),
+            "memory": self.bank_type(max(1, teaching.backbone.image_size // 4)),
             "settings": dict(self.settings),
             "names": teaching.names,
         }
@@ -183,7 +183,11 @@ class PromptMethod(Method[P]):
             {name: value for name, value in tensors.items() if not name.startswith(PREFIX)}
         )
         widths = cls.memory_widths(made.settings, backbone)
-        memory = MemoryBank.from_state(stored, settings["bank"], widths, backbone.image_size)
+        banks = {bank.distance_name: bank for bank in (MemoryBank, cls.bank_type)}
+        distance = settings["bank"].get("distance", MemoryBank.distance_name)
+        if distance not in banks:
+            raise DetectorError("The detector's memory compares patches in an unknown way.", TEACH_AGAIN)
+        memory = banks[distance].from_state(stored, settings["bank"], widths, backbone.image_size)
         known = [name for name in names if memory.count(name)]
         if set(memory.classes) != set(known) or (known != names and not cls.shotless):
             raise DetectorError("The detector's memory doesn't hold the shots of its classes.", TEACH_AGAIN)

@@ -187,3 +187,12 @@ def test_blocks_of_a_plain_vit_serve_as_well(method, tiny_clip, shots):
     (score_map,) = made.score([part("cloth", 5, demo_parts.DEFECTS["cloth"][0])[0]], ["cloth"])
     assert score_map.values.shape == (tiny_clip.image_size // 4,) * 2
     assert torch.isfinite(torch.tensor(score_map.values)).all()
+
+
+def test_the_image_score_is_the_maps_maximum_or_the_mean_of_its_highest_hundredth(stem, shots):
+    image = part("washer", 100)[0]
+    for method, count in (("patchcore", 1), ("subspace", 36)):
+        found = taught(method, stem, shots).score([image], ["washer"])[0]
+        highest = np.sort(found.values, axis=None)[-count:]
+        assert found.values.size == 3600
+        assert found.image_score == pytest.approx(float(highest.mean()), abs=1e-6)
