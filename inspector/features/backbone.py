@@ -14,6 +14,7 @@ from inspector.features.framing import framed, resized
 from inspector.features.identity import BackboneIdentity
 from inspector.features.image_towers import tower_of
 from inspector.features.text_tower import TextOnDemand, TextTower
+from inspector.features.vision_names import is_vision_only
 
 CPU_IMAGES = 4
 """Images that go through the tower together on a processor: what lies between its layers then stays in the cache, and in memory
@@ -79,17 +80,20 @@ class Backbone:
 
     @property
     def default_taps(self) -> tuple[str, ...]:
-        """What a patch memory should keep: the stages of a hybrid, else a middle and a late block."""
+        """What a patch memory should keep: the stages of a hybrid, else a middle and a late block; of a tower that learned
+        without text the last one too, as its patches never gave way to an image's caption."""
         if self._tower.has_stages:
             return "stem8", "stem16"
+        if is_vision_only(self.identity.architecture):
+            return f"block{self.depth * 2 // 3}", f"block{self.depth}"
         return MEMORY_TAPS.get(
             self.depth, (f"block{max(1, self.depth // 4)}", f"block{max(1, self.depth * 2 // 3)}")
         )
 
     @property
     def text(self) -> TextTower | None:
-        """The text tower, loaded when first asked for, once for all threads; None where open_clip doesn't own it (Hugging
-        Face towers)."""
+        """The text tower, loaded when first asked for, once for all threads; None where there is none, or open_clip doesn't
+        own it (Hugging Face towers)."""
         return self._text.tower()
 
     @property

@@ -4,7 +4,7 @@ A tower is frozen and in evaluation mode. Its sequence is [prefix tokens; patche
 if it has any, then the patches row by row. Every product is made by the model's own modules.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import timm.models.vision_transformer as timm_vit
 import torch
@@ -12,6 +12,7 @@ from open_clip.timm_model import TimmModel
 from open_clip.transformer import Attention as ClipAttention
 from open_clip.transformer import VisionTransformer
 from timm.layers import PatchEmbed, resample_abs_pos_embed
+from timm.models.eva import Eva
 from timm.models.fastvit import FastVit
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -62,7 +63,9 @@ def tower_of(visual: nn.Module) -> Tower:
     """The face of an open_clip model's `visual`. Raises WeightsError for towers that have no patch tokens."""
     if isinstance(visual, VisionTransformer) and visual.attn_pool is None:
         return OpenClipTower(visual)
-    if isinstance(visual, TimmModel) and not hasattr(visual.head, "pool"):
+    if isinstance(getattr(visual, "trunk", None), Eva):
+        return RotaryTower(visual)
+    if hasattr(visual, "trunk") and not hasattr(visual.head, "pool"):
         if isinstance(visual.trunk, timm_vit.VisionTransformer):
             return TimmTower(visual)
         if isinstance(visual.trunk, FastVit):
@@ -192,13 +195,14 @@ class OpenClipTower(Tower):
 
 
 class TimmTower(Tower):
-    """timm's VisionTransformer inside open_clip's TimmModel: SigLIP, and hybrids whose `patch_embed` has `stages`.
+    """timm's VisionTransformer inside open_clip's TimmModel or alone: SigLIP, DINOv2, and hybrids whose `patch_embed` has
+    `stages`.
 
     A token enters joint space as if it were the only one to be pooled. With a pooling attention (SigLIP) that leaves
     its value path, the remedy of MaskCLIP (Zhou et al., 2022).
     """
 
-    def __init__(self, visual: TimmModel) -> None:
+    def __init__(self, visual: Any) -> None:
         self.visual, self.trunk = visual, visual.trunk
         self.blocks = self.trunk.blocks
         self.depth = len(self.blocks)
@@ -267,6 +271,28 @@ class TimmTower(Tower):
             x = self.trunk.attn_pool(x.reshape(b * n, 1, w)).reshape(b, n, -1)
         out: Tensor = self.visual.head(self.trunk.head(self.trunk.fc_norm(x)))
         return out
+
+
+class RotaryTower(TimmTower):
+    """timm's Eva with rotary positions (DINOv3), which every block turns queries and keys by: square images, no prompts."""
+
+    def __init__(self, visual: Any) -> None:
+        super().__init__(visual)
+        with torch.no_grad():
+            self._rotation: Tensor = self.trunk.rope.get_embed(shape=self.grid)
+
+    def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None, grid: tuple[int, int]) -> Tensor:
+        tokens: Tensor = self.trunk.norm_pre(self.trunk._pos_embed(self.trunk.patch_embed(x))[0])
+        return tokens
+
+    def block(self, index: int, x: Tensor) -> Tensor:
+        if x.shape[1] != self.prefix_tokens + len(self._rotation):
+            raise ValueError("this tower takes no prompts and no windows")
+        out: Tensor = self.blocks[index](x, rope=self._rotation)
+        return out
+
+    def vv(self, index: int, x: Tensor) -> Tensor:
+        raise ValueError("this tower has no V-V path")
 
 
 class FastVitTower(Tower):

@@ -97,6 +97,8 @@ def load(
     entry, file, sha256 = _resolve(weights)
 
     def load_text() -> TextTower | None:
+        if entry.vision_only:
+            return None
         model, _ = build(entry, file)
         return TextTower.of(model, entry.architecture, file.parent)
 

@@ -6,19 +6,21 @@ from typing import Any
 
 import open_clip
 import torch
+from torch import nn
 
 from inspector.errors import WeightsError
-from inspector.features import inspector_tiny
+from inspector.features import inspector_tiny, vision_only
 from inspector.features.backbone import Backbone
 from inspector.features.image_towers import speed_up
 from inspector.features.loading import from_model
+from inspector.features.vision_names import is_vision_only
 
 
 def same_as(backbone: Backbone, seed: int = 0) -> Backbone:
     """The same architecture, preprocessing, device and dtype as `backbone` with random weights, its stem's
     included: the control that tells what pretraining gives. The same `seed`, the same weights.
 
-    Raises WeightsError for an architecture that open_clip can't build.
+    Raises WeightsError for an architecture that can't be built.
     """
     own = backbone.identity
     return build(
@@ -40,23 +42,27 @@ def build(
     preprocessing: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> Backbone:
-    """Any architecture of open_clip with random weights: as fast as with its own, and seeing nothing learned.
+    """Any architecture of open_clip, or a vision-only one, with random weights: as fast as with its own, and seeing nothing learned.
 
     `preprocessing`: mean and std where they aren't the architecture's
     own. Raises WeightsError when open_clip can't build it.
     """
     try:
+        model: nn.Module
         if architecture == inspector_tiny.NAME:
             model = inspector_tiny.create(pretrained=False, seed=seed)
         else:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                model = open_clip.create_model(
-                    architecture,
-                    force_image_size=image_size,
-                    force_preprocess_cfg=dict(preprocessing or {}),
-                    pretrained_hf=False,
-                ).eval()
+                if is_vision_only(architecture):
+                    model = vision_only.create(architecture, image_size=image_size)
+                else:
+                    model = open_clip.create_model(
+                        architecture,
+                        force_image_size=image_size,
+                        force_preprocess_cfg=dict(preprocessing or {}),
+                        pretrained_hf=False,
+                    ).eval()
     except (RuntimeError, ValueError, OSError) as error:
         raise WeightsError(
             f"{architecture} can't be built with random weights.",

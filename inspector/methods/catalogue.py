@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inspector.errors import DetectorError
+from inspector.features.vision_names import is_vision_only
 from inspector.methods.settings import fits
 
 if TYPE_CHECKING:
@@ -67,6 +68,15 @@ class MethodInfo:
     def available(self) -> bool:
         """Whether this installation holds the method's code."""
         return importlib.util.find_spec(self.factory.partition(":")[0]) is not None
+
+    def unfit(self, weights: str) -> str:
+        """Why it can't be taught on the weights of that name, as a sentence; "" where nothing speaks against it. By the name
+        alone: teaching refuses what only a loaded backbone tells."""
+        if not self.available:
+            return "Not part of this installation."
+        if "text" in self.needs and is_vision_only(weights):
+            return f"{self.title} needs a text tower, and {weights} has none."
+        return ""
 
 
 METHODS: dict[str, MethodInfo] = {

@@ -13,6 +13,12 @@ from urllib.parse import urlsplit
 
 from inspector import paths
 from inspector.errors import WeightsError
+from inspector.features.vision_names import (
+    WORKING_SIZE,
+    architecture_of,
+    is_vision_only,
+    refuse_pickle,
+)
 
 EMBEDDED = "inspector-tiny"
 RECORD = "weights.json"
@@ -25,7 +31,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 class Weights:
     """A backbone that can be had.
 
-    `architecture`, `tag`: open_clip's names. `size`: bytes to download, about. `image_size`: pixels, square.
+    `architecture`, `tag`: open_clip's names, or timm's for towers without text. `size`: bytes to download, about. `image_size`: pixels, square.
     `url`: where it is downloaded from ("" for the embedded one and for files that were added). `sha256`:
     expected digest or its beginning, "" where only the hub states it. `extras`: small files that the
     tokenizer needs, by name.
@@ -51,6 +57,11 @@ class Weights:
     def embedded(self) -> bool:
         """Whether it comes with the program."""
         return self.name == EMBEDDED
+
+    @property
+    def vision_only(self) -> bool:
+        """Whether it has no text tower."""
+        return is_vision_only(self.architecture)
 
     @property
     def research_only(self) -> bool:
@@ -98,6 +109,33 @@ def _read_record(folder: Path) -> dict[str, Any]:
 def _hub(repository: str, file: str = SAFE_FILE) -> str:
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
     return f"{endpoint}/{repository}/resolve/main/{file}"
+
+
+DINO = (
+    ("vit_small_patch14_reg4_dinov2", "lvd142m", "DINOv2 with registers, small", 88_000_000),
+    ("vit_base_patch14_reg4_dinov2", "lvd142m", "DINOv2 with registers, base", 346_000_000),
+    ("vit_large_patch14_reg4_dinov2", "lvd142m", "DINOv2 with registers, large", 1_217_000_000),
+    ("vit_small_patch16_dinov3", "lvd1689m", "DINOv3, small", 86_000_000),
+    ("vit_base_patch16_dinov3", "lvd1689m", "DINOv3, base", 343_000_000),
+    ("vit_large_patch16_dinov3", "lvd1689m", "DINOv3, large", 1_212_000_000),
+)
+"""Architecture and tag in timm, title, bytes (four a parameter)."""
+DINOV3_LICENCE = (
+    "DINOv3 License, Meta's own: accept it at ai.meta.com/resources/models-and-libraries/dinov3-license"
+)
+
+
+def _dino(architecture: str, tag: str, title: str, size: int) -> Weights:
+    return Weights(
+        architecture,
+        architecture,
+        tag,
+        f"{title}: sees without words, for memory methods",
+        DINOV3_LICENCE if "dinov3" in architecture else "Apache-2.0",
+        WORKING_SIZE,
+        size,
+        _hub(f"timm/{architecture}.{tag}", "model.safetensors"),
+    )
 
 
 def entries() -> list[Weights]:
@@ -158,6 +196,7 @@ def entries() -> list[Weights]:
             299_000_000,
             _hub("timm/MobileCLIP2-S0-OpenCLIP"),
         ),
+        *(_dino(*one) for one in DINO),
     ]
     known = {entry.name for entry in offered}
     folder = paths.weights_dir()
@@ -193,6 +232,8 @@ def _known_to_open_clip(architecture: str, tag: str) -> Weights:
     from open_clip.pretrained import get_pretrained_cfg
 
     config = open_clip.get_model_config(architecture)
+    if config is None and is_vision_only(architecture):
+        raise WeightsError(f"timm's {architecture} has no weights {tag} here.", "Add a copied file of them.")
     if config is None:
         raise WeightsError(f"open_clip has no architecture {architecture}.", "Check the spelling.")
     check_activation(architecture, tag)
@@ -200,7 +241,6 @@ def _known_to_open_clip(architecture: str, tag: str) -> Weights:
     if not source:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(architecture)) or "none"
         raise WeightsError(f"open_clip has no weights {tag} for {architecture}.", f"It has: {tags}.")
-    size = config["vision_cfg"].get("image_size", 224)
     url, sha256 = str(source.get("url", "")), ""
     if "mlfoundations" in url:
         sha256 = Path(urlsplit(url).path).stem.rpartition("-")[2]
@@ -214,7 +254,7 @@ def _known_to_open_clip(architecture: str, tag: str) -> Weights:
         tag,
         "From open_clip",
         "see the publisher",
-        size if isinstance(size, int) else size[0],
+        image_size_of(architecture) or 224,
         0,
         url,
         sha256,
@@ -234,6 +274,17 @@ def state(name: str) -> str:
         return "damaged"
     part = max((file.stat().st_size for file in entry.folder.glob("*.part.*")), default=0)
     return f"not here, {part / 1e6:.0f} MB downloaded" if part else "not here"
+
+
+def image_size_of(architecture: str) -> int | None:
+    """Pixels at which an architecture looks at images, square; None where there is none of that name."""
+    if is_vision_only(architecture):
+        return WORKING_SIZE
+    import open_clip
+
+    config = open_clip.get_model_config(architecture)
+    size = config and config["vision_cfg"].get("image_size", 224)
+    return size if size is None or isinstance(size, int) else int(size[0])
 
 
 def check_activation(architecture: str, tag: str, file_name: str = "") -> None:
@@ -273,6 +324,8 @@ def recognise(path: Path, sha256: str) -> Weights:
         if known and sha256.startswith(known):
             return entry
     label = plain(f"{path.parent.name} {path.name}")
+    if "dinov" in label:
+        refuse_pickle(path)
     for entry in known_ones:
         if plain(entry.architecture.removesuffix("-quickgelu")) in label and plain(entry.tag) in label:
             return entry
@@ -282,6 +335,14 @@ def recognise(path: Path, sha256: str) -> Weights:
             and "huggingface" in entry.url
         ):
             return entry
+    if tower := architecture_of(path):
+        entry = next(one for one in known_ones if one.architecture == tower and one.url)
+        if tower == "vit_large_patch16_dinov3" and entry.tag not in label:  # the one of satellite images
+            raise WeightsError(
+                f"{path.name} may be either of two large DINOv3 models, which see colours differently.",
+                f"If it is the one of web images, add {entry.tag} to its name; another is not offered.",
+            )
+        return entry
     raise WeightsError(
         f"Which model {path.name} belongs to can't be told.",
         "Name the file after one in the list, for instance ViT-B-16-openai.safetensors; any other is added on the "

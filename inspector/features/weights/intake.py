@@ -25,6 +25,7 @@ from inspector.features.weights.catalogue import (
     Weights,
     check_activation,
     find,
+    image_size_of,
     plain,
     recognise,
 )
@@ -157,13 +158,12 @@ def _named(name: str, path: Path) -> Weights:
     except WeightsError:
         import open_clip
 
-        config = open_clip.get_model_config(architecture) if colon else None
-        if config is None or open_clip.get_pretrained_cfg(architecture, tag):
+        size = image_size_of(architecture) if colon else None
+        if size is None or open_clip.get_pretrained_cfg(architecture, tag):
             raise
         check_activation(architecture, tag, path.name)
     if not tag or plain(tag) != tag.lower().replace("_", "").replace("-", ""):
         raise WeightsError(f"{tag!r} can't be a tag.", "Use letters, digits, - and _.") from None
-    size = config["vision_cfg"].get("image_size", 224)
     title, licence = "Added", "unknown"
     return Weights(f"{architecture}-{tag}", architecture, tag, title, licence, size, path.stat().st_size)
 

@@ -8,8 +8,8 @@ import torch
 from open_clip.factory import load_state_dict
 from torch import nn
 
-from inspector.errors import WeightsError
-from inspector.features import inspector_tiny
+from inspector.errors import InspectorError, WeightsError
+from inspector.features import inspector_tiny, vision_only
 from inspector.features.image_towers import tower_of
 from inspector.features.weights.catalogue import SAFE_FILE, Weights
 
@@ -29,6 +29,13 @@ def build(entry: Weights, file: Path, image_size: int | None = None) -> tuple[nn
         model = inspector_tiny.create(pretrained=False)
         return model, inspector_tiny.load_state(model)
     refuse_program(file)
+    if entry.vision_only:
+        try:
+            return vision_only.create(entry.architecture, file, image_size), ""
+        except InspectorError:
+            raise
+        except Exception as error:
+            raise _unfit(entry, file, str(error).replace("\n", " ").strip()[:200]) from error
     published = open_clip.get_pretrained_cfg(entry.architecture, entry.tag)
     try:
         model = open_clip.create_model(
@@ -57,7 +64,8 @@ def check(entry: Weights, file: Path) -> None:
     if entry.embedded:
         return
     wanted = model.state_dict()
-    for name, tensor in load_state_dict(str(file)).items():
+    stored = {} if entry.vision_only else load_state_dict(str(file))  # those fitted strictly
+    for name, tensor in stored.items():
         # open_clip resizes the positions of a model for images of another size without a word
         if name in wanted and tensor.numel() != wanted[name].numel():
             shapes = f"{name} is {list(tensor.shape)}, not {list(wanted[name].shape)}"

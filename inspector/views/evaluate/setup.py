@@ -34,6 +34,7 @@ from inspector.views.evaluate.reads import ClassFound, Found, duration, look, to
 from inspector.views.look import icons, theme
 from inspector.views.look.elided import Elided
 from inspector.views.look.kit import quiet_table, switch, tool
+from inspector.views.look.labels import plain
 from inspector.views.look.words import folder_text
 
 if TYPE_CHECKING:
@@ -118,6 +119,14 @@ class EvaluationSetup(QWidget):
         self._connect()
         self._refresh()
 
+    def _grey_out(self) -> None:
+        """The methods that can't be taught on the chosen weights."""
+        for info in catalogue.available():
+            why, box = info.unfit(self._context.settings.weights), self.methods[info.name]
+            box.setEnabled(not why)
+            box.setChecked(box.isChecked() and not why)
+            box.setToolTip(plain(why or info.line))
+
     def _build(self) -> None:
         folder = QHBoxLayout()
         folder.setSpacing(8)
@@ -135,6 +144,8 @@ class EvaluationSetup(QWidget):
             box.setChecked(info.name == first)
             self.methods[info.name] = box
             methods.addWidget(box, number // 2, number % 2)
+        self._grey_out()
+        self._context.settings_changed.connect(self._grey_out)
         beside = QHBoxLayout()
         beside.setSpacing(16)
         beside.addWidget(self.ablations)

@@ -85,8 +85,6 @@ class TeachPanel(QWidget):
         for info in METHODS.values():
             title = f"{info.title} (reconstruction)" if info.reconstruction else info.title
             self.method.addItem(title, info.name)
-            if not info.available:
-                self._disable_last("Not part of this installation")
         self.line = wrapped("quiet")
         self.needs = wrapped("small")
         self.describe_button = QPushButton()
@@ -172,20 +170,26 @@ class TeachPanel(QWidget):
         self.rate.valueChanged.connect(self._chosen)
         context.settings_changed.connect(self._show_settings)
 
-    def _disable_last(self, why: str) -> None:
+    def _grey_out(self, weights: str) -> None:
+        """The methods that can't be taught on these weights."""
         model = self.method.model()
         assert isinstance(model, QStandardItemModel)
-        item = model.item(self.method.count() - 1)
-        item.setEnabled(False)
-        item.setToolTip(why)
+        for number, info in enumerate(METHODS.values()):
+            why = info.unfit(weights)
+            model.item(number).setEnabled(not why)
+            model.item(number).setToolTip(plain(why))
 
     def _show_settings(self) -> None:
         settings = self._context.settings
         method = self._own or settings.method or catalogue.RECOMMENDED
         wanted = self.method.findData(method)
-        if wanted < 0 or not METHODS[method].available:
-            wanted = next((i for i, info in enumerate(METHODS.values()) if info.available), 0)
+        unfit = METHODS[method].unfit(settings.weights) if wanted >= 0 else ""
+        if wanted < 0 or unfit:
+            wanted = next(
+                (i for i, info in enumerate(METHODS.values()) if not info.unfit(settings.weights)), 0
+            )
         with QSignalBlocker(self.method), QSignalBlocker(self.rate):
+            self._grey_out(settings.weights)
             self.method.setCurrentIndex(wanted)
             self.rate.setValue(settings.false_alarm_rate * 100)
         self.weights.setText(settings.weights)
@@ -194,7 +198,7 @@ class TeachPanel(QWidget):
             " Rebuilt from its paper; published figures need not carry over." if info.reconstruction else ""
         )
         self.line.setText(f"{info.line}{note}")
-        self.needs.setText(needs(info))
+        self.needs.setText(" ".join(filter(None, (unfit, needs(info)))))
 
     @property
     def reads_descriptions(self) -> bool:

@@ -56,6 +56,21 @@ def test_anople_is_chosen_until_somebody_chooses_another_method(page: TeachPage)
     assert page.panel.method.currentData() == "anople"
 
 
+def test_methods_that_need_text_are_greyed_while_the_weights_have_none(page: TeachPage) -> None:
+    from inspector.settings import Settings
+
+    box, name = page.panel.method, "vit_small_patch14_reg4_dinov2"
+    for weights, able in ((name, False), ("inspector-tiny", True)):
+        page.context.settings = Settings(weights=weights)
+        page.context.settings_changed.emit()
+        item = box.model().item(box.findData("anople"))
+        assert item.isEnabled() == able
+        assert item.toolTip() == ("" if able else f"AnoPLe needs a text tower, and {name} has none.")
+        assert box.model().item(box.findData("patchcore")).isEnabled()
+        assert box.currentData() == ("anople" if able else "patchcore")
+        assert ("AnoPLe needs a text tower" in page.panel.needs.text()) != able
+
+
 def test_the_method_and_the_rate_are_kept(project_window: MainWindow, page: TeachPage, idle: Idle) -> None:
     box = page.panel.method
     box.setCurrentIndex(box.findData("subspace"))
