@@ -23,7 +23,7 @@ def test_prompts_are_the_context_before_class_states_and_learned_suffixes(tiny_c
     assert len(rows) == 2 * (1 + len(GENERIC_DEFECTS) + 3)
     assert rows[0][1] == "steel nut."
     assert rows[1][1] == "damaged steel nut."
-    assert torch.equal(rows[-1][1], contexts.abnormal["image"][1][-1:])  # type: ignore[arg-type]
+    assert torch.equal(rows[-1][1], contexts.abnormal["image1"][-1:])  # type: ignore[arg-type]
     for normal, handcrafted, own in contexts.read(Splicer(tiny_clip.text), "image", [0, 1], ["a", "b"]):
         assert normal.shape == (32,)
         assert handcrafted.shape == (2 * len(GENERIC_DEFECTS), 32)
@@ -46,6 +46,19 @@ def test_every_learnable_part_gets_a_gradient_and_nothing_else(tiny_clip: Backbo
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
     assert all(p.grad is None for p in tiny_clip.text._parameters())
+
+
+def test_a_class_learns_alone_what_it_learns_among_others(
+    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
+) -> None:
+    more = {**parts, "third": parts["plate"][:1], "fourth": parts["disc"][:1]}
+    among = taught(PromptAD(epochs=5), more, tiny_clip).taught
+    for name in parts:
+        alone = taught(PromptAD(epochs=5), {name: parts[name]}, tiny_clip).taught
+        mine = among.text_features[among.numbers([name])[0]]
+        assert torch.allclose(mine, alone.text_features[0], atol=1e-4), name
+    begun = taught(PromptAD(epochs=0), more, tiny_clip).taught
+    assert (among.text_features - begun.text_features).abs().max() > 1e-2
 
 
 def test_the_temperature_switch_is_the_scale_its_logarithm_or_a_number(tiny_clip: Backbone) -> None:
