@@ -29,16 +29,21 @@ class MultiLevelPrompts(nn.Module):
             rows.append([self.context, self._body(level.normal, 0, splicer)])
             rows += [[self.context, self._body(phrase, 1, splicer)] for phrase in level.handcrafted]
             rows += [
-                [self.context, self.abnormal[i : i + 1], self._body(phrase, 1, splicer)]
+                [self.context, self._body(phrase, 1, splicer, self.abnormal[i : i + 1])]
                 for i, phrase in enumerate(level.learnable)
             ]
         counts = [n for level in levels for n in (1, len(level.handcrafted), len(level.learnable))]
         encoded = torch.split(splicer.encode(rows), counts)
         return [(encoded[i], encoded[i + 1], encoded[i + 2]) for i in range(0, len(encoded), 3)]
 
-    def _body(self, phrase: Phrase, state: int, splicer: Splicer) -> Tensor:
-        """The words of a phrase with its gated attributes, [n, w]."""
+    def _body(self, phrase: Phrase, state: int, splicer: Splicer, learned: Tensor | None = None) -> Tensor:
+        """The words of a phrase with its gated attributes, [n, w]; `learned` [1, w] between any two of its pieces."""
         body = splicer.words(f"{phrase.text}.")[1]
+        if learned is not None:
+            first, *rest = [
+                splicer.words(piece)[1] for piece in (*phrase.pieces[:-1], f"{phrase.pieces[-1]}.")
+            ]
+            body = torch.cat([first, *(part for words in rest for part in (learned, words))])
         for gate, words in zip(torch.sigmoid(self.gates[state]), phrase.attributes, strict=True):
             if words:
                 more = splicer.words(f"{words}.")[1][: len(body)]

@@ -5,25 +5,30 @@ one generator writes a normal and an abnormal prompt for every single image; no 
   f_s(cross-attention(class token, Zˢ)); O = token mixing 16 → 8 → 4 of the object tokens Z, one of each per state.
 - Features F_j: V-V path in joint space at four depths J. Synthetic abnormal ones F^a_j = norm(F_j + F_j' + ε) (eq. 8),
   j' being the depth before j, and the last one for the first.
+- One image a step, Adam 10⁻³, 20 epochs; where there are fewer than 4 shots in all, they come again within an epoch, which
+  makes 80 steps at least.
 - L = L_s + β·L_f + α·L_t (eq. 12), α = β = 8: prompts against patches (eq. 6, 9), prompt tokens against the groups of
   patches that they attend to (eq. 7, 10), prompts against general phrases (eq. 11).
 - Category-aware banks (eq. 13, 14): Z retrieves the shots that the image resembles, and their patches and prompts are
-  used; ē = ½(mean of the retrieved + own) (eq. 15); map Āᵖ + Aᵛ, image score max Āᵖ + max Aᵛ (eq. 16–18).
+  used; ē = ½(mean of the retrieved + own) (eq. 15); Aᵛ = Σ over the memory's taps of min ½(1 − cos) (eq. 17); map Āᵖ + Aᵛ, image score max Āᵖ + max Aᵛ (eq. 16–18).
 
 Switches for what the released code does otherwise: `loss="linear"` (cosine margins instead of log-softmax),
 `image_score="code"` (− p_normal(class token) − mean retrieval similarity), `noise` (the paper's ε ~ N(0, 1) an element
 is 1; the code's is 2).
 
-Deviations
+Deviations, complete
 - Z comes from no Q-Former: 4×4 pooled V-V tokens of the last block plus the class token, carried to the text tower's
   token space by a ridge regression of the embeddings of single vocabulary entries on their own text features. `GeneratorInput`
   holds whatever makes Z, so a real Q-Former can take its place. The unmapped Z retrieves.
 - Retrieval decides on a class, by the most similar shots; that class's shots make both banks. A given class skips it.
 - The prompt tokens p_t are projected to joint space, since text width and joint width differ on most backbones.
-- Contexts start at N(0, 0.02²), the size of token embeddings, instead of N(0, 1). Images go through in batches.
+- Contexts start at N(0, 0.02²), the size of token embeddings, instead of N(0, 1). The rate
+  falls along a cosine to 0, with weight decay 10⁻⁴; the abnormal phrases are those of both data sets, each once.
+- The two taps of the memory are the backbone's own; maps are smoothed before their highest values are taken.
 - Aᵖ at temperature 0.07 as in the code; eq. 16 writes none. The last epoch is kept.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -41,6 +46,9 @@ from inspector.methods.prompts.phrases import OBJECT_ABNORMAL, OBJECT_NORMAL
 from inspector.methods.prompts.teaching import Teaching
 from inspector.methods.prompts.tokens import normalised
 from inspector.methods.stored_tensors import TEACH_AGAIN, WIDEST, StoredTensors
+
+LEAST_STEPS = 4
+"""An epoch; fewer shots come again, so that 20 epochs have at least 80 steps."""
 
 
 class IIPAD(PromptMethod[TaughtIIPAD]):
@@ -61,7 +69,7 @@ class IIPAD(PromptMethod[TaughtIIPAD]):
         "sparsity": None,
         "epochs": 20,
         "rate": 1e-3,
-        "batch": 8,
+        "batch": 1,
         "optimizer": "adam",
         "weight_decay": 1e-4,
         "patience": 0,
@@ -87,11 +95,11 @@ class IIPAD(PromptMethod[TaughtIIPAD]):
         normal, abnormal = text.encode_texts(OBJECT_NORMAL), text.encode_texts(OBJECT_ABNORMAL)
 
         def step(chosen: Sequence[int], draw: torch.Generator) -> training.Losses:
-            rows = list(chosen)
+            rows = [number % len(cls) for number in chosen]
             prompts = generator.encoded(splicer, cls[rows], objects[rows])
             return self.loss_terms(prompts, [layer[rows] for layer in layers], normal, abnormal, draw)
 
-        self.train(generator, step, len(cls), teaching)
+        self.train(generator, step, len(cls) * math.ceil(LEAST_STEPS / len(cls)), teaching)
         return TaughtIIPAD(
             **self.common(teaching),
             generator=generator,

@@ -9,7 +9,7 @@ import json
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from inspector.errors import DetectorError
@@ -176,10 +176,12 @@ def _generic(noun: str, shape: str) -> Entity:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A prompt's words, and those of its attributes (see ATTRIBUTES); "" where nothing is known of one."""
+    """A prompt's words, and those of its attributes (see ATTRIBUTES); "" where nothing is known of one.
+    `pieces`: for a learned prompt, the words around the learned tokens, which stand between any two."""
 
     text: str
     attributes: tuple[str, ...] = ("",) * len(ATTRIBUTES)
+    pieces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +211,12 @@ def prompt_levels(record: PartDescription, handcrafted: int, learnable: int, see
     image = Level(
         Phrase(record.spoken),
         damaged(record.spoken, record.foreground),
-        (Phrase(record.spoken),) * learnable,
+        (_opened(record.spoken, record.entities),) * learnable,
     )
     background = Level(
         Phrase(record.background),
         damaged(record.background, record.background),
-        (Phrase(record.background),) * learnable,
+        (_opened(record.background, ()),) * learnable,
     )
     parts = []
     for entity in record.entities:
@@ -229,7 +231,10 @@ def prompt_levels(record: PartDescription, handcrafted: int, learnable: int, see
                 Phrase(entity.spoken, _attributes(record, entity)),
                 tuple(Phrase(text, _untrue_attributes(record, entity, draw)) for text in texts),
                 tuple(
-                    Phrase(entity.spoken, _untrue_attributes(record, entity, draw)) for _ in range(learnable)
+                    replace(
+                        _opened(entity.spoken, (entity,)), attributes=_untrue_attributes(record, entity, draw)
+                    )
+                    for _ in range(learnable)
                 ),
             )
         )
@@ -243,6 +248,18 @@ def untrue(attribute: str, value: str, draw: random.Random) -> str:
     # "top left" holds "top" and "left", and none of these contradicts it outright
     free = [one for one in known if not any(_holds(h, one) or _holds(one, h) for h in held)]
     return draw.choice(free if held and free else WRONG.get(attribute, ("wrong",)))
+
+
+def _opened(text: str, entities: Sequence[Entity]) -> Phrase:
+    """`text` with the values of attributes that it states taken out for learned tokens (section 3.3); one that states
+    none is opened at its front."""
+    values = [getattr(one, name) for one in entities for name in VALUES if getattr(one, name)]
+    longest = sorted(set(values), key=len, reverse=True)
+    stated = "|".join(map(re.escape, longest))
+    pieces = re.split(rf"(?<!\w)(?:{stated})(?!\w)", text, flags=re.I) if stated else [text]
+    if len(pieces) == 1:
+        pieces = ["", text]
+    return Phrase(text, pieces=tuple(piece.strip() for piece in pieces))
 
 
 def _attributes(record: PartDescription, entity: Entity) -> tuple[str, ...]:

@@ -154,3 +154,16 @@ def test_text_that_is_no_json_is_refused_with_its_line() -> None:
 def test_text_that_is_nested_too_deep_or_holds_endless_numbers_is_refused(text: str) -> None:
     with pytest.raises(DetectorError, match=r"not valid JSON|lacks"):
         PartDescription.loads(text)
+
+
+def test_learned_tokens_stand_in_place_of_stated_values_and_before_a_text_without_any() -> None:
+    record = PartDescription(
+        "bolt",
+        "table",
+        (Entity("thread", colour="red", shape="round", caption="a red thread of round turns"),),
+        caption="a bolt with a Red thread",
+    )
+    image, background, thread = prompt_levels(record, 1, 1, 0)
+    assert image.learnable[0].pieces == ("a bolt with a", "thread")
+    assert background.learnable[0].pieces == ("", "table")
+    assert thread.learnable[0].pieces == ("a", "thread of", "turns")
