@@ -19,7 +19,7 @@ from inspector.methods.prompts import fusion
 from inspector.methods.prompts.tokens import normalised
 from inspector.verdicts import metrics
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "packaging"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "packaging"))
 harmed_parts = importlib.import_module("harmed_parts")
 sys.path.pop(0)
 
