@@ -22,14 +22,18 @@ def evaluate(
         typer.Argument(help="Folder in MVTec AD, VisA or Real-IAD layout.", exists=True, file_okay=False),
     ],
     method: Annotated[
-        str,
+        str | None,
         typer.Option(
             help=f"Comma separated: catalogue names, also with settings ({next(iter(catalogue.ABLATIONS))}) or on "
             f"random weights ({catalogue.CONTROLS[0]}); `all`, `ablations` (of {catalogue.titles(catalogue.ABLATIONS)}), "
-            "`control`."
+            f"`control`. {catalogue.titles([catalogue.QUICK])} when left out; with --paper all that figures are "
+            "published of."
         ),
-    ] = catalogue.QUICK,
-    shots: Annotated[str, typer.Option(help="Numbers of normal shots, comma separated.")] = "4",
+    ] = None,
+    shots: Annotated[
+        str | None,
+        typer.Option(help="Numbers of normal shots, comma separated; 4, with --paper 1,2,4 when left out."),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many draws of the shots.")] = 3,
     output: Annotated[Path, typer.Option(help="Folder for results.json, .csv and .md.")] = Path("evaluation"),
     classes: Annotated[str, typer.Option(help="Only these classes, comma separated.")] = "",
@@ -61,20 +65,38 @@ def evaluate(
         int | None,
         typer.Option(min=LEAST, max=FULL, help="Brightest value of images with more than 8 bits."),
     ] = None,
+    paper: Annotated[
+        bool,
+        typer.Option(
+            "--paper",
+            help="The papers' shots and weights, and their figures beside ours: MVTec AD, VisA, Real-IAD.",
+        ),
+    ] = False,
+    data_set: Annotated[
+        str, typer.Option(help="Which published set DATA stands for, instead of recognising it.")
+    ] = "",
 ) -> None:
     """Measure methods on labelled data by the field's protocol.
 
     Finished candidates are kept in OUTPUT/parts: the same command goes on where it was stopped.
     """
+    from inspector.jobs.evaluation import paper as papers
+    from inspector.jobs.evaluation import stored
     from inspector.jobs.evaluation.plan import EvaluationPlan
     from inspector.jobs.evaluation.run import evaluate as job
 
-    if not all(number.strip().isdigit() for number in shots.split(",")):
+    if data_set and not paper:
+        raise InspectorError("--data-set goes with --paper.", "Add --paper, or leave it out.")
+    if shots is not None and not all(number.strip().isdigit() for number in shots.split(",")):
         raise InspectorError(f"“{shots}” is not a list of numbers of shots.", "Write --shots 1,2,4.")
+    if paper and control and not method:
+        raise InspectorError("--control with --paper needs --method.", "Name the methods to compare.")
+    counts = papers.SHOTS if paper else (4,)
+    methods = catalogue.expand(method) if method else [] if paper else [catalogue.QUICK]
     plan = EvaluationPlan(
         data,
-        tuple(dict.fromkeys([*catalogue.expand(method), *(catalogue.CONTROLS if control else ())])),
-        tuple(int(number) for number in shots.split(",")),
+        tuple(dict.fromkeys([*methods, *(catalogue.CONTROLS if control else ())])),
+        counts if shots is None else tuple(int(number) for number in shots.split(",")),
         tuple(range(seeds)),
         output,
         classes=tuple(name.strip() for name in classes.split(",") if name.strip()),
@@ -87,6 +109,7 @@ def evaluate(
         workers=workers,
         white=white,
     )
-    with console("Evaluate") as emit:
-        job(plan, emit=emit, cancel=CancelToken())
-    say((output / "results.md").read_text("utf-8"))
+    for one in papers.plans(plan, data_set, weights or "") if paper else [plan]:
+        with console("Evaluate") as emit:
+            job(one, emit=emit, cancel=CancelToken())
+        say((one.output / (stored.PAPER if paper else "results.md")).read_text("utf-8"))

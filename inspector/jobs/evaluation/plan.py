@@ -1,8 +1,9 @@
 """What an evaluation is to measure, and in which pieces."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from inspector.errors import InspectorError
 from inspector.jobs.evaluation.datasets import Dataset, Draws
@@ -24,6 +25,7 @@ class EvaluationPlan:
     `white`: the end of the range in which images of more than 8 bits are read, see `images.read`.
     `workers`: processes side by side. `resume`: keep every finished candidate in `output`/parts, and take those that
     lie there, if they were measured by the same program on the same images, shots, settings and backbone.
+    `comparison`: published figures to set beside ours, as `paper.Comparison.as_json`.
     """
 
     data: Path
@@ -41,6 +43,7 @@ class EvaluationPlan:
     workers: int = 1
     resume: bool = True
     white: int | None = None
+    comparison: Mapping[str, Any] | None = None
 
     def series(self) -> "list[Series]":
         """Every method at every number of shots that it can take, in order. Loads no method's code."""
@@ -77,9 +80,14 @@ class Series:
     shots: int
 
     @property
+    def title(self) -> str:
+        """The method, for people."""
+        return method_title(self.method)
+
+    @property
     def words(self) -> str:
         """For people: method and number of shots."""
-        return f"{method_title(self.method)}, {shots_words(self.shots)}"
+        return f"{self.title}, {shots_words(self.shots)}"
 
     @property
     def effort(self) -> int:

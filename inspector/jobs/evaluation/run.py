@@ -85,7 +85,7 @@ def evaluate(
         about = _provenance(plan, protocol, loaded, done)
         about["seconds"] = round(time.perf_counter() - started, 1)
         readings = [reading for one in candidates for reading in done.measured[one].readings]
-        summary = stored.write(plan.output, readings, about)
+        summary = stored.write(plan.output, readings, about, plan.comparison)
         datasets.write_split(plan.output / "split.json", dataset, draws)
         stored.write_place(plan.output, dataset.folder)
         report.result = {"folder": str(plan.output), "summary": summary}

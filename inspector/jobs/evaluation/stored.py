@@ -25,6 +25,8 @@ from inspector.verdicts.metrics import FIGURES
 MEAN = ""
 """The class name of a row that is the mean over all classes."""
 RESULTS, DETAILS, PLACE, MAPS = "results.json", "details.json", "images.json", "maps"
+PAPER = "paper.md"
+"""Ours beside published figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +91,20 @@ class Evaluation:
 # writing
 
 
-def write(folder: Path, readings: Sequence[Reading], provenance: Mapping[str, Any]) -> tables.Table:
+def write(
+    folder: Path,
+    readings: Sequence[Reading],
+    provenance: Mapping[str, Any],
+    comparison: Mapping[str, Any] | None = None,
+) -> tables.Table:
     """Write results and details and give back results.json's `summary`. Raises ExportError where nothing can be
     written.
 
     `summary.<method>.<shots>.<figure>`: mean over classes and seeds, 0–1; `summary_std`: standard deviation over
     seeds of the mean over classes; `classes.<method>.<shots>.<class>.<figure>`: {mean, std} over seeds. An undefined
     figure is null, and left out of means. `verdicts.<method>.<shots>.<class or "mean of classes">.<share>`: where
-    thresholds were set from the shots alone.
+    thresholds were set from the shots alone. `published`: the `comparison`, as `paper.Comparison.as_json`, where there
+    is one; paper.md then shows ours beside it.
     """
     summary, summary_std, classes = tables.tables(readings)
     results: dict[str, Any] = {
@@ -107,6 +115,8 @@ def write(folder: Path, readings: Sequence[Reading], provenance: Mapping[str, An
     }
     if shares := tables.verdict_shares(readings):
         results["verdicts"] = shares
+    if comparison is not None:
+        results["published"] = comparison
     details = []
     for reading in readings:
         figures = {key: tables.plain(value) for key, value in reading.figures.items()}
@@ -115,6 +125,8 @@ def write(folder: Path, readings: Sequence[Reading], provenance: Mapping[str, An
     _write(folder / DETAILS, b"[\n" + lines + b"\n]\n")
     _write(folder / "results.csv", tables.as_csv(classes).encode("utf-8-sig"))
     _write(folder / "results.md", tables.as_markdown(results).encode())
+    if comparison is not None:
+        _write(folder / PAPER, tables.beside_published(results).encode())
     _write(folder / RESULTS, _json(results, 1))
     return summary
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from inspector.images.value_range import words
 from inspector.jobs.evaluation.plan import Series
+from inspector.methods import catalogue
 from inspector.verdicts.metrics import FIGURES
 
 if TYPE_CHECKING:
@@ -171,6 +172,46 @@ def as_markdown(results: Mapping[str, Any]) -> str:
                 lines.append(_row(name, *cells))
             lines.append("")
     return "\n".join(lines)
+
+
+def beside_published(results: Mapping[str, Any]) -> str:
+    """Ours beside the papers' figures, as a page: by method and number of shots, what isn't known as "–", then what
+    keeps them from being comparable, and the sources."""
+    summary, spread, known = results["summary"], results["summary_std"], results["published"]
+    provenance, backbone = results["provenance"], results["provenance"]["backbone"]
+    several = len(provenance["seeds"]) > 1
+    sources = list(dict.fromkeys(row["source"] for row in known["per_cent"]))
+    setting = "one for all" if provenance["one_for_all"] else "one a class"
+    keys = [f for f in FIGURES if any(f in row for row in known["per_cent"])] or ["image_auroc", "aupro"]
+    lines = [
+        f"# {provenance['data']} beside the published figures on {known['data_set']}",
+        "",
+        f"Ours: backbone {backbone['architecture']} ({backbone['key']}) at {backbone['image_size']} px. Per cent"
+        + (", ours mean ± standard deviation over draws." if several else "."),
+        "",
+        *_head("Method", "Shots", "Setting", *(TITLES[f] for f in keys), "Source"),
+    ]
+    for method, by_shots in summary.items():
+        title, plain = Series(method, 0).title, catalogue.parse(method).method
+        rows = [row for row in known["per_cent"] if row["method"] == plain]
+        for shots, means in by_shots.items():
+            spreads = spread[method][shots]
+            cells = [_cell(means[f], spreads[f] if several else None) for f in keys]
+            lines.append(_row(title, shots, setting, *cells, "**ours**"))
+            own = [row for row in rows if row["shots"] == int(shots)]
+            lines += [_published(title, row, keys, sources) for row in own]
+            if not own:
+                lines.append(_row(title, shots, "–", *["–"] * len(keys), "none known here"))
+        lines += [_published(title, row, keys, sources) for row in rows if row["shots"] is None]
+    lines += ["", *(f"- {note}" for note in known["notes"]), ""]
+    lines += [f"[{number}] {source}" for number, source in enumerate(sources, 1)]
+    return "\n".join([*lines, ""])
+
+
+def _published(title: str, row: Mapping[str, Any], keys: Sequence[str], sources: Sequence[str]) -> str:
+    shots = "not stated" if row["shots"] is None else str(row["shots"])
+    cells = [f"{row[f]:.1f}" if f in row else "–" for f in keys]
+    return _row(title, shots, row["setting"], *cells, f"[{sources.index(row['source']) + 1}]")
 
 
 def _head(*titles: str) -> list[str]:
