@@ -195,14 +195,14 @@ def test_names_that_two_sets_share_are_told_apart_by_the_layout(tmp_path):
     assert paper.recognise(datasets.read(mvtec(tmp_path / "c", ["pcb1"]))) == "VisA"
 
 
-def test_every_method_is_published_on_known_weights_and_every_figure_is_a_per_cent_with_a_source():
+def test_whatever_has_figures_has_known_weights_and_every_figure_is_a_per_cent_with_a_source():
     from inspector.features.weights import catalogue as weights
 
-    for method in catalogue.METHODS:
+    rows = [row for name in paper.data_sets() for row in paper.published(name)]
+    for method in {row.method for row in rows} & set(catalogue.METHODS):
         known = paper.setting(method)
         assert known is not None
         assert weights.find(known.weights).url
-    rows = [row for name in paper.data_sets() for row in paper.published(name)]
     assert len({(r.method, r.data_set, r.shots, r.setting, r.source) for r in rows}) == len(rows)
     for row in rows:
         assert row.source
