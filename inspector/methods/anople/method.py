@@ -1,8 +1,9 @@
 """AnoPLe: two-way coupled text and image prompts, taught at two scales on simulated defects.
 
 Paper: "Bidirectional Multimodal Prompt Learning with Scale-Aware Training for Few-Shot Multi-Class Anomaly
-Detection" (CVPR 2026, arXiv 2408.13516). No code is public, and depth, lengths, schedule, decoder and image score
-are not printed anywhere; what follows is a reconstruction.
+Detection" (CVPR 2026), whose first version is "AnoPLe: Few-Shot Anomaly Detection via Bi-directional Prompt Learning
+with Only Normal Samples" (arXiv 2408.13516v1). Read of them: both abstracts and a third party's notes on the method of
+the second, no equation or table first-hand; the authors' repository holds no code. So what follows is a reconstruction.
 
 As published
 - Text: "[Pᵗ][class]" against "[Pᵗ][abnormal][class]", one context for both states, no defect words.
@@ -13,7 +14,32 @@ As published
 - L = L_pixel (focal + dice) + L_img (cross-entropy of the class token) + L_align = 1 − ⟨z₀, s⟩, s = Σ M̂_ij·D_ij.
 - Inspection: harmonic mean of the decoder's map and the memory's map. One set of prompts for all classes.
 
-Our choices where the paper is silent, and deviations
+Where we know that we differ
+- The prompts are parameters: an image's own visual prompts reach the text only with `instance_conditioned`, though the
+  paper lets class and instance refine one another. Text features are then constants, and scoring needs no text tower.
+- The class token's probability, which L_img and L_align train, is left out of the image score unless
+  `image_score="token"`: a small backbone reads it too poorly.
+- s is divided by Σ M̂ and compared by cosine, else a large defect would weigh more than a small one; L_align counts on
+  views with a simulated defect only, since a clean view has no evidence to pass on.
+- The state map is read relative to the shots (`relative`, below), and smoothed by `sigma` before it is joined: small
+  differences on good parts would otherwise decide the harmonic mean.
+- A step sees `tiles` of the four quarters, not all: five views a shot are too much for a processor.
+- A simulated defect is drawn once and kept, not anew in every step: tokens before block 1 are then computed once.
+- Prompts start from words and patches (`start`), not from noise: too few steps follow.
+- Backbone: whichever is in use, by default the embedded one. The paper: ViT-B/16+ at 240 pixels.
+- The first version has one light decoder with a multi-view signal; the second's scale-aware prefix stands in its place.
+
+What neither source that we could read states, and our choice; none could be compared, so none was changed
+- Depth and length of prompts: min(9, blocks of either tower), 2 + 2. Maps between the towers: one pair for all layers.
+- Weights of the losses: all 1, as their sum is noted without weights. Focal γ 2; temperature 0.07.
+- Optimiser and schedule: AdamW, rate 3e-3 along a cosine to 0, decay 1e-4, 4 shots a step, 20 epochs and at least 160
+  steps; the last epoch, no choice by test figures.
+- Where pixel defects come from: Perlin masks filled with altered copies of the shots (no texture set is shipped), with
+  probability ½ a view. Latent noise: length 0.3–1.0 of a unit token.
+- Layers of the decoder; the memory's taps and smoothing; whether it reads prompted features (`bank`).
+- The image score's formula; how class names are spelt ("[Pᵗ] name." with a full stop, as in PromptAD).
+
+How
 - Depth min(9, blocks of either tower), length 2, so that every tower holds 4 with the coupled ones; coupling maps
   shared by all layers unless `coupling="per_layer"`. Prompts start from what the towers know (`start`): text prompts
   from what a neutral phrase becomes before each block (as CoOp and MaPLe start from words), visual prompts from
@@ -22,7 +48,6 @@ Our choices where the paper is silent, and deviations
   needed. Sequence [class token; c_i; P̃ᵛ; patches]; c_i stays through all blocks.
 - Decoder: 3×3 convolution d → d/4, GELU, 1×1 convolution back to d, residual, zero at the start. Logits, not
   features, are enlarged ×4: the same up to the length of interpolated features, at a sixteenth of the memory.
-- s is divided by Σ M̂ and compared by cosine; L_align counts on views with a simulated defect only.
 - Every view has one clean and `variants` damaged copies, made once, whose tokens before block 1 are kept: on a hybrid
   backbone a step then costs only the transformer blocks. A step draws view 0 and `tiles` of the four quarters.
 - Latent defects are put on the joint tokens of clean views, before the decoder.
