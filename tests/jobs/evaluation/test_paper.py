@@ -110,6 +110,7 @@ def results(tmp_path):
     return json.loads((tmp_path / "out" / "inspector-tiny" / "results.json").read_text("utf-8"))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", MAKERS)
 def test_ours_stand_beside_the_published_figures_of_the_set_that_the_folder_holds(tmp_path, name):
     first, *others = classes_of(name)
@@ -123,7 +124,8 @@ def test_ours_stand_beside_the_published_figures_of_the_set_that_the_folder_hold
     for row in expected:
         assert row.source in done.output
         assert any(f"| {row.figures['image_auroc']:.1f} |" in line for line in printed)
-    assert any("| – |" in line for line in printed)  # what no source here states
+    if name == "MVTec AD":
+        assert any("| – |" in line for line in printed)  # what no source here states
     assert done.output.count("**ours**") == 1
     assert "PatchCore: not comparable, published on WideResNet-50, ImageNet, measured on inspector-tiny." in (
         done.output
