@@ -287,7 +287,10 @@ def test_held_out_shots_are_compared_with_the_others_and_a_single_one_with_alter
     assert len(held_out["disc"]) == 2
     assert len({one.image_score for one in held_out["plate"]}) == len(held_out["plate"]) > 1
     assert all(one.class_name == name for name, rows in held_out.items() for one in rows)
-    assert max(one.image_score for one in seen) < min(one.image_score for one in held_out["disc"])
+    for known, alone in zip(
+        seen, held_out["disc"], strict=True
+    ):  # text may say more of one shot than of another
+        assert known.image_score < alone.image_score
     with pytest.raises(DetectorError, match="was taught on 2 shots, not on 1"):
         detector.held_out({"disc": parts["disc"][:1]})
 
