@@ -5,8 +5,9 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 import platformdirs
@@ -172,6 +173,34 @@ def restore_folder(target: Path) -> None:
         if is_unfinished(old.name) and old.name[18:] == target.name[-40:]:
             old.rename(target)
             return
+
+
+def scratch_folder(kind: str) -> Path:
+    """A new folder in the system's temporary one, named after this process, for who makes it to delete; what killed processes
+    left of the same `kind` goes first. Raises OSError."""
+    sweep_scratch(kind)
+    return Path(tempfile.mkdtemp(prefix=f"inspector-{kind}-{os.getpid()}-"))
+
+
+def sweep_scratch(kind: str) -> None:
+    """Delete the scratch folders of a `kind` whose processes are gone; never a living one's."""
+    with suppress(OSError):  # no temporary folder that can be used
+        for path in Path(tempfile.gettempdir()).glob(f"inspector-{kind}-*"):
+            match = re.fullmatch(rf"inspector-{kind}-(\d+)-\w+", path.name)
+            if match and not path.is_symlink() and not _runs(int(match[1])):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    if os.name != "posix":
+        return True  # there `os.kill` would end it; Windows empties its temporary folder itself
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def sync(path: Path) -> None:

@@ -2,12 +2,12 @@
 eight normal shots each, inspected, ready to look at."""
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inspector import paths
 from inspector.domain import (
     CancelToken,
     Emit,
@@ -76,13 +76,14 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
     from inspector.records.results import count_results
     from inspector.records.shots import add_shots
 
-    with tempfile.TemporaryDirectory(prefix="inspector-demo-") as drawn:
+    drawn = paths.scratch_folder("demo")
+    try:
         emit(JobProgress(0, 0, 100, "Drawing parts"))
-        demo_parts.write_demo(Path(drawn), shots=_SHOTS, seed=_LOT)
+        demo_parts.write_demo(drawn, shots=_SHOTS, seed=_LOT)
         cancel.check()
         emit(JobProgress(0, 100 * _DRAWN, 100, "Teaching"))
         with projects.create(folder, "Demo") as project:
-            products = sorted(path for path in Path(drawn).iterdir() if path.is_dir())
+            products = sorted(path for path in drawn.iterdir() if path.is_dir())
             for product in products:
                 class_id = add_class(project, product.name)
                 add_shots(project, class_id, sorted((product / "train" / "good").iterdir()))
@@ -93,11 +94,13 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
                 _DRAWN,
                 _TAUGHT,
             )
-            sources = _named(_mixed(products), Path(drawn) / "batch")
+            sources = _named(_mixed(products), drawn / "batch")
             _step(
                 lambda inner: inspect(project, engine, sources, emit=inner, cancel=cancel), emit, _TAUGHT, 1
             )
             counts = count_results(project)
+    finally:
+        shutil.rmtree(drawn, ignore_errors=True)
     return f"{len(products)} products taught, {counts.total} parts inspected: {counts.ng} NG, {counts.review} to review."
 
 

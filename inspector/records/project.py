@@ -10,13 +10,10 @@ backups/                      copies made before a migration
 set-aside/                    detectors that the database doesn't know
 """
 
-import os
-import re
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -33,7 +30,7 @@ from inspector.records.disk.lock import Lock, acquire
 from inspector.records.names import checked
 from inspector.records.schema import REVISION, Detector, Job, ProjectInfo, now
 
-_SCRATCH = "inspector-view-"
+_SCRATCH = "view"
 
 
 class Project:
@@ -187,7 +184,7 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
     if folder.name == DATABASE:
         folder = folder.parent
     database = folder / DATABASE
-    _sweep_scratch()
+    paths.sweep_scratch(_SCRATCH)
     with db.plain_errors(folder):
         recovery.refuse_links(folder)
         if not database.is_file():
@@ -222,7 +219,7 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
 
 def _open_for_viewing(folder: Path, note: str) -> Project:
     """Work on a private copy of the database: a folder we can't write can't hold SQLite's side files either."""
-    scratch = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
+    scratch = paths.scratch_folder(_SCRATCH)
     try:
         copy = scratch / DATABASE
         db.copy_database(folder / DATABASE, copy)
@@ -233,27 +230,6 @@ def _open_for_viewing(folder: Path, note: str) -> Project:
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-
-
-def _sweep_scratch() -> None:
-    """Delete the copies that killed processes of this user left in the temporary folder."""
-    with suppress(OSError):  # no temporary folder that can be used
-        for path in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
-            match = re.fullmatch(rf"{_SCRATCH}(\d+)-\w+", path.name)
-            if match and not path.is_symlink() and not _runs(int(match[1])):
-                shutil.rmtree(path, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    if os.name != "posix":
-        return True  # there `os.kill` would end it; Windows empties its temporary folder itself
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _recover(project: Project, lock: Lock) -> str:
