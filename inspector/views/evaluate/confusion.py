@@ -240,9 +240,9 @@ def _rates(counts: dict[tuple[bool, bool], int]) -> str:
     called = counts[False, True] + counts[True, True]
     parts = []
     if bad:
-        parts.append(f"{counts[True, True] / bad:.1%} of defects found".replace("%", " %"))
+        parts.append(f"{counts[True, True] / bad:.1%} of defects found".replace("%", "\u00a0%"))
     if good:
-        parts.append(f"{counts[False, True] / good:.1%} false alarms".replace("%", " %"))
+        parts.append(f"{counts[False, True] / good:.1%} false alarms".replace("%", "\u00a0%"))
     if called:
-        parts.append(f"precision {counts[True, True] / called:.1%}".replace("%", " %"))
+        parts.append(f"precision {counts[True, True] / called:.1%}".replace("%", "\u00a0%"))
     return " · ".join(parts)

@@ -83,7 +83,7 @@ class EvaluationProgress(QWidget):
             share = min(1.0, event.done / event.total) if event.total > 0 else 0.0
             self.bar.setRange(0, 1000 if event.done else 0)
             self.bar.setValue(round(share * 1000))
-            words = [f"{share:.0%}".replace("%", " %")]
+            words = [f"{share:.0%}".replace("%", "\u00a0%")]
             if event.seconds_left is not None and share < 1:
                 words.append(time_left(event.seconds_left))
             self.figures.setText("   ".join(words) if event.done else "")

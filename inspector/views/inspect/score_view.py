@@ -106,6 +106,10 @@ class ScoreView(QWidget):
         """Mark the score of the image at hand."""
         self.histogram.set_current(score)
 
+    def forget_refusal(self) -> None:
+        """Say no more why a threshold wasn't taken: it was typed beside another image."""
+        self._say("")
+
     def set_thresholds(self, thresholds: Thresholds | None, calibrated: Thresholds | None) -> None:
         """`thresholds` are in force; `calibrated` came from the normal shots."""
         if thresholds != self._stored:

@@ -91,8 +91,10 @@ class VerdictPanel(QScrollArea):
 
     def show_detail(self, detail: ResultDetail | None) -> None:
         """The stored verdict; None when no image is chosen or it is still being opened."""
+        row, before = (detail.row if detail else None), self._detail
         self._detail = detail
-        row = detail.row if detail else None
+        if row is None or before is None or row.id != before.row.id:
+            self.scores.forget_refusal()
         judged = row is not None and row.verdict is not None
         self.chip.show_decision(row.verdict if row else None, known=row is not None)
         self.score.setText(f"{row.image_score:.3f}" if row and row.image_score is not None else "")
@@ -144,7 +146,7 @@ def _class_words(detail: ResultDetail) -> str:
     if not row.class_name:
         return ""
     if row.class_confidence is not None and row.class_confidence < 1:
-        found = f" (found, {row.class_confidence * 100:.0f} % sure)"
+        found = f" (found, {row.class_confidence * 100:.0f}\u00a0% sure)"
     return f"{row.class_name}{found}, judged by #{row.detector_id}"
 
 

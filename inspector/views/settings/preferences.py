@@ -49,7 +49,7 @@ class PreferencesPage(Page):
         self.rate = QDoubleSpinBox()
         self.rate.setRange(0.1, 50.0)
         self.rate.setDecimals(1)
-        self.rate.setSuffix(" %")
+        self.rate.setSuffix("\u00a0%")
         self.rate.setAccessibleName("False-alarm rate")
         self.batch = QSpinBox()
         self.batch.setRange(1, 256)

@@ -64,7 +64,7 @@ def needs(info: MethodInfo) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{share * 100:.3g} %"
+    return f"{share * 100:.3g}\u00a0%"
 
 
 class TeachPanel(QWidget):
@@ -96,7 +96,7 @@ class TeachPanel(QWidget):
         self.rate.setRange(0.1, 50.0)
         self.rate.setDecimals(1)
         self.rate.setSingleStep(1.0)
-        self.rate.setSuffix(" %")
+        self.rate.setSuffix("\u00a0%")
         self.rate.setAccessibleName("False-alarm rate")
         self.rate.setToolTip("The share of good parts that may be called NG")
         self.weights = QPushButton()

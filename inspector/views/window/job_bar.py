@@ -113,7 +113,7 @@ class JobBar(QStatusBar):
         share = min(1.0, max(0.0, share))
         self.bar.setRange(0, 1000)
         self.bar.setValue(round(share * 1000))
-        words = [f"{share:.0%}".replace("%", " %")]
+        words = [f"{share:.0%}".replace("%", "\u00a0%")]
         if self._counts:
             words.append(f"{event.done:.0f}/{event.total:.0f}")
         if event.rate is not None and self._counts:

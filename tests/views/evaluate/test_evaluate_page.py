@@ -106,7 +106,7 @@ def test_the_matrix_counts_what_the_threshold_parts(open_first):
     assert confusion.threshold == best
     confusion.slider.setValue(confusion.slider.maximum())
     assert confusion.threshold == pytest.approx(confusion.histogram.high)
-    assert "0.0 % of defects found" in confusion.words.text()
+    assert "0.0\u00a0% of defects found" in confusion.words.text()
 
 
 def test_all_classes_together_are_counted_each_at_its_own_threshold(open_first):

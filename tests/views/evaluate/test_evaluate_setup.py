@@ -49,7 +49,7 @@ def test_run_measures_in_the_background_and_shows_the_report(page, context, part
     assert page.setup.side.currentWidget() is page.setup.progress
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.report, timeout=60_000)
     assert events[-1].status is JobStatus.DONE, events[-1].message
-    assert page.setup.progress.figures.text().startswith("100 %")
+    assert page.setup.progress.figures.text().startswith("100\u00a0%")
     assert "PatchCore, 1 shot, draw 1: image AUROC" in page.setup.progress.lines.toPlainText()
     folder = page.report.evaluation.listed.folder
     assert folder.parent == home / "projects" / "evaluations"

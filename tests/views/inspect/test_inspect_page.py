@@ -79,7 +79,7 @@ def test_opening_a_project_shows_its_newest_run_and_the_first_result(page, stock
     assert (page.viewer.view.picture.width, page.viewer.view.picture.height) == (96, 64)
     assert page.panel.chip.words == "✓ OK"
     assert page.panel.score.text() == "0.200"
-    assert page.panel.class_line.text() == "washer (found, 90 % sure), judged by #1"
+    assert page.panel.class_line.text() == "washer (found, 90\u00a0% sure), judged by #1"
     assert page.panel.scores.histogram.normal.tolist() == [0.15, 0.2, 0.3]
     assert page.panel.scores.histogram.scores.tolist() == pytest.approx([0.2, 0.5, 0.8])
 

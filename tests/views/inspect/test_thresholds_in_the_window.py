@@ -41,6 +41,17 @@ def test_a_threshold_that_can_not_be_is_refused_in_words_and_nothing_moves(hand,
     assert not scores.said.isVisible()
 
 
+def test_a_refusal_does_not_stay_under_the_next_image(hand, choose, idle, qtbot):
+    page = choose(hand.ids[2])
+    said = page.panel.scores.said
+    type_into(qtbot, page.panel.scores.ng_box, "0.05")
+    page.panel.show_detail(page.panel._detail)  # the same image, read again
+    assert said.isVisible()
+    choose(hand.ids[1])
+    idle()
+    assert not said.isVisible()
+
+
 def test_keys_of_the_page_are_letters_in_a_field(hand, choose, idle, window, qtbot):
     page = choose(hand.ids[0])
     type_into(qtbot, page.panel.scores.ng_box, "xad 12")

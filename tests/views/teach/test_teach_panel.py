@@ -22,19 +22,19 @@ def _classes(page: TeachPage) -> dict[str, tuple[int, str]]:
 @pytest.mark.parametrize(
     ("shots", "rate", "text"),
     [
-        (0, 0.05, "19 more good shots of washer let you promise 5 % false alarms; 4 are a good start."),
+        (0, 0.05, "19 more good shots of washer let you promise 5\u00a0% false alarms; 4 are a good start."),
         (
             4,
             0.05,
-            "15 more good shots of washer let you promise 5 % false alarms; with 4 it is 20 % at best.",
+            "15 more good shots of washer let you promise 5\u00a0% false alarms; with 4 it is 20\u00a0% at best.",
         ),
         (
             18,
             0.05,
-            "1 more good shot of washer let you promise 5 % false alarms; with 18 it is 5.26 % at best.",
+            "1 more good shot of washer let you promise 5\u00a0% false alarms; with 18 it is 5.26\u00a0% at best.",
         ),
-        (19, 0.05, "washer: 19 shots are enough to promise 5 % false alarms."),
-        (1, 0.5, "washer: 1 shot are enough to promise 50 % false alarms."),
+        (19, 0.05, "washer: 19 shots are enough to promise 5\u00a0% false alarms."),
+        (1, 0.5, "washer: 1 shot are enough to promise 50\u00a0% false alarms."),
     ],
 )
 def test_what_the_shots_can_promise_is_said_honestly(shots: int, rate: float, text: str) -> None:

@@ -164,7 +164,7 @@ def test_the_status_bar_shows_progress_and_stops_the_job(qtbot: QtBot, window: M
     started = threading.Event()
     window.context.runner.start(JobKind.INSPECT, "Inspect", _endless(started))
     qtbot.waitUntil(lambda: "214/312" in bar.figures.text())
-    assert bar.figures.text().split("  ") == ["69 %", "214/312", "31/s", "3 s left"]
+    assert bar.figures.text().split("  ") == ["69\u00a0%", "214/312", "31/s", "3 s left"]
     assert bar.job.isVisible()
     bar.cancel.click()
     assert bar.cancel.text() == "Stopping…"
