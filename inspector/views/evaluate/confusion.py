@@ -23,6 +23,7 @@ from inspector.views.evaluate.scores import Scores
 from inspector.views.look import theme
 from inspector.views.look.labels import plain
 from inspector.views.look.verdict_chip import VerdictChip
+from inspector.views.look.words import share_text
 from inspector.views.shared.number_field import NumberField
 
 CELLS = {
@@ -240,9 +241,9 @@ def _rates(counts: dict[tuple[bool, bool], int]) -> str:
     called = counts[False, True] + counts[True, True]
     parts = []
     if bad:
-        parts.append(f"{counts[True, True] / bad:.1%} of defects found".replace("%", "\u00a0%"))
+        parts.append(f"{share_text(counts[True, True] / bad, '.1f')} of defects found")
     if good:
-        parts.append(f"{counts[False, True] / good:.1%} false alarms".replace("%", "\u00a0%"))
+        parts.append(f"{share_text(counts[False, True] / good, '.1f')} false alarms")
     if called:
-        parts.append(f"precision {counts[True, True] / called:.1%}".replace("%", "\u00a0%"))
+        parts.append(f"precision {share_text(counts[True, True] / called, '.1f')}")
     return " · ".join(parts)

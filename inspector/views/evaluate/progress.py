@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from inspector.domain import JobEnded, JobEvent, JobItem, JobKind, JobLog, JobProgress, JobStarted
 from inspector.views.look import icons, theme
-from inspector.views.look.words import time_left
+from inspector.views.look.words import share_text, time_left
 
 if TYPE_CHECKING:
     from inspector.views.shared.context import WindowContext
@@ -83,7 +83,7 @@ class EvaluationProgress(QWidget):
             share = min(1.0, event.done / event.total) if event.total > 0 else 0.0
             self.bar.setRange(0, 1000 if event.done else 0)
             self.bar.setValue(round(share * 1000))
-            words = [f"{share:.0%}".replace("%", "\u00a0%")]
+            words = [share_text(share)]
             if event.seconds_left is not None and share < 1:
                 words.append(time_left(event.seconds_left))
             self.figures.setText("   ".join(words) if event.done else "")

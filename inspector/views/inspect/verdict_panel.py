@@ -16,6 +16,7 @@ from inspector.views.inspect.score_view import ScoreView
 from inspector.views.look import icons, theme
 from inspector.views.look.labels import plain
 from inspector.views.look.verdict_chip import VerdictChip
+from inspector.views.look.words import share_text
 
 if TYPE_CHECKING:
     from inspector.records.results import ResultDetail, ResultRow
@@ -146,7 +147,7 @@ def _class_words(detail: ResultDetail) -> str:
     if not row.class_name:
         return ""
     if row.class_confidence is not None and row.class_confidence < 1:
-        found = f" (found, {row.class_confidence * 100:.0f}\u00a0% sure)"
+        found = f" (found, {share_text(row.class_confidence)} sure)"
     return f"{row.class_name}{found}, judged by #{row.detector_id}"
 
 

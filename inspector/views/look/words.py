@@ -20,6 +20,11 @@ def rate_text(rate: float) -> str:
     return f"{rate:.1f}/s" if rate >= 0.5 else f"{rate * 60:.0f}/min"
 
 
+def share_text(share: float, form: str = ".0f") -> str:
+    """A share of 1 as "5 %", with a space at which no line breaks; `form`: of the number."""
+    return f"{share * 100:{form}}\u00a0%"
+
+
 def folder_text(folder: Path) -> str:
     """As people write it: "~" for their home folder."""
     home = Path.home()

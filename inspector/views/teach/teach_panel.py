@@ -24,6 +24,7 @@ from inspector.methods.catalogue import METHODS, MethodInfo
 from inspector.views.look import icons, theme
 from inspector.views.look.kit import switch
 from inspector.views.look.labels import plain, wrapped
+from inspector.views.look.words import share_text
 from inspector.views.shared.context import WindowContext
 from inspector.views.teach.class_list import shots_text
 from inspector.views.teach.teach_progress import TeachProgress
@@ -48,12 +49,14 @@ def promise(name: str, shots: int, rate: float, independent: bool = True) -> str
         )
     wanted = shots_wanted(rate)
     if shots >= wanted:
-        return f"{name}: {shots_text(shots)} are enough to promise {_percent(rate)} false alarms."
+        return f"{name}: {shots_text(shots)} are enough to promise {share_text(rate, '.3g')} false alarms."
     more = wanted - shots
-    line = f"{more} more good shot{'s' if more != 1 else ''} of {name} let you promise {_percent(rate)}"
+    line = (
+        f"{more} more good shot{'s' if more != 1 else ''} of {name} let you promise {share_text(rate, '.3g')}"
+    )
     if shots == 0:
         return f"{line} false alarms; 4 are a good start."
-    return f"{line} false alarms; with {shots} it is {_percent(1 / (shots + 1))} at best."
+    return f"{line} false alarms; with {shots} it is {share_text(1 / (shots + 1), '.3g')} at best."
 
 
 def needs(info: MethodInfo) -> str:
@@ -61,10 +64,6 @@ def needs(info: MethodInfo) -> str:
     words = {"text": "a text tower", "vit": "a vision transformer", "class": "the class (given or found)"}
     wanted = ", ".join(word for need, word in words.items() if need in info.needs) or "nothing but weights"
     return f"Needs {wanted}. {'Learns; the loss is shown.' if info.learns else 'Learns nothing: ready in seconds.'}"
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.3g}\u00a0%"
 
 
 class TeachPanel(QWidget):

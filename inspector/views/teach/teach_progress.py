@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushBu
 from inspector.domain import JobEvent, JobKind, JobLog, JobProgress, JobStarted
 from inspector.views.look import icons, theme
 from inspector.views.look.labels import wrapped
-from inspector.views.look.words import time_left
+from inspector.views.look.words import share_text, time_left
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
 from inspector.views.teach.loss_curve import LossCurve
@@ -62,7 +62,7 @@ class TeachProgress(QFrame):
         self.curve.clear()
         for widget in (self.curve, self.terms, self.log):
             widget.hide()
-        self.percent.setText("0\u00a0%")
+        self.percent.setText(share_text(0))
         self.left.setText("")
         self.bar.setRange(0, 0)
         self.message.setText("Loading the network…")
@@ -80,7 +80,7 @@ class TeachProgress(QFrame):
             share = min(1.0, event.done / event.total) if event.total > 0 else 0.0
             self.bar.setRange(0, 1000)
             self.bar.setValue(round(share * 1000))
-            self.percent.setText(f"{share * 100:.0f}\u00a0%")
+            self.percent.setText(share_text(share))
             elapsed = time.monotonic() - self._begun
             left = event.seconds_left
             if left is None and share > 0.02 and elapsed > 1:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QS
 from inspector.domain import JobEvent, JobKind, JobProgress, JobStarted
 from inspector.views.look import icons, theme
 from inspector.views.look.labels import plain
-from inspector.views.look.words import rate_text, time_left
+from inspector.views.look.words import rate_text, share_text, time_left
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
 
@@ -113,7 +113,7 @@ class JobBar(QStatusBar):
         share = min(1.0, max(0.0, share))
         self.bar.setRange(0, 1000)
         self.bar.setValue(round(share * 1000))
-        words = [f"{share:.0%}".replace("%", "\u00a0%")]
+        words = [share_text(share)]
         if self._counts:
             words.append(f"{event.done:.0f}/{event.total:.0f}")
         if event.rate is not None and self._counts:
