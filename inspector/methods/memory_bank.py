@@ -165,11 +165,8 @@ class MemoryBank:
         remembered patch, about 0.5 for unrelated ones."""
         rows, half, usual, centre, basis = joined
         flat = compact(relative(patches.flatten(0, 1), usual) - centre, basis)
-        step = max(1, CHUNK * (1 if flat.device.type == "cpu" else 100) // len(rows))
-        product = _linear(flat.device)
         # max of q·m - |m|²/2 over the memory finds the nearest m in one matrix product
-        best = [product(flat[i : i + step], rows, -half).amax(dim=1) for i in range(0, len(flat), step)]
-        squared = flat.square().sum(1) - 2 * torch.cat(best)
+        squared = flat.square().sum(1) - 2 * highest(flat, rows, -half)
         return on_scale(squared).reshape(patches.shape[:2])
 
     # State
@@ -320,6 +317,13 @@ def compact(described: Tensor, basis: Tensor) -> Tensor:
 def on_scale(squared: Tensor) -> Tensor:
     """Squared distances of `relative` patches, of any shape → 0–1: mean over both halves, half the chord."""
     return (squared.clamp_min(0) / 8).sqrt().clamp_max(1)
+
+
+def highest(queries: Tensor, rows: Tensor, bias: Tensor) -> Tensor:
+    """[n, d], [M, d], [M] → [n]: each query's highest value of q·m + bias over all rows m; few products lie in memory at a time."""
+    step = max(1, CHUNK * (1 if queries.device.type == "cpu" else 100) // len(rows))
+    product = _linear(queries.device)
+    return torch.cat([product(part, rows, bias).amax(dim=1) for part in torch.split(queries, step)])
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inspector.methods.memory_bank import CHUNK, Joined, MemoryBank
+from inspector.methods.memory_bank import Joined, MemoryBank, highest
 
 
 class CosineBank(MemoryBank):
@@ -39,10 +39,8 @@ class CosineBank(MemoryBank):
     def distance(self, patches: Tensor, joined: Joined) -> Tensor:
         """[B, N, d] → [B, N], ½(1 − max cos)."""
         (rows,) = joined
-        flat = patches.flatten(0, 1)
-        step = max(1, CHUNK * (1 if flat.device.type == "cpu" else 100) // len(rows))
-        best = [(flat[i : i + step] @ rows.T).amax(dim=1) for i in range(0, len(flat), step)]
-        return ((1 - torch.cat(best)) / 2).clamp(0, 1).reshape(patches.shape[:2])
+        best = highest(patches.flatten(0, 1), rows, rows.new_zeros(len(rows)))
+        return ((1 - best) / 2).clamp(0, 1).reshape(patches.shape[:2])
 
     def settings(self) -> dict[str, Any]:
         return {**super().settings(), "distance": self.distance_name}

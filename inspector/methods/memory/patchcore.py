@@ -4,8 +4,7 @@ Anomaly map: distance of every patch to its nearest neighbour in the memory of t
 Gaussian-smoothed. Image score: the map's highest value. Deviations: patches are compared by relative vector and
 direction per tap (see `memory_bank`) instead of by Euclidean distance on concatenated taps; no coreset, as a few shots
 stay small; no re-weighting of the image score, as the neighbours of the nearest patch say little in so small a memory;
-images keep their proportions, as parts cut out at mixed shapes would otherwise differ
-by how far each is stretched.
+images keep their proportions, as parts cut out at mixed shapes would otherwise differ by how far each is stretched.
 """
 
 from collections.abc import Mapping, Sequence
