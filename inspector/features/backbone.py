@@ -146,7 +146,8 @@ class Backbone:
         Prompts change nothing before block 1, so one who learns them computes this once an image.
         """
         with torch.no_grad():
-            return self._tower.embed(x.to(self.device, self.dtype), None, self._grid(x))
+            x, grid = x.to(self.device, self.dtype), self._grid(x)
+            return torch.cat([self._tower.embed(part, None, grid) for part in torch.split(x, self._together)])
 
     def forward(
         self,
@@ -183,7 +184,7 @@ class Backbone:
         x, prompts = x.to(self.device, self.dtype), visual_prompts or ()
         if torch.is_grad_enabled() and any(t.requires_grad for t in learned):
             return self._pass(x, on, tuple(taps), joint, vv_from, prompts, prefix)
-        step = CPU_IMAGES if self.device.type == "cpu" else max(1, len(x))
+        step = self._together
         with torch.no_grad():
             parts = [
                 self._pass(
@@ -197,7 +198,7 @@ class Backbone:
                 )
                 for i in range(0, max(1, len(x)), step)
             ]
-        return parts[0] if len(parts) == 1 else _together(parts)
+        return parts[0] if len(parts) == 1 else _joined(parts)
 
     __call__ = forward
 
@@ -282,6 +283,11 @@ class Backbone:
         self._check((tap,), None, prompted=False)
         return self.width if tap.startswith("block") else self._tower.stage_widths[tap == "stem16"]
 
+    @property
+    def _together(self) -> int:
+        """How many images go through the tower at a time."""
+        return CPU_IMAGES if self.device.type == "cpu" else 1 << 30
+
     def _grid(self, x: Tensor, given: tuple[int, int] | None = None) -> tuple[int, int]:
         """Of pixels [B,3,h,w], or of embedded tokens as given. Raises ValueError for a shape that the tower doesn't take."""
         if x.ndim == 3:
@@ -329,7 +335,7 @@ def _of_images(tokens: Tensor, first: int, count: int) -> Tensor:
     return tokens[first : first + count] if tokens.ndim == 3 and len(tokens) > 1 else tokens
 
 
-def _together(parts: Sequence[Features]) -> Features:
+def _joined(parts: Sequence[Features]) -> Features:
     """The features of all images, of those of a few at a time."""
 
     def joined(values: Sequence[Tensor | None]) -> Tensor | None:

@@ -278,6 +278,7 @@ class RotaryTower(TimmTower):
 
     def __init__(self, visual: Any) -> None:
         super().__init__(visual)
+        self.any_shape = False
         with torch.no_grad():
             self._rotation: Tensor = self.trunk.rope.get_embed(shape=self.grid)
 

@@ -53,29 +53,21 @@ def create(architecture: str, file: Path | None = None, image_size: int | None =
     if file is not None:
         refuse_pickle(file)
     model = VisionOnly(architecture, image_size)
-    if any(side % patch for side, patch in zip((model.visual.image_size,) * 2, _patch(model), strict=True)):
-        raise ValueError(
-            f"{model.visual.image_size} pixels are no multiple of the patch's {_patch(model)[0]}"
-        )
+    trunk = model.visual.trunk
+    patch = trunk.patch_embed.patch_size[0]
+    if model.visual.image_size % patch:
+        raise ValueError(f"{model.visual.image_size} pixels are no multiple of the patch's {patch}")
     if file is not None:
-        trunk = model.visual.trunk
         trunk.load_state_dict(_translated(load_file(file), trunk), strict=True)
     return model.eval()
 
 
-def _patch(model: VisionOnly) -> tuple[int, int]:
-    rows, columns = model.visual.trunk.patch_embed.patch_size
-    return rows, columns
-
-
 def _translated(state: dict[str, Tensor], trunk: Any) -> dict[str, Tensor]:
     """Under timm's names, positions on the trunk's grid."""
-    if isinstance(trunk, eva.Eva):
-        if trunk.blocks[0].attn.q_bias is None:
-            _drop_zero_biases(state)
-        found: dict[str, Tensor] = eva.checkpoint_filter_fn(state, trunk)
-        return found
-    found = vision_transformer.checkpoint_filter_fn(state, trunk)
+    if isinstance(trunk, eva.Eva) and trunk.blocks[0].attn.q_bias is None:
+        _drop_zero_biases(state)
+    family = eva if isinstance(trunk, eva.Eva) else vision_transformer
+    found: dict[str, Tensor] = family.checkpoint_filter_fn(state, trunk)
     return found
 
 

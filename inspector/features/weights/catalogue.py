@@ -31,7 +31,8 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 class Weights:
     """A backbone that can be had.
 
-    `architecture`, `tag`: open_clip's names, or timm's for towers without text. `size`: bytes to download, about. `image_size`: pixels, square.
+    `architecture`, `tag`: open_clip's names, or timm's for towers without text. `size`: bytes to download, about.
+    `image_size`: pixels, square.
     `url`: where it is downloaded from ("" for the embedded one and for files that were added). `sha256`:
     expected digest or its beginning, "" where only the hub states it. `extras`: small files that the
     tokenizer needs, by name.
