@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -178,12 +177,16 @@ def restore_folder(target: Path) -> None:
 def scratch_folder(kind: str) -> Path:
     """A new folder in the system's temporary one, named after this process, for who makes it to delete; what killed processes
     left of the same `kind` goes first. Raises OSError."""
+    import tempfile  # here, as every start of the program loads this module
+
     sweep_scratch(kind)
     return Path(tempfile.mkdtemp(prefix=f"inspector-{kind}-{os.getpid()}-"))
 
 
 def sweep_scratch(kind: str) -> None:
     """Delete the scratch folders of a `kind` whose processes are gone; never a living one's."""
+    import tempfile
+
     with suppress(OSError):  # no temporary folder that can be used
         for path in Path(tempfile.gettempdir()).glob(f"inspector-{kind}-*"):
             match = re.fullmatch(rf"inspector-{kind}-(\d+)-\w+", path.name)

@@ -7,8 +7,9 @@ were put together again from its words and the released code.
 As published
 - Every class has a description with levels (`descriptions`): whole image, background, parts with attributes.
 - Prompts (MLLP): normal NHP "[V][text]", abnormal by substitution AHP, abnormal learned ALP: A_i in place
-  of every attribute value that the text states, before a text without any; V has 4 tokens, A_1…A_4 one each. Attribute prompts are added to a part's caption in token-embedding space, each under a
-  sigmoid gate (Attr-MoE): E = E_caption + Σ_k σ(w_k)·E_k.
+  of every attribute value that the text states, before a text without any; V has 4 tokens, A_1…A_4 one each. Attribute
+  prompts are added to a part's caption in token-embedding space, each under a sigmoid gate (Attr-MoE):
+  E = E_caption + Σ_k σ(w_k)·E_k.
 - Regions (`regions`): every phrase learns mostly from the patches that it speaks of, weight 1 + 1.5 inside.
 - (2) L_clip, L_tri (margin 1) and 10⁻³·L_mean at every level; (3) L_reg = ‖mean ALP_img − mean norm(Σ_c ALP_c) −
   mean NHP_bg‖.
@@ -194,7 +195,8 @@ class FineGrainedAD(PromptMethod[TaughtFineGrained]):
         splicer: Splicer,
         scale: float,
     ) -> training.Losses:
-        """The loss of the chosen classes; terms are summed over classes, each of which then pulls as it would alone, and levels."""
+        """The loss of the chosen classes; terms are summed over levels, and over classes, each of which then pulls as it
+        would alone."""
         s, prompts = self.settings, learned([level for _, own in chosen for level in own], splicer)
         terms: dict[str, list[Tensor]] = {"clip": [], "triplet": [], "mean": [], "levels": []}
         for number, own in chosen:

@@ -10,7 +10,8 @@ one generator writes a normal and an abnormal prompt for every single image; no 
 - L = L_s + β·L_f + α·L_t (eq. 12), α = β = 8: prompts against patches (eq. 6, 9), prompt tokens against the groups of
   patches that they attend to (eq. 7, 10), prompts against general phrases (eq. 11).
 - Category-aware banks (eq. 13, 14): Z retrieves the shots that the image resembles, and their patches and prompts are
-  used; ē = ½(mean of the retrieved + own) (eq. 15); Aᵛ = Σ over the memory's taps of min ½(1 − cos) (eq. 17); map Āᵖ + Aᵛ, image score max Āᵖ + max Aᵛ (eq. 16–18).
+  used; ē = ½(mean of the retrieved + own) (eq. 15); Aᵛ = Σ over the memory's taps of min ½(1 − cos) (eq. 17);
+  map Āᵖ + Aᵛ, image score max Āᵖ + max Aᵛ (eq. 16–18).
 
 Switches for what the released code does otherwise: `loss="linear"` (cosine margins instead of log-softmax),
 `image_score="code"` (− p_normal(class token) − mean retrieval similarity), `noise` (the paper's ε ~ N(0, 1) an element
