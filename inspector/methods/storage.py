@@ -27,8 +27,9 @@ from inspector.methods.stored_tensors import TEACH_AGAIN
 TENSORS_FILE = "detector.safetensors"
 MANIFEST_FILE = "detector.json"
 FORMAT = 3
-"""Of detectors that see proportions; 2 of those with `whites`, 1 of all others. Earlier versions, which would not heed what a
-format stands for, refuse it."""
+"""Of detectors with one of NEW_SETTINGS; 2 of those with `whites`, 1 of all others. Earlier versions, which would not heed
+what a format stands for, refuse it."""
+NEW_SETTINGS = {"proportions", "highest"}
 _SHAPE = {"format": int, "method": str, "classes": list, "backbone": dict, "settings": dict, "sha256": str}
 
 
@@ -46,7 +47,7 @@ def save(detector: Detector, folder: Path) -> None:
         {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     )
     manifest = {
-        "format": FORMAT if detector.proportions else 2 if detector.whites else 1,
+        "format": FORMAT if NEW_SETTINGS & settings.keys() else 2 if detector.whites else 1,
         "method": detector.method,
         "classes": list(detector.classes),
         "backbone": detector.backbone.identity.as_json(),

@@ -85,9 +85,14 @@ class PatchCore(Method[TaughtMemory]):
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         taught, taps = self.taught, self.settings["taps"]
-        about = {"proportions": taught.proportions, "highest": taught.highest}
-        settings = {"taps": taps and list(taps), **about}
-        return taught.memory.tensors(), {**settings, "bank": taught.memory.settings()}
+        settings: dict[str, Any] = {"taps": taps and list(taps), "bank": taught.memory.settings()}
+        if _stems(taught.taps):  # as earlier versions wrote it, which score the same
+            settings["squares"] = not taught.proportions
+        else:
+            settings["proportions"] = taught.proportions
+        if taught.highest:
+            settings["highest"] = taught.highest
+        return taught.memory.tensors(), settings
 
     @classmethod
     def from_state(
@@ -101,8 +106,7 @@ class PatchCore(Method[TaughtMemory]):
         memory = cls.bank_type.from_state(stored, bank, widths, backbone.image_size)
         stored.finish()
         # Before there was `proportions`, convolutions alone saw them, and before that nothing did.
-        stems = all(tap.startswith("stem") for tap in taps)
-        proportions = settings.get("proportions", stems and not settings.get("squares", True))
+        proportions = settings.get("proportions", _stems(taps) and not settings.get("squares", True))
         highest = float(settings.get("highest", 0))  # earlier versions knew the maximum alone
         if not 0 <= highest <= 1:
             raise DetectorError("The detector's image score is of an unknown kind.", TEACH_AGAIN)
@@ -113,3 +117,7 @@ class PatchCore(Method[TaughtMemory]):
 
     def _empty_bank(self, map_size: int) -> MemoryBank:
         return self.bank_type(map_size, self.settings["neighbourhood"], self.settings["sigma"])
+
+
+def _stems(taps: Sequence[str]) -> bool:
+    return all(tap.startswith("stem") for tap in taps)

@@ -161,7 +161,7 @@ def test_a_detector_of_a_version_that_remembered_squares_goes_on_with_squares(st
     squares = [Image(stem.prepare_one(image.pixels), image.sha256, image.name) for image in slim]
     old = taught("patchcore", stem, {"cloth": squares[:3]})
     tensors, settings = old.state()
-    del settings["proportions"]
+    del settings["squares"]
     again = type(old).from_state(tensors, settings, stem)
     again.add_shots("cloth", [slim[3]])
     assert not again.proportions
