@@ -9,6 +9,7 @@ from inspector.errors import WeightsError
 WORKING_SIZE = 448
 """Pixels: 32 × 32 patches of 14 (DINOv2) or 28 × 28 of 16 (DINOv3), AnomalyDINO's size."""
 _KNOWN = re.compile(r"vit_(small|base|large)_patch(14_reg4_dinov2|16_dinov3)\b")
+_CONVOLUTIONAL = re.compile(r"MobileCLIP2?-S\d\b")
 _SIZES = {384: "small", 768: "base", 1024: "large"}
 _LARGEST_HEADER = 1 << 24
 
@@ -16,6 +17,12 @@ _LARGEST_HEADER = 1 << 24
 def is_vision_only(name: str) -> bool:
     """Whether an architecture, a catalogue name or "architecture:tag" stands for a tower without text, by the name alone."""
     return _KNOWN.match(name) is not None
+
+
+def is_convolutional(name: str) -> bool:
+    """Whether an architecture, a catalogue name or "architecture:tag" stands for a tower without transformer blocks that serves
+    here all the same (FastViT), by the name alone."""
+    return _CONVOLUTIONAL.match(name) is not None
 
 
 def refuse_pickle(path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inspector.errors import DetectorError
-from inspector.features.vision_names import is_vision_only
+from inspector.features.vision_names import is_convolutional, is_vision_only
 from inspector.methods.settings import fits
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ SMALL = (
     "promptad:prompts=[1,1]:epochs=1",
     "subspace",
     "patchcore",
+    "anomalydino:rotated=[]",
 )
 """A variant of every method that learns little in seconds:
 where every kind of detector is needed, and no good one."""
@@ -76,6 +77,8 @@ class MethodInfo:
             return "Not part of this installation."
         if "text" in self.needs and is_vision_only(weights):
             return f"{self.title} needs a text tower, and {weights} has none."
+        if "vit" in self.needs and is_convolutional(weights):
+            return f"{self.title} needs transformer blocks, and {weights} has none."
         return ""
 
 
@@ -144,6 +147,13 @@ METHODS: dict[str, MethodInfo] = {
             "SubspaceAD",
             "Remembers the directions in which normal patches vary; what is left over is anomalous.",
             "inspector.methods.memory.subspace:SubspaceAD",
+        ),
+        MethodInfo(
+            "anomalydino",
+            "AnomalyDINO",
+            "Remembers what the last layer says of the shots, turned ones too; made for backbones that learned without text.",
+            "inspector.methods.memory.anomalydino:AnomalyDINO",
+            needs=("vit",),
         ),
     )
 }

@@ -96,16 +96,20 @@ class MemoryBank:
         result: Tensor | None = None
         for tap, values in patches.items():
             distance = self.distances(tap, values, class_names, without)
-            grid = features.grids[tap]
-            side = math.sqrt(grid[0] * grid[1])  # of the square that has as many patches
-            rows, columns = (
-                _spread(cells, self.map_size, self.sigma * side / cells).to(distance.device) for cells in grid
-            )
-            smooth = rows @ distance.reshape(-1, *grid) @ columns.T
+            smooth = self.spread(distance, features.grids[tap])
             result = smooth if result is None else result + smooth
         if result is None:
             raise ValueError("the features hold no taps")
         return (result / len(patches)).clamp(0, 1)
+
+    def spread(self, distances: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Distances of patches on `grid`, [B, N], as smooth maps [B, map_size, map_size] float32."""
+        side = math.sqrt(grid[0] * grid[1])  # of the square that has as many patches
+        rows, columns = (
+            _spread(cells, self.map_size, self.sigma * side / cells).to(distances.device) for cells in grid
+        )
+        smooth: Tensor = rows @ distances.reshape(-1, *grid) @ columns.T
+        return smooth
 
     def find(self, features: Features) -> tuple[list[str], list[float]]:
         """(the class each image most resembles, how sure that is in 0–1), by the coarsest tap.

@@ -58,6 +58,10 @@ class Taught(ABC):
         """The class each image most resembles and how sure that is, 0–1."""
         return self.memory.find(features)
 
+    def shot_features(self, class_name: str, images: Sequence[Image]) -> Features:
+        """What is remembered of shots [B] of one frame."""
+        return self.features_of(images)
+
     def remembering(self, class_name: str, features: Features) -> Self:
         """The same, with every image in `features` as a further shot of the class."""
         return dataclasses.replace(self, memory=self.memory.with_shots(class_name, features))
@@ -72,7 +76,7 @@ class Taught(ABC):
             )
         grown = self
         for batch in self.batches(images):
-            grown = grown.remembering(class_name, self.features_of(batch))
+            grown = grown.remembering(class_name, self.shot_features(class_name, batch))
         return grown
 
     def with_all(self, shots: Mapping[str, Sequence[Image]], progress: Progress, cancel: CancelToken) -> Self:
@@ -81,7 +85,7 @@ class Taught(ABC):
         for name, images in shots.items():
             for batch in self.batches(images):
                 cancel.check()
-                grown = grown.remembering(name, grown.features_of(batch))
+                grown = grown.remembering(name, grown.shot_features(name, batch))
                 done += len(batch)
                 progress(done / total, f"{name}: {grown.memory.count(name)} of {len(images)} shots", {})
         return grown

@@ -36,7 +36,7 @@ from equations import (
     unit,
 )
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import binary_dilation, binary_erosion, uniform_filter
 from scipy.special import erf, expit
 
 from inspector.features.backbone import Backbone, Features
@@ -78,6 +78,32 @@ def subspace(case: Case) -> tuple[Array, float]:
     found, _ = patchcore(case, residual)
     count = max(1, round(case.settings.get("highest", 0) * found.size))
     return found, float(np.mean(np.sort(found, axis=None)[-count:]))
+
+
+def anomalydino(case: Case) -> tuple[Array, float]:
+    tokens = array(case.backbone.forward(case.prepared()).patches)[0]
+    values = 2 * cosine(case, "patches", tokens)
+    masked = case.settings["masked"]
+    if masked is None or case.class_name in masked:
+        values = values * foreground(tokens, case.grid).flatten()
+    square = np.sqrt(case.grid[0] * case.grid[1])
+    sigmas = [case.bank["sigma"] * square / cells for cells in case.grid]
+    found = smooth(enlarge(values.reshape(case.grid), case.side), sigmas, 4)
+    return found, float(np.mean(np.sort(values)[-max(1, len(values) // 100) :]))
+
+
+def foreground(tokens: Array, grid: tuple[int, int]) -> Array:
+    """Which patches show the part, by the first principal component of the image's own patches."""
+    left, lengths, _ = np.linalg.svd(tokens - tokens.mean(0), full_matrices=False)
+    component = (left[:, 0] * lengths[0]).reshape(grid)
+    component *= np.sign(component.flat[np.argmax(np.abs(component))])
+    rows, columns = (slice(int(side * 0.2), int(side * 0.8)) for side in grid)
+    for mask in (component > 10, component < -10):
+        if mask[rows, columns].mean() > 0.35:
+            square = np.ones((3, 3), bool)
+            wide = binary_dilation(binary_dilation(mask, square), square)
+            return np.asarray(binary_erosion(wide, square, border_value=1), np.float64)
+    return np.ones(grid)
 
 
 # Prompts
@@ -362,4 +388,5 @@ METHODS: Mapping[str, Callable[[Case], tuple[Array, float]]] = {
     "promptad": promptad,
     "patchcore": patchcore,
     "subspace": subspace,
+    "anomalydino": anomalydino,
 }

@@ -22,6 +22,8 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("patchcore", {}),
     ("patchcore", {"taps": ["block1", "block4"], "neighbourhood": 5, "sigma": 3.0}),
     ("subspace", {}),
+    ("anomalydino", {}),
+    ("anomalydino", {"rotated": ["disc"], "masked": None, "sigma": 2.0}),
     ("winclip", {}),
     ("promptad", {}),
     ("promptad", {"temperature": "exp"}),
@@ -101,8 +103,10 @@ def test_stored_detectors_of_every_method_give_the_golden_maps_and_scores(tmp_pa
                 score = float(golden[f"{detector.method}.{number}.score"])
                 assert found.image_score == pytest.approx(score, abs=GOLDEN), detector.method
             seen.add(detector.method)
-    assert seen == set(catalogue.METHODS)
+    assert seen == set(catalogue.METHODS) - YOUNGER
 
 
+YOUNGER = {"anomalydino"}
+"""Than the version that stored the detectors."""
 GOLDEN = 2e-3
 """Half precision keeps 1e-3 at the upper end of the scale; processors differ by less."""
