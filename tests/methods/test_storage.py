@@ -258,7 +258,17 @@ def test_the_catalogue_lists_the_methods_without_importing_torch():
         "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    wanted = ["anople", "iipad", "finegrained", "mpama", "winclip", "promptad", "patchcore", "subspace"]
+    wanted = [
+        "anople",
+        "iipad",
+        "finegrained",
+        "mpama",
+        "winclip",
+        "promptad",
+        "patchcore",
+        "subspace",
+        "anomalydino",
+    ]
     assert done.stdout.strip().split(",") == wanted
 
 
