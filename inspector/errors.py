@@ -1,16 +1,19 @@
 """The errors a user may read: one clear sentence and one next step."""
 
+from inspector.text import one_line
+
 
 class InspectorError(Exception):
     """Something the user can understand and act on.
 
     `message` says what happened and why, in one sentence; `hint` says what to do next (may be empty).
+    Names and other programs' words in either are shown, never obeyed: each is one line of `text.printable`.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = one_line(message)
+        self.hint = one_line(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

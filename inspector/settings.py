@@ -8,7 +8,7 @@ from typing import Any
 
 from inspector import paths
 from inspector.errors import SettingsError
-from inspector.text import printable
+from inspector.text import printable, reason
 
 RECENT = 12
 """How many projects are remembered."""
@@ -138,9 +138,9 @@ def read() -> tuple[Settings, list[str]]:
     except UnicodeDecodeError:
         return settings, [f"The settings in {file} are not UTF-8 text, so the defaults are used."]
     except (OSError, ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        reason = getattr(error, "strerror", None) or reason.splitlines()[0]
-        return settings, [f"The settings in {file} can't be read ({reason}), so the defaults are used."]
+        said = "it is nested too deeply" if isinstance(error, RecursionError) else reason(error)
+        said = getattr(error, "strerror", None) or said
+        return settings, [f"The settings in {file} can't be read ({said}), so the defaults are used."]
     for name in (field.name for field in fields(Settings)):
         if name in stored:
             value = stored[name]

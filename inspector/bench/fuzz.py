@@ -13,6 +13,7 @@ from typing import Any
 from inspector.bench import fuzz_images, fuzz_lists
 from inspector.bench.watched import watch
 from inspector.errors import InspectorError
+from inspector.text import is_printable
 
 SECONDS = 10.0
 """No file takes longer."""
@@ -120,7 +121,7 @@ class _Reading:
         try:
             self.subjects[number % len(self.subjects)].read(file)
         except InspectorError as error:
-            if not str(error).isprintable():
+            if not is_printable(str(error)):
                 return f"a message with control characters: {error!r}"
             return "refused"
         finally:

@@ -22,7 +22,7 @@ from inspector.exports.overlay import render_overlay
 from inspector.exports.pictures import heat_of, png
 from inspector.exports.rows import ExportRow, Rows, each, load_map, load_pixels
 from inspector.paths import resources
-from inspector.text import printable
+from inspector.text import one_line
 from inspector.verdicts.calibrate import words
 
 SIGNS = {Decision.OK: ("✓", "OK"), Decision.REVIEW: ("?", "review"), Decision.NG: ("✕", "NG")}
@@ -200,7 +200,7 @@ def _scales(heats: Mapping[str, Heat]) -> list[dict[str, Any]]:
 
 def _visible(value: Any) -> Any:
     """Names and words from elsewhere without signs that a browser obeys instead of showing."""
-    return printable(value, 0) if isinstance(value, str) and not value.isprintable() else value
+    return one_line(value) if isinstance(value, str) else value
 
 
 def _number(value: float | None) -> str:

@@ -14,7 +14,7 @@ from inspector.domain import CancelToken, Progress, Region
 from inspector.errors import ExportError
 from inspector.exports.files import explain, json_values, writing
 from inspector.exports.rows import ExportRow, Rows, each
-from inspector.text import printable
+from inspector.text import one_line
 
 Cell = str | float | int | datetime | None
 FAILED = "failed"
@@ -245,8 +245,7 @@ def shown(text: str) -> str:
     if text.isalnum() or not text:
         return text
     text = str(text)
-    if not text.isprintable():
-        text = printable(" ".join(text.splitlines()).replace("\t", " "), 0)
+    text = one_line(text)
     return _defused(text) if _SIGN.search(text) else text
 
 

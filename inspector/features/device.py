@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from inspector import paths
+from inspector.text import reason
 
 RACE_S = 0.4
 BF16_GAIN = 1.2
@@ -89,7 +90,7 @@ def _usable(name: str) -> tuple[bool, str]:
                 return False, "PyTorch finds no CUDA GPU with a working driver"
             torch.ones(8, 8, device=device).matmul(torch.ones(8, 8, device=device)).sum().item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        return False, str(error).strip().splitlines()[0]
+        return False, reason(error)
     return True, ""
 
 

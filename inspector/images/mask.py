@@ -22,7 +22,7 @@ from inspector.errors import ImageError
 from inspector.images import formats, tiff
 from inspector.images import read as images
 from inspector.images.pixels import Damaged, Header, Truncated, Unsupported
-from inspector.text import printable
+from inspector.text import printable, reason
 
 _JPEG = 7
 """What a TIFF calls that compression."""
@@ -202,4 +202,4 @@ def _turned(marked: NDArray[np.bool_], turn: int) -> NDArray[np.bool_]:
 def _words(error: Exception) -> str:
     if isinstance(error, Damaged):
         return "it is damaged"
-    return (str(error).strip().split("\n")[0] or type(error).__name__).rstrip(".")
+    return reason(error).rstrip(".")

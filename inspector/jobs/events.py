@@ -20,6 +20,7 @@ from inspector.domain import (
 from inspector.errors import Cancelled, InspectorError
 from inspector.records.jobs import end_job, start_job
 from inspector.records.project import Project
+from inspector.text import reason
 
 _log = logging.getLogger("inspector.jobs")
 
@@ -113,10 +114,9 @@ def job(project: Project | None, kind: JobKind, emit: Emit) -> Iterator[Reporter
         reporter._end(JobStatus.FAILED, error.message, error.hint)
     except Exception as error:
         _log.critical("%s failed", kind, exc_info=True)
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
         reporter._end(
             JobStatus.FAILED,
-            f"{kind.value.capitalize()} failed unexpectedly: {reason}",
+            f"{kind.value.capitalize()} failed unexpectedly: {reason(error)}",
             "The log has the details.",
         )
     except BaseException:

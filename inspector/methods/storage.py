@@ -23,6 +23,7 @@ from inspector.images.value_range import FULL, LEAST
 from inspector.methods import catalogue
 from inspector.methods.detector import Detector
 from inspector.methods.stored_tensors import TEACH_AGAIN
+from inspector.text import reason
 
 TENSORS_FILE = "detector.safetensors"
 MANIFEST_FILE = "detector.json"
@@ -99,8 +100,8 @@ def load(folder: Path, backbone: Backbone) -> Detector:
     except InspectorError:
         raise
     except Exception as error:  # whatever a file of ours with foreign content provokes
-        why = str(error).partition("\n")[0][:200]
-        raise DetectorError(f"The detector in {folder.name} can't be read: {why}.", TEACH_AGAIN) from error
+        why = f"The detector in {folder.name} can't be read: {reason(error)[:200]}."
+        raise DetectorError(why, TEACH_AGAIN) from error
     if list(made.classes) != manifest["classes"]:
         raise DetectorError(
             f"The detector in {folder.name} names other classes than it was taught.", TEACH_AGAIN

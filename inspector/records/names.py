@@ -5,7 +5,7 @@ import unicodedata
 from datetime import datetime
 
 from inspector.errors import ProjectError
-from inspector.text import storable
+from inspector.text import hidden, storable
 
 
 def class_key(name: str) -> str:
@@ -33,13 +33,13 @@ def checked(name: str, what: str) -> str:
 def cleaned(text: str) -> str:
     """One line without control, bidirectional and other invisible characters, composed, in UTF-8."""
     text = unicodedata.normalize("NFC", storable(text))
-    return " ".join("".join(c for c in " ".join(text.split()) if not _hidden(c)).split())
+    return " ".join("".join(c for c in " ".join(text.split()) if not hidden(c)).split())
 
 
 def file_name(text: str) -> str:
     """The name of a file as it is stored: its own, spaces and all, without invisible characters, in UTF-8."""
     one_line = "".join(" " if c in "\t\n\v\f\r" else c for c in storable(text))
-    return "".join(c for c in one_line if not _hidden(c)) or "unnamed"
+    return "".join(c for c in one_line if not hidden(c)) or "unnamed"
 
 
 def moment(when: datetime) -> str:
@@ -47,11 +47,3 @@ def moment(when: datetime) -> str:
     local = when.astimezone()
     this_year = local.year == datetime.now().astimezone().year
     return f"{local:%d %b %H:%M}" if this_year else f"{local:%d %b %Y %H:%M}"
-
-
-def _hidden(character: str) -> bool:
-    # The joiners stay: several scripts need them to be read.
-    return (
-        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-        and character not in "\u200c\u200d"
-    )

@@ -24,6 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from inspector.text import one_line
+
 E = TypeVar("E", bound=StrEnum)
 
 REVISION = "0004"
@@ -51,7 +53,6 @@ def _words(kind: type[E]) -> dict[str, E]:
 # Damage that SQLite doesn't notice (a date that is none, text in place of a number) must not hide the other rows: these
 # types read it as what it would be if nobody had said anything, and leave it as it is in the database. They give SQLAlchemy
 # their reading functions as they are (`result_processor`), as there are some twenty values in each of a million rows.
-
 Reader = Callable[[Any], Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -86,7 +87,7 @@ class Json(TypeDecorator[dict[str, Any]]):
 
 
 class Text(TypeDecorator[str]):
-    """Text; bytes in its place are read as well as they can be."""
+    """Text on one line, without signs that would be obeyed; bytes in its place are read as well as they can be."""
 
     impl = String
     cache_ok = True
@@ -116,10 +117,8 @@ class Whole(TypeDecorator[int]):
 
 
 def _moment(value: Any) -> datetime | None:
-    if value is None:
-        return None
     try:
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
     except (ValueError, TypeError):
         return _EPOCH
 
@@ -135,9 +134,9 @@ def _object(value: Any) -> dict[str, Any] | None:
 
 
 def _text(value: Any) -> str | None:
-    if value is None or type(value) is str:
+    if value is None or (type(value) is str and value.isprintable()):
         return value
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return one_line(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
 def _number(value: Any) -> float | None:

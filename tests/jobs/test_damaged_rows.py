@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from inspector.domain import CancelToken, JobEnded, JobEvent, JobStatus
-from inspector.errors import ProjectError
+from inspector.errors import ProjectDamagedError, ProjectError
 from inspector.jobs.export import export
 from inspector.records import project as projects
 from inspector.records.classes import list_classes, list_descriptions
@@ -23,6 +23,7 @@ from inspector.records.results import count_results, list_details, list_scores, 
 from inspector.records.runs import list_runs
 from inspector.records.shots import list_shots
 from inspector.records.thresholds import list_calibrated, list_thresholds
+from inspector.text import is_printable
 
 V2 = Path(__file__).parent.parent / "data" / "projects" / "v2.zip"
 GARBAGE: tuple[Any, ...] = (
@@ -127,3 +128,43 @@ def test_garbage_in_one_row_hides_no_other(whole: Path, tmp_path: Path) -> None:
     shutil.copyfile(whole.with_name("whole.sqlite"), database)
     projects.open(whole).close()
     assert {path for path in whole.rglob("*") if path.is_file() and path.parent != whole} == files
+
+
+def test_signs_in_damaged_names_and_messages_are_shown_and_never_obeyed(whole: Path, tmp_path: Path) -> None:
+    shutil.copyfile(whole.with_name("whole.sqlite"), whole / "project.sqlite")
+    with closing(sqlite3.connect(whole / "project.sqlite")) as connection, connection:
+        for column in ("classes.name", "jobs.title", "jobs.message", "jobs.hint", "detectors.title", "runs.title",
+                       "results.name", "results.error", "results.hint", "reviews.reason", "project.name"):  # fmt: skip
+            table, name = column.split(".")
+            connection.execute(f"UPDATE {table} SET {name} = ?", (b"a\xff\0\x1b[31m\xe2\x80\xae\nb",))
+    shown = "a�␣␣[31m␣ b"
+    with projects.open(whole) as project:
+        rows: list[Any] = [*list_classes(project), *list_detectors(project), *list_runs(project)]
+        rows += list_jobs(project)
+        details = list_details(project, result_ids(project))
+        said = {getattr(row, "name", None) or row.title for row in rows} | {
+            row.message for row in list_jobs(project)
+        }
+        said |= {detail.row.name for detail in details} | {project.name}
+        assert said == {shown}
+        events: list[JobEvent] = []
+        export(
+            project, tmp_path / "out", ["csv", "jsonl", "report"], emit=events.append, cancel=CancelToken()
+        )
+        ended = events[-1]
+        assert isinstance(ended, JobEnded)
+        assert ended.status is JobStatus.DONE
+        assert is_printable(ended.message)
+        for file in (tmp_path / "out").glob("results.*"):
+            assert is_printable(file.read_text("utf-8-sig").replace("\n", "")), file.name
+
+
+def test_what_sqlite_says_in_many_lines_is_one_sentence(whole: Path) -> None:
+    """A damaged schema is quoted by SQLite with all its line ends and tabs."""
+    data = whole.with_name("whole.sqlite").read_bytes()
+    at = data.index(b"CREATE TABLE classes")
+    (whole / "project.sqlite").write_bytes(data[:at] + data[at:].replace(b'"key" VAR', b'"key# VAR', 1))
+    with pytest.raises(ProjectDamagedError, match="unrecognized token") as caught:
+        projects.open(whole)
+    assert is_printable(str(caught.value))
+    assert "␣" not in str(caught.value)

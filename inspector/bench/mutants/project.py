@@ -49,6 +49,7 @@ from inspector.records.reviews import add_review, list_reviews
 from inspector.records.runs import list_runs
 from inspector.records.shots import add_shots, list_shots
 from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
+from inspector.text import is_printable
 
 CLASS = "washer"
 _SCORE = 1e-4
@@ -127,13 +128,13 @@ def look(folder: Path, engine: Engine, detector_id: int, probes: Path, target: P
         try:
             yield
         except InspectorError as error:
-            if not str(error).isprintable() or len(str(error)) < 20:
+            if not is_printable(str(error)) or len(str(error)) < 20:
                 raise AssertionError(f"no sentence: {error!r}") from error
             sight.said[path] = str(error)
 
     _, problems = settings.read()
     for problem in problems:
-        if not problem.isprintable():
+        if not is_printable(problem):
             raise AssertionError(f"no sentence: {problem!r}")
     with step(""), projects.open(folder) as project:
         if project.doubt:
@@ -266,7 +267,7 @@ def _run(work: Callable[[Emit], None]) -> JobEnded:
     lines = [event.error for event in events if isinstance(event, JobItem)]
     lines += [event.message for event in events if isinstance(event, JobLog)]
     for text in (*lines, ended.message):
-        if "unexpectedly" in text or not text.isprintable():
+        if "unexpectedly" in text or not is_printable(text):
             raise AssertionError(text)
     if ended.status is not JobStatus.DONE:
         raise InspectorError(ended.message, ended.hint)

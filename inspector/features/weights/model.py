@@ -12,6 +12,7 @@ from inspector.errors import InspectorError, WeightsError
 from inspector.features import inspector_tiny, vision_only
 from inspector.features.image_towers import tower_of
 from inspector.features.weights.catalogue import SAFE_FILE, Weights
+from inspector.text import one_line
 
 
 def build(entry: Weights, file: Path, image_size: int | None = None) -> tuple[nn.Module, str]:
@@ -35,7 +36,7 @@ def build(entry: Weights, file: Path, image_size: int | None = None) -> tuple[nn
         except InspectorError:
             raise
         except Exception as error:
-            raise _unfit(entry, file, str(error).replace("\n", " ").strip()[:200]) from error
+            raise _unfit(entry, file, one_line(str(error))[:200]) from error
     published = open_clip.get_pretrained_cfg(entry.architecture, entry.tag)
     try:
         model = open_clip.create_model(

@@ -9,8 +9,8 @@ from inspector.errors import InspectorError
 from inspector.images.find import hidden
 from inspector.images.read import SUFFIXES
 from inspector.jobs.evaluation import lists
-from inspector.jobs.evaluation.lists import GOOD, can_be_shown
-from inspector.text import printable
+from inspector.jobs.evaluation.lists import GOOD
+from inspector.text import is_printable, printable
 
 MASK_ENDINGS = ("_mask", "")
 """What a mask's name may have after its image's, whatever its suffix and case."""
@@ -102,7 +102,7 @@ def storable(name: str) -> str:
     """A name that may be written to any file: bytes that
     are no UTF-8 as \\xff, control characters as \\u0007."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if can_be_shown(c) else f"\\u{ord(c):04x}" for c in text)
+    return "".join(c if is_printable(c) else f"\\u{ord(c):04x}" for c in text)
 
 
 class _Masks:

@@ -8,7 +8,6 @@ import csv
 import io
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 from inspector import paths
 from inspector.errors import InspectorError
-from inspector.text import printable
+from inspector.text import is_printable, printable
 
 GOOD = "good"
 _WANTED = ("object", "split", "label", "image")
@@ -144,11 +143,6 @@ def _real_iad_row(row: Any, train: bool, normal: tuple[Any, ...]) -> Listed:
     )
 
 
-def can_be_shown(text: str) -> bool:
-    """Whether a terminal or a list would show every character instead of obeying it."""
-    return all(c.isprintable() or unicodedata.category(c) == "Zs" for c in text)
-
-
 def _encoding(data: bytes) -> str:
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return "utf-16" if utf16 else "utf-8-sig"
@@ -167,7 +161,7 @@ def _text(data: bytes, encoding: str, name: str) -> str:
 
 def _word(word: str) -> str:
     """A class or a defect type."""
-    if not can_be_shown(word):
+    if not is_printable(word):
         raise _Mistake("names a class or a defect with a character that can't be shown")
     return word
 
@@ -177,7 +171,7 @@ def _inside(relative: str) -> Path:
     path = paths.inside(Path(), relative.replace("\\", "/"))
     if path is None:
         raise _Mistake(f"names “{printable(relative)}”, which lies outside its folder")
-    if not can_be_shown(relative):
+    if not is_printable(relative):
         raise _Mistake("names a file with a character that can't be shown")
     return path
 

@@ -21,7 +21,7 @@ from inspector.jobs.engine import least_side
 from inspector.jobs.evaluation.layouts import Sample, key
 from inspector.jobs.evaluation.plan import Candidate, Protocol
 from inspector.jobs.evaluation.reading import Reading
-from inspector.text import printable
+from inspector.text import printable, reason
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
@@ -350,8 +350,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, InspectorError):
         return str(error)
     _log.error("a test image can't be read", exc_info=error)
-    reason = str(error).strip().split("\n")[0] or type(error).__name__
-    return f"It can't be read: {reason}."
+    return f"It can't be read: {reason(error)}."
 
 
 def _enlarged(values: NDArray[np.float32]) -> NDArray[np.float32]:

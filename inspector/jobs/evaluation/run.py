@@ -27,7 +27,7 @@ from inspector.jobs.evaluation.plan import Candidate, EvaluationPlan, Protocol, 
 from inspector.jobs.evaluation.reading import Reading
 from inspector.jobs.events import Reporter, job
 from inspector.methods import catalogue
-from inspector.text import printable
+from inspector.text import printable, reason
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
@@ -205,7 +205,7 @@ def _looked_at(sample: Sample, white: int | None) -> tuple[str, str]:
     try:
         return read.read(sample.path, EVALUATION_SIZE, white).note, ""
     except Exception as error:  # of whatever kind: one image does not end an evaluation
-        return "", str(error) or type(error).__name__
+        return "", reason(error)
 
 
 def _measure(

@@ -16,6 +16,7 @@ from inspector.domain import CancelToken
 from inspector.errors import InspectorError
 from inspector.jobs.evaluation.measure import KEPT_BYTES, Bench, Measured
 from inspector.jobs.evaluation.plan import Candidate, Protocol
+from inspector.text import reason
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
@@ -173,6 +174,5 @@ def _work(theirs: Connection, protocol: Protocol, loading: Loading) -> None:
     except InspectorError as error:
         theirs.send(("error", error.message, error.hint, ""))
     except Exception as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
         words = f"{one.words}: " if one else ""
-        theirs.send(("error", f"{words}{reason}", "The log has the details.", traceback.format_exc()))
+        theirs.send(("error", f"{words}{reason(error)}", "The log has the details.", traceback.format_exc()))

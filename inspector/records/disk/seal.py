@@ -20,6 +20,7 @@ from inspector.errors import ProjectDamagedError
 from inspector.records import schema
 from inspector.records.disk.database import DATABASE, restore_hint
 from inspector.records.names import moment
+from inspector.text import one_line
 
 SEAL = "project.seal"
 """Gone while the project is open for writing."""
@@ -78,7 +79,7 @@ def odd_values(database: Path, *, mode: str = "ro") -> list[str]:
     with closing(sqlite3.connect(f"{database.as_uri()}?mode={mode}", uri=True)) as connection:
         try:
             if (said := connection.execute("PRAGMA integrity_check(1)").fetchone()) != ("ok",):
-                return [str(said[0]).replace("\n", " ")[:100]]
+                return [one_line(str(said[0]))[:100]]
             for table, row, *_ in connection.execute("PRAGMA foreign_key_check"):
                 found.append(f"{table} {row} (points to nothing)")
             for table in schema.Base.metadata.sorted_tables:
