@@ -70,7 +70,8 @@ class LiveThresholds(QObject):
         if shown is not None and not shown.detail.regions_current and shown.pixels.values is not None:
             self._cut_soon()
         else:
-            self._show_regions(shown.detail.regions if shown else ())
+            regions, cut_with = (shown.detail.regions, shown.detail.thresholds) if shown else ((), None)
+            self._show_regions(regions, cut_with)
 
     def refresh(self) -> None:
         """Read thresholds and scores of the class anew."""
@@ -185,16 +186,14 @@ class LiveThresholds(QObject):
 
         def done(regions: tuple[Region, ...] | None) -> None:
             if regions is not None and shown is self.shown and number == self._cut_number:
-                self._show_regions(regions)
+                self._show_regions(regions, thresholds)
 
         self.context.query(self, look, done, priority=20)
 
-    def _show_regions(self, regions: tuple[Region, ...]) -> None:
+    def _show_regions(self, regions: tuple[Region, ...], thresholds: Thresholds | None) -> None:
+        """`thresholds`: what they were cut with; a hand may have moved on since."""
         self.viewer.view.set_regions(regions)
-        now = self._moving or (self.scores.current if self.scores else None)
-        if now is None and self.shown is not None:
-            now = self.shown.detail.thresholds
-        self.panel.show_regions(regions, now.review if now else None)
+        self.panel.show_regions(regions, thresholds.review if thresholds else None)
 
     def _pick(self, number: int) -> None:
         view = self.viewer.view

@@ -1,11 +1,15 @@
 """Numbers that are typed into the open window, and what the panel says of where thresholds came from."""
 
+from threading import Event
+
 import pytest
 from PySide6.QtCore import Qt
 
 from inspector.domain import Decision
 from inspector.records.results import find_result
 from inspector.records.thresholds import list_thresholds
+from inspector.views.inspect import class_scores
+from inspector.views.inspect.score_view import moved
 
 
 def type_into(qtbot, field, text):
@@ -82,3 +86,31 @@ def test_the_panel_says_moved_by_hand_until_the_thresholds_are_the_calibrated_on
     idle()
     assert stored(hand) == hand.thresholds
     assert scores.provenance.text() == calibrated
+
+
+def test_regions_stand_beside_the_threshold_that_they_were_cut_with_while_a_hand_moves_on(
+    hand, choose, idle, qtbot, monkeypatch
+):
+    page = choose(hand.ids[2])
+    cut, begun, go_on, cut_with, said = class_scores.cut, Event(), Event(), [], []
+
+    def slow(values, score, class_name, thresholds, size):
+        begun.set()
+        assert go_on.wait(60)
+        cut_with.append(thresholds.review)
+        return cut(values, score, class_name, thresholds, size)
+
+    show = page.panel.show_regions
+    monkeypatch.setattr(class_scores, "cut", slow)
+    monkeypatch.setattr(page.panel, "show_regions", lambda *told: (said.append(told[1]), show(*told)))
+    scores = page.panel.scores
+    scores.moved.emit(moved(hand.thresholds, 0.3, 0.6))
+    qtbot.waitUntil(begun.is_set)
+    scores.moved.emit(moved(hand.thresholds, 0.1, 0.6))
+    go_on.set()
+    qtbot.waitUntil(lambda: 0.1 in said)
+    idle()
+    assert cut_with[0] == 0.3
+    assert set(said) <= set(cut_with)
+    assert [value for value in said if value == 0.1] == [value for value in cut_with if value == 0.1]
+    assert "Marked from review (0.100) on" in page.panel.regions_note.text()
