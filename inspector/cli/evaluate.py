@@ -37,7 +37,10 @@ def evaluate(
     seeds: Annotated[int, typer.Option(min=1, help="How many draws of the shots.")] = 3,
     output: Annotated[Path, typer.Option(help="Folder for results.json, .csv and .md.")] = Path("evaluation"),
     classes: Annotated[str, typer.Option(help="Only these classes, comma separated.")] = "",
-    weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Backbone weights by catalogue name or file; NAME@SIZE looks at SIZE pixels."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     split: Annotated[
         Path | None, typer.Option(help="Read the drawn shots from this file instead.", exists=True)

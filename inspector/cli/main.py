@@ -109,7 +109,10 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder for the demo project and the report.")] = Path(
         "inspector-demo"
     ),
-    weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Backbone weights by catalogue name or file; NAME@SIZE looks at SIZE pixels."),
+    ] = None,
 ) -> None:
     """Draw three products, teach four normal shots of each, inspect good and defective parts, show the result."""
     from inspector.jobs import demo as demo_job
@@ -148,7 +151,10 @@ def teach(
         float | None,
         typer.Option("--false-alarm-rate", min=0.001, max=0.5, help="Wanted share of good parts called NG."),
     ] = None,
-    weights: Annotated[str | None, typer.Option(help="Backbone weights by catalogue name or file.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Backbone weights by catalogue name or file; NAME@SIZE looks at SIZE pixels."),
+    ] = None,
     white: Annotated[
         int | None,
         typer.Option(

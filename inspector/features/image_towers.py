@@ -279,6 +279,7 @@ class RotaryTower(TimmTower):
     def __init__(self, visual: Any) -> None:
         super().__init__(visual)
         self.any_shape = False
+        self.step = self.stride = int(self.trunk.patch_embed.patch_size[0])
         with torch.no_grad():
             self._rotation: Tensor = self.trunk.rope.get_embed(shape=self.grid)
 

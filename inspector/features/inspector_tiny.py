@@ -186,7 +186,6 @@ def create(pretrained: bool = True, seed: int = 0) -> nn.Module:
     Without `pretrained` the weights are random but the same
     every time, by `seed`. Raises WeightsError like `load_state`.
     """
-    register()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         # Built as open_clip.create_model does, less its warning that nothing was downloaded.
@@ -283,3 +282,6 @@ def _check(path: Path, expected: str) -> bytes:
             f"The weights file {path.name} is damaged or was changed.", "Install Inspector again."
         )
     return data
+
+
+register()  # so that files of weights for it are built by name as all others are

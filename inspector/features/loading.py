@@ -3,6 +3,7 @@ file that was added, or any open_clip model in memory."""
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,14 @@ from inspector.features.device import choose
 from inspector.features.identity import BackboneIdentity
 from inspector.features.image_towers import speed_up
 from inspector.features.text_tower import TextTower
-from inspector.features.weights.catalogue import SUFFIXES, Weights, check_activation, find, recognise
+from inspector.features.weights.catalogue import (
+    SUFFIXES,
+    Weights,
+    check_activation,
+    find,
+    recognise,
+    sized,
+)
 from inspector.features.weights.download import sha256_of
 from inspector.features.weights.intake import unchanged
 from inspector.features.weights.model import build, refuse_program
@@ -89,10 +97,10 @@ def load(
 ) -> Backbone:
     """The backbone for a catalogue name, "architecture:tag" of open_clip, or a weights file that was added.
 
-    `image_size` resizes the position embeddings (for instance 518 for ViT-L-14-336). `dtype=None` takes the
-    fastest for the device. The text tower is loaded when first asked for. Never touches the network.
+    Each may end in @SIZE, as "ViT-L-14-336@518", or `image_size` be given: positions are then resampled. `dtype=None` takes
+    the fastest for the device. The text tower is loaded when first asked for. Never touches the network.
 
-    Raises WeightsError when the weights are missing, damaged, or don't belong to the architecture.
+    Raises WeightsError when the weights are missing, damaged, don't belong to the architecture, or don't take the size.
     """
     entry, file, sha256 = _resolve(weights)
 
@@ -102,7 +110,7 @@ def load(
         model, _ = build(entry, file)
         return TextTower.of(model, entry.architecture, file.parent)
 
-    model, embedded_sha256 = build(entry, file, image_size)
+    model, embedded_sha256 = build(entry, file, image_size or entry.image_size)
     sha256 = sha256 or embedded_sha256
     speed_up(model)
     return from_model(
@@ -112,11 +120,13 @@ def load(
 
 def _resolve(weights: str | Path) -> tuple[Weights, Path, str]:
     """What to build, its weights file and the sha256 that the file has now ("" for the embedded one)."""
-    path = Path(weights)
+    name, size = sized(str(weights))
+    path = Path(name)
     if path.suffix.lower() in SUFFIXES and (path.is_file() or isinstance(weights, Path)):
         refuse_program(path)
         sha256 = sha256_of(path)
         entry = recognise(path, sha256)
+        entry = entry if size is None else replace(entry, image_size=size)
     else:
         entry = find(str(weights))
         if entry.embedded:

@@ -46,7 +46,7 @@ class _Visual(nn.Module):
 
 def create(architecture: str, file: Path | None = None, image_size: int | None = None) -> VisionOnly:
     """The tower with the weights of a safetensors file under timm's or the original (facebookresearch) names, or with
-    random ones; on the CPU in fp32. `image_size`: pixels, a multiple of the patch size.
+    random ones; on the CPU in fp32. `image_size`: pixels.
 
     Raises WeightsError for another kind of file, ValueError or RuntimeError for one that doesn't fit exactly.
     """
@@ -54,9 +54,6 @@ def create(architecture: str, file: Path | None = None, image_size: int | None =
         refuse_pickle(file)
     model = VisionOnly(architecture, image_size)
     trunk = model.visual.trunk
-    patch = trunk.patch_embed.patch_size[0]
-    if model.visual.image_size % patch:
-        raise ValueError(f"{model.visual.image_size} pixels are no multiple of the patch's {patch}")
     if file is not None:
         trunk.load_state_dict(_translated(load_file(file), trunk), strict=True)
     return model.eval()

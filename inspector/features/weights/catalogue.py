@@ -6,7 +6,8 @@ file's sha256. This module imports no torch.
 
 import json
 import os
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ EMBEDDED = "inspector-tiny"
 RECORD = "weights.json"
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 SAFE_FILE = "open_clip_model.safetensors"
+SMALLEST, LARGEST = 32, 2048
+"""Pixels at which a backbone may be asked to look at images."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
@@ -32,7 +35,7 @@ class Weights:
     """A backbone that can be had.
 
     `architecture`, `tag`: open_clip's names, or timm's for towers without text. `size`: bytes to download, about.
-    `image_size`: pixels, square.
+    `image_size`: pixels, square; the architecture's own unless another was asked for.
     `url`: where it is downloaded from ("" for the embedded one and for files that were added). `sha256`:
     expected digest or its beginning, "" where only the hub states it. `extras`: small files that the
     tokenizer needs, by name.
@@ -214,10 +217,34 @@ def _added(folder: Path) -> Weights | None:
     return entry if entry.here else None
 
 
+def sized(name: str) -> tuple[str, int | None]:
+    """The name and the size, in pixels, of weights or a file written NAME@SIZE; None where no size is written.
+
+    Raises WeightsError for a size that no backbone takes.
+    """
+    found = re.fullmatch(r"(.+)@(\d{1,9})", name, re.ASCII)
+    if found is None:
+        return name, None
+    size = int(found[2])
+    if not SMALLEST <= size <= LARGEST:
+        raise WeightsError(
+            f"{found[1]} can't look at images of {size} pixels.",
+            f"Choose a size from {SMALLEST} to {LARGEST}, such as {found[1]}@448.",
+        )
+    return found[1], size
+
+
 def find(name: str) -> Weights:
-    """By catalogue name, or "architecture:tag" for anything open_clip knows. Raises WeightsError."""
+    """By catalogue name, or "architecture:tag" for anything open_clip knows; with @SIZE behind it at another image size.
+    Raises WeightsError."""
+    name, size = sized(name)
+    entry = _find(name)
+    return entry if size is None else replace(entry, image_size=size)
+
+
+def _find(name: str) -> Weights:
     for entry in entries():
-        if name in (entry.name, f"{entry.architecture}:{entry.tag}"):
+        if name in (entry.name, entry.name.removesuffix("-quickgelu"), f"{entry.architecture}:{entry.tag}"):
             return entry
     architecture, colon, tag = name.partition(":")
     if colon:

@@ -28,6 +28,7 @@ from inspector.features.weights.catalogue import (
     image_size_of,
     plain,
     recognise,
+    sized,
 )
 from inspector.features.weights.download import CHUNK, download, sha256_of
 
@@ -40,6 +41,7 @@ def fetch(name: str, progress: Progress | None = None, cancel: CancelToken | Non
     `progress` gets the values "done" and "total" in bytes and "rate" in bytes a second.
     Raises WeightsError (offline, no space, wrong content, already being downloaded), Cancelled.
     """
+    name, _ = sized(name)  # a file is the same for all sizes
     entry = find(name)
     progress, cancel = progress or _quiet, cancel or CancelToken()
     if entry.here:
@@ -117,7 +119,7 @@ def add(path: Path, name: str | None = None, cancel: CancelToken | None = None) 
         raise WeightsError(f"{path.name} is not a weights file.", f"Weights end in {', '.join(SUFFIXES)}.")
     refuse_program(path)
     sha256 = sha256_of(path, cancel)
-    entry = _named(name, path) if name else recognise(path, sha256)
+    entry = _named(sized(name)[0], path) if name else recognise(path, sha256)
     check_activation(entry.architecture, entry.tag, path.name)
     if entry.embedded:
         raise WeightsError(f"{EMBEDDED} is built in.", "Give the file another name.")

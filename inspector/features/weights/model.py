@@ -11,7 +11,7 @@ from torch import nn
 from inspector.errors import InspectorError, WeightsError
 from inspector.features import inspector_tiny, vision_only
 from inspector.features.image_towers import tower_of
-from inspector.features.weights.catalogue import SAFE_FILE, Weights
+from inspector.features.weights.catalogue import SAFE_FILE, Weights, image_size_of
 from inspector.text import one_line
 
 
@@ -19,20 +19,30 @@ def build(entry: Weights, file: Path, image_size: int | None = None) -> tuple[nn
     """The open_clip model with its weights, on the CPU in
     fp32, and the sha256 of the embedded ones (else "").
 
-    Raises WeightsError when the file is damaged, empty, a program, or of another architecture.
+    Raises WeightsError when the file is damaged, empty, a program, or of another architecture, or the size doesn't suit it.
     """
     if entry.embedded:
-        if image_size not in (None, entry.image_size):
+        own = image_size_of(entry.architecture)
+        if image_size not in (None, own):
             raise WeightsError(
-                f"{entry.name} works at {entry.image_size} pixels only, not at {image_size}.",
+                f"{entry.name} works at {own} pixels only, not at {image_size}.",
                 "Leave the image size as it is, or choose another backbone.",
             )
         model = inspector_tiny.create(pretrained=False)
         return model, inspector_tiny.load_state(model)
     refuse_program(file)
+    if image_size == image_size_of(entry.architecture):
+        image_size = None
+    model = _made(entry, file, image_size)
+    if image_size is not None:
+        _check_size(entry, model, image_size)
+    return model, ""
+
+
+def _made(entry: Weights, file: Path, image_size: int | None) -> nn.Module:
     if entry.vision_only:
         try:
-            return vision_only.create(entry.architecture, file, image_size), ""
+            return vision_only.create(entry.architecture, file, image_size)
         except InspectorError:
             raise
         except Exception as error:
@@ -53,7 +63,19 @@ def build(entry: Weights, file: Path, image_size: int | None = None) -> tuple[nn
         ) from None
     except Exception as error:  # three libraries read the file, each with errors of its own
         raise _unfit(entry, file) from error
-    return model.eval(), ""
+    return model.eval()
+
+
+def _check_size(entry: Weights, model: nn.Module, size: int) -> None:
+    """Raises WeightsError where patches don't fill images of that many pixels: those at the border would go unseen."""
+    visual = model.visual
+    assert isinstance(visual, nn.Module)
+    step = tower_of(visual).step
+    if size % step:
+        raise WeightsError(
+            f"{size} pixels are no multiple of the patch's {step} that {entry.architecture} looks at.",
+            f"Choose {size // step * step} or {(size // step + 1) * step}.",
+        )
 
 
 def check(entry: Weights, file: Path) -> None:

@@ -198,9 +198,9 @@ def _check_here(groups: Mapping[str, Sequence[str]]) -> None:
 
 def _is_file(weights: str) -> bool:
     """Whether weights are named by a file; loading it says what is wrong with it."""
-    from inspector.features.weights.catalogue import SUFFIXES
+    from inspector.features.weights.catalogue import SUFFIXES, sized
 
-    return Path(weights).suffix.lower() in SUFFIXES
+    return Path(sized(weights)[0]).suffix.lower() in SUFFIXES
 
 
 def _differences(plan: EvaluationPlan, dataset: datasets.Dataset, name: str) -> list[str]:
