@@ -49,7 +49,7 @@ def _made(entry: Weights, file: Path, image_size: int | None) -> nn.Module:
             raise _unfit(entry, file, one_line(str(error))[:200]) from error
     published = open_clip.get_pretrained_cfg(entry.architecture, entry.tag)
     try:
-        model = open_clip.create_model(
+        model: nn.Module = open_clip.create_model(
             entry.architecture,
             pretrained=str(file),
             force_image_size=image_size,
