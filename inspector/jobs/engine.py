@@ -1,9 +1,11 @@
 """What stays loaded between jobs: the backbone and the detector that were used last."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inspector import settings
+from inspector.domain import Image
 from inspector.errors import DetectorError
 from inspector.records.detectors import DetectorRow
 from inspector.records.project import Project
@@ -100,3 +102,15 @@ def least_side(backbone: "Backbone") -> int:
     The same for shots and inspected images, so that both went through the same averaging.
     """
     return 2 * backbone.image_size
+
+
+def with_size_noted(image: Image, shape: tuple[int, ...]) -> Image:
+    """The image, with a note where it has fewer pixels than `shape` (rows, columns, …), at which a detector looks at it."""
+    (width, height), (rows, columns) = image.size, shape[:2]
+    if width * height >= rows * columns:
+        return image
+    small = (
+        f"smaller than what the detector looks at ({width:,} × {height:,} pixels, enlarged to {columns:,} × {rows:,}): "
+        "a good part scores higher than one that shows all details."
+    )
+    return replace(image, note=" ".join(filter(None, (small, image.note))))

@@ -23,7 +23,7 @@ from inspector.domain import CancelToken, Emit, Image, JobKind, ScoreMap
 from inspector.errors import Cancelled, DetectorError, ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.images.find import counted, find
-from inspector.jobs.engine import Engine, least_side
+from inspector.jobs.engine import Engine, least_side, with_size_noted
 from inspector.jobs.events import Reporter, job
 from inspector.records.detectors import DetectorRow, find_detector
 from inspector.records.files import ImageFacts, as_stored, keep_image
@@ -262,7 +262,10 @@ def _read(
         data = read.read_bytes(path)
         for white in whites:
             image = read.decode(data, path.name, path, at_least=at_least, white=white)
-            images[white] = replace(image, pixels=prepare(image.pixels), original_size=image.size)
+            small = prepare(image.pixels)
+            images[white] = with_size_noted(
+                replace(image, pixels=small, original_size=image.size), small.shape
+            )
             if image.white is None:  # of 8 bits: all ranges are the same
                 break
     except InspectorError as error:

@@ -2,14 +2,14 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inspector import settings as user_settings
 from inspector.domain import CancelToken, Emit, Image, JobKind
 from inspector.errors import ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.images.value_range import FULL
-from inspector.jobs.engine import Engine, least_side
+from inspector.jobs.engine import Engine, least_side, with_size_noted
 from inspector.jobs.events import Reporter, job
 from inspector.jobs.proposal import doubted, find_flips, said, set_thresholds_from, standing_out, told
 from inspector.methods import catalogue
@@ -18,6 +18,9 @@ from inspector.records.detectors import NewDetector, Proposal, add_detector, det
 from inspector.records.disk.recovery import CHECKPOINTS
 from inspector.records.project import Project
 from inspector.records.shots import ShotRow, list_shots, same_pictures
+
+if TYPE_CHECKING:
+    from inspector.features.backbone import Backbone
 
 _FITTED, _HELD_OUT = 70.0, 95.0
 """Per cent of the bar after fitting and after scoring the held-out shots."""
@@ -63,7 +66,7 @@ def teach(
         report.log(f"Backbone {backbone.identity.architecture} on {backbone.device_note}.")
 
         whites = {key: row.white for key, row in classes.items() if row.white not in (None, FULL)}
-        rows, images = _read_shots(project, classes, whites, least_side(backbone), report, cancel)
+        rows, images = _read_shots(project, classes, whites, backbone, report, cancel)
         names = {class_id: classes[class_id].name for class_id in rows}
         shots = {names[class_id]: images[class_id] for class_id in rows}
         options = {**_described(project, info.name, names, report), **variant.settings}
@@ -168,7 +171,7 @@ def _read_shots(
     project: Project,
     classes: Mapping[int, ClassRow],
     whites: Mapping[int, int],
-    at_least: int,
+    backbone: "Backbone",
     report: Reporter,
     cancel: CancelToken,
 ) -> tuple[dict[int, list[ShotRow]], dict[int, list[Image]]]:
@@ -188,7 +191,7 @@ def _read_shots(
                 )
                 continue
             try:
-                image = read_shot(shot, at_least, whites.get(class_id))
+                image = read_shot(shot, backbone, whites.get(class_id))
             except InspectorError as error:
                 report.item(shot.name, error=str(error))
                 lost.append(shot)
@@ -212,12 +215,12 @@ def _read_shots(
     return rows, images
 
 
-def read_shot(shot: ShotRow, at_least: int, white: int | None = None) -> Image:
-    """A shot's image (`white`: see `images.read`). Raises `ImageError` when its file is missing or no longer the same."""
+def read_shot(shot: ShotRow, backbone: "Backbone", white: int | None = None) -> Image:
+    """A shot's image for a backbone (`white`: see `images.read`). Raises `ImageError` when its file is missing or no longer the same."""
     if shot.missing:
         raise ImageError(f"The image of “{shot.name}” is missing from the project folder.", "Add it again.")
     try:
-        image = read.read(shot.path, at_least, white)
+        image = read.read(shot.path, least_side(backbone), white)
     except InspectorError:
         raise
     except Exception as error:  # whatever a decoder makes of a damaged file
@@ -228,4 +231,4 @@ def read_shot(shot: ShotRow, at_least: int, white: int | None = None) -> Image:
         raise ImageError(
             f"The image of “{shot.name}” was changed inside the project folder.", "Add it again."
         )
-    return image
+    return with_size_noted(image, (backbone.image_size, backbone.image_size))

@@ -2,11 +2,11 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inspector.domain import CancelToken, Emit, Image, JobKind, Thresholds
 from inspector.errors import Cancelled, InspectorError, ProjectError
-from inspector.jobs.engine import Engine, check_ranges, least_side
+from inspector.jobs.engine import Engine, check_ranges
 from inspector.jobs.events import Reporter, job
 from inspector.jobs.proposal import doubted, find_flips, said, set_thresholds_from, standing_out, told
 from inspector.jobs.teach import read_shot
@@ -22,6 +22,9 @@ from inspector.records.detectors import (
 from inspector.records.project import Project
 from inspector.records.shots import ShotRow, list_shots, same_pictures
 from inspector.records.thresholds import ThresholdRow, list_calibrated, list_thresholds
+
+if TYPE_CHECKING:
+    from inspector.features.backbone import Backbone
 
 _READ, _ADDED, _HELD_OUT = 30.0, 60.0, 95.0
 """Per cent of the bar after reading the shots, remembering the new ones and scoring all without themselves."""
@@ -84,7 +87,7 @@ def update(
         info = catalogue.find(row.method)
 
         known = list_memory(project, row.id)
-        rows, images = _read(project, known, fresh, row.whites, least_side(backbone), report, cancel)
+        rows, images = _read(project, known, fresh, row.whites, backbone, report, cancel)
         report.progress(_READ, "Adding the new shots")
         names = {class_id: row.taught_names[class_id] for class_id in rows}
         new = {
@@ -185,7 +188,7 @@ def _read(
     known: Mapping[int, Sequence[int]],
     fresh: Mapping[int, Sequence[ShotRow]],
     whites: Mapping[int, int],
-    at_least: int,
+    backbone: "Backbone",
     report: Reporter,
     cancel: CancelToken,
 ) -> tuple[dict[int, list[ShotRow]], dict[int, list[Image]]]:
@@ -199,7 +202,7 @@ def _read(
         for shot_id in (*known[class_id], *(shot.id for shot in added)):
             cancel.check()
             try:
-                found[shot_id] = read_shot(present[shot_id], at_least, whites.get(class_id))
+                found[shot_id] = read_shot(present[shot_id], backbone, whites.get(class_id))
             except InspectorError as error:
                 report.item(present[shot_id].name, error=str(error))
         if any(shot_id not in found for shot_id in known[class_id]):
@@ -207,6 +210,9 @@ def _read(
         elif len(found) > len(known[class_id]):
             rows[class_id] = [present[shot_id] for shot_id in found]
             images[class_id] = list(found.values())
+            for shot in added:
+                if shot.id in found and (note := found[shot.id].note):
+                    report.log(f"“{shot.name}”: {note}")
     if not rows:
         raise ProjectError(
             "The new shots can't be added to the memory, because shots can't be read.",
