@@ -70,7 +70,14 @@ def score(
 
 def patchcore(case: Case, distance: Distance = nearest) -> tuple[Array, float]:
     taps = case.settings["taps"] or case.backbone.default_taps
-    found = memory_map(case, case.backbone.forward(case.prepared(), taps=taps, joint=False), distance)
+    seen = Features(None, None, None, {}, {})
+    for tap in taps:
+        first, _, last = tap.removeprefix("block").partition("-")
+        names = [f"block{n}" for n in range(int(first), int(last) + 1)] if last else [tap]
+        own = case.backbone.forward(case.prepared(), taps=names, joint=False)
+        seen.taps[tap] = sum(own.taps.values(), torch.zeros(())) / len(names)
+        seen.grids[tap] = own.grids[names[0]]
+    found = memory_map(case, seen, distance)
     return found, found.max()
 
 

@@ -69,7 +69,7 @@ TABLE: Mapping[str, Row] = {
     "winclip": Row({}, ({"sigma": 0.0},), ()),
     "promptad": Row({"epochs": 2}, ({"temperature": "exp", "eam_axis": "tokens"}, {"temperature": 0.07})),
     "patchcore": Row({}, ({"taps": ["block1", "block4"], "neighbourhood": 1, "sigma": 2.0},), ()),
-    "subspace": Row({}, ({"taps": ["block2"]},), ()),
+    "subspace": Row({}, ({"taps": ["block2"]}, {"taps": ["block1-3", "block4"]}), ()),
     "anomalydino": Row({}, ({"rotated": ["plate"]}, {"rotated": [], "masked": None, "sigma": 1.0}), ()),
 }
 CASES = [

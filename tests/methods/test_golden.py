@@ -22,6 +22,7 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("patchcore", {}),
     ("patchcore", {"taps": ["block1", "block4"], "neighbourhood": 5, "sigma": 3.0}),
     ("subspace", {}),
+    ("subspace", {"taps": ["block2-4"], "neighbourhood": 1}),
     ("anomalydino", {}),
     ("anomalydino", {"rotated": ["disc"], "masked": None, "sigma": 2.0}),
     ("winclip", {}),

@@ -7,10 +7,12 @@ stay small; no re-weighting of the image score, as the neighbours of the nearest
 images keep their proportions, as parts cut out at mixed shapes would otherwise differ by how far each is stretched.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor
 
 from inspector.domain import CancelToken, Image, Progress
@@ -22,11 +24,13 @@ from inspector.methods.method import Method
 from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors, flag
 from inspector.methods.taught import Taught
 
+_RANGE = re.compile(r"block([0-9]{1,3})-([0-9]{1,3})")
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TaughtMemory(Taught):
-    """A memory and nothing else. `taps`: the patch tokens that it keeps; `highest`: the share of the map, 0–1, whose mean is
-    the image score, 0 for its maximum."""
+    """A memory and nothing else. `taps`: the patch tokens that it keeps, see `parts`; `highest`: the share of the map, 0–1,
+    whose mean is the image score, 0 for its maximum."""
 
     taps: tuple[str, ...]
     highest: float = 0.0
@@ -36,7 +40,10 @@ class TaughtMemory(Taught):
         return self.memory.classes
 
     def features(self, pixels: Tensor) -> Features:
-        return self.backbone.forward(pixels, taps=self.taps, joint=False)
+        names = list(dict.fromkeys(name for tap in self.taps for name in parts(tap)))
+        seen = self.backbone.forward(pixels, taps=names, joint=False)
+        taps = {tap: _mean([seen.taps[name] for name in parts(tap)]) for tap in self.taps}
+        return replace(seen, taps=taps, grids={tap: seen.grids[parts(tap)[0]] for tap in self.taps})
 
     def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
@@ -48,8 +55,8 @@ class TaughtMemory(Taught):
 
 
 class PatchCore(Method[TaughtMemory]):
-    """`taps`: which patch tokens to keep (the backbone's own choice when None); `neighbourhood`, `sigma`: see
-    `MemoryBank`. Raises ValueError for settings that make no sense."""
+    """`taps`: which patch tokens to keep (see `parts`; `default_taps` when None); `neighbourhood`, `sigma`: see `MemoryBank`.
+    Raises ValueError for settings that make no sense."""
 
     method: ClassVar[str] = "patchcore"
     title: ClassVar[str] = "PatchCore"
@@ -63,6 +70,8 @@ class PatchCore(Method[TaughtMemory]):
         taps = self.settings["taps"]
         if taps is not None and (not taps or not all(isinstance(tap, str) for tap in taps)):
             raise ValueError("taps are names such as block3")
+        for tap in taps or ():
+            parts(tap)
         self._empty_bank(60)
 
     def teach(
@@ -78,14 +87,18 @@ class PatchCore(Method[TaughtMemory]):
             backbone=backbone,
             memory=self._empty_bank(max(1, backbone.image_size // 4)),
             proportions=True,
-            taps=tuple(self.settings["taps"] or backbone.default_taps),
+            taps=tuple(self.settings["taps"] or self.default_taps(backbone)),
             highest=self.highest,
         )
         return empty.with_all(shots, progress, cancel)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        taught, taps = self.taught, self.settings["taps"]
-        settings: dict[str, Any] = {"taps": taps and list(taps), "bank": taught.memory.settings()}
+        taught = self.taught
+        chosen = self.settings["taps"] or taught.taps != taught.backbone.default_taps
+        settings: dict[str, Any] = {
+            "taps": list(taught.taps) if chosen else None,
+            "bank": taught.memory.settings(),
+        }
         if _stems(taught.taps):  # as earlier versions wrote it, which score the same
             settings["squares"] = not taught.proportions
         else:
@@ -102,7 +115,7 @@ class PatchCore(Method[TaughtMemory]):
         bank = settings["bank"]
         made = cls(taps=settings["taps"], neighbourhood=bank["neighbourhood"], sigma=bank["sigma"])
         taps = tuple(made.settings["taps"] or backbone.default_taps)
-        widths = {tap: backbone.tap_width(tap) for tap in taps}
+        widths = {tap: max(backbone.tap_width(name) for name in parts(tap)) for tap in taps}
         memory = cls.bank_type.from_state(stored, bank, widths, backbone.image_size)
         stored.finish()
         # Before there was `proportions`, convolutions alone saw them, and before that nothing did.
@@ -115,8 +128,31 @@ class PatchCore(Method[TaughtMemory]):
         )
         return made
 
+    @staticmethod
+    def default_taps(backbone: Backbone) -> tuple[str, ...]:
+        """The patch tokens that are kept where nobody chose them."""
+        return backbone.default_taps
+
     def _empty_bank(self, map_size: int) -> MemoryBank:
         return self.bank_type(map_size, self.settings["neighbourhood"], self.settings["sigma"])
+
+
+def parts(tap: str) -> tuple[str, ...]:
+    """The backbone's taps whose mean a tap is: of "block8-10" the blocks 8, 9 and 10, of any other itself.
+
+    Raises ValueError where the last comes before the first.
+    """
+    found = _RANGE.fullmatch(tap)
+    if found is None:
+        return (tap,)
+    first, last = int(found[1]), int(found[2])
+    if last < first:
+        raise ValueError(f"{tap} ends before it begins")
+    return tuple(f"block{number}" for number in range(first, last + 1))
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else torch.stack(list(values)).float().mean(0)
 
 
 def _stems(taps: Sequence[str]) -> bool:

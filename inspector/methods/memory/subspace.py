@@ -3,10 +3,12 @@
 Per class and tap: mean and principal directions of all patches of the shots, as many as explain `EXPLAINED`
 of their variance; anomaly value: length of a patch's residual outside that subspace, in units of a patch
 vector's usual length; image score: mean of the map's highest 1 %, as published (the maximum in detectors of
-earlier versions). Training-free. Deviations from the paper, complete: patches of any backbone tap, pooled over
-3×3, one subspace a tap and the mean over the taps instead of averaged middle layers of a large DINOv2 at 672
-pixels; residual length, in units of the class, instead of its square; no rotated copies of the shots; the
-map's Gaussian is that of all methods; images keep their proportions where the taps allow it.
+earlier versions). Training-free. On towers that learned without text the patches are, as published, the mean over
+the middle blocks (`MIDDLE`); on others those of the backbone's own taps, one subspace a tap and the mean over
+their maps. Deviations from the paper, complete: DINOv2 up to L and other towers, at their own size unless another is
+asked for, instead of DINOv2-g at 672 pixels; patches are averaged over 3×3 unless `neighbourhood` is 1; residual
+length, in units of the class, instead of its square; no rotated copies of the shots; the map's Gaussian is that of
+all methods; images keep their proportions where the tower takes them.
 """
 
 from collections.abc import Sequence
@@ -15,10 +17,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from inspector.features.backbone import Backbone
+from inspector.features.vision_names import is_vision_only
 from inspector.methods.memory.patchcore import PatchCore
 from inspector.methods.memory_bank import Joined, MemoryBank
 
 EXPLAINED = 0.99
+MIDDLE = {12: (8, 9), 24: (14, 18), 40: (23, 29)}
+"""The first and last block whose tokens are averaged, by depth: the release's choice for S and B, L, and g."""
 
 
 class SubspaceBank(MemoryBank):
@@ -61,9 +67,18 @@ class SubspaceBank(MemoryBank):
 
 
 class SubspaceAD(PatchCore):
-    """`taps`, `neighbourhood`, `sigma` as in PatchCore."""
+    """`taps`, `neighbourhood`, `sigma` as in PatchCore, but for the default taps."""
 
     method: ClassVar[str] = "subspace"
     title: ClassVar[str] = "SubspaceAD"
     bank_type: ClassVar[type[MemoryBank]] = SubspaceBank
     highest: ClassVar[float] = 0.01
+
+    @staticmethod
+    def default_taps(backbone: Backbone) -> tuple[str, ...]:
+        """The mean over the middle blocks of a tower that learned without text, else the backbone's own choice."""
+        if not is_vision_only(backbone.identity.architecture):
+            return backbone.default_taps
+        first = backbone.depth * 7 // 12 + 1
+        first, last = MIDDLE.get(backbone.depth, (first, max(first, backbone.depth * 3 // 4)))
+        return (f"block{first}-{last}",)
