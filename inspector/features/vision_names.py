@@ -1,4 +1,4 @@
-"""Which of timm's architectures are vision-only weights here, and how their files are told apart. Imports no torch."""
+"""What weights are by their name alone, and how files of timm's vision-only towers are told apart. Imports no torch."""
 
 import json
 import re
@@ -23,6 +23,12 @@ def is_convolutional(name: str) -> bool:
     """Whether an architecture, a catalogue name or "architecture:tag" stands for a tower without transformer blocks that serves
     here all the same (FastViT), by the name alone."""
     return _CONVOLUTIONAL.match(name) is not None
+
+
+def needs_transformers(name: str) -> bool:
+    """Whether an architecture, a catalogue name or "architecture:tag" stands for a text tower whose tokenizer is read by the
+    package transformers, which isn't installed with the program, by the name alone."""
+    return "SigLIP" in name
 
 
 def refuse_pickle(path: Path) -> None:

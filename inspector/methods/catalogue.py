@@ -2,15 +2,15 @@
 Imports nothing heavy: the window reads this at its start."""
 
 import importlib
-import importlib.util
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from inspector.errors import DetectorError
-from inspector.features.vision_names import is_convolutional, is_vision_only
+from inspector.features.vision_names import is_convolutional, is_vision_only, needs_transformers
 from inspector.methods.settings import fits
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class MethodInfo:
     @property
     def available(self) -> bool:
         """Whether this installation holds the method's code."""
-        return importlib.util.find_spec(self.factory.partition(":")[0]) is not None
+        return find_spec(self.factory.partition(":")[0]) is not None
 
     def unfit(self, weights: str) -> str:
         """Why it can't be taught on the weights of that name, as a sentence; "" where nothing speaks against it. By the name
@@ -77,6 +77,11 @@ class MethodInfo:
             return "Not part of this installation."
         if "text" in self.needs and is_vision_only(weights):
             return f"{self.title} needs a text tower, and {weights} has none."
+        if "text" in self.needs and needs_transformers(weights) and not find_spec("transformers"):
+            return (
+                f"{self.title} needs the package transformers for the words of {weights}, "
+                "and it is not installed (pip install transformers)."
+            )
         if "vit" in self.needs and is_convolutional(weights):
             return f"{self.title} needs transformer blocks, and {weights} has none."
         return ""

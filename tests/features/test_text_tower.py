@@ -1,9 +1,11 @@
 """The text tower: token embeddings in, features out."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -154,3 +156,16 @@ def test_a_text_tower_that_failed_to_load_is_loaded_when_it_is_asked_for_again(b
         _ = backbone.text
     assert not backbone.text_loaded
     assert backbone.text is not None
+
+
+def test_what_a_tokenizer_of_another_kind_lacks_is_said_when_it_is_asked(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)  # as after a plain install
+    text = TextTower.of(build("siglip"), "ViT-B-16-SigLIP2", tmp_path)
+    assert text is not None
+    with pytest.raises(WeightsError, match="tokenizer of ViT-B-16-SigLIP2 is not here"):
+        text.tokens(["washer"])
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(WeightsError, match="needs the package transformers"):
+        text.tokens(["washer"])

@@ -1,5 +1,9 @@
 """Names of methods with settings, groups of them, and the control."""
 
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
 import pytest
 
 from inspector.errors import InspectorError
@@ -40,6 +44,21 @@ def test_titles_of_variants_come_once_each_and_an_unknown_stored_name_stands_for
     assert catalogue.titles(catalogue.ABLATIONS) == catalogue.find(catalogue.RECOMMENDED).title
     assert catalogue.titles(["patchcore", "patchcore@random", "mpama"]) == "PatchCore and MPAMA"
     assert catalogue.title("oracle") == "oracle"
+
+
+@pytest.mark.parametrize("name", ["ViT-B-16-SigLIP2", "ViT-L-16-SigLIP-256:webli", "ViT-B-16-SigLIP2@256"])
+def test_methods_that_read_words_are_greyed_where_the_package_that_reads_their_tokens_is_missing(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    why = f"needs the package transformers for the words of {name}, and it is not installed (pip install transformers)."
+    for installed in (False, True):
+        monkeypatch.setitem(sys.modules, "transformers", ModuleType("transformers") if installed else None)
+        if installed:
+            sys.modules["transformers"].__spec__ = ModuleSpec("transformers", None)
+        for info in catalogue.METHODS.values():
+            wanted = f"{info.title} {why}" if "text" in info.needs and not installed else ""
+            assert info.unfit(name) == wanted
+            assert info.unfit("inspector-tiny") == ""
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def entries() -> list[Weights]:
             "ViT-B-16-SigLIP2",
             "ViT-B-16-SigLIP2",
             "webli",
-            "SigLIP 2, several languages",
+            "SigLIP 2, several languages; its words need the package transformers",
             "Apache-2.0",
             224,
             1_500_000_000,
