@@ -113,4 +113,4 @@ def with_size_noted(image: Image, shape: tuple[int, ...]) -> Image:
         f"smaller than what the detector looks at ({width:,} × {height:,} pixels, enlarged to {columns:,} × {rows:,}): "
         "a good part scores higher than one that shows all details."
     )
-    return replace(image, note=" ".join(filter(None, (small, image.note))))
+    return replace(image, note=f"{image.note} It is {small}" if image.note else small)
