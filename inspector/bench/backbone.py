@@ -17,6 +17,7 @@ from inspector.bench.memory import peak_memory_mib
 from inspector.errors import InspectorError
 from inspector.features import loading, random_weights
 from inspector.features.backbone import Backbone
+from inspector.features.weights.catalogue import sized
 
 DTYPES = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 RANDOM = "@random"
@@ -25,11 +26,13 @@ random weights: as fast, and there without a download."""
 
 
 def load(weights: str, device: str = "auto", dtype: str = "auto") -> Backbone:
-    """As `loading.load`, for `weights` such as "ViT-B-16-plus-240@random" too. Raises InspectorError."""
+    """As `loading.load`, for `weights` such as "ViT-B-16-plus-240@random" or "ViT-L-14-336@518@random" too. Raises
+    InspectorError."""
     if dtype not in DTYPES:
         raise InspectorError(f"There is no precision “{dtype}”.", f"Choose one of: {', '.join(DTYPES)}.")
     if weights.endswith(RANDOM):
-        return random_weights.build(weights.removesuffix(RANDOM), device, dtype=DTYPES[dtype])
+        architecture, size = sized(weights.removesuffix(RANDOM))
+        return random_weights.build(architecture, device, image_size=size, dtype=DTYPES[dtype])
     return loading.load(weights, device, dtype=DTYPES[dtype])
 
 

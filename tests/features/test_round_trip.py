@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
+from inspector.bench import backbone as speed
 from inspector.cli.main import app
 from inspector.errors import WeightsError
 from inspector.features import loading
@@ -156,3 +157,9 @@ def test_a_detector_keeps_the_size_that_it_was_taught_at(tmp_path: Path) -> None
         (row,) = list_detectors(opened)
     assert row.backbone["weights"] == asked
     assert row.backbone["image_size"] == 160
+
+
+def test_speed_is_measured_at_another_size_on_random_weights_too() -> None:
+    backbone = speed.load("vit_small_patch16_dinov3@160@random", "cpu", "fp32")
+    assert backbone.identity.image_size == 160
+    assert backbone.grid == (10, 10)
