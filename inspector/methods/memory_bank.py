@@ -7,7 +7,6 @@ on one scale for all classes and taps.
 """
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Self
@@ -19,7 +18,7 @@ from torch.nn import functional as F
 from inspector.errors import DetectorError
 from inspector.features.backbone import Features
 from inspector.methods.settings import checked
-from inspector.methods.smoothing import MEMORY_CUT, blur
+from inspector.methods.smoothing import MEMORY_CUT, along, blur
 from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors
 
 CHUNK = 1 << 19
@@ -104,9 +103,9 @@ class MemoryBank:
 
     def spread(self, distances: Tensor, grid: tuple[int, int]) -> Tensor:
         """Distances of patches on `grid`, [B, N], as smooth maps [B, map_size, map_size] float32."""
-        side = math.sqrt(grid[0] * grid[1])  # of the square that has as many patches
         rows, columns = (
-            _spread(cells, self.map_size, self.sigma * side / cells).to(distances.device) for cells in grid
+            _spread(cells, self.map_size, sigma).to(distances.device)
+            for cells, sigma in zip(grid, along(grid, self.sigma), strict=True)
         )
         smooth: Tensor = rows @ distances.reshape(-1, *grid) @ columns.T
         return smooth

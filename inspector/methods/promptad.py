@@ -86,7 +86,7 @@ class Contexts(nn.Module):
 
 
 def read(backbone: Backbone, pixels: Tensor) -> Features:
-    """Prepared images [B,3,S,S] → class token, V-V patches of all blocks, and the taps that a memory keeps."""
+    """Prepared images [B,3,h,w] → class token, V-V patches of all blocks, and the taps that a memory keeps."""
     return backbone.forward(pixels, taps=backbone.default_taps, vv_from=1)
 
 
@@ -118,9 +118,8 @@ class TaughtPromptAD(TaughtPrompts):
         state = fusion.abnormal_probability(
             normalised(features.vv), pixel[:, None, 0], pixel[:, None, 1], temperature
         )
-        planes = smoothed(
-            enlarged(state.reshape(-1, *self.backbone.grid), self.map_size), self.settings["sigma"]
-        )
+        grid = features.grids["vv"]
+        planes = smoothed(enlarged(state.reshape(-1, *grid), self.map_size), self.settings["sigma"], grid)
         visual = self.memory.maps(features, class_names, without)
         whole = fusion.abnormal_probability(normalised(features.cls), image[:, 0], image[:, 1], temperature)
         maps = fusion.harmonic(planes, visual) / 2
@@ -176,9 +175,12 @@ class PromptAD(PromptMethod[TaughtPromptAD]):
         seen = []
         for images in teaching.shots.values():
             features = list(teaching.passes(images, read))
-            patches = torch.cat([normalised(one.vv) for one in features])
+            patches = [shot for one in features for shot in normalised(one.vv)]
             seen.append(
-                {"pixel": patches, "image": torch.cat([normalised(one.cls) for one in features])[:, None]}
+                {
+                    "pixel": patches,
+                    "image": [shot for one in features for shot in normalised(one.cls)[:, None]],
+                }
             )
 
         def step(chosen: Sequence[int], draw: torch.Generator) -> training.Losses:
@@ -201,14 +203,16 @@ class PromptAD(PromptMethod[TaughtPromptAD]):
         return TaughtPromptAD(**self.common(teaching), text_features=torch.stack(heads, dim=1))
 
     def loss_terms(
-        self, scale: float, seen: Tensor, normal: Tensor, handcrafted: Tensor, own: Tensor
+        self, scale: float, seen: Sequence[Tensor], normal: Tensor, handcrafted: Tensor, own: Tensor
     ) -> training.Losses:
-        """The three terms of one class and head; seen [K, N, d]."""
+        """The three terms of one class and head; `seen` [N, d] of every shot."""
         abnormal = torch.cat([handcrafted, own])
-        axis = 1 if self.settings["eam_axis"] == "tokens" else -1
+        axis = 0 if self.settings["eam_axis"] == "tokens" else -1
+        middle = normalised(abnormal.mean(0))
+        margins = [losses.explicit_margin(shot, normal, middle, axis=axis) for shot in seen]
         return {
-            "clip": losses.normal_against_all(seen.flatten(0, 1), normal, abnormal, scale),
-            "margin": losses.explicit_margin(seen, normal, normalised(abnormal.mean(0)), axis=axis),
+            "clip": losses.normal_against_all(torch.cat(list(seen)), normal, abnormal, scale),
+            "margin": torch.stack(margins).mean(),
             "gap": 1e-3 * losses.mean_gap(handcrafted, own),
         }
 

@@ -5,6 +5,7 @@ A kernel is cut off where it says next to nothing. Memories cut at four standard
 as ever: stored detectors keep their scores, which would move by up to 0.3 % if both cut alike.
 """
 
+import math
 from functools import lru_cache
 
 import torch
@@ -35,10 +36,19 @@ def blur(side: int, sigma: float, cut: float) -> Tensor:
     return torch.zeros(side, side).scatter_add_(1, positions, weights.expand(side, -1).clone())
 
 
-def smoothed(planes: Tensor, sigma: float, cut: float = PROMPT_CUT) -> Tensor:
-    """Maps [B, h, w] after a Gaussian of `sigma` cells of a
-    60×60 map in both directions, float32 [B, h, w]."""
+def along(grid: tuple[int, int], sigma: float) -> tuple[float, float]:
+    """`sigma` in cells along the rows and the columns of a map that shows `grid` patches stretched to a square: the same
+    distance on the image in both directions, and what it is in the square of as many patches."""
+    side = math.sqrt(grid[0] * grid[1])
+    return sigma * side / grid[0], sigma * side / grid[1]
+
+
+def smoothed(planes: Tensor, sigma: float, grid: tuple[int, int] = (1, 1), cut: float = PROMPT_CUT) -> Tensor:
+    """Maps [B, h, w] of images seen on `grid` after a Gaussian of `sigma`, see `along`; float32 [B, h, w]."""
     if sigma <= 0:
         return planes
-    rows, columns = (blur(side, sigma, cut).to(planes.device) for side in planes.shape[-2:])
+    rows, columns = (
+        blur(side, one, cut).to(planes.device)
+        for side, one in zip(planes.shape[-2:], along(grid, sigma), strict=True)
+    )
     return rows @ planes.float() @ columns.T

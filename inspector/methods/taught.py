@@ -114,8 +114,7 @@ class Taught(ABC):
 
     def batches(self, images: Sequence[Image]) -> Iterator[Sequence[Image]]:
         """Images in order, in batches that go through the backbone together because they have one frame."""
-        for _, same in groupby(images, self._frame):
-            yield from batches(list(same))
+        return framed_batches(images, self.backbone, self.proportions)
 
     def features_of(self, images: Sequence[Image]) -> Features:
         """What the backbone says of images of one frame, without gradient."""
@@ -161,6 +160,14 @@ class Taught(ABC):
             ScoreMap(value, score, name, certainty)
             for value, score, name, certainty in zip(values, scores.tolist(), given, sure, strict=True)
         ]
+
+
+def framed_batches(
+    images: Sequence[Image], backbone: Backbone, proportions: bool
+) -> Iterator[Sequence[Image]]:
+    """Images in order, in batches that go through the backbone together because they have one frame."""
+    for _, same in groupby(images, lambda image: backbone.frame(image.pixels.shape, proportions)):
+        yield from batches(list(same))
 
 
 def batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:

@@ -71,16 +71,16 @@ class TaughtWinCLIP(TaughtPrompts):
     text_features: Tensor
 
     def features(self, pixels: Tensor) -> Features:
-        """Images [B,3,S,S] → class token, last-block patches, and the
+        """Images [B,3,h,w] → class token, last-block patches, and the
         class tokens of all windows as taps on their own grids."""
         backbone = self.backbone
         last = f"block{backbone.depth}"
+        rows, columns = grid = backbone.grid_of((pixels.shape[2], pixels.shape[3]))
         tokens = backbone.embed(pixels)
-        seen = backbone.forward(tokens, grid=backbone.grid, taps=(last,))
+        seen = backbone.forward(tokens, grid=grid, taps=(last,))
         for side in SCALES:
-            grid = (backbone.grid[0] - side + 1, backbone.grid[1] - side + 1)
-            seen.taps[f"window{side}"] = backbone.windows(tokens, windows(backbone.grid, side))
-            seen.grids[f"window{side}"] = grid
+            seen.taps[f"window{side}"] = backbone.windows(tokens, windows(grid, side))
+            seen.grids[f"window{side}"] = (rows - side + 1, columns - side + 1)
         return seen
 
     def nearest_classes(self, features: Features) -> tuple[list[str], list[float]]:
@@ -98,7 +98,8 @@ class TaughtWinCLIP(TaughtPrompts):
         states = self.text_features[self.numbers(class_names)]
         normal, abnormal = states[:, 0], states[:, 1]
         whole = fusion.abnormal_probability(normalised(features.cls), normal, abnormal, TEMPERATURE)
-        views = [self._spread(side, self._window_state(features, side, states)) for side in SCALES]
+        grid = features.grids["patches"]
+        views = [_spread(self._window_state(features, side, states), side, grid) for side in SCALES]
         state = fusion.harmonic(*views, whole[:, None])
         score = whole
         shown = [self.memory.count(name) for name in class_names]
@@ -108,8 +109,8 @@ class TaughtWinCLIP(TaughtPrompts):
             state, score = state.clone(), score.clone()
             state[seen] = state[seen] + visual
             score[seen] = fusion.mean(score[seen], visual.amax(1))
-        planes = enlarged(state.reshape(-1, *self.backbone.grid), self.map_size)
-        return smoothed(planes, self.settings["sigma"]), score
+        planes = enlarged(state.reshape(-1, *grid), self.map_size)
+        return smoothed(planes, self.settings["sigma"], grid), score
 
     def _window_state(self, features: Features, side: int, states: Tensor) -> Tensor:
         """The abnormal probability of every window, [B, W]."""
@@ -129,16 +130,17 @@ class TaughtWinCLIP(TaughtPrompts):
         maps = []
         for tap, values in patches.items():
             distance = self.memory.distances(tap, values[list(rows)], names, shots)
-            window = tap.startswith("window")
-            maps.append(self._spread(int(tap.removeprefix("window")), distance) if window else distance)
+            if tap.startswith("window"):
+                distance = _spread(distance, int(tap.removeprefix("window")), features.grids["patches"])
+            maps.append(distance)
         return fusion.mean(*maps)
-
-    def _spread(self, side: int, values: Tensor) -> Tensor:
-        rows, columns = self.backbone.grid
-        return spread(values, windows(self.backbone.grid, side), rows * columns)
 
     def tensors(self) -> dict[str, Tensor]:
         return {"text_features": self.text_features}
+
+
+def _spread(values: Tensor, side: int, grid: tuple[int, int]) -> Tensor:
+    return spread(values, windows(grid, side), grid[0] * grid[1])
 
 
 class WinCLIP(PromptMethod[TaughtWinCLIP]):

@@ -54,7 +54,12 @@ class Case:
 
     def plane(self, values: Array, sigma: float) -> Array:
         """Patch values on the image's grid → a smoothed map; prompts cut the kernel at three standard deviations."""
-        return smooth(enlarge(values.reshape(self.grid), self.side), [sigma, sigma], 3)
+        square = np.sqrt(
+            self.grid[0] * self.grid[1]
+        )  # of as many patches: one distance on the image in both directions
+        return smooth(
+            enlarge(values.reshape(self.grid), self.side), [sigma * square / cells for cells in self.grid], 3
+        )
 
 
 def array(tensor: torch.Tensor | None) -> Array:

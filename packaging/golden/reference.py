@@ -379,9 +379,16 @@ def relative(case: Case, reading: Array, seen: Features) -> Array:
     """Log-odds less their mean over the 5 shot patches, per shot, that look most alike."""
     tap = max(name for name, cells in seen.grids.items() if cells == case.grid and name in seen.taps)
     likes = unit(neighbours(array(seen.taps[tap])[0], case.grid, 3))
-    shots = [n for n in range(len(case.learned(f"shots.{case.own}.odds"))) if n != case.without]
-    theirs = case.learned(f"shots.{case.own}.likes")[shots].reshape(-1, likes.shape[1])
-    said = case.learned(f"shots.{case.own}.odds")[shots].flatten()
+    start = f"shots.{case.own}"
+    if f"learned.{start}.odds" in case.stored:  # of squares alone: all shots in one
+        known = list(zip(case.learned(f"{start}.likes"), case.learned(f"{start}.odds"), strict=True))
+    else:
+        count = sum(name.startswith(f"learned.{start}.") for name in case.stored) // 2
+        known = [
+            (case.learned(f"{start}.{n}.likes"), case.learned(f"{start}.{n}.odds")) for n in range(count)
+        ]
+    shots = [one for n, one in enumerate(known) if n != case.without]
+    theirs, said = (np.concatenate(same) for same in zip(*shots, strict=True))
     best = np.argsort(-likes @ theirs.T, 1, kind="stable")[:, : min(5 * len(shots), len(said))]
     return np.asarray(reading - said[best].mean(1))
 

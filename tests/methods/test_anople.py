@@ -62,7 +62,6 @@ def test_prompts_start_from_what_the_towers_know(tiny_clip: Backbone, parts: dic
             text_width=text.width,
             vision_width=tiny_clip.width,
             joint_width=tiny_clip.embed_dim,
-            grid=tiny_clip.grid,
             coupling="shared",
             prompts="both",
         )
@@ -77,7 +76,8 @@ def test_prompts_start_from_what_the_towers_know(tiny_clip: Backbone, parts: dic
         plain = splicer.encode([[known, f"{name}."] for name in names])
         assert (learned.states(splicer, names)[:, 0] * plain).sum(-1).min() > 0.98
         deep = learned.coupled.deep_vision()
-        patches = tokens[:, -tiny_clip.grid[0] * tiny_clip.grid[1] :].flatten(0, 1).float()
+        (shots,) = tokens.values()
+        patches = shots[:, -tiny_clip.grid[0] * tiny_clip.grid[1] :].flatten(0, 1).float()
         assert deep is not None
         assert torch.cdist(deep[0], patches).amin(1).max() < patches.std(0).norm()
 
@@ -86,7 +86,7 @@ def test_a_lesson_holds_clean_and_damaged_views_with_their_masks(
     tiny_clip: Backbone, parts: dict[str, list[Image]]
 ) -> None:
     lesson = _lesson(tiny_clip, parts)
-    assert lesson.tokens.shape == (4, 5 * 3, 17, 48)
+    assert [tokens.shape for tokens in lesson.tokens] == [(5 * 3, 17, 48)] * 4
     assert lesson.masks[:, :5].sum() == 0
     assert (lesson.masks[:, 5:].flatten(2).amax(2) > 0).all()
     assert lesson.labels.tolist() == [0, 0, 1, 1]
@@ -100,10 +100,10 @@ def test_a_lesson_holds_clean_and_damaged_views_with_their_masks(
 def test_the_views_are_the_whole_image_and_the_quarters_of_twice_its_size() -> None:
     pixels = np.zeros((128, 128, 3), np.uint8)
     pixels[:64, 64:] = 200
-    whole, *quarters = views(pixels, 64, "multi")
+    whole, *quarters = views(pixels, (64, 64), "multi")
     assert whole.shape == (64, 64, 3)
     assert [int(quarter.mean()) for quarter in quarters] == [0, 200, 0, 0]
-    assert len(views(pixels, 64, "one")) == 1
+    assert len(views(pixels, (64, 64), "one")) == 1
 
 
 def test_what_cannot_be_taught_is_said_in_a_sentence(
@@ -120,8 +120,6 @@ def test_what_cannot_be_taught_is_said_in_a_sentence(
 
 
 def test_the_decoder_is_the_identity_before_teaching() -> None:
-    learned = Prompts(
-        2, 2, text_width=8, vision_width=12, joint_width=16, grid=(3, 3), coupling="shared", prompts="both"
-    )
+    learned = Prompts(2, 2, text_width=8, vision_width=12, joint_width=16, coupling="shared", prompts="both")
     tokens = torch.nn.functional.normalize(torch.randn(2, 9, 16), dim=-1)
-    assert torch.allclose(learned.decoder(tokens), tokens, atol=1e-6)
+    assert torch.allclose(learned.decoder(tokens, (3, 3)), tokens, atol=1e-6)

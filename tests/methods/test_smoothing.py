@@ -10,7 +10,7 @@ from inspector.methods.smoothing import MEMORY_CUT, PROMPT_CUT, SIDE, blur, smoo
 @pytest.mark.parametrize("shape", [(60, 60), (56, 56), (30, 45)])
 def test_smoothing_is_a_gaussian_with_mirrored_borders(cut, sigma, shape):
     planes = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
-    found = smoothed(planes, sigma, cut)
+    found = smoothed(planes, sigma, cut=cut)
     cells = [sigma * side / SIDE for side in shape]
     reach = [min(round(cut * one), side - 1) for one, side in zip(cells, shape, strict=True)]
     wanted = gaussian_filter(planes[1].numpy(), cells, mode="mirror", radius=reach)

@@ -145,7 +145,10 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
         steps = math.ceil(len(lesson.labels) / s["batch"])
         self.train(
             prompts,
-            lambda chosen, draw: self.loss_terms(prompts, lesson, splicer, chosen, draw),
+            training.by_grid(
+                lambda chosen, draw, grid: self.loss_terms(prompts, lesson, splicer, chosen, draw),
+                lesson.grids,
+            ),
             len(lesson.labels),
             teaching,
             span=(0.15, 1.0),
@@ -164,14 +167,14 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
         chosen: Sequence[int],
         draw: torch.Generator,
     ) -> training.Losses:
-        """L_pixel, L_img and L_align of some shots, numbered as in the lesson."""
-        s, backbone = self.settings, lesson.backbone
+        """L_pixel, L_img and L_align of some shots of one grid, numbered as in the lesson."""
+        s, backbone, grid = self.settings, lesson.backbone, lesson.grids[chosen[0]]
 
         def logits_of(odds: Tensor) -> Tensor:
-            return enlarged(odds.reshape(-1, *backbone.grid), lesson.cells)
+            return enlarged(odds.reshape(-1, *grid), lesson.cells)
 
         tokens, masks, view, label = lesson.draw(chosen, s["tiles"], draw)
-        features = prompts.features(backbone, tokens, view)
+        features = prompts.features(backbone, tokens, grid, view)
         if s["instance_conditioned"]:
             states = prompts.states(splicer, [lesson.names[i] for i in label.tolist()], features.prompts)
         else:
@@ -179,14 +182,14 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
         cls, patches = normalised(features.cls), normalised(features.patches)
         damaged = masks.flatten(1).amax(1) > 0
         clean = ~damaged
-        odds, decoded = decode(prompts, patches, states)
+        odds, decoded = decode(prompts, patches, grid, states)
         logits = logits_of(odds)
         wanted = masks
         if s["latent"] and bool(clean.any()):
             rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=draw)))
-            where = defects.grid_masks(int(clean.sum()), backbone.grid, rng).to(masks)
+            where = defects.grid_masks(int(clean.sum()), grid, rng).to(masks)
             pushed = defects.latent(patches[clean], where.flatten(1), draw)
-            more, _ = decode(prompts, pushed, states[clean])
+            more, _ = decode(prompts, pushed, grid, states[clean])
             logits = torch.cat([logits, logits_of(more)])
             wanted = torch.cat([masks, enlarged(where, (masks.shape[1], masks.shape[2]))])
         probability = torch.sigmoid(logits)
@@ -200,7 +203,6 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
         if bool(marked.any()):  # where nothing is to be found, the overlap says nothing
             terms["dice"] = losses.dice(probability[marked], wanted[marked])
         if s["alignment"] and bool(damaged.any()):
-            grid = backbone.grid
             evidence = F.adaptive_avg_pool2d(torch.sigmoid(logits[: len(damaged)])[:, None], grid)[:, 0]
             terms["align"] = losses.align(
                 cls[damaged], decoded[damaged].reshape(-1, *grid, decoded.shape[-1]), evidence[damaged]
@@ -216,7 +218,7 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
                 names = [name] * count
                 with torch.no_grad():
                     odds = taught.state_reading(features, names)[0]
-                    found.append(taught.relative(odds, features, names, [None] * count))
+                    found.append(taught.relative(odds, features, names, [None] * count).flatten())
             spreads.append(torch.cat(found).square().mean().sqrt())
         return dataclasses.replace(taught, spread=torch.stack(spreads).clamp_min(fusion.EPS))
 
@@ -236,23 +238,30 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
             raise DetectorError("The detector's prompts have a wrong shape.", TEACH_AGAIN)
         prompts = make_prompts(settings, backbone, shape[2], shape[0])
         stored.fill(prompts, "prompts.")
-        cells, likes = math.prod(backbone.grid), {}
-        widths = cls.memory_widths(settings, backbone)
-        for number, name in enumerate(names):
-            count, width = memory.count(name), stored.shape(f"shots.{number}.likes")[-1:]
-            if not width or width[0] not in widths.values():
-                raise DetectorError("The detector's readings of its shots have a wrong shape.", TEACH_AGAIN)
-            likes[name] = ShotReadings(
-                stored.take(f"shots.{number}.likes", count, cells, width[0]),
-                stored.take(f"shots.{number}.odds", count, cells),
-            )
+        readings = {
+            name: _shot_readings(stored, f"shots.{number}", memory.count(name))
+            for number, name in enumerate(names)
+        }
+        widths = {likes.shape[1] for one in readings.values() for likes in one.likes}
+        if len(widths) > 1 or not widths <= set(cls.memory_widths(settings, backbone).values()):
+            raise DetectorError("The detector's readings of its shots have a wrong shape.", TEACH_AGAIN)
         return TaughtAnoPLe(
             **common,
             prompts=prompts,
             text_features=stored.take("text_features", len(names), 2, backbone.embed_dim),
             spread=stored.take("spread", len(names)),
-            readings=likes,
+            readings=readings,
         )
+
+
+def _shot_readings(stored: StoredTensors, start: str, count: int) -> ShotReadings:
+    """Of the shots of one class; earlier versions, which knew squares alone, kept those of all shots in one tensor."""
+    if stored.names(f"{start}.likes"):
+        likes = stored.take(f"{start}.likes", count, None, None)
+        return ShotReadings(tuple(likes), tuple(stored.take(f"{start}.odds", *likes.shape[:2])))
+    found = [stored.take(f"{start}.{shot}.likes", None, None) for shot in range(count)]
+    odds = [stored.take(f"{start}.{shot}.odds", len(likes)) for shot, likes in enumerate(found)]
+    return ShotReadings(tuple(found), tuple(odds))
 
 
 def make_prompts(
@@ -266,7 +275,6 @@ def make_prompts(
             text_width=text_width,
             vision_width=backbone.width,
             joint_width=backbone.embed_dim,
-            grid=backbone.grid,
             coupling=settings["coupling"],
             prompts=settings["prompts"],
         )

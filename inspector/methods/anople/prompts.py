@@ -1,7 +1,7 @@
 """What AnoPLe learns: coupled prompts of both towers, a prefix a view, and the decoder of patch tokens."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,18 +17,17 @@ NEUTRAL = "a photo of a part, seen from near,"
 
 
 class Decoder(nn.Module):
-    """Joint tokens [B, N, d] of unit length → D [B, N, d] of unit length; the identity before teaching."""
+    """Joint tokens [B, N, d] on a grid, of unit length → D [B, N, d] of unit length; the identity before teaching."""
 
-    def __init__(self, width: int, grid: tuple[int, int]) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.grid = grid
         self.into = nn.Conv2d(width, width // 4, 3, padding=1)
         self.back = nn.Conv2d(width // 4, width, 1)
         for parameter in self.back.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        plane = tokens.transpose(1, 2).reshape(len(tokens), -1, *self.grid)
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        plane = tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)
         change = self.back(F.gelu(self.into(plane))).flatten(2).transpose(1, 2)
         return F.normalize(tokens + change, dim=-1)
 
@@ -44,7 +43,6 @@ class Prompts(nn.Module):
         text_width: int,
         vision_width: int,
         joint_width: int,
-        grid: tuple[int, int],
         coupling: str,
         prompts: str,
     ) -> None:
@@ -53,17 +51,21 @@ class Prompts(nn.Module):
             depth, length, text_width, vision_width, shared=coupling == "shared", use=prompts
         )
         self.prefix = nn.Parameter(torch.randn(VIEWS, vision_width) * 0.02)
-        self.decoder = Decoder(joint_width, grid)
+        self.decoder = Decoder(joint_width)
 
-    def features(self, backbone: Backbone, x: Tensor, view: Tensor, taps: Sequence[str] = ()) -> Features:
-        """One prompted pass; view [B] numbers the prefix of every image."""
+    def features(
+        self, backbone: Backbone, x: Tensor, grid: tuple[int, int], view: Tensor, taps: Sequence[str] = ()
+    ) -> Features:
+        """One prompted pass; `x` and `grid` as in `Backbone.forward`; view [B] numbers the prefix of every image."""
         deep = self.coupled.deep_vision()
         prompts = None if deep is None else list(deep.unbind(0))
         prefix = self.prefix[view].unsqueeze(1)
-        return backbone.forward(x, grid=backbone.grid, taps=taps, visual_prompts=prompts, prefix=prefix)
+        return backbone.forward(x, grid=grid, taps=taps, visual_prompts=prompts, prefix=prefix)
 
-    def begin(self, backbone: Backbone, splicer: Splicer, tokens: Tensor, seed: int) -> None:
-        """Start from what the towers know of a neutral phrase and of the shots; `tokens` [B, T, width] of `embed`."""
+    def begin(
+        self, backbone: Backbone, splicer: Splicer, shots: Mapping[tuple[int, int], Tensor], seed: int
+    ) -> None:
+        """Start from what the towers know of a neutral phrase and of the shots; tokens [B, T, width] of `embed` by grid."""
         twice = 2 * self.length
         words = patches = None
         if self.coupled.text is not None:
@@ -72,13 +74,15 @@ class Prompts(nn.Module):
             words = torch.cat(entering)[: self.depth, splicer.start : splicer.start + twice]
         with torch.no_grad():
             blocks = [f"block{j}" for j in range(1, self.depth)]
-            seen = backbone.forward(tokens, grid=backbone.grid, taps=blocks, joint=False).taps
-            entering = [tokens[:, -math.prod(backbone.grid) :], *(seen[block] for block in blocks)]
-            self.prefix.add_(entering[0].float().mean((0, 1)))
+            parts = []
+            for grid, tokens in shots.items():
+                seen = backbone.forward(tokens, grid=grid, taps=blocks, joint=False).taps
+                before = [tokens[:, -math.prod(grid) :], *(seen[block] for block in blocks)]
+                parts.append([one.flatten(0, 1).float() for one in before])
+            entering = [torch.cat(same) for same in zip(*parts, strict=True)]  # each block, [patches, width]
+            self.prefix.add_(entering[0].mean(0))
             if self.coupled.vision is not None:
-                patches = torch.stack(
-                    [prototypes(one.flatten(0, 1).float(), twice, seed) for one in entering]
-                )
+                patches = torch.stack([prototypes(one, twice, seed) for one in entering])
         self.coupled.begin(words, patches)
 
     def states(self, splicer: Splicer, class_names: Sequence[str], seen: Sequence[Tensor] = ()) -> Tensor:

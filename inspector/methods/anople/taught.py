@@ -23,11 +23,11 @@ MATCHES = 5
 
 @dataclass(frozen=True, eq=False)
 class ShotReadings:
-    """What the prompts say of the shots of one class. `likes` [K, N, c]: patches to match with, of unit length; `odds` [K, N]:
-    the state reading of each, log-odds of "abnormal"."""
+    """What the prompts say of the shots of one class, an entry a shot. `likes` [N, c]: patches to match with, of unit length;
+    `odds` [N]: the state reading of each, log-odds of "abnormal"."""
 
-    likes: Tensor
-    odds: Tensor
+    likes: tuple[Tensor, ...] = ()
+    odds: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,17 +42,17 @@ class TaughtAnoPLe(TaughtPrompts):
     readings: Mapping[str, ShotReadings] = field(default_factory=dict)
 
     def features(self, pixels: Tensor) -> Features:
-        backbone = self.backbone
-        whole = torch.zeros(len(pixels), dtype=torch.long)
+        backbone, whole = self.backbone, torch.zeros(len(pixels), dtype=torch.long)
+        grid = backbone.grid_of((pixels.shape[2], pixels.shape[3]))
         taps = backbone.default_taps
         if self.settings["bank"] == "prompted":
-            seen = self.prompts.features(backbone, pixels, whole)
+            seen = self.prompts.features(backbone, pixels, grid, whole)
             return dataclasses.replace(seen, taps={"patches": normalised(seen.patches)})
         if all(tap.startswith("stem") for tap in taps):  # prompts enter behind the stem: one pass for both
-            return self.prompts.features(backbone, pixels, whole, taps)
+            return self.prompts.features(backbone, pixels, grid, whole, taps)
         tokens = backbone.embed(pixels)
-        plain = backbone.forward(tokens, grid=backbone.grid, taps=taps, joint=False)
-        seen = self.prompts.features(backbone, tokens, whole)
+        plain = backbone.forward(tokens, grid=grid, taps=taps, joint=False)
+        seen = self.prompts.features(backbone, tokens, grid, whole)
         return dataclasses.replace(seen, taps=plain.taps, grids={**plain.grids, **seen.grids})
 
     def maps_and_scores(
@@ -67,8 +67,9 @@ class TaughtAnoPLe(TaughtPrompts):
         if s["relative"]:
             usual = 2 * self.spread[self.numbers(class_names)]
             odds = self.relative(odds, features, class_names, without) / usual[:, None]
-        state = torch.sigmoid(enlarged(odds.reshape(-1, *self.backbone.grid), self.map_size))
-        maps = [smoothed(state, s["sigma"])]
+        grid = features.grids["patches"]
+        state = torch.sigmoid(enlarged(odds.reshape(-1, *grid), self.map_size))
+        maps = [smoothed(state, s["sigma"], grid)]
         if s["fusion"] != "none":
             maps.append(self.memory.maps(features, class_names, without))
         join = fusion.FUSIONS.get(s["fusion"], fusion.mean)
@@ -81,10 +82,9 @@ class TaughtAnoPLe(TaughtPrompts):
         grown = super().remembering(class_name, features)
         with torch.no_grad():
             odds, _ = self.state_reading(features, [class_name] * len(normalised(features.cls)))
-        fresh, known = ShotReadings(self._likes(features), odds), self.readings.get(class_name)
-        if known is not None:
-            fresh = ShotReadings(torch.cat([known.likes, fresh.likes]), torch.cat([known.odds, fresh.odds]))
-        return dataclasses.replace(grown, readings={**self.readings, class_name: fresh})
+        known = self.readings.get(class_name, ShotReadings())
+        more = ShotReadings((*known.likes, *self._likes(features)), (*known.odds, *odds))
+        return dataclasses.replace(grown, readings={**self.readings, class_name: more})
 
     def state_reading(self, features: Features, class_names: Sequence[str]) -> tuple[Tensor, Tensor]:
         """The decoder's log-odds of "abnormal" [B, N] and the class token's probability [B]."""
@@ -95,7 +95,8 @@ class TaughtAnoPLe(TaughtPrompts):
         abnormal = fusion.abnormal_probability(
             normalised(features.cls), states[:, 0], states[:, 1], TEMPERATURE
         )
-        return decode(self.prompts, normalised(features.patches), states)[0], abnormal
+        patches, grid = normalised(features.patches), features.grids["patches"]
+        return decode(self.prompts, patches, grid, states)[0], abnormal
 
     def relative(
         self, odds: Tensor, features: Features, class_names: Sequence[str], without: Sequence[int | None]
@@ -105,28 +106,29 @@ class TaughtAnoPLe(TaughtPrompts):
         for own, likes, name, left_out in zip(odds, self._likes(features), class_names, without, strict=True):
             known = self.readings[name]
             kept = [shot for shot in range(len(known.likes)) if shot != left_out]
-            likeness = likes @ known.likes[kept].flatten(0, 1).T
-            rows.append(
-                fusion.relative_to_likes(own, likeness, known.odds[kept].flatten(), MATCHES * len(kept))
-            )
+            likeness = likes @ torch.cat([known.likes[shot] for shot in kept]).T
+            shots = torch.cat([known.odds[shot] for shot in kept])
+            rows.append(fusion.relative_to_likes(own, likeness, shots, MATCHES * len(kept)))
         return torch.stack(rows)
 
     def _likes(self, features: Features) -> Tensor:
         """What patches are matched by: the memory's last tap on the tower's grid, [B, N, c] of unit length."""
-        tap = max(name for name in features.taps if features.grids[name] == self.backbone.grid)
+        grid = features.grids["patches"]
+        tap = max(name for name in features.taps if features.grids[name] == grid)
         tokens = features.taps[tap].float()
-        plane = tokens.transpose(1, 2).reshape(-1, tokens.shape[2], *self.backbone.grid)
+        plane = tokens.transpose(1, 2).reshape(-1, tokens.shape[2], *grid)
         return normalised(F.avg_pool2d(plane, 3, 1, 1).flatten(2).transpose(1, 2))
 
     def tensors(self) -> dict[str, Tensor]:
         made: dict[str, Any] = {"text_features": self.text_features, "spread": self.spread}
         for number, name in enumerate(self.names):
-            made[f"shots.{number}.likes"] = self.readings[name].likes
-            made[f"shots.{number}.odds"] = self.readings[name].odds
+            known = self.readings[name]
+            for shot, (likes, odds) in enumerate(zip(known.likes, known.odds, strict=True)):
+                made[f"shots.{number}.{shot}.likes"], made[f"shots.{number}.{shot}.odds"] = likes, odds
         return {**made, **{f"prompts.{name}": value for name, value in self.prompts.state_dict().items()}}
 
 
-def decode(prompts: Prompts, patches: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
-    """Joint tokens [B, N, d] and states [B, 2, d] → log-odds of "abnormal" [B, N] and D [B, N, d]."""
-    decoded: Tensor = prompts.decoder(patches)
+def decode(prompts: Prompts, patches: Tensor, grid: tuple[int, int], states: Tensor) -> tuple[Tensor, Tensor]:
+    """Joint tokens [B, N, d] on `grid` and states [B, 2, d] → log-odds of "abnormal" [B, N] and D [B, N, d]."""
+    decoded: Tensor = prompts.decoder(patches, grid)
     return (decoded @ (states[:, 1] - states[:, 0]).unsqueeze(-1)).squeeze(-1) / TEMPERATURE, decoded

@@ -173,17 +173,18 @@ class FineGrainedAD(PromptMethod[TaughtFineGrained]):
                 cls, patches, weights = [], [], []
                 for seen in teaching.passes(images, read):
                     cls.append(normalised(seen.cls))
-                    patches.append(normalised(seen.vv))
+                    patches.append(normalised(seen.vv).flatten(0, 1))
                 for image in images:
                     count = tile_count(image.pixels, backbone, s["tiles"])
                     tokens = tile_tokens(image.pixels, backbone, count, vv, teaching.cancel)
                     found = regions(tokens, phrases[1:], phrases[0], s["centres"])
-                    weights.append(region_weights(found, backbone.grid, s["extra"]))
+                    grid = backbone.grid_of(backbone.frame(image.pixels.shape, True))
+                    weights.append(region_weights(found, grid, s["extra"]))
                     done += 1
                     progress(done / total, "", {})
                 plain = torch.ones(1, sum(w.shape[1] for w in weights), device=weights[0].device)
                 cls_of.append(torch.cat(cls))
-                patches_of.append(torch.cat(patches).flatten(0, 1))
+                patches_of.append(torch.cat(patches))
                 weights_of.append(torch.cat([plain, torch.cat(weights, dim=1)]))
         return ShotFeatures(cls_of, patches_of, weights_of)
 

@@ -5,6 +5,7 @@ Systems 2016). Clustering coordinates are the patches' cosines to the phrases in
 foreground and background are parted, then the foreground into one region a phrase; on tiles of an enlarged image.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from inspector.features.framing import resized
 from inspector.methods.prompts.tokens import normalised
 
 MAX_SIDE = 64
-"""Patches along a side of a clustered image: distances between all pairs stay below 70 MB."""
+"""Patches along a side of a clustered square: distances between all pairs stay below 70 MB."""
 NEIGHBOURS = 8, 5
 """DPC-KNN's k in the first and second stage."""
 
@@ -91,10 +92,10 @@ def region_weights(found: Tensor, grid: tuple[int, int], extra: float) -> Tensor
 
 
 def tile_count(pixels: NDArray[np.uint8], backbone: Backbone, most: int) -> int:
-    """Tiles along a side that the resolution of an image
-    (h, w, 3) fills, at most `most` and MAX_SIDE patches."""
-    fits = round(int(min(pixels.shape[:2])) / backbone.image_size)
-    return max(1, min(most, fits, MAX_SIDE // max(backbone.grid)))
+    """Tiles along either side that the resolution of an image (h, w, 3) fills, at most `most` and MAX_SIDE² patches."""
+    frame = backbone.frame(pixels.shape, True)
+    fits = round(int(min(pixels.shape[:2])) / min(frame))
+    return max(1, min(most, fits, int(MAX_SIDE / math.sqrt(math.prod(backbone.grid_of(frame))))))
 
 
 def tile_tokens(
@@ -104,16 +105,17 @@ def tile_tokens(
 
     `see`: options for the pass (`vv_from`). The V-V path is read where it is asked for.
     """
-    size, (rows, columns) = backbone.image_size, backbone.grid
-    large = resized(pixels, (size * count, size * count))
+    height, width = frame = backbone.frame(pixels.shape, True)
+    rows, columns = backbone.grid_of(frame)
+    large = resized(pixels, (height * count, width * count))
     lines = []
     for y in range(count):
         cancel.check()
-        cut = large[y * size : (y + 1) * size]
+        cut = large[y * height : (y + 1) * height]
         tiles: Sequence[NDArray[np.uint8]] = [
-            np.ascontiguousarray(cut[:, x * size : (x + 1) * size], dtype=np.uint8) for x in range(count)
+            np.ascontiguousarray(cut[:, x * width : (x + 1) * width], dtype=np.uint8) for x in range(count)
         ]
-        seen = backbone.forward(backbone.prepare(tiles), **see)
+        seen = backbone.forward(backbone.prepare(tiles, True), **see)
         tokens = normalised(seen.patches if seen.vv is None else seen.vv)
         lines.append(
             tokens.reshape(count, rows, columns, -1).transpose(0, 1).reshape(rows, count * columns, -1)

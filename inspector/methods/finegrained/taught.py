@@ -15,7 +15,7 @@ from inspector.methods.smoothing import smoothed
 
 
 def read(backbone: Backbone, pixels: Tensor) -> Features:
-    """Prepared images [B,3,S,S] → class token, V-V patches, and the taps that a memory keeps."""
+    """Prepared images [B,3,h,w] → class token, V-V patches, and the taps that a memory keeps."""
     return backbone.forward(pixels, taps=backbone.default_taps, vv_from=first_vv_block(backbone.depth))
 
 
@@ -74,7 +74,8 @@ class TaughtFineGrained(TaughtPrompts):
             normal, abnormal = self.levels.normal[owners, :1], self.levels.abnormal[owners, :1]
             image = fusion.abnormal_probability(tokens, normal, abnormal, 1 / self.scale)
             state = (state * image / self.usual[owners, None]).clamp(0, 1)
-        plane = smoothed(enlarged(state.reshape(-1, *self.backbone.grid), self.map_size), s["sigma"])
+        grid = features.grids["vv"]
+        plane = smoothed(enlarged(state.reshape(-1, *grid), self.map_size), s["sigma"], grid)
         fused = fusion.harmonic(plane, self.memory.maps(features, class_names, without))
         whole = self.level_reading(cls[:, None], owners)[1][:, 0]
         return fused, fusion.harmonic(whole, fused.flatten(1).amax(1))

@@ -38,13 +38,13 @@ class GeneratorInput(Features):
 
 
 def read(backbone: Backbone, pixels: Tensor) -> GeneratorInput:
-    """Prepared images [B,3,S,S] → what memory and generator read, in one pass."""
+    """Prepared images [B,3,h,w] → what memory and generator read, in one pass."""
     at = depths(backbone.depth)
     names = tuple(f"vv{number}" for number in at)
     seen = backbone.forward(pixels, taps=(*backbone.default_taps, *names), vv_from=at[0])
     layers = tuple(normalised(seen.taps.pop(name)) for name in names)
     cls = normalised(seen.cls)
-    objects = object_tokens(cls, layers[-1], backbone.grid)
+    objects = object_tokens(cls, layers[-1], seen.grids["vv"])
     return GeneratorInput(
         cls, seen.patches, seen.vv, seen.taps, seen.grids, (), unit_cls=cls, layers=layers, objects=objects
     )

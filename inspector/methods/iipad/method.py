@@ -91,16 +91,19 @@ class IIPAD(PromptMethod[TaughtIIPAD]):
         seen = [one for images in teaching.shots.values() for one in teaching.passes(images, read)]
         cls = torch.cat([one.unit_cls for one in seen])
         objects = torch.cat([one.objects for one in seen])
-        layers = [torch.cat(same) for same in zip(*(one.layers for one in seen), strict=True)]
+        layers = [shot for one in seen for shot in zip(*one.layers, strict=True)]
+        grids = [one.grids["vv"] for one in seen for _ in one.unit_cls]
         generator.words.solve(text, objects, s["seed"])
         normal, abnormal = text.encode_texts(OBJECT_NORMAL), text.encode_texts(OBJECT_ABNORMAL)
 
-        def step(chosen: Sequence[int], draw: torch.Generator) -> training.Losses:
+        def step(chosen: Sequence[int], draw: torch.Generator, grid: tuple[int, int]) -> training.Losses:
             rows = [number % len(cls) for number in chosen]
             prompts = generator.encoded(splicer, cls[rows], objects[rows])
-            return self.loss_terms(prompts, [layer[rows] for layer in layers], normal, abnormal, draw)
+            shown = [torch.stack(same) for same in zip(*(layers[row] for row in rows), strict=True)]
+            return self.loss_terms(prompts, shown, normal, abnormal, draw)
 
-        self.train(generator, step, len(cls) * math.ceil(LEAST_STEPS / len(cls)), teaching)
+        times = math.ceil(LEAST_STEPS / len(cls))
+        self.train(generator, training.by_grid(step, grids * times), len(cls) * times, teaching)
         return TaughtIIPAD(
             **self.common(teaching),
             generator=generator,

@@ -73,8 +73,9 @@ class TaughtIIPAD(TaughtPrompts):
             fusion.abnormal_probability(layer, normal[:, None], abnormal[:, None], TEMPERATURE)
             for layer in features.layers
         ]
-        prompted = enlarged(fusion.mean(*shown).reshape(-1, *self.backbone.grid), self.map_size)
-        prompted = smoothed(prompted, self.settings["sigma"])
+        grid = features.grids["vv"]
+        prompted = enlarged(fusion.mean(*shown).reshape(-1, *grid), self.map_size)
+        prompted = smoothed(prompted, self.settings["sigma"], grid)
         visual = self.memory.maps(features, class_names, without) * len(features.taps)
         score = prompted.flatten(1).amax(1) + visual.flatten(1).amax(1)
         if self.settings["image_score"] == "code":

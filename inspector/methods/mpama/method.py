@@ -53,27 +53,27 @@ from inspector.methods.prompts.method import PromptMethod, enlarged
 from inspector.methods.prompts.teaching import Teaching
 from inspector.methods.prompts.tokens import first_vv_block, normalised
 from inspector.methods.stored_tensors import StoredTensors
-from inspector.methods.taught import BATCH
+from inspector.methods.taught import batches
 
 
 @dataclass(frozen=True, eq=False)
 class DamagedShots:
-    """Every shot and its damaged copies: class tokens [n, d], tokens [n, layers, N, d] (half precision), masks
-    [n, h, w]; the copies of a shot follow each other, the clean one first."""
+    """Every shot and its damaged copies, the clean one first: class tokens [shots, copies, d], masks [shots, copies, h, w],
+    and of each shot the tokens [copies, layers, N, d] (half precision) and the grid of its N patches."""
 
     cls: Tensor
-    tokens: Tensor
     masks: Tensor
-    copies: int
+    tokens: Sequence[Tensor]
+    grids: Sequence[tuple[int, int]]
 
     def draw(self, chosen: Sequence[int], draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Each chosen shot once as it is and once damaged: class
-        tokens [2n, d], tokens [2n, layers, N, d], masks [2n, h, w]."""
-        broken = [1 + int(torch.randint(self.copies - 1, (1,), generator=draw)) for _ in chosen]
-        rows = [self.copies * i for i in chosen] + [
-            self.copies * i + copy for i, copy in zip(chosen, broken, strict=True)
-        ]
-        return self.cls[rows], self.tokens[rows].float(), self.masks[rows]
+        """Each chosen shot, of one grid, once as it is and once damaged: class tokens [2n, d], tokens [2n, layers, N, d],
+        masks [2n, h, w]."""
+        copies = self.cls.shape[1]
+        broken = [1 + int(torch.randint(copies - 1, (1,), generator=draw)) for _ in chosen]
+        shots, numbers = [*chosen, *chosen], [0] * len(chosen) + broken
+        tokens = torch.stack([self.tokens[shot][copy] for shot, copy in zip(shots, numbers, strict=True)])
+        return self.cls[shots, numbers], tokens.float(), self.masks[shots, numbers]
 
 
 class MPAMA(PromptMethod[TaughtMPAMA]):
@@ -121,15 +121,17 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
         with training.seeded(s["seed"], 1):
             prompts = Perceptions(len(s["levels"]), max(1, min(s["length"], room)), s["deep"], text)
         prompts.to(backbone.device)
-        items, last = len(drawn.cls) // drawn.copies, 0.7 if s["adaptation"] else 1.0
         self.train(
             prompts,
-            lambda chosen, draw: self.loss_terms(
-                drawn.draw(chosen, draw), prompts(splicer), None, backbone.grid
+            training.by_grid(
+                lambda chosen, draw, grid: self.loss_terms(
+                    drawn.draw(chosen, draw), prompts(splicer), None, grid
+                ),
+                drawn.grids,
             ),
-            items,
+            len(drawn.grids),
             teaching,
-            span=(0.3, last),
+            span=(0.3, 0.7 if s["adaptation"] else 1.0),
         )
         with torch.no_grad():
             local, whole = prompts(splicer)
@@ -155,10 +157,11 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
         folder = self.checkpoints and self.checkpoints / "experts"
         training.train(
             experts,
-            lambda chosen, draw: self.loss_terms(
-                drawn.draw(chosen, draw), text, experts, teaching.backbone.grid
+            training.by_grid(
+                lambda chosen, draw, grid: self.loss_terms(drawn.draw(chosen, draw), text, experts, grid),
+                drawn.grids,
             ),
-            len(drawn.cls) // drawn.copies,
+            len(drawn.grids),
             training.Schedule(
                 s["adaptation_epochs"],
                 s["rate"],
@@ -174,8 +177,8 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
         )
         training.forget(folder)
         with torch.no_grad():
-            gates = experts.routed(drawn.tokens[:: drawn.copies].float())
-        use = (gates > 0).float().mean((0, 1, 2)) / s["routes"]
+            gates = [experts.routed(shot[:1].float()).flatten(0, 2) for shot in drawn.tokens]
+        use = (torch.cat(gates) > 0).float().mean(0) / s["routes"]
         names = ["identity", *(f"expert {n + 1}" for n in range(s["bottlenecks"])), "zero"]
         share = ", ".join(f"{name} {value:.0%}" for name, value in zip(names, use.tolist(), strict=True))
         teaching.progress(1.0, f"Tokens go to: {share}", {})
@@ -188,26 +191,25 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
         rng = np.random.default_rng(training.seed_of(self.settings["seed"], 12))
         pictures = [image for images in teaching.shots.values() for image in images]
         taps, first = vv_taps(backbone), first_vv_block(backbone.depth)
+        grids = [backbone.grid_of(backbone.frame(image.pixels.shape, True)) for image in pictures]
         cls, tokens, masks = [], [], []
         for number, image in enumerate(pictures):
-            clean = backbone.prepare_one(image.pixels)
+            clean = backbone.prepare_one(image.pixels, True)
             batch, where = [clean], [np.zeros((side, side), np.float32)]
             for _ in range(variants):
                 made, mask = defects.damaged(clean, clean, rng)
                 batch.append(made)
                 where.append(defects.to_grid(mask, (side, side)))
-            for start in range(0, len(batch), BATCH):
+            seen = []
+            for some in batches(batch):
                 teaching.cancel.check()
                 with torch.no_grad():
-                    pixels = backbone.prepare(batch[start : start + BATCH])
-                    seen = backbone.forward(pixels, taps=taps, vv_from=first)
-                cls.append(normalised(seen.cls))
-                tokens.append(layer_tokens(backbone, seen).half())
+                    seen.append(backbone.forward(backbone.prepare(some, True), taps=taps, vv_from=first))
+            cls.append(torch.cat([normalised(one.cls) for one in seen]))
+            tokens.append(torch.cat([layer_tokens(backbone, one).half() for one in seen]))
             masks.append(torch.from_numpy(np.stack(where)))
             progress((number + 1) / len(pictures), "", {})
-        return DamagedShots(
-            torch.cat(cls), torch.cat(tokens), torch.cat(masks).to(backbone.device), 1 + variants
-        )
+        return DamagedShots(torch.stack(cls), torch.stack(masks).to(backbone.device), tokens, grids)
 
     def loss_terms(
         self,
@@ -265,15 +267,11 @@ def make_experts(settings: Mapping[str, Any], backbone: Backbone) -> Experts:
 def _usual(taught: TaughtMPAMA, drawn: DamagedShots, counts: list[int]) -> Tensor:
     """Mean log-odds of state map and class token on every class's own shots, [classes, 2]."""
     made = []
-    clean = slice(None, None, drawn.copies)
     with torch.no_grad():
-        shots = zip(
-            torch.split(drawn.cls[clean], counts), torch.split(drawn.tokens[clean], counts), strict=True
-        )
-        for cls, tokens in shots:
-            plane, whole = taught.state_reading(cls, tokens.float())
+        for cls, tokens, grid in zip(drawn.cls, drawn.tokens, drawn.grids, strict=True):
+            plane, whole = taught.state_reading(cls[:1], tokens[:1].float(), grid)
             made.append(torch.stack([fusion.shot_offset(plane), fusion.shot_offset(whole)]))
-    return torch.stack(made)
+    return torch.stack([of_class.mean(0) for of_class in torch.split(torch.stack(made), counts)])
 
 
 def _spread(taught: TaughtMPAMA, teaching: Teaching, offsets: Tensor) -> Tensor:
@@ -284,7 +282,7 @@ def _spread(taught: TaughtMPAMA, teaching: Teaching, offsets: Tensor) -> Tensor:
         for seen, _ in taught.varied(images, teaching.cancel):
             assert seen.vv is not None
             with torch.no_grad():
-                state = taught.state_reading(normalised(seen.cls), seen.vv)[0]
-            odds.append(torch.logit(state, eps=fusion.EPS))
+                state = taught.state_reading(normalised(seen.cls), seen.vv, seen.grids["vv"])[0]
+            odds.append(torch.logit(state, eps=fusion.EPS).flatten())
         made.append((torch.cat(odds) - offset).square().mean().sqrt())
     return torch.stack(made).clamp_min(fusion.EPS)

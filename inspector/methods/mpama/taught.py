@@ -64,23 +64,24 @@ class TaughtMPAMA(TaughtPrompts):
         """Map: harmonic mean of the smoothed state map, relative to the class's shots, and the memory's; image score: that of
         their maxima, and of the class token's probability with `class_token`. Both in 0–1."""
         assert features.vv is not None
-        state, abnormal = self.state_reading(normalised(features.cls), features.vv)
+        grid = features.grids["vv"]
+        state, abnormal = self.state_reading(normalised(features.cls), features.vv, grid)
         if self.settings["relative"]:
             usual = self.usual[self.numbers(class_names)]
             state = fusion.relative_to_shots(state, usual[:, 0], 2 * usual[:, 2])
             abnormal = fusion.relative_to_shots(abnormal[:, None, None], usual[:, 1])[:, 0, 0]
-        plane = smoothed(enlarged(state, self.map_size), self.settings["sigma"])
+        plane = smoothed(enlarged(state, self.map_size), self.settings["sigma"], grid)
         maps = [plane, self.memory.maps(features, class_names, without)]
         highest = [one.flatten(1).amax(1) for one in maps]
         if self.settings["class_token"]:
             highest.append(abnormal)
         return fusion.harmonic(*maps), fusion.harmonic(*highest)
 
-    def state_reading(self, cls: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """State map [B, h, w] on the backbone's grid and the class token's abnormal probability [B]."""
+    def state_reading(self, cls: Tensor, tokens: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """State map [B, h, w] on `grid` and the class token's abnormal probability [B]."""
         tokens = tokens if self.experts is None else self.experts(tokens)[0]
         abnormal = fusion.abnormal_probability(cls, self.whole[0], self.whole[1], TEMPERATURE)
-        planes = state_planes(tokens, self.local, self.settings["levels"], self.backbone.grid)
+        planes = state_planes(tokens, self.local, self.settings["levels"], grid)
         return torch.stack(planes).mean(0), abnormal
 
     def tensors(self) -> dict[str, Tensor]:

@@ -21,8 +21,8 @@ from inspector.methods.prompts import training
 from inspector.methods.prompts.teaching import Teaching
 from inspector.methods.prompts.tokens import Splicer, need_blocks, need_text
 from inspector.methods.single_shot_views import VARIATIONS, altered_views
-from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors
-from inspector.methods.taught import Taught, batches
+from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors, flag
+from inspector.methods.taught import Taught
 
 REMEMBERING = 0.03
 """The share of teaching's progress that filling the memory takes."""
@@ -76,7 +76,7 @@ class TaughtPrompts(Taught):
 
     def varied(self, images: Sequence[Image], cancel: CancelToken) -> Iterator[tuple[Features, int]]:
         """What slightly altered views of shots look like, and how many of them, batch by batch."""
-        for batch in batches([view for image in images for view in altered_views(image, VARIATIONS)]):
+        for batch in self.batches([view for image in images for view in altered_views(image, VARIATIONS)]):
             cancel.check()
             yield self.features_of(batch), len(batch)
 
@@ -156,6 +156,7 @@ class PromptMethod(Method[P]):
         return {
             "backbone": teaching.backbone,
             "memory": self.bank_type(max(1, teaching.backbone.image_size // 4)),
+            "proportions": True,
             "settings": dict(self.settings),
             "names": teaching.names,
         }
@@ -169,6 +170,8 @@ class PromptMethod(Method[P]):
             "outdated": taught.outdated,
             "bank": taught.memory.settings(),
         }
+        if taught.proportions:  # earlier versions, which know squares alone, wrote nothing of it
+            about["proportions"] = True
         return {**taught.memory.tensors(), **learned}, about
 
     @classmethod
@@ -198,6 +201,7 @@ class PromptMethod(Method[P]):
         common = {
             "backbone": backbone,
             "memory": memory,
+            "proportions": flag(settings.get("proportions", False)),
             "settings": made.settings,
             "names": tuple(names),
             "outdated": bool(settings["outdated"]),

@@ -11,7 +11,7 @@ from inspector.domain import CancelToken, Image, Progress
 from inspector.features.backbone import Backbone, Features
 from inspector.features.text_tower import TextTower
 from inspector.methods.prompts.tokens import Splicer
-from inspector.methods.taught import batches
+from inspector.methods.taught import framed_batches
 
 Seen = TypeVar("Seen", bound=Features)
 
@@ -42,7 +42,7 @@ class Teaching:
         return lambda done, line, values: self.progress(share * done, line, values)
 
     def passes(self, images: Sequence[Image], read: Callable[[Backbone, Tensor], Seen]) -> Iterator[Seen]:
-        """What `read` makes of prepared images [B,3,S,S], batch by batch in order. Raises Cancelled."""
-        for batch in batches(images):
+        """What `read` makes of prepared images [B,3,h,w] in their proportions, batch by batch in order. Raises Cancelled."""
+        for batch in framed_batches(images, self.backbone, True):
             self.cancel.check()
-            yield read(self.backbone, self.backbone.prepare([image.pixels for image in batch]))
+            yield read(self.backbone, self.backbone.prepare([image.pixels for image in batch], True))

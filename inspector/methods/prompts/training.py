@@ -27,6 +27,25 @@ Step = Callable[[Sequence[int], torch.Generator], Losses]
 """Takes the batch's item numbers and a seeded CPU generator; returns the terms whose sum is minimised."""
 
 
+def by_grid(
+    step: Callable[[Sequence[int], torch.Generator, tuple[int, int]], Losses],
+    grids: Sequence[tuple[int, int]],
+) -> Step:
+    """The step whose items, `grids` of patches of which differ, are taken in batches of one grid each. A term is the mean over
+    the items of the batches that have it, as far as it is one over items."""
+
+    def whole(chosen: Sequence[int], draw: torch.Generator) -> Losses:
+        terms: Losses = {}
+        for grid in dict.fromkeys(grids[item] for item in chosen):
+            same = [item for item in chosen if grids[item] == grid]
+            for name, term in step(same, draw, grid).items():
+                part = term * (len(same) / len(chosen))
+                terms[name] = terms[name] + part if name in terms else part
+        return terms
+
+    return whole
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """How long and how fast to learn.
