@@ -1,4 +1,4 @@
-"""Write tests/data/golden/scores.npz: what the reference says of two drawn parts by the stored detector of every method.
+"""Write tests/data/golden/scores.npz: what the reference says of drawn parts by the stored detector of every method.
 
     python packaging/golden/make.py
 
@@ -26,8 +26,14 @@ from inspector.images import demo_parts  # noqa: E402
 STORED = ROOT / "tests" / "data" / "projects" / "v2.zip"
 TARGET = ROOT / "tests" / "data" / "golden" / "scores.npz"
 PRODUCT = "washer"
-PARTS = ((31, None), (32, demo_parts.DEFECTS[PRODUCT][0]))
-"""Seed and defect of every drawn part."""
+PARTS = ((31, None, 160), (32, demo_parts.DEFECTS[PRODUCT][0], 160), (33, None, 80))
+"""Seed, defect and width of every drawn part: the last is cut in half, as earlier versions' methods stretched to squares."""
+
+
+def drawn(seed: int, defect: str | None, width: int) -> np.ndarray:
+    """A part, uint8 [160, width, 3]."""
+    pixels, _ = demo_parts.draw(PRODUCT, seed, defect, size=160)
+    return np.ascontiguousarray(pixels[:, :width])
 
 
 def main() -> None:
@@ -38,9 +44,8 @@ def main() -> None:
             archive.extractall(top)
         for file in sorted(Path(top).glob("detectors/*/detector.json")):
             method = json.loads(file.read_text("utf-8"))["method"]
-            for number, (seed, defect) in enumerate(PARTS):
-                pixels, _ = demo_parts.draw(PRODUCT, seed, defect, size=160)
-                values, image = score(file.parent, backbone, pixels, PRODUCT)
+            for number, part in enumerate(PARTS):
+                values, image = score(file.parent, backbone, drawn(*part), PRODUCT)
                 kept[f"{method}.{number}.map"] = values[::2, ::2].astype(np.float16)
                 kept[f"{method}.{number}.score"] = np.float64(image)
     TARGET.parent.mkdir(exist_ok=True)

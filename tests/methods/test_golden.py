@@ -107,8 +107,7 @@ def test_stored_detectors_of_every_method_give_the_golden_maps_and_scores(tmp_pa
     with np.load(make.TARGET, allow_pickle=False) as golden:
         for file in sorted(tmp_path.glob("detectors/*/detector.json")):
             detector = storage.load(file.parent, backbone)
-            drawn = [make.demo_parts.draw(make.PRODUCT, *part, size=160)[0] for part in make.PARTS]
-            images = [Image(pixels, "", "") for pixels in drawn]
+            images = [Image(make.drawn(*part), "", "") for part in make.PARTS]
             for number, found in enumerate(detector.score(images, [make.PRODUCT] * len(images))):
                 wanted = golden[f"{detector.method}.{number}.map"].astype(np.float32)
                 assert np.abs(found.values[::2, ::2] - wanted).max() < GOLDEN, detector.method
