@@ -53,13 +53,13 @@ class Case:
         return self.backbone.prepare([self.pixels], self.proportions)
 
     def plane(self, values: Array, sigma: float) -> Array:
-        """Patch values on the image's grid → a smoothed map; prompts cut the kernel at three standard deviations."""
-        square = np.sqrt(
-            self.grid[0] * self.grid[1]
-        )  # of as many patches: one distance on the image in both directions
-        return smooth(
-            enlarge(values.reshape(self.grid), self.side), [sigma * square / cells for cells in self.grid], 3
-        )
+        """Patch values on the image's grid → a smoothed map."""
+        return self.smoothed(enlarge(values.reshape(self.grid), self.side), sigma)
+
+    def smoothed(self, plane: Array, sigma: float) -> Array:
+        """By one distance on the image in both directions; prompts cut the kernel at three standard deviations."""
+        square = np.sqrt(self.grid[0] * self.grid[1])  # of as many patches
+        return smooth(plane, [sigma * square / cells for cells in self.grid], 3)
 
 
 def array(tensor: torch.Tensor | None) -> Array:

@@ -30,7 +30,6 @@ from equations import (
     odds,
     papers_distance,
     residual,
-    smooth,
     softmax,
     tensor,
     unit,
@@ -360,17 +359,25 @@ def anople(case: Case) -> tuple[Array, float]:
     if s["relative"]:
         reading = relative(case, reading, plain) / (2 * case.learned("spread")[case.own])
     logits = enlarge(reading.reshape(grid), case.side)
-    maps = [smooth(expit(logits), [s["sigma"]] * 2, 3)]
+    maps = [case.smoothed(expit(logits), s["sigma"])]
     if s["fusion"] != "none":
         maps.append(memory_map(case, plain))
-    join = {"harmonic": harmonic, "sum": lambda *x: np.sum(x, axis=0)}.get(
-        s["fusion"], lambda *x: np.mean(x, axis=0)
-    )
+    join = JOINS[s["fusion"]]
     found = join(*maps)
     if s["image_score"] == "token":
         return found, float(harmonic(abnormal(cls, normal, other, 0.07), found.max()))
+    if s["image_score"] == "map":
+        return found, found.max()
     return found, float(join(*(one.max() for one in maps)))
 
+
+JOINS: Mapping[str, Callable[..., Array]] = {
+    "harmonic": harmonic,
+    "sum": lambda *x: np.sum(x, axis=0),
+    "mean": lambda *x: np.mean(x, axis=0),
+    "none": lambda state: state,
+    "weighed": lambda state, memory: memory * (0.75 + 0.5 * state),
+}
 
 WEIGHTS = ("into.weight", "into.bias", "back.weight", "back.bias")
 

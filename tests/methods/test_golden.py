@@ -37,7 +37,8 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("iipad", {}),
     ("iipad", {"image_score": "code"}),
     ("anople", {}),
-    ("anople", {"prompts": "text", "fusion": "sum"}),
+    ("anople", {"fusion": "harmonic", "image_score": "maps"}),
+    ("anople", {"prompts": "text", "fusion": "sum", "image_score": "maps"}),
     ("anople", {"coupling": "per_layer", "instance_conditioned": True}),
     ("anople", {"bank": "prompted", "fusion": "mean", "image_score": "token", "relative": False}),
 )

@@ -102,9 +102,9 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
         "latent": True,
         "coupling": "shared",
         "instance_conditioned": False,
-        "fusion": "harmonic",
+        "fusion": "weighed",
         "relative": True,
-        "image_score": "maps",
+        "image_score": "map",
         "bank": "plain",
         "start": "known",
         "depth": 9,
@@ -124,7 +124,7 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
         "start": ("known", "noise"),
         "coupling": ("shared", "per_layer"),
         "fusion": (*fusion.FUSIONS, "none"),
-        "image_score": ("maps", "token"),
+        "image_score": ("map", "maps", "token"),
         "bank": ("plain", "prompted"),
     }
 

@@ -58,7 +58,7 @@ class TaughtAnoPLe(TaughtPrompts):
     def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
-        """Map: harmonic mean of the smoothed state map and the memory's, in 0–1; image score: that of the two maxima.
+        """Map: the memory's, weighed by the smoothed state map (`fusion.weighed`), 0–1¼; image score: its highest value.
 
         State map: σ((odds − odds of likes) / (2 · spread)), enlarged before σ. `fusion` and `image_score` change the joins.
         """
@@ -76,6 +76,8 @@ class TaughtAnoPLe(TaughtPrompts):
         fused = join(*maps)
         if s["image_score"] == "token":
             return fused, fusion.harmonic(abnormal, fused.flatten(1).amax(1))
+        if s["image_score"] == "map":
+            return fused, fused.flatten(1).amax(1)
         return fused, join(*(one.flatten(1).amax(1) for one in maps))
 
     def remembering(self, class_name: str, features: Features) -> "TaughtAnoPLe":

@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 
 EPS = 1e-6
+WEIGHT = 0.25
+"""By which share a state moves what a memory says, where it only weighs it. Chosen on good parts that we harmed, as the largest
+that made no product worse than its memory alone by more than a point."""
 
 
 def harmonic(*scores: Tensor) -> Tensor:
@@ -30,7 +33,13 @@ def total(*scores: Tensor) -> Tensor:
     return functools.reduce(torch.add, scores)
 
 
-FUSIONS = {"harmonic": harmonic, "mean": mean, "sum": total}
+def weighed(state: Tensor, memory: Tensor) -> Tensor:
+    """The memory's scores, times 1 ± WEIGHT by a state in 0–1, ½ changing nothing (broadcast to one shape). However
+    wrong the state is, it moves a score by no more than that."""
+    return memory * (1 + WEIGHT * (2 * state - 1))
+
+
+FUSIONS = {"harmonic": harmonic, "mean": mean, "sum": total, "weighed": weighed}
 
 
 def abnormal_probability(features: Tensor, normal: Tensor, abnormal: Tensor, temperature: float) -> Tensor:

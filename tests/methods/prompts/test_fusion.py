@@ -49,3 +49,10 @@ def test_an_image_that_reads_like_its_shots_is_undecided_whatever_the_offset() -
     worse = fusion.relative_to_shots(torch.full((2, 4, 4), 0.97), offset)
     better = fusion.relative_to_shots(torch.full((2, 4, 4), 0.80), offset)
     assert worse.min() > 0.5 > better.max()
+
+
+@given(scores, scores)
+def test_a_state_that_weighs_a_memory_moves_it_by_a_quarter_at_most(state: float, memory: float) -> None:
+    found = fusion.weighed(torch.tensor(state), torch.tensor(memory)).item()
+    assert 0.75 * memory - 1e-6 <= found <= 1.25 * memory + 1e-6
+    assert fusion.weighed(torch.tensor(0.5), torch.tensor(memory)).item() == pytest.approx(memory)
