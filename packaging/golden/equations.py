@@ -56,10 +56,10 @@ class Case:
         """Patch values on the image's grid → a smoothed map."""
         return self.smoothed(enlarge(values.reshape(self.grid), self.side), sigma)
 
-    def smoothed(self, plane: Array, sigma: float) -> Array:
-        """By one distance on the image in both directions; prompts cut the kernel at three standard deviations."""
+    def smoothed(self, plane: Array, sigma: float, cut: float = 3) -> Array:
+        """By one distance on the image in both directions; cut at three standard deviations, a memory's at four."""
         square = np.sqrt(self.grid[0] * self.grid[1])  # of as many patches
-        return smooth(plane, [sigma * square / cells for cells in self.grid], 3)
+        return smooth(plane, [sigma * square / cells for cells in self.grid], cut)
 
 
 def array(tensor: torch.Tensor | None) -> Array:
@@ -195,3 +195,12 @@ def memory_map(case: Case, seen: Features, distance: Distance = nearest) -> Arra
         square = np.sqrt(grid[0] * grid[1])
         maps.append(smooth(plane, [case.bank["sigma"] * square / cells for cells in grid], 4))
     return np.asarray(np.clip(np.mean(maps, axis=0), 0, 1))
+
+
+JOINS: dict[str, Callable[..., Array]] = {
+    "harmonic": harmonic,
+    "sum": lambda *x: np.sum(x, axis=0),
+    "mean": lambda *x: np.mean(x, axis=0),
+    "none": lambda state: state,
+    "weighed": lambda state, memory: memory * (0.75 + 0.5 * state),
+}

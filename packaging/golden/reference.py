@@ -15,6 +15,7 @@ import safetensors.numpy
 import torch
 from equations import (
     EPS,
+    JOINS,
     Array,
     Case,
     Distance,
@@ -92,9 +93,7 @@ def anomalydino(case: Case) -> tuple[Array, float]:
     masked = case.settings["masked"]
     if masked is None or case.class_name in masked:
         values = values * foreground(tokens, case.grid).flatten()
-    square = np.sqrt(case.grid[0] * case.grid[1])
-    sigmas = [case.bank["sigma"] * square / cells for cells in case.grid]
-    found = smooth(enlarge(values.reshape(case.grid), case.side), sigmas, 4)
+    found = case.smoothed(enlarge(values.reshape(case.grid), case.side), case.bank["sigma"], 4)
     return found, float(np.mean(np.sort(values)[-max(1, len(values) // 100) :]))
 
 
@@ -370,14 +369,6 @@ def anople(case: Case) -> tuple[Array, float]:
         return found, found.max()
     return found, float(join(*(one.max() for one in maps)))
 
-
-JOINS: Mapping[str, Callable[..., Array]] = {
-    "harmonic": harmonic,
-    "sum": lambda *x: np.sum(x, axis=0),
-    "mean": lambda *x: np.mean(x, axis=0),
-    "none": lambda state: state,
-    "weighed": lambda state, memory: memory * (0.75 + 0.5 * state),
-}
 
 WEIGHTS = ("into.weight", "into.bias", "back.weight", "back.bias")
 

@@ -2,6 +2,7 @@
 and output lies on a detector's own fixed scale."""
 
 import functools
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -39,7 +40,12 @@ def weighed(state: Tensor, memory: Tensor) -> Tensor:
     return memory * (1 + WEIGHT * (2 * state - 1))
 
 
-FUSIONS = {"harmonic": harmonic, "mean": mean, "sum": total, "weighed": weighed}
+FUSIONS: Mapping[str, Callable[..., Tensor]] = {
+    "harmonic": harmonic,
+    "mean": mean,
+    "sum": total,
+    "weighed": weighed,
+}
 
 
 def abnormal_probability(features: Tensor, normal: Tensor, abnormal: Tensor, temperature: float) -> Tensor:
