@@ -55,7 +55,7 @@ sys.path.pop(0)
 def test_the_reference_imports_nothing_of_the_methods() -> None:
     nodes = [
         node
-        for name in ("reference", "equations")
+        for name in ("reference", "memories", "equations")
         for node in ast.walk(ast.parse((ROOT / f"packaging/golden/{name}.py").read_text("utf-8")))
     ]
     names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
