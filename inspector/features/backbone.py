@@ -242,7 +242,7 @@ class Backbone:
                 y = y + tower.vv(index, x)[:, first_patch:]
                 if f"vv{index + 1}" in taps:
                     kept[f"vv{index + 1}"], grids[f"vv{index + 1}"] = tower.joint(y).float(), grid
-            x = tower.block(index, x)
+            x = tower.block(index, x, grid)
             if inserted:
                 became.append(x[:, start : start + inserted])
             if f"block{index + 1}" in taps:
@@ -275,7 +275,7 @@ class Backbone:
             chosen = patches[:, indices.to(self.device).flatten()].reshape(batch * count, length, -1)
             sequence = torch.cat([own.repeat_interleave(count, dim=0), chosen], dim=1)
             for index in range(self.depth):
-                sequence = tower.block(index, sequence)
+                sequence = tower.block(index, sequence, tower.grid)
             return tower.head(sequence).float().reshape(batch, count, -1)
 
     def tap_width(self, tap: str) -> int:

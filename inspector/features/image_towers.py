@@ -4,6 +4,7 @@ A tower is frozen and in evaluation mode. Its sequence is [prefix tokens; patche
 if it has any, then the patches row by row. Every product is made by the model's own modules.
 """
 
+import copy
 from typing import Any, Protocol
 
 import timm.models.vision_transformer as timm_vit
@@ -46,8 +47,8 @@ class Tower(Protocol):
         """Pixels whose patches lie on `grid`, or their stages, → what enters block 1, [B, prefix+N, width]. Learned positions
         are resampled to a grid other than the square's."""
 
-    def block(self, index: int, x: Tensor) -> Tensor:
-        """The model's own block (0-based): tokens [B,T,width] → [B,T,width]."""
+    def block(self, index: int, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        """The model's own block (0-based): tokens [B,T,width] of patches on `grid` → [B,T,width]."""
 
     def vv(self, index: int, x: Tensor) -> Tensor:
         """What the block's V-V attention adds: out_proj(softmax(V·Vᵀ/√d)·V) of LN1(x), [B,T,width]."""
@@ -163,7 +164,7 @@ class OpenClipTower(Tower):
         tokens = visual.ln_pre(torch.cat([own, patches], dim=1) + places)
         return tokens
 
-    def block(self, index: int, x: Tensor) -> Tensor:
+    def block(self, index: int, x: Tensor, grid: tuple[int, int]) -> Tensor:
         out: Tensor = self.blocks[index](x)
         return out
 
@@ -244,7 +245,7 @@ class TimmTower(Tower):
         tokens = trunk.norm_pre(tokens)
         return tokens
 
-    def block(self, index: int, x: Tensor) -> Tensor:
+    def block(self, index: int, x: Tensor, grid: tuple[int, int]) -> Tensor:
         out: Tensor = self.blocks[index](x)
         return out
 
@@ -274,23 +275,28 @@ class TimmTower(Tower):
 
 
 class RotaryTower(TimmTower):
-    """timm's Eva with rotary positions (DINOv3), which every block turns queries and keys by: square images, no prompts."""
+    """timm's Eva with rotary positions (DINOv3), which every block turns queries and keys by: no prompts. Positions go from
+    −1 to 1 along either side, whatever the grid, so that those of the square stay."""
 
     def __init__(self, visual: Any) -> None:
         super().__init__(visual)
-        self.any_shape = False
+        self.any_shape = True
         self.step = self.stride = int(self.trunk.patch_embed.patch_size[0])
-        with torch.no_grad():
-            self._rotation: Tensor = self.trunk.rope.get_embed(shape=self.grid)
+        self._rope = copy.deepcopy(self.trunk.rope)  # in full precision, whatever the tower's
+        self._rotations: dict[tuple[int, int], Tensor] = {}
 
     def embed(self, x: Tensor, stages: tuple[Tensor, Tensor] | None, grid: tuple[int, int]) -> Tensor:
         tokens: Tensor = self.trunk.norm_pre(self.trunk._pos_embed(self.trunk.patch_embed(x))[0])
         return tokens
 
-    def block(self, index: int, x: Tensor) -> Tensor:
-        if x.shape[1] != self.prefix_tokens + len(self._rotation):
+    def block(self, index: int, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        if grid not in self._rotations:
+            with torch.no_grad():
+                self._rotations[grid] = self._rope.get_embed(shape=list(grid))
+        rotation = self._rotations[grid]
+        if x.shape[1] != self.prefix_tokens + len(rotation):
             raise ValueError("this tower takes no prompts and no windows")
-        out: Tensor = self.blocks[index](x, rope=self._rotation)
+        out: Tensor = self.blocks[index](x, rope=rotation)
         return out
 
     def vv(self, index: int, x: Tensor) -> Tensor:
@@ -322,7 +328,7 @@ class FastVitTower(Tower):
         last: Tensor = self.trunk.final_conv(self.trunk.stages[3](coarse))
         return last.flatten(2).transpose(1, 2)
 
-    def block(self, index: int, x: Tensor) -> Tensor:
+    def block(self, index: int, x: Tensor, grid: tuple[int, int]) -> Tensor:
         raise ValueError("this tower has no transformer blocks")
 
     def vv(self, index: int, x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -103,6 +104,40 @@ def test_a_file_of_no_telling_name_is_known_and_sees_exactly_what_timm_sees(
     assert backbone.identity.image_size == size
     assert backbone.identity.mean == (0.485, 0.456, 0.406)
     assert backbone.default_taps == ("block2", "block3")
+
+
+@pytest.mark.parametrize("shape", [(150, 400), (400, 150)], ids=["wide", "tall"])
+def test_dinov3_sees_images_in_their_proportions_as_timm_does(tmp_path: Path, shape: tuple[int, int]) -> None:
+    """Its positions need no resampling, so timm's own model takes other shapes too."""
+    file = tmp_path / "model.safetensors"
+    save_file(_state(DINOV3, False), file)
+    intake.add(file)
+    backbone = loading.load(f"{DINOV3}@224", "cpu", dtype=torch.float32)
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    x = backbone.prepare([pixels], proportions=True)
+    assert x.shape[2] != x.shape[3]
+    overlay = {"pretrained": True, "pretrained_cfg_overlay": {"file": str(file)}}
+    options = {"img_size": 224, "num_classes": 0, "global_pool": "token", "dynamic_img_size": True}
+    theirs = timm.create_model(DINOV3, **overlay, **options).eval()
+    seen = backbone(x, taps=("block2",))
+    grid = (x.shape[2] // 16, x.shape[3] // 16)
+    assert seen.grids == {"block2": grid, "patches": grid}
+    with torch.no_grad():
+        assert torch.equal(seen.patches, theirs.forward_features(x)[:, 5:])
+        middle = theirs.forward_intermediates(x, [1], output_fmt="NLC", intermediates_only=True)
+        assert torch.equal(seen.taps["block2"], middle[0])
+
+
+def test_half_precision_leaves_rotations_as_they_are(tmp_path: Path) -> None:
+    save_file(_state(DINOV3, False), tmp_path / "model.safetensors")
+    intake.add(tmp_path / "model.safetensors")
+    full, half = (
+        loading.load(f"{DINOV3}@224", "cpu", dtype=dtype) for dtype in (torch.float32, torch.bfloat16)
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (150, 400, 3), np.uint8)
+    tokens = [one(one.prepare([pixels], proportions=True)).patches[0] for one in (full, half)]
+    alike = torch.nn.functional.cosine_similarity(*tokens, dim=-1)
+    assert alike.min() > 0.999
 
 
 def _lacking(state: dict[str, Tensor]) -> dict[str, Tensor]:
