@@ -6,9 +6,9 @@ thread cuts regions and commits each batch while the next is scored. A result is
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -133,8 +133,13 @@ def inspect(
         prepare = partial(backbone.prepare_one, proportions=detector.proportions)
         at_least = least_side(backbone)
         reader = partial(_read, project, prepare=prepare, at_least=at_least, whites=whites)
-        batches = _batches(files, size, reader, cancel)
-        with ThreadPoolExecutor(1, "store") as writer, lanes(backbone.device.type) as (scorer, side_by_side):
+        with (
+            closing(
+                _batches(files, size, reader, cancel)
+            ) as batches,  # its readers end also when storing fails
+            ThreadPoolExecutor(1, "store") as writer,
+            lanes(backbone.device.type) as (scorer, side_by_side),
+        ):
             scoring: deque[tuple[list[_Read], Future[list[ScoreMap | None]]]] = deque()
             stored: deque[Future[None]] = deque()
             for items in batches:
@@ -229,7 +234,7 @@ def _batches(
     size: int,
     reader: Callable[[Path, str], _Read],
     cancel: CancelToken,
-) -> Iterator[list[_Read]]:
+) -> Generator[list[_Read]]:
     """Batches in the order of the files, read ahead by threads; ends early when cancelled."""
     threads = min(8, max(2, (os.cpu_count() or 2) - 1))
     coming = iter(files)

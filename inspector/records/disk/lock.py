@@ -40,7 +40,9 @@ class Lock:
 def acquire(folder: Path, database: Path) -> Lock | str:
     """The writer's lock, or a sentence why the project can only
     be viewed. Raises `ProjectInUseError` when somebody has it."""
-    lock, owner = FileLock(folder / FILES[0], thread_local=False), folder / _OWNER
+    # No lock of another kind where the drive has none: that would be a file, which stays when its writer is killed.
+    lock = FileLock(folder / FILES[0], thread_local=False, fallback_to_soft=False)
+    owner = folder / _OWNER
     try:
         lock.acquire(timeout=0)
     except Timeout:
