@@ -50,6 +50,7 @@ class Project:
         note: str = "",
         doubt: ProjectDamagedError | None = None,
         scratch: Path | None = None,
+        sealed: bytes | None = None,
     ) -> None:
         self.folder = folder
         self.note = note
@@ -58,6 +59,7 @@ class Project:
         self._database = database
         self._lock = lock
         self._scratch = scratch
+        self._sealed = sealed  # as it was found; None once anything was written
         self._writing = threading.RLock()
         self._closed = False
         self._engine = db.connect(database, read_only=self.read_only)
@@ -98,6 +100,7 @@ class Project:
         """
         with self._writing:
             self.require_writable()
+            self._sealed = None
             with self.plain_errors(), Session(self._engine) as session, session.begin():
                 yield session
             self._require_in_place()
@@ -127,7 +130,10 @@ class Project:
             self._engine.dispose()
             if self._lock is not None:
                 if self._lock.held.is_locked and self.in_place:
-                    seal.close(self.folder, doubted=self.doubt is not None)
+                    if self._sealed is not None and self.doubt is None:
+                        seal.put_back(self.folder, self._sealed)
+                    else:
+                        seal.close(self.folder, doubted=self.doubt is not None)
                 self._lock.release()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -198,13 +204,14 @@ def open(folder: Path, *, read_only: bool = False) -> Project:
             notes = []
             revision = db.revision_of(database)
             doubt = seal.doubt(folder, database)
-            seal.lift(folder)
+            sealed = seal.lift(folder)
             if revision != REVISION:
+                sealed = None
                 backup = migrate_safely(folder, revision)
                 notes.append(
                     f"The project was brought up to date; a copy of the old one is in {backup.name}."
                 )
-            project = Project(folder, database, lock, doubt=doubt)
+            project = Project(folder, database, lock, doubt=doubt, sealed=sealed)
             try:
                 notes.append(_recover(project, lock))
             except BaseException:
@@ -234,21 +241,24 @@ def _open_for_viewing(folder: Path, note: str) -> Project:
 
 def _recover(project: Project, lock: Lock) -> str:
     """After a crash: no job is running any more, and unfinished files are of no use. A sentence for people, or ""."""
-    with project.writing() as session:
-        session.execute(
-            update(Job)
-            .where(Job.status == JobStatus.RUNNING)
-            .values(
-                status=JobStatus.ABORTED,
-                ended=now(),
-                message="Inspector ended before this job did. What was finished is kept.",
-            )
-        )
+    with project.reading() as session:
+        running = session.scalars(select(Job.id).where(Job.status == JobStatus.RUNNING)).first()
         known = {
             key: {"method": method, "classes": [*map(str, names.values())], "key": backbone.get("key")}
             for key, method, names, backbone in session.execute(
                 select(Detector.id, Detector.method, Detector.taught_names, Detector.backbone)
             )
         }
+    if running is not None:  # who only looks at a project writes nothing, so that it keeps its seal
+        with project.writing() as session:
+            session.execute(
+                update(Job)
+                .where(Job.status == JobStatus.RUNNING)
+                .values(
+                    status=JobStatus.ABORTED,
+                    ended=now(),
+                    message="Inspector ended before this job did. What was finished is kept.",
+                )
+            )
     recovery.sweep(project.folder, crashed=lock.crashed)
     return recovery.settle_detectors(project.folder, known)

@@ -12,6 +12,7 @@ import pytest
 from inspector.domain import Decision, Region, Thresholds
 from inspector.records import project as projects
 from inspector.records.classes import add_class
+from inspector.records.disk import seal
 from inspector.records.disk.seal import SEAL, odd_values
 from inspector.records.project import DATABASE, Project
 from inspector.records.results import find_result
@@ -62,6 +63,33 @@ def test_a_project_that_was_written_killed_or_moved_by_us_is_not_doubted(
     assert _doubt(tmp_path / "as after a kill") == ""
     folder.rename(tmp_path / "moved")
     assert _doubt(tmp_path / "moved") == ""
+
+
+def test_who_only_looks_at_a_project_puts_its_seal_back_without_reading_the_database(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    digest = seal._digest
+    monkeypatch.setattr(seal, "_digest", lambda file: (read.append(file), digest(file))[1])
+    sealed = (folder / SEAL).read_bytes()
+    with projects.open(folder) as opened:
+        assert not (folder / SEAL).exists()
+        assert find_result(opened, 1).row.image_score == 0.2
+    assert len(read) == 1  # at opening
+    assert (folder / SEAL).read_bytes() == sealed
+    with projects.open(folder) as opened:
+        add_class(opened, "Gear")
+    assert len(read) == 3
+    assert (folder / SEAL).read_bytes() != sealed
+    assert _doubt(folder) == ""
+
+
+def test_what_another_program_writes_while_a_project_is_looked_at_is_not_sealed_as_right(
+    folder: Path,
+) -> None:
+    with projects.open(folder):
+        _edit(folder, "UPDATE results SET image_score = image_score / 2")
+    assert "was changed since Inspector closed it" in _doubt(folder)
 
 
 @pytest.mark.parametrize(

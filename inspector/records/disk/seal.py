@@ -67,9 +67,20 @@ def doubt(folder: Path, database: Path) -> ProjectDamagedError | None:
     return ProjectDamagedError(" ".join(said), hint)
 
 
-def lift(folder: Path) -> None:
-    """Take the seal off, before anything is written."""
-    (folder / SEAL).unlink(missing_ok=True)
+def lift(folder: Path) -> bytes | None:
+    """Take the seal off, before anything is written; what it was, for `put_back`."""
+    try:
+        return (folder / SEAL).read_bytes()
+    except OSError:
+        return None
+    finally:
+        (folder / SEAL).unlink(missing_ok=True)
+
+
+def put_back(folder: Path, lifted: bytes) -> None:
+    """Seal a database as it was found, without reading it: for who has written nothing."""
+    with suppress(OSError):
+        paths.write_atomic(folder / SEAL, lifted, parents=False)
 
 
 def odd_values(database: Path, *, mode: str = "ro") -> list[str]:
