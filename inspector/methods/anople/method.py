@@ -21,8 +21,13 @@ Where we know that we differ
   `image_score="token"`: a small backbone reads it too poorly.
 - s is divided by Σ M̂ and compared by cosine, else a large defect would weigh more than a small one; L_align counts on
   views with a simulated defect only, since a clean view has no evidence to pass on.
+- The decoder's map doesn't stand beside the memory's but weighs it: map = memory · (1 ± ¼) by the state, whose ½ changes
+  nothing, image score its maximum. Harmonic mean and free sums are as good on average, but where the decoder is blind (parts
+  before a changing background) they fall far behind the memory alone; `fusion="harmonic"` is the paper's. Chosen on harmed
+  good parts of six products, one and four shots.
 - The state map is read relative to the shots (`relative`, below), and smoothed by `sigma` before it is joined: small
-  differences on good parts would otherwise decide the harmonic mean.
+  differences on good parts would otherwise decide the join.
+- Images keep their proportions, views and decoder too; the paper looks at squares.
 - A step sees `tiles` of the four quarters, not all: five views a shot are too much for a processor.
 - A simulated defect is drawn once and kept, not anew in every step: tokens before block 1 are then computed once.
 - Prompts start from words and patches (`start`), not from noise: too few steps follow.
@@ -52,10 +57,10 @@ How
   backbone a step then costs only the transformer blocks. A step draws view 0 and `tiles` of the four quarters.
 - Latent defects are put on the joint tokens of clean views, before the decoder.
 - The state map is read relative to the shots' patches that look alike (`relative`, fusion.relative_to_likes), in units
-  of twice its spread over altered views of the shots, before it is joined with the memory's: otherwise small
-  differences between its small values on good parts decide the harmonic mean.
-- Image score: harmonic mean of the two maps' maxima. `image_score="token"` is what the paper's fusion suggests, the
-  fused map's maximum joined with the class token's abnormal probability, which a small backbone reads too poorly.
+  of twice its spread over altered views of the shots, before it is joined with the memory's.
+- Image score: the joined map's maximum; `image_score="maps"` joins the maxima of both maps. "token" is what the paper's
+  fusion suggests, the joined map's maximum with the class token's abnormal probability, which a small backbone reads too
+  poorly.
 - Unless `epochs` says how many, at least EPOCHS epochs and STEPS steps: one shot needs no fewer steps than four.
 - Dice counts on views with a defect only: without one the overlap says nothing.
 - The memory reads unprompted features (`bank="plain"`) or the prompted joint tokens (`bank="prompted"`).
