@@ -110,7 +110,7 @@ def with_size_noted(image: Image, shape: tuple[int, ...]) -> Image:
     if width * height >= rows * columns:
         return image
     small = (
-        f"smaller than what the detector looks at ({width:,} × {height:,} pixels, enlarged to {columns:,} × {rows:,}): "
-        "a good part scores higher than one that shows all details."
+        f"smaller than what the detector looks at ({width:,} × {height:,} pixels, not {columns:,} × {rows:,}), which raises "
+        "scores."
     )
     return replace(image, note=f"{image.note} It is {small}" if image.note else small)

@@ -13,7 +13,7 @@ from inspector.images import demo_parts
 from inspector.records import project as projects
 from inspector.records.results import list_results, result_ids
 
-SAID = "smaller than what the detector looks at (120 × 120 pixels, enlarged to 240 × 240)"
+SAID = "smaller than what the detector looks at (120 × 120 pixels, not 240 × 240)"
 
 
 def part(file: Path, seed: int, side: int) -> Path:

@@ -28,6 +28,8 @@ from inspector.records.results import ResultRow, list_results, result_ids
 from inspector.records.reviews import list_reviews
 from inspector.records.shots import list_shots
 
+YOUNGER = {"anomalydino"}
+"""Methods that came after the newest stored project."""
 STORED = Path(__file__).parent.parent / "data" / "projects"
 REVISIONS = [
     int(revision)
@@ -76,7 +78,7 @@ def test_a_stored_detector_of_every_method_inspects_as_it_did_and_its_results_ar
     engine = Engine("inspector-tiny", "cpu")
     with projects.open(tmp_path / "old") as project:
         detectors = list_detectors(project)
-        assert {row.method for row in detectors} == {*catalogue.METHODS}
+        assert {row.method for row in detectors} == {*catalogue.METHODS} - YOUNGER
         for row in detectors:
             before = _results_of(project, row)
             after = _inspected(project, engine, row, before)
