@@ -241,24 +241,24 @@ def _open_for_viewing(folder: Path, note: str) -> Project:
 
 def _recover(project: Project, lock: Lock) -> str:
     """After a crash: no job is running any more, and unfinished files are of no use. A sentence for people, or ""."""
-    with project.reading() as session:
-        running = session.scalars(select(Job.id).where(Job.status == JobStatus.RUNNING)).first()
+    sealed = project._sealed
+    with project.writing() as session:  # whatever there is to do: who can't write now is told so at once
+        aborted = session.execute(
+            update(Job)
+            .where(Job.status == JobStatus.RUNNING)
+            .values(
+                status=JobStatus.ABORTED,
+                ended=now(),
+                message="Inspector ended before this job did. What was finished is kept.",
+            )
+        )
         known = {
             key: {"method": method, "classes": [*map(str, names.values())], "key": backbone.get("key")}
             for key, method, names, backbone in session.execute(
                 select(Detector.id, Detector.method, Detector.taught_names, Detector.backbone)
             )
         }
-    if running is not None:  # who only looks at a project writes nothing, so that it keeps its seal
-        with project.writing() as session:
-            session.execute(
-                update(Job)
-                .where(Job.status == JobStatus.RUNNING)
-                .values(
-                    status=JobStatus.ABORTED,
-                    ended=now(),
-                    message="Inspector ended before this job did. What was finished is kept.",
-                )
-            )
+    if not aborted.rowcount:  # type: ignore[attr-defined]  # nothing written: the database keeps its seal
+        project._sealed = sealed
     recovery.sweep(project.folder, crashed=lock.crashed)
     return recovery.settle_detectors(project.folder, known)
