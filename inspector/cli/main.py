@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from inspector.cli.output import console, explain, say, table, take_any_characte
 from inspector.domain import CancelToken, JobEnded, JobEvent
 from inspector.errors import InspectorError
 from inspector.images.value_range import FULL, LEAST, narrower
+
+if TYPE_CHECKING:
+    from inspector.records.project import Project
 
 app = typer.Typer(
     name="inspector",
@@ -178,7 +181,7 @@ def teach(
     chosen = settings.load()
     opening = projects.open(project) if project.exists() else projects.create(project, project.name)
     with opening as opened:
-        _warn(opened.doubt)
+        _told(opened)
         known = {class_key(row.name): row.id for row in list_classes(opened)}
         found = sort_shots([shots] if shots else [])
         for line in found.left_out:
@@ -231,7 +234,7 @@ def inspect(
     chosen = settings.load()
     ended: list[JobEnded] = []
     with projects.open(project) as opened:
-        _warn(opened.doubt)
+        _told(opened)
         with console("Inspect") as emit:
 
             def note(event: JobEvent) -> None:
@@ -256,9 +259,10 @@ def inspect(
     raise typer.Exit(3 if counts.failed else 2 if counts.ng else 0)
 
 
-def _warn(doubt: InspectorError | None) -> None:
-    if doubt is not None:
-        say(f"! {doubt}", error=True)
+def _told(opened: "Project") -> None:
+    """Say how a project was opened, and what speaks against its database."""
+    for words in filter(None, (opened.note, opened.doubt)):
+        say(f"! {words}", error=True)
 
 
 class Format(StrEnum):
@@ -295,7 +299,7 @@ def export(
     from inspector.records.result_filter import ResultFilter
 
     with projects.open(project, read_only=True) as opened, console("Export") as emit:
-        _warn(opened.doubt)
+        _told(opened)
         where = ResultFilter(run_id=run)
         job.export(
             opened,

@@ -1,6 +1,7 @@
 """The real command, its output redirected into whatever encoding and from whatever names."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,16 @@ def test_two_spellings_of_a_class_are_taught_as_one_whenever_the_command_is_give
         with projects.open(project) as opened:
             assert [(row.name, row.shots) for row in list_classes(opened)] == [("Bolt", 2)]
     assert "“b.png” is the same picture as “a.png”" in done.output
+
+
+def test_what_opening_a_project_did_to_it_is_said(tmp_path: Path) -> None:
+    """Whoever works on the command line sees no window that says it."""
+    folder = shutil.copytree(Path(__file__).parent.parent / "data" / "projects" / "v1", tmp_path / "project")
+    (folder / "detectors" / "2024").mkdir()
+    done = CliRunner().invoke(app, ["inspect", str(folder), str(tmp_path / "none.png")])
+    assert done.exit_code == 1
+    assert "! The project was brought up to date; a copy of the old one is in project-" in done.stderr
+    assert "One detector that this database does not know was moved to set-aside/detectors" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such names")

@@ -248,7 +248,7 @@ def test_detectors_that_the_database_does_not_know_are_moved_aside_and_brought_b
     shutil.copyfile(tmp_path / "other" / "project.sqlite", folder / "project.sqlite")
     with projects.open(folder) as wrong:
         assert wrong.name == "Other"
-        assert "2 detectors were" in wrong.note
+        assert "2 detectors that this database does not know were moved to set-aside" in wrong.note
         assert "nothing was deleted" in wrong.note
     aside = _tree(folder / "set-aside" / "detectors")
     assert sorted(Path(name).name for name in aside) == [

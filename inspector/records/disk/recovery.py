@@ -115,15 +115,15 @@ def settle_detectors(folder: Path, known: Mapping[int, Mapping[str, Any]]) -> st
     said = []
     if unknown:
         said.append(
-            f"{_count(unknown)} that this database doesn't know moved to {ASIDE}/detectors; nothing was deleted."
+            f"{_count(unknown, ' that this database does not know')} moved to {ASIDE}/detectors; nothing was deleted."
         )
     if back:
         said.append(f"{_count(back)} brought back from {ASIDE}.")
     return " ".join(said)
 
 
-def _count(number: int) -> str:
-    return "One detector was" if number == 1 else f"{number} detectors were"
+def _count(number: int, which: str = "") -> str:
+    return f"One detector{which} was" if number == 1 else f"{number} detectors{which} were"
 
 
 def _set_aside(folder: Path, detector_id: int) -> list[Path]:
