@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from inspector.cli.main import app
+from inspector.domain import Emit, JobEnded, JobKind, JobStatus
 from inspector.images import demo_parts
 from inspector.records import project as projects
 from inspector.records.classes import list_classes
@@ -143,11 +144,16 @@ def test_two_spellings_of_a_class_are_taught_as_one_whenever_the_command_is_give
     assert "“b.png” is the same picture as “a.png”" in done.output
 
 
-def test_what_opening_a_project_did_to_it_is_said(tmp_path: Path) -> None:
+def test_what_opening_a_project_did_to_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever works on the command line sees no window that says it."""
+
+    def refuse(*_: object, emit: Emit, **__: object) -> None:
+        emit(JobEnded(0, JobKind.INSPECT, JobStatus.FAILED, "Not today."))
+
+    monkeypatch.setattr("inspector.jobs.inspect.inspect", refuse)  # that loads no model
     folder = shutil.copytree(Path(__file__).parent.parent / "data" / "projects" / "v1", tmp_path / "project")
     (folder / "detectors" / "2024").mkdir()
-    done = CliRunner().invoke(app, ["inspect", str(folder), str(tmp_path / "none.png")])
+    done = CliRunner().invoke(app, ["inspect", str(folder), "a.png"])
     assert done.exit_code == 1
     assert "! The project was brought up to date; a copy of the old one is in project-" in done.stderr
     assert "One detector that this database does not know was moved to set-aside/detectors" in done.stderr
