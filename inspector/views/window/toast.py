@@ -101,9 +101,9 @@ class Toast(QFrame):
 
     def _place(self) -> None:
         room = max(200, self._window.width() - 240)
-        shown = self.label.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, room)
-        self.label.setText(shown)
-        self.label.setToolTip("" if shown == self._text else plain(self._text))
+        self.label.setText(
+            self.label.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, room)
+        )
         self.adjustSize()
         parent = self._window
         self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - _ABOVE)
