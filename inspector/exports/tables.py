@@ -244,8 +244,7 @@ def shown(text: str) -> str:
     """Text for a cell of a spreadsheet: one line without signs that are obeyed instead of shown, and no formula."""
     if text.isalnum() or not text:
         return text
-    text = str(text)
-    text = one_line(text)
+    text = one_line(str(text))
     return _defused(text) if _SIGN.search(text) else text
 
 

@@ -133,10 +133,9 @@ def inspect(
         prepare = partial(backbone.prepare_one, proportions=detector.proportions)
         at_least = least_side(backbone)
         reader = partial(_read, project, prepare=prepare, at_least=at_least, whites=whites)
+        # closed, so that its readers end also when storing fails
         with (
-            closing(
-                _batches(files, size, reader, cancel)
-            ) as batches,  # its readers end also when storing fails
+            closing(_batches(files, size, reader, cancel)) as batches,
             ThreadPoolExecutor(1, "store") as writer,
             lanes(backbone.device.type) as (scorer, side_by_side),
         ):

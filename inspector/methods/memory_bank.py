@@ -62,6 +62,10 @@ class MemoryBank:
         """How many shots the class has."""
         return len(self._shots.get(class_name, ()))
 
+    def patch_counts(self, class_name: str) -> list[int]:
+        """Patches of every shot of the class on its coarsest tap, where each is kept."""
+        return [min(map(len, shot.values())) for shot in self._shots.get(class_name, ())]
+
     def with_shots(self, class_name: str, features: Features) -> Self:
         """The same memory with every image in `features` as a
         further normal shot of the class; this one stays as it is."""

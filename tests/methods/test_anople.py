@@ -123,3 +123,15 @@ def test_the_decoder_is_the_identity_before_teaching() -> None:
     learned = Prompts(2, 2, text_width=8, vision_width=12, joint_width=16, coupling="shared", prompts="both")
     tokens = torch.nn.functional.normalize(torch.randn(2, 9, 16), dim=-1)
     assert torch.allclose(learned.decoder(tokens, (3, 3)), tokens, atol=1e-6)
+
+
+def test_readings_of_other_patches_than_the_memory_holds_are_refused(
+    tiny_clip: Backbone, parts: dict[str, list[Image]], taught: Teach
+) -> None:
+    tensors, settings = taught(AnoPLe(**QUICK), parts, tiny_clip).state()
+    AnoPLe.from_state(tensors, settings, tiny_clip)
+    short = {
+        name: value[1:] if name.startswith("learned.shots.0.1.") else value for name, value in tensors.items()
+    }
+    with pytest.raises(DetectorError, match=r"shots\.0\.1\.likes"):
+        AnoPLe.from_state(short, settings, tiny_clip)

@@ -151,8 +151,7 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
         self.train(
             prompts,
             training.by_grid(
-                lambda chosen, draw, grid: self.loss_terms(prompts, lesson, splicer, chosen, draw),
-                lesson.grids,
+                lambda chosen, draw: self.loss_terms(prompts, lesson, splicer, chosen, draw), lesson.grids
             ),
             len(lesson.labels),
             teaching,
@@ -244,7 +243,9 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
         prompts = make_prompts(settings, backbone, shape[2], shape[0])
         stored.fill(prompts, "prompts.")
         readings = {
-            name: _shot_readings(stored, f"shots.{number}", memory.count(name))
+            name: _shot_readings(
+                stored, f"shots.{number}", memory.patch_counts(name), math.prod(backbone.grid)
+            )
             for number, name in enumerate(names)
         }
         widths = {likes.shape[1] for one in readings.values() for likes in one.likes}
@@ -259,14 +260,17 @@ class AnoPLe(PromptMethod[TaughtAnoPLe]):
         )
 
 
-def _shot_readings(stored: StoredTensors, start: str, count: int) -> ShotReadings:
-    """Of the shots of one class; earlier versions, which knew squares alone, kept those of all shots in one tensor."""
+def _shot_readings(stored: StoredTensors, start: str, counts: Sequence[int], square: int) -> ShotReadings:
+    """Of the shots of one class, which the memory keeps on grids of `counts` patches; earlier versions, which knew squares
+    alone, of `square` patches, kept those of all shots in one tensor."""
     if stored.names(f"{start}.likes"):
-        likes = stored.take(f"{start}.likes", count, None, None)
-        return ShotReadings(tuple(likes), tuple(stored.take(f"{start}.odds", *likes.shape[:2])))
-    found = [stored.take(f"{start}.{shot}.likes", None, None) for shot in range(count)]
-    odds = [stored.take(f"{start}.{shot}.odds", len(likes)) for shot, likes in enumerate(found)]
-    return ShotReadings(tuple(found), tuple(odds))
+        likes = stored.take(f"{start}.likes", len(counts), square, None)
+        return ShotReadings(tuple(likes), tuple(stored.take(f"{start}.odds", len(counts), square)))
+    places = [(f"{start}.{shot}", count) for shot, count in enumerate(counts)]
+    return ShotReadings(
+        tuple(stored.take(f"{place}.likes", count, None) for place, count in places),
+        tuple(stored.take(f"{place}.odds", count) for place, count in places),
+    )
 
 
 def make_prompts(

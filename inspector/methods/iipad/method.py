@@ -96,7 +96,7 @@ class IIPAD(PromptMethod[TaughtIIPAD]):
         generator.words.solve(text, objects, s["seed"])
         normal, abnormal = text.encode_texts(OBJECT_NORMAL), text.encode_texts(OBJECT_ABNORMAL)
 
-        def step(chosen: Sequence[int], draw: torch.Generator, grid: tuple[int, int]) -> training.Losses:
+        def step(chosen: Sequence[int], draw: torch.Generator) -> training.Losses:
             rows = [number % len(cls) for number in chosen]
             prompts = generator.encoded(splicer, cls[rows], objects[rows])
             shown = [torch.stack(same) for same in zip(*(layers[row] for row in rows), strict=True)]

@@ -124,8 +124,8 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
         self.train(
             prompts,
             training.by_grid(
-                lambda chosen, draw, grid: self.loss_terms(
-                    drawn.draw(chosen, draw), prompts(splicer), None, grid
+                lambda chosen, draw: self.loss_terms(
+                    drawn.draw(chosen, draw), prompts(splicer), None, drawn.grids[chosen[0]]
                 ),
                 drawn.grids,
             ),
@@ -158,7 +158,9 @@ class MPAMA(PromptMethod[TaughtMPAMA]):
         training.train(
             experts,
             training.by_grid(
-                lambda chosen, draw, grid: self.loss_terms(drawn.draw(chosen, draw), text, experts, grid),
+                lambda chosen, draw: self.loss_terms(
+                    drawn.draw(chosen, draw), text, experts, drawn.grids[chosen[0]]
+                ),
                 drawn.grids,
             ),
             len(drawn.grids),

@@ -27,10 +27,7 @@ Step = Callable[[Sequence[int], torch.Generator], Losses]
 """Takes the batch's item numbers and a seeded CPU generator; returns the terms whose sum is minimised."""
 
 
-def by_grid(
-    step: Callable[[Sequence[int], torch.Generator, tuple[int, int]], Losses],
-    grids: Sequence[tuple[int, int]],
-) -> Step:
+def by_grid(step: Step, grids: Sequence[tuple[int, int]]) -> Step:
     """The step whose items, `grids` of patches of which differ, are taken in batches of one grid each. A term is the mean over
     the items of the batches that have it, as far as it is one over items."""
 
@@ -38,7 +35,7 @@ def by_grid(
         terms: Losses = {}
         for grid in dict.fromkeys(grids[item] for item in chosen):
             same = [item for item in chosen if grids[item] == grid]
-            for name, term in step(same, draw, grid).items():
+            for name, term in step(same, draw).items():
                 part = term * (len(same) / len(chosen))
                 terms[name] = terms[name] + part if name in terms else part
         return terms
