@@ -90,19 +90,19 @@ def beside(target: Path, what: str = "new") -> Path:
     return target.with_name(f".{what}-{secrets.token_hex(6)}-{target.name[-40:]}")
 
 
-def write_atomic(path: Path, data: bytes, *, parents: bool = True, names: bool = True) -> None:
+def write_atomic(path: Path, data: bytes, *, parents: bool = True, lasting: bool = True) -> None:
     """Write `data` so that a crash leaves either the old file or the new one, never half of it; see `new_file`."""
-    with new_file(path, parents=parents, names=names) as temporary:
+    with new_file(path, parents=parents, lasting=lasting) as temporary:
         temporary.write_bytes(data)
 
 
 @contextmanager
-def new_file(target: Path, *, parents: bool = True, names: bool = True) -> Iterator[Path]:
+def new_file(target: Path, *, parents: bool = True, lasting: bool = True) -> Iterator[Path]:
     """An empty file beside `target`, to be written in the
     body; it takes `target`'s place when the body ends well.
 
-    Until then, and after a crash or power cut, the old file is there. `parents`: make missing folders. Without `names`, who
-    writes many files into one folder makes their names last himself, once, by `sync`. Raises OSError as the system does.
+    Until then, and after a crash or power cut, the old file is there. `parents`: make missing folders. Without `lasting`, who
+    writes many new files makes them and their folder last himself, together, by `sync`. Raises OSError as the system does.
     """
     temporary = beside(target)
     try:
@@ -114,12 +114,13 @@ def new_file(target: Path, *, parents: bool = True, names: bool = True) -> Itera
         _create(temporary)
     try:
         yield temporary
-        sync(temporary)
+        if lasting:
+            sync(temporary)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if names:
+    if lasting:
         sync(target.parent)
 
 

@@ -135,7 +135,7 @@ class Backbone:
         """
         small = np.stack([self.prepare_one(image, proportions) for image in pixels])
         batch = torch.from_numpy(small).to(self.device)
-        normalised = (batch.float() - self._mean) / self._std
+        normalised = batch.float().sub_(self._mean).div_(self._std)
         return normalised.permute(0, 3, 1, 2).to(self.dtype)  # channels last, as convolutions like it
 
     # The pass

@@ -5,6 +5,7 @@ import math
 import re
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -51,20 +52,21 @@ def pairs(rows: Iterable[Any]) -> dict[Any, Any]:
     return {key: value for key, value in rows}  # noqa: C416  (rows are no plain tuples to a type checker)
 
 
-def keep_image(project: Project, facts: ImageFacts, data: bytes) -> None:
-    """Copy an image into the project, unless it is there (whole) already. Any thread may call."""
+def keep_image(project: Project, facts: ImageFacts, data: bytes, *, lasting: bool = True) -> None:
+    """Copy an image into the project, unless it is there (whole) already. Any thread may call. Without `lasting`, `make_last`
+    before a row names it."""
     target = project.path(image_name(facts.sha256, facts.suffix))
     if not target.is_file() or target.stat().st_size != len(data):
-        write_file(project, target, data)
+        write_file(project, target, data, lasting=lasting)
 
 
-def write_file(project: Project, target: Path, data: bytes, *, names: bool = True) -> None:
-    """Write a file of an open project as a whole; `names` as in `paths.new_file`. Raises `ProjectError`, also when the project
+def write_file(project: Project, target: Path, data: bytes, *, lasting: bool = True) -> None:
+    """Write a file of an open project as a whole; `lasting` as in `paths.new_file`. Raises `ProjectError`, also when the project
     isn't there any more."""
     project.require_writable()
     with project.plain_errors():
         target.parent.mkdir(exist_ok=True)
-        paths.write_atomic(target, data, parents=False, names=names)
+        paths.write_atomic(target, data, parents=False, lasting=lasting)
 
 
 def find_image(project: Project, sha256: str, suffix: str) -> tuple[Path, bool]:
@@ -156,19 +158,24 @@ def as_stored(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def keep_map(project: Project, run_id: int, sha256: str, values: NDArray[np.float32]) -> str:
     """Store the anomaly map (h, w) of an image in a run; its name inside the project, which ends in the file's CRC-32. Before a
-    row names it, `maps_last`."""
+    row names it, `make_last`."""
     buffer = BytesIO()
     np.save(buffer, as_stored(values).astype(np.float16), allow_pickle=False)
     data = buffer.getvalue()
     name = f"maps/{run_id}/{sha256}-{zlib.crc32(data):08x}.npy"
-    write_file(project, project.path(name), data, names=False)
+    write_file(project, project.path(name), data, lasting=False)
     return name
 
 
-def maps_last(project: Project, run_id: int) -> None:
-    """Make the names of the maps that were stored for a run last through a power cut."""
+def make_last(project: Project, names: Sequence[str]) -> None:
+    """Make files of the project, and their names, last through a power cut: many together wait for the drive about as long as
+    one alone. One that somebody took away is left out."""
     with project.plain_errors():
-        paths.sync(project.path(f"maps/{run_id}"))
+        places = [project.path(name) for name in names]
+        folders = dict.fromkeys(folder for place in places for folder in (place.parent, place.parent.parent))
+        for place in (*places, *folders):
+            with suppress(FileNotFoundError):
+                paths.sync(place)
 
 
 def read_map(path: Path) -> NDArray[np.float32]:

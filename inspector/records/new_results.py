@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from inspector.domain import Decision, Region
 from inspector.errors import InspectorError
 from inspector.records import schema as t
-from inspector.records.files import ImageFacts, image_ids, keep_image, keep_map, maps_last
+from inspector.records.files import ImageFacts, image_ids, image_name, keep_image, keep_map, make_last
 from inspector.records.names import file_name
 from inspector.records.project import Project
 from inspector.records.thresholds import ThresholdRow, newest_thresholds
@@ -45,13 +45,13 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
     maps: list[str | None] = []
     for item in items:
         if item.image is not None and item.data is not None:
-            keep_image(project, item.image, item.data)
+            keep_image(project, item.image, item.data, lasting=False)
         if item.image is None or item.values is None:
             maps.append(None)
         else:
             maps.append(keep_map(project, run_id, item.image.sha256, item.values))
-    if any(maps):
-        maps_last(project, run_id)
+    kept = [image_name(item.image.sha256, item.image.suffix) for item in items if item.image is not None]
+    make_last(project, [*kept, *filter(None, maps)])
     with project.writing() as session:
         detector_id = session.scalars(select(t.Run.detector_id).where(t.Run.id == run_id)).one()
         newest = newest_thresholds(session, detector_id)

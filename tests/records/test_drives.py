@@ -18,6 +18,8 @@ from inspector.records.disk import database as db
 from inspector.records.files import ImageFacts
 from inspector.records.new_results import NewResult, record_results
 from inspector.records.project import Project
+from inspector.records.result_filter import ResultFilter
+from inspector.records.results import count_results
 from inspector.text import is_printable
 
 V1 = Path(__file__).parent.parent / "data" / "projects" / "v1"
@@ -78,19 +80,19 @@ def test_maps_and_images_last_through_a_power_cut_before_a_row_names_them(
     real = os.fsync
 
     def note(handle: int) -> None:
+        assert not count_results(project, ResultFilter(run_id=1)).total
         flushed.append(Path(f"/proc/self/fd/{handle}").readlink())
         real(handle)
 
-    monkeypatch.setattr(os, "fsync", note)
     facts = ImageFacts("ab" * 32, ".png", (32, 24), "RGB 8 bit")
     item = NewResult("a.png", facts, png(), class_id=1, image_score=0.1, values=np.zeros((4, 4), np.float32))
-    record_results(project, 1, [item])
-    (kept,) = (project.folder / "maps").rglob("*.npy")
-    assert kept.parent in flushed
-    assert project.folder / "images" / "ab" in flushed
-    assert (
-        sum(path.parent == kept.parent for path in flushed) == 1
-    )  # the map itself, under its unfinished name
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", note)
+        record_results(project, 1, [item])
+    kept = list(project.folder.rglob(f"{facts.sha256}*"))
+    assert {path.suffix for path in kept} == {".npy", ".png"}
+    folders = [folder for path in kept for folder in (path.parent, path.parent.parent)]
+    assert set(kept + folders) <= set(flushed)
 
 
 @pytest.mark.parametrize("part", ["_back_up", "migrate"])
