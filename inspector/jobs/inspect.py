@@ -58,9 +58,6 @@ class _Read:
     error: InspectorError | None = None
 
 
-_Part = tuple[Sequence[_Read], Future[list[ScoreMap | None]]]
-
-
 def inspect(
     project: Project,
     engine: Engine,
@@ -120,7 +117,7 @@ def inspect(
         names = [given] if given is not None else list(row.taught_names.values())
         whites = list(dict.fromkeys(detector.whites.get(name) for name in names))
 
-        def store(items: Sequence[_Read], maps: Sequence[ScoreMap | None]) -> None:
+        def store(items: list[_Read], maps: list[ScoreMap | None]) -> None:
             noted.extend(_notes(detector, items, maps))
             _store(
                 project,
@@ -142,38 +139,24 @@ def inspect(
             ThreadPoolExecutor(1, "store") as writer,
             lanes(backbone.device.type) as (scorer, side_by_side),
         ):
-            scoring: deque[list[_Part]] = deque()
+            scoring: deque[tuple[list[_Read], Future[list[ScoreMap | None]]]] = deque()
             stored: deque[Future[None]] = deque()
             for items in batches:
-                scoring.append(
-                    [
-                        (part, scorer.submit(score, [item.images for item in part if item.images]))
-                        for part in _parts(items, backbone.device.type)
-                    ]
-                )
+                readings = [item.images for item in items if item.images]
+                scoring.append((items, scorer.submit(score, readings)))
                 while len(scoring) > side_by_side:
-                    stored.append(writer.submit(store, *_joined(scoring.popleft(), cancel)))
+                    items, maps = scoring.popleft()
+                    stored.append(writer.submit(store, items, maps.result()))
                 while len(stored) > 2:
                     stored.popleft().result()
-            stored.extend(writer.submit(store, *_joined(parts, cancel)) for parts in scoring)
+            for items, maps in scoring:
+                if not (cancel.cancelled and maps.cancel()):  # what is being scored is still stored
+                    stored.append(writer.submit(store, items, maps.result()))
             for future in stored:
                 future.result()
         if cancel.cancelled:
             raise Cancelled
         report.message = " ".join(filter(None, (_summary(project, run), _note(noted), left_out)))
-
-
-def _parts(items: Sequence[_Read], device: str) -> Iterator[Sequence[_Read]]:
-    """A batch as it is scored: on a processor in parts, so that all lanes have work until the last batch is done."""
-    from inspector.methods.taught import BATCH, batches
-
-    return batches(items, BATCH if device == "cpu" else len(items))
-
-
-def _joined(parts: Sequence[_Part], cancel: CancelToken) -> tuple[list[_Read], list[ScoreMap | None]]:
-    """A batch that was scored in parts; when cancelled, only those that were being scored already."""
-    kept = [(items, scored) for items, scored in parts if not (cancel.cancelled and scored.cancel())]
-    return [item for items, _ in kept for item in items], [one for _, maps in kept for one in maps.result()]
 
 
 @contextmanager
