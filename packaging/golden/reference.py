@@ -317,7 +317,9 @@ def anople(case: Case) -> tuple[Array, float]:
     found = join(*maps)
     if s["image_score"] == "token":
         return found, float(harmonic(abnormal(cls, normal, other, 0.07), found.max()))
-    if s["image_score"] == "map":
+    if s["image_score"] == "cautious" and len(maps) > 1:
+        return found, float((maps[1] * (1 + (2 * maps[0] - 1) / 16)).max())
+    if s["image_score"] in ("map", "cautious"):
         return found, found.max()
     return found, float(join(*(one.max() for one in maps)))
 

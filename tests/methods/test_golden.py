@@ -37,6 +37,8 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("iipad", {}),
     ("iipad", {"image_score": "code"}),
     ("anople", {}),
+    ("anople", {"image_score": "map"}),
+    ("anople", {"fusion": "none"}),
     ("anople", {"fusion": "harmonic", "image_score": "maps"}),
     ("anople", {"prompts": "text", "fusion": "sum", "image_score": "maps"}),
     ("anople", {"coupling": "per_layer", "instance_conditioned": True}),

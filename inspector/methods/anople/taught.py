@@ -58,7 +58,8 @@ class TaughtAnoPLe(TaughtPrompts):
     def maps_and_scores(
         self, features: Features, class_names: Sequence[str], without: Sequence[int | None]
     ) -> tuple[Tensor, Tensor]:
-        """Map: the memory's, weighed by the smoothed state map (`fusion.weighed`), 0–1¼; image score: its highest value.
+        """Map: the memory's, weighed by the smoothed state map (`fusion.weighed`), 0–1¼; image score: the highest value of
+        such a map of a quarter of the weight.
 
         State map: σ((odds − odds of likes) / (2 · spread)), enlarged before σ. `fusion` and `image_score` change the joins.
         """
@@ -76,7 +77,9 @@ class TaughtAnoPLe(TaughtPrompts):
         fused = join(*maps)
         if s["image_score"] == "token":
             return fused, fusion.harmonic(abnormal, fused.flatten(1).amax(1))
-        if s["image_score"] == "map":
+        if s["image_score"] == "cautious" and len(maps) > 1:
+            return fused, fusion.weighed(*maps, fusion.WEIGHT * fusion.CAUTION).flatten(1).amax(1)
+        if s["image_score"] in ("map", "cautious"):
             return fused, fused.flatten(1).amax(1)
         return fused, join(*(one.flatten(1).amax(1) for one in maps))
 

@@ -11,6 +11,9 @@ EPS = 1e-6
 WEIGHT = 0.25
 """By which share a state moves what a memory says, where it only weighs it. Chosen on good parts that we harmed, as the largest
 that made no product worse than its memory alone by more than a point."""
+CAUTION = 0.25
+"""The share of WEIGHT that an image score takes: one spot that is misread decides over a whole image, and good parts that we harm
+show less of what a new day's good parts bring than of defects."""
 
 
 def harmonic(*scores: Tensor) -> Tensor:
@@ -34,10 +37,10 @@ def total(*scores: Tensor) -> Tensor:
     return functools.reduce(torch.add, scores)
 
 
-def weighed(state: Tensor, memory: Tensor) -> Tensor:
-    """The memory's scores, times 1 ± WEIGHT by a state in 0–1, ½ changing nothing (broadcast to one shape). However
+def weighed(state: Tensor, memory: Tensor, weight: float = WEIGHT) -> Tensor:
+    """The memory's scores, times 1 ± `weight` by a state in 0–1, ½ changing nothing (broadcast to one shape). However
     wrong the state is, it moves a score by no more than that."""
-    return memory * (1 + WEIGHT * (2 * state - 1))
+    return memory * (1 + weight * (2 * state - 1))
 
 
 FUSIONS: Mapping[str, Callable[..., Tensor]] = {
