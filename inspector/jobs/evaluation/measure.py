@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,12 +42,14 @@ VERDICTS = ("false_alarms", "good_to_review", "detected", "missed")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """A finished candidate. `ms_per_image`: "own" of the method alone, "backbone" of the bare one (its detector taps)
+    """A finished candidate. `losses`: the training loss of the first and of the last epoch, by what is learned one after
+    the other, mean over the detectors; empty where nothing is. `ms_per_image`: "own" of the method alone, "backbone" of the bare one (its detector taps)
     beside it; empty for all draws but the first. `maps`: by class, in the order of the reading's images."""
 
     readings: list[Reading]
     teach_seconds: float
     ms_per_image: dict[str, float]
+    losses: tuple[tuple[float, float], ...] = ()
     maps: dict[str, list[NDArray[np.float16]]] = field(default_factory=dict)
 
 
@@ -97,7 +100,9 @@ class Bench:
     ) -> Measured:
         """`progress(taught, scored)`, both 0–1. Raises Cancelled, and InspectorError with the candidate's name."""
         try:
-            detectors, thresholds, seconds = self._teach(one, lambda done: progress(done, 0.0), cancel)
+            detectors, thresholds, losses, seconds = self._teach(
+                one, lambda done: progress(done, 0.0), cancel
+            )
             dataset, done = self._protocol.dataset, 0
             total = sum(map(len, dataset.test.values()))
             with ThreadPoolExecutor(2, "figures") as pool:
@@ -124,7 +129,8 @@ class Bench:
                     waiting.append(pool.submit(_read_off, *own))
                 readings = [future.result() for future in waiting]
             timed = one.seed == min(next(iter(self._protocol.draws.values())))  # other draws are as fast
-            return Measured(readings, seconds, self._speed(detectors, cancel) if timed else {}, kept)
+            speed = self._speed(detectors, cancel) if timed else {}
+            return Measured(readings, seconds, speed, losses, kept)
         except InspectorError as error:
             if not cancel.cancelled:
                 error.message = f"{one.words}: {error.message}"
@@ -132,8 +138,9 @@ class Bench:
 
     def _teach(
         self, one: Candidate, progress: Callable[[float], None], cancel: CancelToken
-    ) -> tuple[dict[str, "Detector"], dict[str, Thresholds], float]:
-        """Detectors by class (the same one for all if one-for-all), thresholds where verdicts are wanted, seconds."""
+    ) -> tuple[dict[str, "Detector"], dict[str, Thresholds], tuple[tuple[float, float], ...], float]:
+        """Detectors by class (the same one for all if one-for-all), thresholds where verdicts are wanted, losses as in
+        `Measured`, seconds."""
         from inspector.methods import catalogue
         from inspector.verdicts import calibrate
 
@@ -148,11 +155,17 @@ class Bench:
         started = time.perf_counter()
         detectors: dict[str, Detector] = {}
         thresholds: dict[str, Thresholds] = {}
+        losses: list[list[list[float]]] = []
         groups = [shots] if self._protocol.one_for_all else [{name: own} for name, own in shots.items()]
         for number, group in enumerate(groups):
+            losses.append([])
 
             def heard(done: float, message: str, values: Mapping[str, float], number: int = number) -> None:
                 cancel.check()
+                if "loss" in values:
+                    if values["epoch"] == 1:
+                        losses[-1].append([])
+                    losses[-1][-1].append(values["loss"])
                 progress((number + done) / len(groups))
 
             made = catalogue.make(variant.method, **variant.settings)
@@ -161,7 +174,12 @@ class Bench:
             if rate is not None and one.shots:
                 for name, held_out in made.held_out(group).items():
                     thresholds[name] = calibrate.thresholds(held_out, rate, one.shots)
-        return detectors, thresholds, time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        ends = [
+            (fmean(one[0] for one in stage), fmean(one[-1] for one in stage))
+            for stage in zip(*losses, strict=True)
+        ]
+        return detectors, thresholds, tuple(ends), seconds
 
     def _batches(self, name: str, proportions: bool, cancel: CancelToken) -> Iterator[list["Loaded"]]:
         """A class's test images in order, from memory or read again. Raises InspectorError when too few can be read."""

@@ -43,7 +43,8 @@ class Parts:
             if stored["fingerprint"] != fingerprint:
                 return None
             readings = [Reading.from_json(values) for values in stored["readings"]]
-            return Measured(readings, float(stored["teach_seconds"]), dict(stored["ms_per_image"]))
+            losses = tuple((float(first), float(last)) for first, last in stored["losses"])
+            return Measured(readings, float(stored["teach_seconds"]), dict(stored["ms_per_image"]), losses)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
@@ -54,6 +55,7 @@ class Parts:
             "fingerprint": fingerprint,
             "teach_seconds": measured.teach_seconds,
             "ms_per_image": measured.ms_per_image,
+            "losses": measured.losses,
             "readings": [reading.as_json() for reading in measured.readings],
         }
         path = self._path(one, fingerprint)

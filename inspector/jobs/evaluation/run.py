@@ -259,7 +259,7 @@ def _kept(output: Path, one: Candidate, found: Measured, parts: "Parts | None") 
         file = f"{stored.MAPS}/{name}-{one.shots}-{one.seed}-{number}-{digest}.npz"
         stored.write_maps(output, file, found.maps[reading.class_name])
         readings.append(replace(reading, maps=file))
-    kept = Measured(readings, found.teach_seconds, found.ms_per_image)
+    kept = replace(found, readings=readings, maps={})
     if parts:
         parts.write(one, kept)
     return kept
@@ -323,6 +323,13 @@ def _provenance(
         "teach_seconds": {
             f"{one.method}/{one.shots}/{one.seed}": round(found.teach_seconds, 2)
             for one, found in done.measured.items()
+        },
+        "losses": {
+            f"{one.method}/{one.shots}/{one.seed}": [
+                [round(first, 4), round(last, 4)] for first, last in found.losses
+            ]
+            for one, found in done.measured.items()
+            if found.losses
         },
         "ms_per_image": _speed(done.measured),
     }

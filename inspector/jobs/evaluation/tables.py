@@ -116,6 +116,16 @@ def as_csv(classes: Table) -> str:
     return text.getvalue()
 
 
+def _teaching(provenance: Mapping[str, Any], method: str, shots: str) -> tuple[str, str]:
+    """(training loss of the first and of the last epoch of the first draw, by what was learned one after the other; seconds
+    of teaching, mean over the draws)."""
+    own = [f"{method}/{shots}/{seed}" for seed in provenance["seeds"]]
+    losses = provenance.get("losses", {}).get(own[0], ())
+    seconds = [found for one in own if (found := provenance["teach_seconds"].get(one)) is not None]
+    shown = "; ".join(f"{first:.3g} → {last:.3g}" for first, last in losses)
+    return shown, f"{_mean(seconds):.0f}" if seconds else ""
+
+
 def range_note(provenance: Mapping[str, Any]) -> str:
     """The range in which images of more than 8 bits were read, where one was chosen."""
     white = provenance.get("white")
@@ -140,13 +150,14 @@ def as_markdown(results: Mapping[str, Any]) -> str:
         "",
         *unmarked_words(provenance["classes"]),
         *([f"Control ({', '.join(control['methods'])}): {control['note']}.", ""] if control else []),
-        *_head("Method", "Shots", *(TITLES[f] for f in FIGURES), "ms / image"),
+        *_head("Method", "Shots", *(TITLES[f] for f in FIGURES), "Training loss", "Teach, s", "ms / image"),
     ]
     for method, by_shots in summary.items():
         for shots, means in by_shots.items():
             spreads = spread[method][shots]
             cells = [_cell(means[f], spreads[f] if several else None) for f in FIGURES]
-            lines.append(_row(method, shots, *cells, str(provenance["ms_per_image"].get(method, ""))))
+            speed = str(provenance["ms_per_image"].get(method, ""))
+            lines.append(_row(method, shots, *cells, *_teaching(provenance, method, shots), speed))
     lines += ["", f"Bare backbone: {provenance['ms_per_image'].get('backbone', '?')} ms an image.", ""]
     if verdicts:
         lines += [f"## Verdicts at a wanted false-alarm rate of {provenance['false_alarm_rate']:.1%}", ""]

@@ -78,7 +78,7 @@ class TaughtAnoPLe(TaughtPrompts):
         if s["image_score"] == "token":
             return fused, fusion.harmonic(abnormal, fused.flatten(1).amax(1))
         if s["image_score"] == "cautious" and len(maps) > 1:
-            return fused, fusion.weighed(*maps, fusion.WEIGHT * fusion.CAUTION).flatten(1).amax(1)
+            return fused, fusion.weighed(maps[0], maps[1], fusion.WEIGHT * fusion.CAUTION).flatten(1).amax(1)
         if s["image_score"] in ("map", "cautious"):
             return fused, fused.flatten(1).amax(1)
         return fused, join(*(one.flatten(1).amax(1) for one in maps))

@@ -235,6 +235,21 @@ def test_what_goes_wrong_in_a_process_is_told_in_its_own_words(parts):
         next(finished)
 
 
+def test_the_training_loss_before_and_after_and_the_seconds_of_teaching_are_told(measure, parts):
+    learning = "anople:epochs=3"
+    _, output = measure(parts, (learning, "patchcore"), seeds=1)
+    about = json.loads((output / "results.json").read_text())["provenance"]
+    ((first, last),) = about["losses"][f"{learning}/2/0"]
+    assert 0 < last < first
+    assert "patchcore/2/0" not in about["losses"]
+    page = (output / "results.md").read_text()
+    seconds = about["teach_seconds"][f"{learning}/2/0"]
+    assert f"| {first:.3g} → {last:.3g} | {seconds:.0f} |" in page
+    events, _ = measure(parts, (learning, "patchcore"), seeds=1)  # from what was kept of it
+    assert events[-1].status is JobStatus.DONE
+    assert json.loads((output / "results.json").read_text())["provenance"]["losses"] == about["losses"]
+
+
 def test_results_don_t_tell_where_this_computer_keeps_its_images(measure, parts):
     _, output = measure(parts, seeds=1)
     for name in ("results.json", "results.md", "results.csv", "details.json", "split.json"):
