@@ -62,6 +62,22 @@ def bench_throughput(
     figures(throughput(images=images, batch_size=batch_size, weights=weights), target)
 
 
+@app.command("resolution")
+def bench_resolution(
+    target: Json = None,
+    method: str = catalogue.QUICK,
+    smallest: Annotated[int, typer.Option(min=2, help="The smallest defect to find, in pixels.")] = 24,
+    side: Annotated[int, typer.Option(min=480, help="Pixels of a picture's side.")] = 3464,
+    good: Annotated[int, typer.Option(min=1, help="How many good parts are inspected.")] = 20,
+    each: Annotated[int, typer.Option(min=1, help="How many spots of every size.")] = 10,
+    kind: Annotated[str, typer.Option(help="What is drawn: washer, blister or cloth.")] = "washer",
+) -> None:
+    """Spots of 8 to 160 pixels on large pictures: how many are found, looked at as a whole and tile by tile."""
+    from inspector.bench.resolution import resolution
+
+    figures(dict(resolution(method, smallest, side, good, min(each, good), kind)), target)
+
+
 @app.command("records")
 def bench_records(
     target: Json = None,

@@ -2,7 +2,8 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -40,6 +41,9 @@ class Features:
     taps: dict[str, Tensor]
     grids: dict[str, tuple[int, int]]
     prompts: tuple[Tensor, ...] = ()
+
+
+Seen = TypeVar("Seen", bound=Features)
 
 
 class Backbone:
@@ -198,7 +202,7 @@ class Backbone:
                 )
                 for i in range(0, max(1, len(x)), step)
             ]
-        return parts[0] if len(parts) == 1 else _joined(parts)
+        return parts[0] if len(parts) == 1 else joined(parts)
 
     __call__ = forward
 
@@ -335,21 +339,19 @@ def _of_images(tokens: Tensor, first: int, count: int) -> Tensor:
     return tokens[first : first + count] if tokens.ndim == 3 and len(tokens) > 1 else tokens
 
 
-def _joined(parts: Sequence[Features]) -> Features:
-    """The features of all images, of those of a few at a time."""
+def joined(parts: Sequence[Seen]) -> Seen:
+    """The features of all images, of those of a few at a time and on one grid."""
 
-    def joined(values: Sequence[Tensor | None]) -> Tensor | None:
-        there = [value for value in values if value is not None]
-        return torch.cat(there) if there else None
+    def one(values: Sequence[Any]) -> Any:
+        first = values[0]
+        if isinstance(first, Tensor):
+            return torch.cat(list(values))
+        if isinstance(first, tuple):
+            return tuple(one(own) for own in zip(*values, strict=True))
+        return {name: one([value[name] for value in values]) for name in first} if first else first
 
-    return Features(
-        joined([part.cls for part in parts]),
-        joined([part.patches for part in parts]),
-        joined([part.vv for part in parts]),
-        {name: torch.cat([part.taps[name] for part in parts]) for name in parts[0].taps},
-        parts[0].grids,
-        tuple(torch.cat(tokens) for tokens in zip(*(part.prompts for part in parts), strict=True)),
-    )
+    names = [field.name for field in fields(parts[0]) if field.name != "grids"]
+    return replace(parts[0], **{name: one([getattr(part, name) for part in parts]) for name in names})
 
 
 def _deepest(taps: Sequence[str]) -> int:

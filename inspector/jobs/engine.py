@@ -96,12 +96,13 @@ def check_ranges(detector: "Detector", row: DetectorRow) -> None:
         )
 
 
-def least_side(backbone: "Backbone") -> int:
-    """Pixels on the short side below which no image is decoded (large JPEGs are decoded smaller, many times faster).
+def least_side(backbone: "Backbone", resolution: int = 0) -> int:
+    """Pixels on the short side below which no image is decoded (large JPEGs are decoded smaller, many times faster), where it
+    is looked at with `resolution` pixels (0: as a whole).
 
     The same for shots and inspected images, so that both went through the same averaging.
     """
-    return 2 * backbone.image_size
+    return 2 * max(backbone.image_size, resolution)
 
 
 def with_size_noted(image: Image, shape: tuple[int, ...]) -> Image:

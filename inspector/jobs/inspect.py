@@ -37,6 +37,7 @@ from inspector.records.thresholds import ThresholdRow, list_thresholds
 from inspector.text import printable
 
 if TYPE_CHECKING:
+    from inspector.features.backbone import Backbone
     from inspector.methods.detector import Detector
 
 
@@ -113,7 +114,9 @@ def inspect(
         ids_by_name = {name: key for key, name in row.taught_names.items()}
         given = None if class_id is None else row.taught_names[class_id]
         noted: list[tuple[str, str]] = []
-        size = engine.batch_size or settings.load().batch_size
+        size = _batch_size(
+            engine.batch_size or settings.load().batch_size, detector.least_side(given), backbone
+        )
         names = [given] if given is not None else list(row.taught_names.values())
         whites = list(dict.fromkeys(detector.whites.get(name) for name in names))
 
@@ -130,8 +133,8 @@ def inspect(
         def score(readings: list[Mapping[int | None, Image]]) -> list[ScoreMap | None]:
             return _scored(detector, given, readings)
 
-        prepare = partial(backbone.prepare_one, proportions=detector.proportions)
-        at_least = least_side(backbone)
+        prepare = partial(detector.prepare_one, class_name=given)
+        at_least = detector.least_side(given)
         reader = partial(_read, project, prepare=prepare, at_least=at_least, whites=whites)
         # closed, so that its readers end also when storing fails
         with (
@@ -175,6 +178,11 @@ def lanes(device: str) -> Iterator[tuple[ThreadPoolExecutor, int]]:
             yield scorer, count
     finally:
         limit_threads(cores)
+
+
+def _batch_size(wanted: int, side: int, backbone: "Backbone") -> int:
+    """Images of a batch whose short side has at most `side` pixels: fewer of larger ones, which take more memory each."""
+    return max(1, round(wanted * (least_side(backbone) / side) ** 2))
 
 
 def _class_id(row: DetectorRow, class_name: str | None) -> int | None:

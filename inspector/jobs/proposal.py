@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from inspector.domain import CancelToken, Decision, Image, ScoreMap, Thresholds
 from inspector.errors import InspectorError
 from inspector.images import read
-from inspector.jobs.engine import least_side
 from inspector.jobs.events import Reporter
 from inspector.records.detectors import Flip, Proposal
 from inspector.records.project import Project
@@ -132,7 +131,5 @@ def _newest(project: Project, class_id: int) -> list[ResultRow]:
 def _prepared(row: ResultRow, detector: "Detector", name: str) -> Image:
     """A stored image as `inspect` hands it to the detector for the class of this name. Raises `ImageError`."""
     assert row.path is not None
-    backbone = detector.backbone
-    image = read.read(row.path, least_side(backbone), detector.whites.get(name))
-    pixels = backbone.prepare_one(image.pixels, proportions=detector.proportions)
-    return replace(image, pixels=pixels, original_size=image.size)
+    image = read.read(row.path, detector.least_side(name), detector.whites.get(name))
+    return replace(image, pixels=detector.prepare_one(image.pixels, name), original_size=image.size)

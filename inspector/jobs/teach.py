@@ -48,6 +48,7 @@ def teach(
     """
     with job(project, JobKind.TEACH, emit) as report:
         from inspector.features.cached_backbone import CachedBackbone
+        from inspector.features.tiles import resolution
         from inspector.methods import storage
 
         project.require_writable()
@@ -66,11 +67,18 @@ def teach(
         report.log(f"Backbone {backbone.identity.architecture} on {backbone.device_note}.")
 
         whites = {key: row.white for key, row in classes.items() if row.white not in (None, FULL)}
-        rows, images = _read_shots(project, classes, whites, backbone, report, cancel)
+        looks = {
+            key: found
+            for key, row in classes.items()
+            if (found := resolution(row.smallest, row.sides, backbone.image_size))
+        }
+        rows, images = _read_shots(project, classes, whites, looks, backbone, report, cancel)
         names = {class_id: classes[class_id].name for class_id in rows}
         shots = {names[class_id]: images[class_id] for class_id in rows}
+        smallest = {name: size for key, name in names.items() if (size := classes[key].smallest)}
         options = {**_described(project, info.name, names, report), **variant.settings}
         made = catalogue.make(info.name, **options)
+        made.resolutions = {names[key]: one for key, one in looks.items() if key in names}
         made.whites = {names[key]: end for key, end in whites.items() if key in names}
         if info.learns:  # a teaching that is killed goes on from its last epoch when it is started again
             made.checkpoints = project.path(f"detectors/{CHECKPOINTS}")
@@ -113,7 +121,7 @@ def teach(
                     title=f"{info.title}, {', '.join(names.values()) if len(names) < 4 else f'{len(names)} classes'}",
                     method=info.name,
                     backbone=engine.identity(),
-                    settings=options,
+                    settings=options | ({catalogue.SMALLEST: smallest} if smallest else {}),
                     false_alarm_rate=rate,
                     shot_ids=[row.id for own in rows.values() for row in own],
                     held_out={
@@ -171,6 +179,7 @@ def _read_shots(
     project: Project,
     classes: Mapping[int, ClassRow],
     whites: Mapping[int, int],
+    looks: Mapping[int, int],
     backbone: "Backbone",
     report: Reporter,
     cancel: CancelToken,
@@ -191,7 +200,7 @@ def _read_shots(
                 )
                 continue
             try:
-                image = read_shot(shot, backbone, whites.get(class_id))
+                image = read_shot(shot, backbone, whites.get(class_id), looks.get(class_id, 0))
             except InspectorError as error:
                 report.item(shot.name, error=str(error))
                 lost.append(shot)
@@ -215,12 +224,12 @@ def _read_shots(
     return rows, images
 
 
-def read_shot(shot: ShotRow, backbone: "Backbone", white: int | None = None) -> Image:
-    """A shot's image for a backbone (`white`: see `images.read`). Raises `ImageError` when its file is missing or no longer the same."""
+def read_shot(shot: ShotRow, backbone: "Backbone", white: int | None = None, resolution: int = 0) -> Image:
+    """A shot's image for a backbone (`white`: see `images.read`; `resolution`: see `least_side`). Raises `ImageError` when its file is missing or no longer the same."""
     if shot.missing:
         raise ImageError(f"The image of “{shot.name}” is missing from the project folder.", "Add it again.")
     try:
-        image = read.read(shot.path, least_side(backbone), white)
+        image = read.read(shot.path, least_side(backbone, resolution), white)
     except InspectorError:
         raise
     except Exception as error:  # whatever a decoder makes of a damaged file
@@ -231,4 +240,5 @@ def read_shot(shot: ShotRow, backbone: "Backbone", white: int | None = None) -> 
         raise ImageError(
             f"The image of “{shot.name}” was changed inside the project folder.", "Add it again."
         )
-    return with_size_noted(image, (backbone.image_size, backbone.image_size))
+    side = max(backbone.image_size, resolution)
+    return with_size_noted(image, (side, side))

@@ -87,7 +87,7 @@ def update(
         info = catalogue.find(row.method)
 
         known = list_memory(project, row.id)
-        rows, images = _read(project, known, fresh, row.whites, backbone, report, cancel)
+        rows, images = _read(project, known, fresh, row, made.resolutions, backbone, report, cancel)
         report.progress(_READ, "Adding the new shots")
         names = {class_id: row.taught_names[class_id] for class_id in rows}
         new = {
@@ -187,7 +187,8 @@ def _read(
     project: Project,
     known: Mapping[int, Sequence[int]],
     fresh: Mapping[int, Sequence[ShotRow]],
-    whites: Mapping[int, int],
+    row: DetectorRow,
+    resolutions: Mapping[str, int],
     backbone: "Backbone",
     report: Reporter,
     cancel: CancelToken,
@@ -202,7 +203,8 @@ def _read(
         for shot_id in (*known[class_id], *(shot.id for shot in added)):
             cancel.check()
             try:
-                found[shot_id] = read_shot(present[shot_id], backbone, whites.get(class_id))
+                look = resolutions.get(row.taught_names[class_id], 0)
+                found[shot_id] = read_shot(present[shot_id], backbone, row.whites.get(class_id), look)
             except InspectorError as error:
                 report.item(present[shot_id].name, error=str(error))
         if any(shot_id not in found for shot_id in known[class_id]):

@@ -34,7 +34,7 @@ SMALL = (
 )
 """A variant of every method that learns little in seconds:
 where every kind of detector is needed, and no good one."""
-DESCRIPTIONS = "descriptions"
+DESCRIPTIONS, SMALLEST = "descriptions", "smallest"
 """The setting that takes descriptions, by class name."""
 
 
@@ -182,6 +182,12 @@ def reads_descriptions(method: str) -> bool:
     """Whether a method, by its stored name, learns from
     descriptions; False for one that is not in the catalogue."""
     return method in METHODS and METHODS[method].reads_descriptions
+
+
+def smallest(settings: Mapping[str, Any]) -> Mapping[str, int]:
+    """What a detector's stored settings say of the smallest defects to find: class name → pixels of its pictures."""
+    found = settings.get(SMALLEST)
+    return found if isinstance(found, Mapping) else {}
 
 
 def descriptions(settings: Mapping[str, Any]) -> Mapping[str, Any]:

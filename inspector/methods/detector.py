@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
@@ -22,6 +24,11 @@ class Detector(Protocol):
     whites: Mapping[str, int]
     """Class → end of the range in which its images are read (see `images.read`), by whoever reads them; classes without one
     are read as the files say. Kept with what was learned, so that images are always read as the shots were."""
+    resolutions: Mapping[str, int]
+    """Class → pixels of the short side at which its images are looked at, tile by tile; those of other classes are looked at as
+    a whole. Set before `fit`, and kept with what was learned."""
+    finder: "Detector | None"
+    """Finds the class of an image that may be looked at tile by tile; None where there is no need."""
     checkpoints: Path | None
     """A folder where a method that learns keeps every finished epoch, so that a killed teaching continues; None, at first,
     keeps nothing."""
@@ -42,6 +49,14 @@ class Detector(Protocol):
     def proportions(self) -> bool:
         """Whether it looks at images in their proportions rather than as squares, see `Backbone.prepare_one`.
         Raises DetectorError before `fit`."""
+        ...
+
+    def prepare_one(self, pixels: NDArray[np.uint8], class_name: str | None = None) -> NDArray[np.uint8]:
+        """uint8 RGB (h, w, 3) → the same as small as it is looked at as an image of a class, or of any. Releases the GIL."""
+        ...
+
+    def least_side(self, class_name: str | None = None) -> int:
+        """Pixels on the short side below which no image of a class, or of any, should be decoded."""
         ...
 
     def fit(

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from inspector.errors import DetectorError
 from inspector.features.backbone import Features
+from inspector.methods.coreset import coreset
 from inspector.methods.settings import checked
 from inspector.methods.smoothing import MEMORY_CUT, along, blur
 from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors
@@ -24,6 +25,8 @@ from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors
 CHUNK = 1 << 19
 """Similarities computed at a time: 2 MB stay in a processor's
 cache. An accelerator takes a hundred times as many."""
+LARGEST = 2048
+"""Patches of a tap that are kept of a shot which was cut into tiles."""
 SHORTLIST = 8
 """With more classes than this, only the most similar ones are compared patch by patch."""
 SAMPLE = 16
@@ -66,10 +69,16 @@ class MemoryBank:
         """Patches of every shot of the class on its coarsest tap, where each is kept."""
         return [min(map(len, shot.values())) for shot in self._shots.get(class_name, ())]
 
-    def with_shots(self, class_name: str, features: Features) -> Self:
-        """The same memory with every image in `features` as a
-        further normal shot of the class; this one stays as it is."""
-        kept = {tap: self.keep(values) for tap, values in self.patches(features).items()}
+    def with_shots(self, class_name: str, features: Features, together: bool = False) -> Self:
+        """The same memory with every image in `features` as a further normal shot of the class; this one stays as it is.
+
+        `together`: the images are tiles of one shot, of which `LARGEST` patches are kept.
+        """
+        patches = self.patches(features)
+        if together:
+            flat = {tap: values.flatten(0, 1) for tap, values in patches.items()}
+            patches = {tap: values[coreset(values, LARGEST)][None] for tap, values in flat.items()}
+        kept = {tap: self.keep(values) for tap, values in patches.items()}
         count = next(iter(kept.values())).shape[0]
         fresh = [{tap: values[index].clone() for tap, values in kept.items()} for index in range(count)]
         grown = copy.copy(self)

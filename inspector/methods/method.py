@@ -2,14 +2,20 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
+from inspector.features.framing import resized
+from inspector.features.tiles import tiles
+from inspector.methods.detector import Detector
 from inspector.methods.settings import checked
 from inspector.methods.taught import Taught
 
@@ -32,6 +38,8 @@ class Method(ABC, Generic[T]):
         self.settings = checked(settings, self.defaults, self.choices)
         self.checkpoints: Path | None = None
         self.whites: Mapping[str, int] = {}
+        self.finder: Detector | None = None
+        self._resolutions: dict[str, int] = {}
         self._taught: T | None = None
 
     @abstractmethod
@@ -68,6 +76,16 @@ class Method(ABC, Generic[T]):
         return self._taught
 
     @property
+    def resolutions(self) -> Mapping[str, int]:
+        return self._resolutions
+
+    @resolutions.setter
+    def resolutions(self, resolutions: Mapping[str, int]) -> None:
+        self._resolutions = dict(resolutions)
+        if self._taught is not None:  # read back from a file
+            self._taught = replace(self._taught, resolutions=self._resolutions)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         return () if self._taught is None else self._taught.classes
 
@@ -87,13 +105,58 @@ class Method(ABC, Generic[T]):
         progress: Progress,
         cancel: CancelToken,
     ) -> None:
-        self._taught = self.teach(shots, backbone, progress=progress, cancel=cancel)
+        taught = self.teach(shots, backbone, progress=progress, cancel=cancel)
+        self.finder = None
+        if self.resolutions and len(shots) > 1:
+            from inspector.methods import catalogue
+
+            self.finder = catalogue.make(catalogue.QUICK)
+            self.finder.fit(shots, backbone, progress=lambda *_: None, cancel=cancel)
+        self._taught = taught
 
     def add_shots(self, class_name: str, images: Sequence[Image]) -> None:
-        self._taught = self.taught.with_shots(class_name, images)
+        taught = self.taught.with_shots(class_name, images)
+        if self.finder is not None:
+            self.finder.add_shots(class_name, images)
+        self._taught = taught
+
+    def prepare_one(self, pixels: NDArray[np.uint8], class_name: str | None = None) -> NDArray[np.uint8]:
+        taught, resolution = self.taught, self._resolution(class_name)
+        found = tiles(pixels.shape, resolution, taught.backbone.image_size, taught.memory.map_size)
+        if found is None:
+            return taught.backbone.prepare_one(pixels, taught.proportions)
+        return resized(pixels, found.shape)
+
+    def least_side(self, class_name: str | None = None) -> int:
+        return 2 * max(self.taught.backbone.image_size, self._resolution(class_name))
 
     def score(self, images: Sequence[Image], class_names: Sequence[str | None]) -> list[ScoreMap]:
-        return self.taught.score(images, class_names)
+        names, sure = self._found(images, class_names)
+        maps = self.taught.score(images, names)
+        return [
+            replace(one, class_confidence=sure.get(place, one.class_confidence))
+            for place, one in enumerate(maps)
+        ]
 
     def held_out(self, shots: Mapping[str, Sequence[Image]]) -> dict[str, list[ScoreMap]]:
         return self.taught.held_out(shots)
+
+    def _resolution(self, class_name: str | None) -> int:
+        """Pixels of the short side at which images of a class, or of any, are looked at; 0 where as a whole."""
+        return (
+            self.resolutions.get(class_name, 0) if class_name else max(self.resolutions.values(), default=0)
+        )
+
+    def _found(
+        self, images: Sequence[Image], class_names: Sequence[str | None]
+    ) -> tuple[list[str | None], dict[int, float]]:
+        """The class of every image, found on whole images where tiles would not show it, and how sure it is where it was."""
+        names, sure = list(class_names), {}
+        if self.finder is not None:
+            unknown = [place for place, name in enumerate(class_names) if name is None]
+            found = self.finder.score([images[place] for place in unknown], [None] * len(unknown))
+            for place, one in zip(unknown, found, strict=True):
+                names[place], sure[place] = one.class_name, one.class_confidence
+        elif self.resolutions:
+            names = [name or self.classes[0] for name in names]
+        return names, sure

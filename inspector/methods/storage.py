@@ -1,7 +1,8 @@
 """How a taught detector is kept on disk: its learned values as safetensors, and a JSON file that says what they are.
 
 `detector.json` holds format, method, classes, backbone identity, settings, `sha256` of the learned values, and
-`manifest_sha256` of all that, which files of earlier versions lack; `whites` (see `Detector`) where there are any.
+`manifest_sha256` of all that, which files of earlier versions lack; `whites` and `resolutions` (see `Detector`) where there are
+any, `finder`: settings of the one that finds classes, whose values are named "finder.…".
 Checksums notice damage; a file that was changed on purpose may carry right ones, so every setting and tensor is
 checked as well before anything is made of it.
 """
@@ -19,6 +20,8 @@ import torch
 from inspector import paths
 from inspector.errors import DetectorError, InspectorError
 from inspector.features.backbone import Backbone
+from inspector.features.tiles import LARGEST
+from inspector.features.tiles import LEAST as LEAST_SIDE
 from inspector.images.value_range import FULL, LEAST
 from inspector.methods import catalogue
 from inspector.methods.detector import Detector
@@ -27,9 +30,11 @@ from inspector.text import reason
 
 TENSORS_FILE = "detector.safetensors"
 MANIFEST_FILE = "detector.json"
-FORMAT = 3
-"""Of detectors with one of NEW_SETTINGS; 2 of those with `whites`, 1 of all others. Earlier versions, which would not heed
+FORMAT = 4
+"""Of detectors that look at a class in tiles; 3 of those with one of NEW_SETTINGS; 2 of those with `whites`, 1 of all others. Earlier versions, which would not heed
 what a format stands for, refuse it."""
+FINDER = "finder."
+"""Before the names of the values of the one that finds classes."""
 NEW_SETTINGS = {"proportions", "highest"}
 _SHAPE = {"format": int, "method": str, "classes": list, "backbone": dict, "settings": dict, "sha256": str}
 
@@ -44,11 +49,14 @@ def save(detector: Detector, folder: Path) -> None:
             "This detector was not taught yet, so there is nothing to save.", "Teach it first."
         )
     tensors, settings = detector.state()
+    if detector.finder is not None:
+        found, about = detector.finder.state()
+        tensors = tensors | {f"{FINDER}{name}": value for name, value in found.items()}
     data = safetensors.torch.save(
         {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     )
     manifest = {
-        "format": FORMAT if NEW_SETTINGS & settings.keys() else 2 if detector.whites else 1,
+        "format": FORMAT if detector.resolutions else _format(detector, settings),
         "method": detector.method,
         "classes": list(detector.classes),
         "backbone": detector.backbone.identity.as_json(),
@@ -57,6 +65,10 @@ def save(detector: Detector, folder: Path) -> None:
     }
     if detector.whites:
         manifest["whites"] = dict(detector.whites)
+    if detector.resolutions:
+        manifest["resolutions"] = dict(detector.resolutions)
+    if detector.finder is not None:
+        manifest["finder"] = about
     manifest["manifest_sha256"] = _digest(manifest)
     try:
         with paths.new_folder(folder) as fresh:
@@ -96,7 +108,14 @@ def load(folder: Path, backbone: Backbone) -> Detector:
             else value.to(backbone.device)  # not every device has it
             for name, value in safetensors.torch.load(data).items()
         }
-        made = implementation.from_state(tensors, manifest["settings"], backbone)
+        own = {name: value for name, value in tensors.items() if not name.startswith(FINDER)}
+        made = implementation.from_state(own, manifest["settings"], backbone)
+        made.resolutions = _of_classes(manifest, "resolutions", LEAST_SIDE, LARGEST, folder)
+        if "finder" in manifest:
+            found = {name.removeprefix(FINDER): value for name, value in tensors.items() if name not in own}
+            made.finder = catalogue.implementation(catalogue.QUICK).from_state(
+                found, manifest["finder"], backbone
+            )
     except InspectorError:
         raise
     except Exception as error:  # whatever a file of ours with foreign content provokes
@@ -106,18 +125,28 @@ def load(folder: Path, backbone: Backbone) -> Detector:
         raise DetectorError(
             f"The detector in {folder.name} names other classes than it was taught.", TEACH_AGAIN
         )
-    made.whites = _whites(manifest, folder)
+    made.whites = _of_classes(manifest, "whites", LEAST, FULL, folder)
+    if made.finder is not None and set(made.finder.classes) != set(made.classes):
+        raise DetectorError(
+            f"The detector in {folder.name} finds other classes than it was taught.", TEACH_AGAIN
+        )
     return made
 
 
-def _whites(manifest: Mapping[str, Any], folder: Path) -> dict[str, int]:
-    found = manifest.get("whites", {})
+def _of_classes(
+    manifest: Mapping[str, Any], what: str, least: int, most: int, folder: Path
+) -> dict[str, int]:
+    found = manifest.get(what, {})
     if not isinstance(found, dict) or not all(
-        name in manifest["classes"] and type(end) is int and LEAST <= end <= FULL
-        for name, end in found.items()
+        name in manifest["classes"] and type(one) is int and least <= one <= most
+        for name, one in found.items()
     ):
-        raise DetectorError(f"The detector in {folder.name} names ranges that no class has.", TEACH_AGAIN)
+        raise DetectorError(f"The detector in {folder.name} names {what} that no class has.", TEACH_AGAIN)
     return found
+
+
+def _format(detector: Detector, settings: Mapping[str, Any]) -> int:
+    return 3 if NEW_SETTINGS & settings.keys() else 2 if detector.whites else 1
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

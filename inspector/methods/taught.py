@@ -3,16 +3,19 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, field
+from itertools import groupby, islice
 from typing import Self, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
-from inspector.features.backbone import Backbone, Features
+from inspector.features.backbone import Backbone, Features, joined
+from inspector.features.framing import resized
+from inspector.features.tiles import Tiles, tiles
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.single_shot_views import altered_views
 
@@ -27,12 +30,14 @@ class Taught(ABC):
     may score with it and a teaching that is stopped leaves the one before.
 
     `memory`: the patches of every class's shots. `proportions`: whether images are looked at in their proportions rather than
-    as squares, where the backbone can; detectors of earlier versions know squares.
+    as squares, where the backbone can; detectors of earlier versions know squares. `resolutions`: pixels of the short side
+    at which images of a class are looked at, tile by tile; those of other classes are looked at as a whole.
     """
 
     backbone: Backbone
     memory: MemoryBank
     proportions: bool = False
+    resolutions: Mapping[str, int] = field(default_factory=dict)
 
     # What a method gives
 
@@ -62,9 +67,9 @@ class Taught(ABC):
         """What is remembered of shots [B] of one frame."""
         return self.features_of(images)
 
-    def remembering(self, class_name: str, features: Features) -> Self:
-        """The same, with every image in `features` as a further shot of the class."""
-        return dataclasses.replace(self, memory=self.memory.with_shots(class_name, features))
+    def remembering(self, class_name: str, features: Features, together: bool = False) -> Self:
+        """The same, with every image in `features` as a further shot of the class; `together`: as the tiles of one."""
+        return dataclasses.replace(self, memory=self.memory.with_shots(class_name, features, together))
 
     # The flow
 
@@ -75,17 +80,17 @@ class Taught(ABC):
                 f"The class “{class_name}” has no normal shots.", "Add at least one image of a good part."
             )
         grown = self
-        for batch in self.batches(images):
-            grown = grown.remembering(class_name, self.shot_features(class_name, batch))
+        for batch in self._shot_batches(class_name, images):
+            grown = grown._with_batch(class_name, batch)
         return grown
 
     def with_all(self, shots: Mapping[str, Sequence[Image]], progress: Progress, cancel: CancelToken) -> Self:
         """The same, with the shots of all classes, none of which it knows yet. Raises Cancelled between batches."""
         grown, done, total = self, 0, sum(map(len, shots.values()))
         for name, images in shots.items():
-            for batch in self.batches(images):
+            for batch in self._shot_batches(name, images):
                 cancel.check()
-                grown = grown.remembering(name, grown.shot_features(name, batch))
+                grown = grown._with_batch(name, batch)
                 done += len(batch)
                 progress(done / total, f"{name}: {grown.memory.count(name)} of {len(images)} shots", {})
         return grown
@@ -116,6 +121,28 @@ class Taught(ABC):
         """Images in order, in batches that go through the backbone together because they have one frame."""
         return framed_batches(images, self.backbone, self.proportions)
 
+    def tiles(self, class_name: str, image: Image) -> Tiles | None:
+        """How an image of a class is cut; None where it is looked at as a whole."""
+        resolution, cells = self.resolutions.get(class_name, 0), self.memory.map_size
+        return tiles(image.pixels.shape, resolution, self.backbone.image_size, cells)
+
+    def cut(self, class_name: str, image: Image) -> list[Image]:
+        """What is looked at of an image of a class: its tiles, or itself."""
+        return pieces(image, self.resolutions.get(class_name, 0), self.backbone, self.memory.map_size)
+
+    def _shot_batches(self, class_name: str, images: Sequence[Image]) -> Iterator[Sequence[Image]]:
+        """Shots that are remembered at a time: one that is cut into tiles by itself."""
+        if class_name in self.resolutions:
+            return ([image] for image in images)
+        return self.batches(images)
+
+    def _with_batch(self, class_name: str, images: Sequence[Image]) -> Self:
+        pieces = self.cut(class_name, images[0]) if class_name in self.resolutions else [*images]
+        if len(pieces) == len(images):
+            return self.remembering(class_name, self.shot_features(class_name, pieces))
+        seen = [self.shot_features(class_name, batch) for batch in self.batches(pieces)]
+        return self.remembering(class_name, joined(seen), together=True)
+
     def features_of(self, images: Sequence[Image]) -> Features:
         """What the backbone says of images of one frame, without gradient."""
         with torch.no_grad():
@@ -131,7 +158,25 @@ class Taught(ABC):
         class_names: Sequence[str | None],
         without: Sequence[int | None],
     ) -> list[ScoreMap]:
-        """One ScoreMap an image, in order, though images of one frame are looked at together."""
+        """One ScoreMap an image, in order. Tiles, and images of one frame, are looked at together."""
+        if not self.resolutions:
+            return self._score_pieces(images, class_names, without)
+        cuts = [self.cut(name or "", image) for image, name in zip(images, class_names, strict=True)]
+        pieces = [piece for own in cuts for piece in own]
+        names = [name for name, own in zip(class_names, cuts, strict=True) for _ in own]
+        left_out = [shot for shot, own in zip(without, cuts, strict=True) for _ in own]
+        coming = iter(self._score_pieces(pieces, names, left_out))
+        return [
+            _whole(self.tiles(name or "", image), list(islice(coming, len(own))))
+            for image, name, own in zip(images, class_names, cuts, strict=True)
+        ]
+
+    def _score_pieces(
+        self,
+        images: Sequence[Image],
+        class_names: Sequence[str | None],
+        without: Sequence[int | None],
+    ) -> list[ScoreMap]:
         size = BATCH if self.backbone.device.type == "cpu" else 8 * BATCH
         groups: dict[tuple[int, int], list[int]] = {}
         for index, image in enumerate(images):
@@ -160,6 +205,30 @@ class Taught(ABC):
             ScoreMap(value, score, name, certainty)
             for value, score, name, certainty in zip(values, scores.tolist(), given, sure, strict=True)
         ]
+
+
+def map_size(backbone: Backbone) -> int:
+    """Cells on the side of the map of an image, or of a tile."""
+    return max(1, backbone.image_size // 4)
+
+
+def pieces(image: Image, resolution: int, backbone: Backbone, cells: int) -> list[Image]:
+    """What is looked at of an image at a resolution: its tiles, whose maps have `cells` cells a side, or itself."""
+    found = tiles(image.pixels.shape, resolution, backbone.image_size, cells)
+    if found is None:
+        return [image]
+    pixels = resized(image.pixels, found.shape)
+    return [dataclasses.replace(image, pixels=one) for one in found.cut(pixels)]
+
+
+def _whole(tiles: Tiles | None, pieces: Sequence[ScoreMap]) -> ScoreMap:
+    """What was found in the tiles of an image, as one: the highest image score, the tiles' maps joined."""
+    if tiles is None:
+        return pieces[0]
+    values = tiles.joined(np.stack([piece.values for piece in pieces]))
+    return dataclasses.replace(
+        pieces[0], values=values, image_score=float(np.max([p.image_score for p in pieces]))
+    )
 
 
 def framed_batches(

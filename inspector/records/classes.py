@@ -23,6 +23,8 @@ from inspector.records.names import checked, class_key
 from inspector.records.project import Project
 from inspector.records.ranges import whites_of
 
+MOST_PIXELS = 10_000
+"""Of the smallest defect to find."""
 _log = logging.getLogger("inspector.records")
 
 
@@ -39,7 +41,9 @@ class ClassState(StrEnum):
 class ClassRow:
     """`thumbnail`: file of the first shot. `detector_id`: the detector in charge of the class. `note`: why it is out
     of date, in a sentence, or "". `white`: the end of the range that was chosen for its files of more than 8 bits; `modes`:
-    what its shots are, see `Image.mode`; `range_changed`: it was taught with another range."""
+    what its shots are, see `Image.mode`; `range_changed`: it was taught with another range. `smallest`: across how many
+    pixels of its pictures the smallest defect to find reaches; None where pictures are looked at as a whole. `sides`: the
+    sizes (width, height) of its shots."""
 
     id: int
     name: str
@@ -52,6 +56,8 @@ class ClassRow:
     white: int | None = None
     modes: tuple[str, ...] = ()
     range_changed: bool = False
+    smallest: int | None = None
+    sides: tuple[tuple[int, int], ...] = ()
 
     @property
     def range_counts(self) -> bool:
@@ -70,14 +76,16 @@ def list_classes(project: Project) -> list[ClassRow]:
         rows = session.scalars(select(t.Class).where(t.Class.removed.is_(None))).all()
         shots: dict[int, dict[int, tuple[str, str]]] = {}
         modes: dict[int, dict[str, None]] = {}
-        for class_id, shot_id, sha256, suffix, mode in session.execute(
-            select(t.Shot.class_id, t.Shot.id, t.StoredImage.sha256, t.StoredImage.suffix, t.StoredImage.mode)
+        sides: dict[int, dict[tuple[int, int], None]] = {}
+        for class_id, shot_id, image in session.execute(
+            select(t.Shot.class_id, t.Shot.id, t.StoredImage)
             .join(t.StoredImage)
             .where(t.Shot.removed.is_(None))
             .order_by(t.Shot.id)
         ):
-            shots.setdefault(class_id, {})[shot_id] = sha256, suffix
-            modes.setdefault(class_id, {})[mode or ""] = None
+            shots.setdefault(class_id, {})[shot_id] = image.sha256, image.suffix
+            modes.setdefault(class_id, {})[image.mode or ""] = None
+            sides.setdefault(class_id, {})[image.size] = None
         newest = in_charge(session)
         taught: dict[tuple[int, int], set[int]] = {}
         for key, class_id, shot_id in session.execute(
@@ -121,6 +129,8 @@ def list_classes(project: Project) -> list[ClassRow]:
                 white=row.white,
                 modes=kinds,
                 range_changed=changed,
+                smallest=row.smallest,
+                sides=tuple(sides.get(row.id, ())),
             )
         )
     return sorted(result, key=lambda row: row.name.casefold())
@@ -180,6 +190,18 @@ def describe_class(project: Project, class_id: int, description: PartDescription
         session.execute(update(t.Class).where(t.Class.id == class_id).values(description=value))
 
 
+def set_smallest(project: Project, class_id: int, pixels: int | None) -> None:
+    """Choose across how many pixels of a class's pictures the smallest defect to find reaches; None: look at them as a whole.
+    Detectors keep what they were taught with. Raises `ProjectError`."""
+    if pixels is not None and not 2 <= pixels <= MOST_PIXELS:
+        raise ProjectError(
+            f"A smallest defect can't be {pixels:,} pixels across.",
+            f"Choose from 2 to {MOST_PIXELS:,} pixels.",
+        )
+    with project.writing() as session:
+        session.execute(update(t.Class).where(t.Class.id == class_id).values(smallest=pixels))
+
+
 def _descriptions(session: Session) -> dict[int, PartDescription]:
     text = cast(t.Class.description, String)  # as it is stored, for it may be no JSON
     found = {}
@@ -199,6 +221,8 @@ def _out_of_date(row: t.Detector, of: t.Class, same: bool, description: PartDesc
     if _range_changed(row, of):
         now, before = words(of.white or FULL), words(whites_of(row.whites).get(class_id, FULL))
         return f"The range {now} was chosen after it was taught; until it is taught again, images are read in {before}."
+    if catalogue.smallest(row.settings).get(row.taught_names.get(str(class_id), "")) != of.smallest:
+        return "The smallest defect to find was changed after it was taught."
     if not same:
         return "Its shots were changed after it was taught."
     info = catalogue.METHODS.get(row.method)

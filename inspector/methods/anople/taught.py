@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from inspector.features.backbone import Features
 from inspector.methods.anople.prompts import Prompts
+from inspector.methods.coreset import coreset
+from inspector.methods.memory_bank import LARGEST
 from inspector.methods.prompts import fusion
 from inspector.methods.prompts.method import TaughtPrompts, enlarged
 from inspector.methods.prompts.tokens import normalised
@@ -83,12 +85,16 @@ class TaughtAnoPLe(TaughtPrompts):
             return fused, fused.flatten(1).amax(1)
         return fused, join(*(one.flatten(1).amax(1) for one in maps))
 
-    def remembering(self, class_name: str, features: Features) -> "TaughtAnoPLe":
-        grown = super().remembering(class_name, features)
+    def remembering(self, class_name: str, features: Features, together: bool = False) -> "TaughtAnoPLe":
+        grown = super().remembering(class_name, features, together)
         with torch.no_grad():
             odds, _ = self.state_reading(features, [class_name] * len(normalised(features.cls)))
-        known = self.readings.get(class_name, ShotReadings())
-        more = ShotReadings((*known.likes, *self._likes(features)), (*known.odds, *odds))
+        known, likes = self.readings.get(class_name, ShotReadings()), self._likes(features)
+        if together:
+            likes, odds = likes.flatten(0, 1), odds.flatten()
+            kept = coreset(likes, LARGEST)
+            likes, odds = likes[kept][None], odds[kept][None]
+        more = ShotReadings((*known.likes, *likes), (*known.odds, *odds))
         return dataclasses.replace(grown, readings={**self.readings, class_name: more})
 
     def state_reading(self, features: Features, class_names: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -30,15 +30,17 @@ class TaughtIIPAD(TaughtPrompts):
     def features(self, pixels: Tensor) -> GeneratorInput:
         return read(self.backbone, pixels)
 
-    def remembering(self, class_name: str, features: Features) -> "TaughtIIPAD":
+    def remembering(self, class_name: str, features: Features, together: bool = False) -> "TaughtIIPAD":
         assert isinstance(features, GeneratorInput)
-        grown = super().remembering(class_name, features)
+        grown, objects = super().remembering(class_name, features, together), features.objects
         with torch.no_grad():
             own = self._prompts(features)
+        if together:
+            objects, own = (values.mean(0, keepdim=True) for values in (objects, own))
         number = torch.full((len(own),), self.numbers([class_name])[0])
         return dataclasses.replace(
             grown,
-            shot_objects=torch.cat([self.shot_objects, features.objects]),
+            shot_objects=torch.cat([self.shot_objects, objects]),
             shot_prompts=torch.cat([self.shot_prompts, own]),
             shot_class=torch.cat([self.shot_class, number]),
         )

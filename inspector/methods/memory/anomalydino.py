@@ -35,7 +35,7 @@ from inspector.methods.memory.cosine import CosineBank
 from inspector.methods.memory_bank import Joined
 from inspector.methods.method import Method
 from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors
-from inspector.methods.taught import Taught
+from inspector.methods.taught import Taught, map_size
 
 ANGLES = (0, 45, 90, 135, 180, 225, 270, 315)
 THRESHOLD = 10.0
@@ -134,7 +134,7 @@ class AnomalyDINO(Method[TaughtDino]):
                 f"{self.title} needs a backbone with transformer blocks, and {backbone.identity.architecture} has none.",
                 "Choose another backbone under Weights, or a method that remembers the stages of this one.",
             )
-        memory = DinoBank(max(1, backbone.image_size // 4), 1, self.settings["sigma"])
+        memory = DinoBank(map_size(backbone), 1, self.settings["sigma"])
         return self._empty(backbone, memory).with_all(shots, progress, cancel)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -160,7 +160,14 @@ class AnomalyDINO(Method[TaughtDino]):
             None if self.settings[name] is None else tuple(self.settings[name])
             for name in ("rotated", "masked")
         )
-        return TaughtDino(backbone=backbone, memory=memory, proportions=True, rotated=rotated, masked=masked)
+        return TaughtDino(
+            backbone=backbone,
+            memory=memory,
+            proportions=True,
+            resolutions=self.resolutions,
+            rotated=rotated,
+            masked=masked,
+        )
 
 
 def _among(name: str, names: Sequence[str] | None) -> bool:

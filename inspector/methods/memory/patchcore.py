@@ -22,7 +22,7 @@ from inspector.methods.detector import need_shots
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.method import Method
 from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors, flag
-from inspector.methods.taught import Taught
+from inspector.methods.taught import Taught, map_size
 
 _RANGE = re.compile(r"block([0-9]{1,3})-([0-9]{1,3})")
 
@@ -85,8 +85,9 @@ class PatchCore(Method[TaughtMemory]):
         need_shots(shots)
         empty = TaughtMemory(
             backbone=backbone,
-            memory=self._empty_bank(max(1, backbone.image_size // 4)),
+            memory=self._empty_bank(map_size(backbone)),
             proportions=True,
+            resolutions=self.resolutions,
             taps=tuple(self.settings["taps"] or self.default_taps(backbone)),
             highest=self.highest,
         )

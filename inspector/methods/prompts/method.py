@@ -22,10 +22,12 @@ from inspector.methods.prompts.teaching import Teaching
 from inspector.methods.prompts.tokens import Splicer, need_blocks, need_text
 from inspector.methods.single_shot_views import VARIATIONS, altered_views
 from inspector.methods.stored_tensors import TEACH_AGAIN, StoredTensors, flag
-from inspector.methods.taught import Taught
+from inspector.methods.taught import Taught, map_size, pieces
 
 REMEMBERING = 0.03
 """The share of teaching's progress that filling the memory takes."""
+TILES = 8
+"""Tiles of a class's shots that are learned from, where shots are cut; the memory keeps what all of them show."""
 PREFIX = "learned."
 """Before the names of stored values that don't belong to the memory."""
 
@@ -119,7 +121,11 @@ class PromptMethod(Method[P]):
         need_blocks(backbone, self.title)
         text = need_text(backbone, self.title)
         teaching = Teaching(
-            shots, backbone, text, lambda done, *more: progress((1 - REMEMBERING) * done, *more), cancel
+            self._samples(shots, backbone),
+            backbone,
+            text,
+            lambda done, *more: progress((1 - REMEMBERING) * done, *more),
+            cancel,
         )
         try:
             learned = self.learn(teaching)
@@ -132,6 +138,18 @@ class PromptMethod(Method[P]):
             raise
         training.forget(self.checkpoints)
         return taught
+
+    def _samples(
+        self, shots: Mapping[str, Sequence[Image]], backbone: Backbone
+    ) -> dict[str, Sequence[Image]]:
+        """What is learned from: the shots, of those that are cut into tiles a few tiles from all over them."""
+        made: dict[str, Sequence[Image]] = dict(shots)
+        for name, resolution in self.resolutions.items():
+            own = shots.get(name, ())
+            each = max(1, TILES // max(1, len(own)))
+            cuts = (pieces(image, resolution, backbone, map_size(backbone)) for image in own)
+            made[name] = [one for cut in cuts for one in cut[len(cut) // (2 * each) :: -(-len(cut) // each)]]
+        return made
 
     @abstractmethod
     def learn(self, teaching: Teaching) -> P:
@@ -155,8 +173,9 @@ class PromptMethod(Method[P]):
         """The fields of `TaughtPrompts` before the memory knows a shot."""
         return {
             "backbone": teaching.backbone,
-            "memory": self.bank_type(max(1, teaching.backbone.image_size // 4)),
+            "memory": self.bank_type(map_size(teaching.backbone)),
             "proportions": True,
+            "resolutions": self.resolutions,
             "settings": dict(self.settings),
             "names": teaching.names,
         }

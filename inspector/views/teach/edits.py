@@ -72,6 +72,17 @@ class ClassEdits(QObject):
             place=self._on_teach,
         )
 
+    def choose_smallest(self, row: ClassRow, pixels: int | None) -> None:
+        """Across how many pixels the smallest defect to find reaches, from the next teaching on."""
+        from inspector.records.classes import set_smallest
+
+        self.steps.do(
+            f"smallest defect of “{row.name}”",
+            lambda project: set_smallest(project, row.id, pixels),
+            lambda project: set_smallest(project, row.id, row.smallest),
+            place=self._on_teach,
+        )
+
     def remove(self, row: ClassRow) -> None:
         from inspector.records.classes import remove_class, restore_class
 
