@@ -48,6 +48,18 @@ def scene_teach(stage: Stage) -> None:
     stage.open_demo("teach")
 
 
+def scene_teach_smallest(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    page.smallest.pixels.setValue(10)
+    stage.wait(lambda: "tiles" in page.smallest.said.text())
+
+
+def after_teach_smallest(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    page.smallest.pixels.setValue(page.smallest.pixels.maximum())
+    stage.wait(lambda: "whole" in page.smallest.said.text())
+
+
 def scene_teach_running(stage: Stage) -> None:
     page = stage.open_demo("teach")
     page.panel.method.setCurrentIndex(page.panel.method.findData("anople"))

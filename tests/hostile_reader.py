@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from inspector.bench.fuzz import Subject
+from inspector.bench.fuzz.run import Subject
 from inspector.errors import ImageError
 
 

@@ -28,6 +28,8 @@ from inspector.records.shots import add_shots
 SIZES = (8, 16, 24, 40, 80, 160)
 """Pixels that a spot is across."""
 SHOTS = 4
+DRAWN, NOISE = 1200, 2.0
+"""Pixels up to which parts are drawn, and grey levels of noise on top."""
 CONTRAST = 70
 """Grey levels, of 255, by which a spot is brighter or darker than what it lies on."""
 
@@ -102,7 +104,11 @@ def _measured(
 
 
 def _part(kind: str, seed: int, side: int) -> Pixels:
-    return demo_parts.draw(kind, seed, size=side)[0]
+    """A good part, enlarged where drawing all its pixels would take too long, with noise of its own in every pixel."""
+    drawn = demo_parts.draw(kind, seed, size=min(side, DRAWN))[0]
+    noise = np.random.default_rng(seed).normal(0, NOISE, (side, side, 3)).astype(np.float32)
+    large = cv2.resize(drawn, (side, side), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(large + noise, 0, 255), np.uint8)
 
 
 def _write(path: Path, pixels: Pixels) -> Path:

@@ -150,7 +150,7 @@ def bench_fuzz(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 2,
 ) -> None:
     """Read damaged files of all kinds: each must give its content or a sentence, within 10 s and 2 GiB."""
-    from inspector.bench.fuzz import SUBJECTS, fuzz
+    from inspector.bench.fuzz.run import SUBJECTS, fuzz
 
     chosen = {name: SUBJECTS[name] for name in _chosen(subjects, tuple(SUBJECTS), "is no kind of file")}
     told = _tried(mutants, every=500)

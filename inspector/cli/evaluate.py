@@ -9,6 +9,7 @@ from inspector import settings
 from inspector.cli.output import console, say
 from inspector.domain import CancelToken
 from inspector.errors import InspectorError
+from inspector.features.tiles import LARGEST
 from inspector.images.value_range import FULL, LEAST
 from inspector.methods import catalogue
 
@@ -64,6 +65,12 @@ def evaluate(
         typer.Option("--control", help=f"Also {catalogue.titles(catalogue.CONTROLS)} on random weights."),
     ] = False,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 1,
+    resolution: Annotated[
+        int,
+        typer.Option(
+            min=0, max=LARGEST, help="Pixels of the short side at which images are looked at; 0: as a whole."
+        ),
+    ] = 0,
     white: Annotated[
         int | None,
         typer.Option(min=LEAST, max=FULL, help="Brightest value of images with more than 8 bits."),
@@ -111,6 +118,7 @@ def evaluate(
         device=device,
         workers=workers,
         white=white,
+        resolution=resolution,
     )
     for one in papers.plans(plan, data_set, weights or "") if paper else [plan]:
         with console("Evaluate") as emit:

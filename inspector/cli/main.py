@@ -167,13 +167,21 @@ def teach(
             "--shots, or for all; 65535 is the whole range.",
         ),
     ] = None,
+    smallest: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="How many pixels of the pictures the smallest defect to find is across, kept likewise; 0 looks at pictures "
+            "as a whole.",
+        ),
+    ] = None,
 ) -> None:
     """Add normal shots to a project and teach a detector."""
     from inspector.jobs import teach as job
     from inspector.jobs.engine import Engine
     from inspector.jobs.shot_folders import sort_shots
     from inspector.records import project as projects
-    from inspector.records.classes import add_class, list_classes
+    from inspector.records.classes import add_class, list_classes, set_smallest
     from inspector.records.names import class_key
     from inspector.records.ranges import set_white
     from inspector.records.shots import add_shots
@@ -186,16 +194,16 @@ def teach(
         found = sort_shots([shots] if shots else [])
         for line in found.left_out:
             print(f"Left out: {line}", file=sys.stderr)
-        for name, files in found.classes.items():
-            class_id = known.get(class_key(name)) or add_class(opened, name)
+        ids = {name: known.get(class_key(name)) or add_class(opened, name) for name in found.classes}
+        for class_id in ids.values() if shots else known.values():
             if white is not None:
                 set_white(opened, class_id, white)
-            for added in add_shots(opened, class_id, files):
+            if smallest is not None:
+                set_smallest(opened, class_id, smallest or None)
+        for name, files in found.classes.items():
+            for added in add_shots(opened, ids[name], files):
                 if added.message:
                     say(f"{added.name}: {added.message}", error=True)
-        if white is not None and shots is None:
-            for class_id in known.values():
-                set_white(opened, class_id, white)
         for row in list_classes(opened):
             if row.offer:
                 say(f"{row.name}: {row.offer} Then teach with --white {narrower(row.modes)}.", error=True)

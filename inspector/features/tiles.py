@@ -33,11 +33,8 @@ def resolution(smallest: int | None, sizes: Iterable[tuple[int, int]], side: int
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """Where the squares of one image lie, in cells of its map and in pixels.
-
-    `side`: pixels of a tile's side, which has `cells` cells in its map. `shape`: (rows, columns) of the image in pixels,
-    `map_shape` of its map in cells. `starts`: (row, column) of every tile's first cell.
-    """
+    """Where the squares of one image lie. `side`: pixels of a tile's side, which has `cells` cells in its map. `map_shape`:
+    (rows, columns) of the whole image's map in cells."""
 
     side: int
     cells: int
@@ -45,11 +42,13 @@ class Tiles:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the image in pixels."""
         rows, columns = (self._pixel(one) for one in self.map_shape)
         return rows, columns
 
     @property
     def starts(self) -> list[tuple[int, int]]:
+        """(row, column) of every tile's first cell."""
         rows, columns = (_starts(length, self.cells) for length in self.map_shape)
         return [(row, column) for row in rows for column in columns]
 

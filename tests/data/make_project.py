@@ -25,7 +25,7 @@ from inspector.methods import catalogue
 from inspector.methods.prompts.description import template
 from inspector.records import project as projects
 from inspector.records import schema
-from inspector.records.classes import add_class, describe_class, list_classes
+from inspector.records.classes import add_class, describe_class, list_classes, set_smallest
 from inspector.records.detectors import list_detectors
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import list_results, result_ids
@@ -62,6 +62,14 @@ def _make(folder: Path, top: Path) -> None:
             engine.forget()
             parts = [demo / "washer" / "test"]
             inspect(project, engine, parts, class_name="washer", emit=_complain, cancel=nothing)
+        set_smallest(
+            project, ids["cloth"], 2
+        )  # pictures this small are enlarged, so that they need several tiles
+        teach(project, engine, method="patchcore", class_ids=[ids["cloth"]], emit=_complain, cancel=nothing)
+        _round(list_detectors(project)[0].folder)
+        engine.forget()
+        parts = [demo / "cloth" / "test"]
+        inspect(project, engine, parts, class_name="cloth", emit=_complain, cancel=nothing)
         broken = top / "broken.png"
         broken.write_bytes(b"")
         inspect(project, engine, [broken], class_name="washer", emit=lambda event: None, cancel=nothing)

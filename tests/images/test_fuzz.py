@@ -4,7 +4,7 @@ from pathlib import Path
 import hostile_reader
 from typer.testing import CliRunner
 
-from inspector.bench.fuzz import SUBJECTS, fuzz, mutant
+from inspector.bench.fuzz.run import SUBJECTS, fuzz, mutant
 from inspector.cli.main import app
 
 

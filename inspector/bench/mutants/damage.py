@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from inspector.bench.fuzz_images import damage_any
+from inspector.bench.fuzz.images import damage_any
 from inspector.methods.storage import MANIFEST_FILE, TENSORS_FILE
 from inspector.records.project import DATABASE
 

@@ -111,7 +111,7 @@ class Bench:
                 for name in dataset.classes:
                     scored: list[Loaded] = []
                     maps: list[ScoreMap] = []
-                    for batch in self._batches(name, detectors[name].proportions, cancel):
+                    for batch in self._batches(name, detectors[name], cancel):
                         ready = [row for row in batch if row.image is not None]
                         pictures = [row.image for row in ready if row.image is not None]
                         known = name if self._protocol.class_known else None
@@ -146,7 +146,8 @@ class Bench:
 
         variant, rate = catalogue.parse(one.method), self._protocol.false_alarm_rate
         backbone = self.backbone(variant.random_weights)
-        at_least, white = least_side(backbone), self._protocol.white
+        look, white = self._protocol.resolution, self._protocol.white
+        at_least = least_side(backbone, look)
         shots = {
             name: [read.read(sample.path, at_least, white) for sample in by_seed[one.seed][: one.shots]]
             for name, by_seed in self._protocol.draws.items()
@@ -169,6 +170,7 @@ class Bench:
                 progress((number + done) / len(groups))
 
             made = catalogue.make(variant.method, **variant.settings)
+            made.resolutions = dict.fromkeys(group, look) if look > backbone.image_size else {}
             made.fit(group, backbone, progress=heard, cancel=cancel)
             detectors |= dict.fromkeys(group, made)
             if rate is not None and one.shots:
@@ -181,21 +183,23 @@ class Bench:
         ]
         return detectors, thresholds, tuple(ends), seconds
 
-    def _batches(self, name: str, proportions: bool, cancel: CancelToken) -> Iterator[list["Loaded"]]:
+    def _batches(self, name: str, detector: "Detector", cancel: CancelToken) -> Iterator[list["Loaded"]]:
         """A class's test images in order, from memory or read again. Raises InspectorError when too few can be read."""
+        proportions = detector.proportions
         if kept := self._kept.get((name, proportions)):
             for start in range(0, len(kept), BATCH):
                 cancel.check()
                 yield kept[start : start + BATCH]
             return
-        side = self._backbone.image_size
+        side = max(self._backbone.image_size, self._protocol.resolution)
         room = len(self._protocol.dataset.test[name]) * (3 * side * side + EVALUATION_SIZE**2)
         keeps = room <= self._left
         seen: list[Loaded] = []
         kinds: set[bool] = set()
-        prepare = partial(self._backbone.prepare_one, proportions=proportions)
-        at_least, white = least_side(self._backbone), self._protocol.white
-        for batch in _load(self._protocol.dataset.test[name], prepare, at_least, white, cancel):
+        prepare, at_least = partial(detector.prepare_one, class_name=name), detector.least_side(name)
+        for batch in _load(
+            self._protocol.dataset.test[name], prepare, at_least, self._protocol.white, cancel
+        ):
             for row in batch:
                 if row.problem and row.sample.key not in self._told:
                     self._told.add(row.sample.key)
@@ -216,7 +220,7 @@ class Bench:
     def _speed(self, detectors: Mapping[str, "Detector"], cancel: CancelToken) -> dict[str, float]:
         """The fastest of three passes over a batch that is decoded already."""
         name = self._protocol.dataset.classes[0]
-        first = next(self._batches(name, detectors[name].proportions, cancel))
+        first = next(self._batches(name, detectors[name], cancel))
         images = [row.image for row in first if row.image is not None]
         if not images:
             return {}

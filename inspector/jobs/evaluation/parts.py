@@ -89,6 +89,7 @@ class Parts:
                 protocol.class_known,
                 protocol.false_alarm_rate,
                 protocol.white,
+                protocol.resolution,
             ],
             "sizes": [EVALUATION_SIZE, PRO_LIMIT],
             "backbone": [self._backbone.identity.key, self._backbone.device.type, str(self._backbone.dtype)],

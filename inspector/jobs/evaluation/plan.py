@@ -23,6 +23,7 @@ class EvaluationPlan:
     `split`: a split.json to take shots and test images from instead of drawing.
     `false_alarm_rate`: also set thresholds from the shots alone for this rate, and count verdicts.
     `white`: the end of the range in which images of more than 8 bits are read, see `images.read`.
+    `resolution`: pixels of the short side at which images are looked at, tile by tile; 0: as a whole.
     `workers`: processes side by side. `resume`: keep every finished candidate in `output`/parts, and take those that
     lie there, if they were measured by the same program on the same images, shots, settings and backbone.
     `comparison`: published figures to set beside ours, as `paper.Comparison.as_json`.
@@ -43,6 +44,7 @@ class EvaluationPlan:
     workers: int = 1
     resume: bool = True
     white: int | None = None
+    resolution: int = 0
     comparison: Mapping[str, Any] | None = None
 
     def series(self) -> "list[Series]":
@@ -128,6 +130,7 @@ class Protocol:
     class_known: bool = True
     false_alarm_rate: float | None = None
     white: int | None = None
+    resolution: int = 0
 
 
 def check_draws(draws: Draws, seeds: Sequence[int], shots: int) -> None:

@@ -55,7 +55,13 @@ def evaluate(
         progress = _Progress(report)
         dataset, draws, seeds = _drawn(plan, dataset, progress)
         protocol = Protocol(
-            dataset, draws, plan.one_for_all, plan.class_known, plan.false_alarm_rate, plan.white
+            dataset,
+            draws,
+            plan.one_for_all,
+            plan.class_known,
+            plan.false_alarm_rate,
+            plan.white,
+            plan.resolution,
         )
         candidates = [Candidate(one.method, one.shots, seed) for one in series for seed in seeds]
         test_images = sum(map(len, dataset.test.values()))
@@ -304,6 +310,7 @@ def _provenance(
         "aupro_limit": PRO_LIMIT,
         "false_alarm_rate": plan.false_alarm_rate,
         "white": plan.white,
+        "resolution": plan.resolution,
         "epoch": "last; no test label chooses anything",
         "backbone": backbone.identity.as_json(),
         "control": {

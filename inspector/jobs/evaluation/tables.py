@@ -127,9 +127,10 @@ def _teaching(provenance: Mapping[str, Any], method: str, shots: str) -> tuple[s
 
 
 def range_note(provenance: Mapping[str, Any]) -> str:
-    """The range in which images of more than 8 bits were read, where one was chosen."""
-    white = provenance.get("white")
-    return f"values {words(white)}; " if type(white) is int else ""
+    """The range in which images of more than 8 bits were read, and with how many pixels, where that was chosen."""
+    white, resolution = provenance.get("white"), provenance.get("resolution")
+    tiled = f"short side looked at with {resolution:,} px; " if resolution else ""
+    return tiled + (f"values {words(white)}; " if type(white) is int else "")
 
 
 def as_markdown(results: Mapping[str, Any]) -> str:

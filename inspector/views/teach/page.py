@@ -24,7 +24,7 @@ from inspector.views.shared.page import Page
 from inspector.views.teach.adding_shots import AddingShots
 from inspector.views.teach.class_column import ClassColumn
 from inspector.views.teach.class_list import ROW, ClassModel
-from inspector.views.teach.description_form import DescriptionForm
+from inspector.views.teach.description.form import DescriptionForm
 from inspector.views.teach.edits import ClassEdits, DetectorEdits
 from inspector.views.teach.memory_update import MemoryUpdate
 from inspector.views.teach.proposal_card import ProposalCard

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from inspector.methods.prompts.description import MAX_ENTITIES, PartDescription, template
 from inspector.records import project as projects
 from inspector.records.classes import add_class, describe_class, list_descriptions
-from inspector.views.teach.description_form import DescriptionForm
+from inspector.views.teach.description.form import DescriptionForm
 from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow
 

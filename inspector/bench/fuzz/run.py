@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from inspector.bench import fuzz_images, fuzz_lists
+from inspector.bench.fuzz import images, lists
 from inspector.bench.watched import watch
 from inspector.errors import InspectorError
 from inspector.text import is_printable
@@ -33,9 +33,9 @@ class Subject:
 
 
 SUBJECTS: dict[str, Subject] = {
-    "images": Subject(fuzz_images.draw, fuzz_images.mutate, fuzz_images.read_image),
-    "masks": Subject(fuzz_images.draw, fuzz_images.mutate, fuzz_images.read_mask),
-    "lists": Subject(fuzz_lists.draw, fuzz_lists.mutate, fuzz_lists.read),
+    "images": Subject(images.draw, images.mutate, images.read_image),
+    "masks": Subject(images.draw, images.mutate, images.read_mask),
+    "lists": Subject(lists.draw, lists.mutate, lists.read),
 }
 
 _GOOD = ("read", "refused")
@@ -70,7 +70,7 @@ def fuzz(
             workers=workers,
             seconds=seconds,
             mebibytes=MEBIBYTES,
-            preload=("inspector.bench.fuzz",),
+            preload=("inspector.bench.fuzz.run",),
         ):
             counts["tried"] += 1
             peak = max(peak, answer.peak)

@@ -28,7 +28,7 @@ from inspector.methods import catalogue
 from inspector.methods.prompts.description import MAX_ENTITIES, Entity, PartDescription, template
 from inspector.views.look import icons, theme
 from inspector.views.shared.context import WindowContext
-from inspector.views.teach.description_part import PartRow, heads, sentence
+from inspector.views.teach.description.part import PartRow, heads, sentence
 
 MAX_FILE = 1 << 20  # bytes
 _LABEL, _WIDEST = 104, 1000  # px

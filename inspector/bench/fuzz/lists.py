@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from inspector.bench import fuzz_images
+from inspector.bench.fuzz import images
 from inspector.jobs.evaluation import datasets
 
 _TABLE = """object,split,label,image,mask
@@ -61,11 +61,11 @@ def read(file: Path) -> None:
 def mutate(rng: random.Random, data: bytes, others: list[bytes]) -> bytes:
     """One to three kinds of damage, one after the other."""
     for _ in range(rng.choice((1, 1, 2, 3))):
-        damage = rng.choice((fuzz_images.damage_any, _json if data[:1] == b"{" else _cell))
+        damage = rng.choice((images.damage_any, _json if data[:1] == b"{" else _cell))
         try:
             data = damage(rng, data, others)
         except (ValueError, IndexError, KeyError, RecursionError):
-            data = fuzz_images.damage_any(rng, data, others)
+            data = images.damage_any(rng, data, others)
     return data
 
 

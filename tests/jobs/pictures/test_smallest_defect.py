@@ -1,0 +1,232 @@
+"""The smallest defect to find, from the choice to the verdict: taught, inspected, extended, compared, evaluated tile by tile."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from inspector.cli.main import app
+from inspector.domain import CancelToken, Decision, Image, JobEnded, JobEvent, JobStatus
+from inspector.errors import ProjectError
+from inspector.jobs.engine import Engine
+from inspector.jobs.evaluation.plan import EvaluationPlan
+from inspector.jobs.evaluation.run import evaluate
+from inspector.jobs.inspect import inspect
+from inspector.jobs.teach import teach
+from inspector.jobs.update import update
+from inspector.methods import catalogue
+from inspector.records import project as projects
+from inspector.records.classes import ClassState, add_class, find_class, set_smallest
+from inspector.records.detectors import find_detector
+from inspector.records.project import Project
+from inspector.records.result_filter import ResultFilter
+from inspector.records.results import ResultRow, find_result, list_results, result_ids
+from inspector.records.shots import add_shots
+
+Run = Callable[[Callable[..., None]], list[JobEvent]]
+SIDE, SMALLEST = 960, 16
+
+
+def draw(number: int, spot: tuple[int, int, int] | None = None) -> np.ndarray:
+    """A ring on a mat with noise of its own; `spot`: x, y and pixels across."""
+    rng = np.random.default_rng(number)
+    pixels = np.full((SIDE, SIDE + 160, 3), 70, np.uint8)
+    cv2.circle(pixels, (560, 480), 400, (170, 165, 160), 160)
+    if spot is not None:
+        cv2.circle(pixels, spot[:2], spot[2] // 2, (110, 105, 100), -1, cv2.LINE_AA)
+    return np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8)
+
+
+def write(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), pixels)
+    return path
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A labelled set of one class, whose defects are SMALLEST pixels across."""
+    folder = tmp_path_factory.mktemp("rings")
+    for number in range(4):
+        write(folder / f"train/good/{number}.png", draw(number))
+    for number in range(3):
+        write(folder / f"test/good/{number}.png", draw(10 + number))
+        write(folder / f"test/spot/{number}.png", draw(20 + number, (200 + 3 * number, 470, SMALLEST)))
+        mask = np.zeros((SIDE, SIDE + 160), np.uint8)
+        cv2.circle(mask, (200 + 3 * number, 470), SMALLEST // 2, 255, -1)
+        write(folder / f"ground_truth/spot/{number}_mask.png", mask)
+    return folder
+
+
+@pytest.fixture
+def line(tmp_path: Path, parts: Path) -> Iterator[Project]:
+    with projects.create(tmp_path / "line", "Line 6") as opened:
+        add_shots(opened, add_class(opened, "ring"), sorted((parts / "train/good").iterdir())[:3])
+        yield opened
+
+
+def done(events: list[JobEvent]) -> JobEnded:
+    assert isinstance(events[-1], JobEnded)
+    assert events[-1].status is JobStatus.DONE, events[-1]
+    return events[-1]
+
+
+def taught(line: Project, engine: Engine, run: Run, smallest: int | None, **more: object) -> None:
+    set_smallest(line, find_class(line, "ring").id, smallest)
+    done(run(lambda emit: teach(line, engine, method="patchcore", emit=emit, cancel=CancelToken(), **more)))
+
+
+def inspected(
+    line: Project, engine: Engine, run: Run, parts: Path, name: str | None = "ring"
+) -> dict[str, ResultRow]:
+    before = {row.id for row in list_results(line, result_ids(line))}
+    done(
+        run(
+            lambda emit: inspect(
+                line, engine, [parts / "test"], class_name=name, emit=emit, cancel=CancelToken()
+            )
+        )
+    )
+    return {row.name: row for row in list_results(line, result_ids(line)) if row.id not in before}
+
+
+def test_a_small_defect_is_found_in_tiles_and_marked_where_it_is(
+    line: Project, engine: Engine, run: Run, parts: Path
+) -> None:
+    def marked(row: ResultRow) -> int:
+        """Pixels of the picture that are marked as the defect."""
+        return find_result(line, row.id).regions[0].area
+
+    taught(line, engine, run, None)
+    whole = inspected(line, engine, run, parts)
+    taught(line, engine, run, SMALLEST)
+    tiled = inspected(line, engine, run, parts)
+    for name, row in tiled.items():
+        assert (row.decision is Decision.NG) == name.startswith("spot"), (name, row.image_score)
+    for name in ("spot/0.png", "spot/1.png", "spot/2.png"):
+        assert 3 * marked(tiled[name]) < marked(whole[name])
+
+
+def test_a_defect_on_a_seam_scores_as_one_within_a_tile(line: Project, engine: Engine, run: Run) -> None:
+    taught(line, engine, run, SMALLEST)
+    detector = engine.detector(line, find_detector(line))
+    image = Image(draw(30), "", "")
+    tiles = detector.taught.tiles("ring", image)  # type: ignore[attr-defined]
+    assert tiles is not None
+    assert len(tiles.starts) > 4
+    scale = SIDE / tiles.shape[0] * tiles.side / tiles.cells
+    starts = sorted({row for row, _ in tiles.starts})
+    seam, inside = starts[1] + tiles.cells / 12, starts[1] + tiles.cells / 2
+    pictures = [Image(draw(31, (230, round(row * scale), SMALLEST)), "", "") for row in (seam, inside)]
+    on_seam, within = (one.image_score for one in detector.score(pictures, ["ring"] * 2))
+    assert on_seam == pytest.approx(within, rel=0.15)
+    assert min(on_seam, within) > 1.5 * detector.score([image], ["ring"])[0].image_score
+
+
+def test_a_choice_after_teaching_makes_the_class_out_of_date_until_it_is_taught_again(
+    line: Project, engine: Engine, run: Run
+) -> None:
+    taught(line, engine, run, None)
+    assert find_class(line, "ring").state is ClassState.TAUGHT
+    set_smallest(line, find_class(line, "ring").id, SMALLEST)
+    row = find_class(line, "ring")
+    assert row.state is ClassState.OUT_OF_DATE
+    assert "smallest defect" in row.note
+    taught(line, engine, run, SMALLEST)
+    assert find_class(line, "ring").state is ClassState.TAUGHT
+
+
+def test_new_shots_enter_the_memory_tile_by_tile(
+    line: Project, engine: Engine, run: Run, parts: Path
+) -> None:
+    taught(line, engine, run, SMALLEST)
+    class_id = find_class(line, "ring").id
+    add_shots(line, class_id, [parts / "train/good/3.png"])
+    done(run(lambda emit: update(line, engine, emit=emit, cancel=CancelToken())))
+    assert find_class(line, "ring").state is ClassState.TAUGHT
+    rows = inspected(line, engine, run, parts)
+    for name, row in rows.items():
+        assert (row.decision is Decision.NG) == name.startswith("spot"), (name, row.image_score)
+
+
+def test_what_would_flip_is_scored_in_tiles_too(line: Project, engine: Engine, run: Run, parts: Path) -> None:
+    taught(line, engine, run, None)
+    inspected(line, engine, run, parts)
+    taught(line, engine, run, SMALLEST, propose=True)
+    rows = list_results(line, result_ids(line, ResultFilter()))
+    assert len(rows) == 6
+
+
+@pytest.mark.parametrize("pixels", [0, 1, -3, 10_001])
+def test_a_smallest_defect_that_makes_no_sense_is_refused(line: Project, pixels: int) -> None:
+    with pytest.raises(ProjectError, match="pixels across"):
+        set_smallest(line, find_class(line, "ring").id, pixels)
+
+
+def test_several_classes_are_told_apart_though_one_is_tiled(
+    tmp_path: Path, line: Project, engine: Engine, run: Run, parts: Path
+) -> None:
+    other = add_class(line, "plain")
+    files = [write(tmp_path / f"p{n}.png", np.clip(draw(n) // 3 + 120, 0, 255)) for n in range(2)]
+    add_shots(line, other, files)
+    taught(line, engine, run, SMALLEST)
+    rows = inspected(line, engine, run, parts, None)
+    assert {row.class_name for row in rows.values()} == {"ring"}
+    for name, row in rows.items():
+        assert (row.decision is Decision.NG) == name.startswith("spot"), (name, row.image_score)
+
+
+def test_evaluate_looks_with_as_many_pixels_as_it_is_told(
+    engine: Engine, run: Run, parts: Path, tmp_path: Path
+) -> None:
+    def figures(resolution: int) -> dict[str, float]:
+        output = tmp_path / str(resolution)
+        plan = EvaluationPlan(parts, ("patchcore",), (2,), (0,), output, resolution=resolution)
+        done(run(lambda emit: evaluate(plan, backbone=engine.backbone(), emit=emit, cancel=CancelToken())))
+        results = json.loads((output / "results.json").read_text("utf-8"))
+        assert results["provenance"]["resolution"] == resolution
+        assert (f"{resolution} px" in (output / "results.md").read_text("utf-8")) == bool(resolution)
+        found: dict[str, float] = results["summary"]["patchcore"]["2"]
+        return found
+
+    whole, tiled = figures(0), figures(720)
+    assert tiled["image_auroc"] == 1
+    assert tiled["pixel_ap"] > whole["pixel_ap"]
+
+
+def test_the_bench_tells_what_is_found_as_a_whole_and_in_tiles(tmp_path: Path) -> None:
+    target = tmp_path / "found.json"
+    small = ["--side", "500", "--smallest", "16", "--good", "2", "--each", "1", "--json", str(target)]
+    ended = CliRunner().invoke(app, ["bench", "resolution", *small])
+    assert ended.exit_code == 0, ended.output
+    found = json.loads(target.read_text("utf-8"))
+    assert found["tiles.found.160"] == found["whole.found.160"] == 1
+    assert {"tiles.found.24", "whole.found.24", "tiles.false_alarms", "whole.ms_per_image"} <= found.keys()
+
+
+def test_the_command_line_keeps_the_smallest_defect_and_goes_back_to_the_whole(
+    tmp_path: Path, parts: Path
+) -> None:
+    words = ["teach", str(tmp_path / "line"), "--method", "patchcore"]
+    shots = tmp_path / "shots"
+    (shots / "ring").mkdir(parents=True)
+    for file in sorted((parts / "train/good").iterdir())[:2]:
+        (shots / "ring" / file.name).write_bytes(file.read_bytes())
+    ended = CliRunner().invoke(app, [*words, "--shots", str(shots), "--smallest", str(SMALLEST)])
+    assert ended.exit_code == 0, ended.output
+    with projects.open(tmp_path / "line") as opened:
+        assert find_class(opened, "ring").smallest == SMALLEST
+        assert find_class(opened, "ring").state is ClassState.TAUGHT
+    ended = CliRunner().invoke(app, [*words, "--smallest", "0"])
+    assert ended.exit_code == 0, ended.output
+    with projects.open(tmp_path / "line") as opened:
+        assert find_class(opened, "ring").smallest is None
+
+
+def test_what_a_stored_row_says_of_smallest_defects_is_believed_only_in_its_shape() -> None:
+    assert catalogue.smallest({"smallest": {"ring": 16}}) == {"ring": 16}
+    assert catalogue.smallest({"smallest": "ring"}) == {}
