@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inspector import settings as user_settings
@@ -226,6 +227,10 @@ def _read_shots(
 
 def read_shot(shot: ShotRow, backbone: "Backbone", white: int | None = None, resolution: int = 0) -> Image:
     """A shot's image for a backbone (`white`: see `images.read`; `resolution`: see `least_side`). Raises `ImageError` when its file is missing or no longer the same."""
+    from inspector.features.framing import resized
+    from inspector.features.tiles import tiles
+    from inspector.methods.taught import map_size
+
     if shot.missing:
         raise ImageError(f"The image of “{shot.name}” is missing from the project folder.", "Add it again.")
     try:
@@ -240,5 +245,8 @@ def read_shot(shot: ShotRow, backbone: "Backbone", white: int | None = None, res
         raise ImageError(
             f"The image of “{shot.name}” was changed inside the project folder.", "Add it again."
         )
+    found = tiles(image.pixels.shape, resolution, backbone.image_size, map_size(backbone))
+    if found is not None:  # all that teaching looks at, so that many large shots fit into memory
+        image = replace(image, pixels=resized(image.pixels, found.shape), original_size=image.size)
     side = max(backbone.image_size, resolution)
     return with_size_noted(image, (side, side))

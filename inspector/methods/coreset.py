@@ -19,7 +19,7 @@ def coreset(rows: Tensor, budget: int) -> Tensor:
     project = torch.randn(rows.shape[1], WIDTH, generator=draw) / WIDTH**0.5
     points = (
         rows[among].float().cpu() @ project
-    ).numpy()  # small steps, thousands of them: no work for several cores
+    ).numpy()  # thousands of small steps are no work for many cores
     lengths = np.einsum("nd,nd->n", points, points)
     picked, nearest = [0], lengths + lengths[0] - 2 * points @ points[0]
     while len(picked) < budget:

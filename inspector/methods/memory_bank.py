@@ -72,12 +72,11 @@ class MemoryBank:
     def with_shots(self, class_name: str, features: Features, together: bool = False) -> Self:
         """The same memory with every image in `features` as a further normal shot of the class; this one stays as it is.
 
-        `together`: the images are tiles of one shot, of which `LARGEST` patches are kept.
+        `together`: the images are tiles of one shot, of whose patches `few` are kept.
         """
         patches = self.patches(features)
         if together:
-            flat = {tap: values.flatten(0, 1) for tap, values in patches.items()}
-            patches = {tap: values[coreset(values, LARGEST)][None] for tap, values in flat.items()}
+            patches = {tap: self.few(values.flatten(0, 1))[None] for tap, values in patches.items()}
         kept = {tap: self.keep(values) for tap, values in patches.items()}
         count = next(iter(kept.values())).shape[0]
         fresh = [{tap: values[index].clone() for tap, values in kept.items()} for index in range(count)]
@@ -157,6 +156,10 @@ class MemoryBank:
     def describe(self, values: Tensor, grid: tuple[int, int]) -> Tensor:
         """Patch tokens of one tap, [B, N, d], → what is compared of each, [B, N, 2 d] float32; see `describe`."""
         return describe(values, grid, self.neighbourhood)
+
+    def few(self, patches: Tensor) -> Tensor:
+        """Of the patches of many tiles, [N, 2 d], those that are worth keeping: a coreset of LARGEST."""
+        return patches[coreset(patches, LARGEST)]
 
     def keep(self, patches: Tensor) -> Tensor:
         """[B, N, 2 d] → what is kept of each shot, [B, …]."""

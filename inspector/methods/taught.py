@@ -217,8 +217,11 @@ def pieces(image: Image, resolution: int, backbone: Backbone, cells: int) -> lis
     found = tiles(image.pixels.shape, resolution, backbone.image_size, cells)
     if found is None:
         return [image]
-    pixels = resized(image.pixels, found.shape)
-    return [dataclasses.replace(image, pixels=one) for one in found.cut(pixels)]
+    cut = found.cut(resized(image.pixels, found.shape))
+    of = f"{image.sha256} at {resolution}"  # so that a killed teaching goes on from the same tiles only
+    return [
+        dataclasses.replace(image, pixels=one, sha256=f"{of}: {number}") for number, one in enumerate(cut)
+    ]
 
 
 def _whole(tiles: Tiles | None, pieces: Sequence[ScoreMap]) -> ScoreMap:

@@ -40,6 +40,10 @@ class SubspaceBank(MemoryBank):
     def shape(width: int) -> tuple[int | None, ...]:
         return width + 1, width + 1
 
+    def few(self, patches: Tensor) -> Tensor:
+        """All: what is kept of them is as small as that of one."""
+        return patches
+
     def keep(self, patches: Tensor) -> Tensor:
         """[B, N, 2 d], of which the vectors count → [B, d + 1, d + 1] float64, on the processor."""
         vectors = patches.chunk(2, dim=-1)[0]

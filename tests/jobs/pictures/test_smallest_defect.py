@@ -16,7 +16,7 @@ from inspector.jobs.engine import Engine
 from inspector.jobs.evaluation.plan import EvaluationPlan
 from inspector.jobs.evaluation.run import evaluate
 from inspector.jobs.inspect import inspect
-from inspector.jobs.teach import teach
+from inspector.jobs.teach import read_shot, teach
 from inspector.jobs.update import update
 from inspector.methods import catalogue
 from inspector.records import project as projects
@@ -25,7 +25,7 @@ from inspector.records.detectors import find_detector
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import ResultRow, find_result, list_results, result_ids
-from inspector.records.shots import add_shots
+from inspector.records.shots import add_shots, list_shots
 
 Run = Callable[[Callable[..., None]], list[JobEvent]]
 SIDE, SMALLEST = 960, 16
@@ -151,6 +151,16 @@ def test_new_shots_enter_the_memory_tile_by_tile(
     rows = inspected(line, engine, run, parts)
     for name, row in rows.items():
         assert (row.decision is Decision.NG) == name.startswith("spot"), (name, row.image_score)
+
+
+def test_shots_are_held_no_larger_than_they_are_looked_at(
+    line: Project, engine: Engine, tmp_path: Path
+) -> None:
+    large = cv2.resize(draw(40), (4640, 3840))
+    class_id = find_class(line, "ring").id
+    add_shots(line, class_id, [write(tmp_path / "large.png", large)])
+    shot = next(row for row in list_shots(line, class_id) if row.name == "large.png")
+    assert read_shot(shot, engine.backbone(), None, 480).pixels.shape[0] == 480
 
 
 def test_what_would_flip_is_scored_in_tiles_too(line: Project, engine: Engine, run: Run, parts: Path) -> None:

@@ -13,6 +13,7 @@ from inspector.domain import CancelToken, Image
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
 from inspector.methods import catalogue, memory_bank, storage
+from inspector.methods.taught import pieces
 
 QUICK: Mapping[str, Any] = {"epochs": 1, "adaptation_epochs": 1, "variants": 1, "alps": 1, "ahps": 2}
 SIZE = (180, 200)
@@ -108,3 +109,14 @@ def test_resolutions_that_no_class_can_have_are_refused(
     file.write_text(json.dumps(manifest), "utf-8")
     with pytest.raises(DetectorError, match="resolutions"):
         storage.load(tmp_path / "it", tiny_clip)
+
+
+def test_tiles_of_another_resolution_are_other_tiles(
+    tiny_clip: Backbone, new_part: Callable[..., Image]
+) -> None:
+    image, side = new_part("plate", 8, SIZE), tiny_clip.image_size
+    names = [
+        {piece.sha256 for piece in pieces(image, times * side, tiny_clip, side // 4)} for times in (2, 3)
+    ]
+    assert not names[0] & names[1]
+    assert len(names[1]) == len(pieces(image, 3 * side, tiny_clip, side // 4))
