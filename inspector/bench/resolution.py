@@ -30,6 +30,8 @@ SIZES = (8, 16, 24, 40, 80, 160)
 SHOTS = 4
 DRAWN, NOISE = 1200, 2.0
 """Pixels up to which parts are drawn, and grey levels of noise on top."""
+LESS = 8
+"""The part is looked for on a picture so many times smaller."""
 CONTRAST = 70
 """Grey levels, of 255, by which a spot is brighter or darker than what it lies on."""
 
@@ -68,15 +70,22 @@ def resolution(
 
 def spotted(pixels: Pixels, size: int, rng: np.random.Generator) -> Pixels:
     """uint8 RGB (h, w, 3) with one round spot `size` pixels across, somewhere on the part: where it is not dark."""
-    grey = cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (0, 0), max(size, 8))
-    on_part = grey > np.percentile(grey, 60)
-    rows, columns = np.nonzero(on_part[size:-size, size:-size])
+    grey = cv2.cvtColor(
+        cv2.resize(pixels, None, fx=1 / LESS, fy=1 / LESS, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
+    )
+    edge = 1 + (size + LESS) // LESS
+    inside = grey[edge:-edge, edge:-edge]
+    rows, columns = np.nonzero(inside > np.percentile(inside, 60))
     at = int(rng.integers(len(rows)))
-    mask = np.zeros(grey.shape, np.uint8)
-    cv2.circle(mask, (int(columns[at]) + size, int(rows[at]) + size), size // 2, 255, -1, cv2.LINE_AA)
+    row, column = int(rows[at]) + edge, int(columns[at]) + edge
+    reach = size // 2 + 4
+    mask = np.zeros((2 * reach, 2 * reach), np.uint8)
+    cv2.circle(mask, (reach, reach), size // 2, 255, -1, cv2.LINE_AA)
     share = cv2.GaussianBlur(mask, (0, 0), 0.7).astype(np.float32)[..., None] / 255
-    by = CONTRAST if grey[rows[at] + size, columns[at] + size] < 128 else -CONTRAST
-    return np.asarray(np.clip(pixels + share * by, 0, 255), np.uint8)
+    place = np.s_[row * LESS - reach : row * LESS + reach, column * LESS - reach : column * LESS + reach]
+    spotted, by = pixels.copy(), CONTRAST if grey[row, column] < 128 else -CONTRAST
+    spotted[place] = np.clip(pixels[place] + share * by, 0, 255)
+    return spotted
 
 
 def _measured(
