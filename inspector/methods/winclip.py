@@ -8,7 +8,11 @@
   and to their last-block patches; M_w is the mean of the three; map = state map + M_w; image score = ½(p + max M_w).
 - Without any shot (0-shot): the state map, and p as image score.
 
-Deviations: maps are smoothed like every other method's; a hybrid's last-block patches lie on its transformer's grid.
+Deviations from the paper, complete as far as we know: whichever backbone is in use, the embedded one at first, instead of
+ViT-B/16+; images keep their proportions where the tower takes them, so that windows lie on an elongated grid; maps have
+a quarter of the image's pixels a side and are smoothed like every other method's; a hybrid's last-block patches and windows
+lie on its transformer's coarser grid, so that a window sees more of the image than the paper's. Where the paper is silent
+we follow the public port that comes close to its figures (class token of a window, positions added before it is cut).
 """
 
 from collections.abc import Mapping, Sequence
