@@ -186,7 +186,7 @@ def reads_descriptions(method: str) -> bool:
 
 def smallest(settings: Mapping[str, Any]) -> Mapping[str, int]:
     """What a detector's stored settings say of the smallest defects to find: class name → pixels of its pictures."""
-    found = settings.get(SMALLEST)
+    found = settings.get(SMALLEST) if isinstance(settings, Mapping) else None  # a damaged row holds anything
     return found if isinstance(found, Mapping) else {}
 
 
