@@ -31,8 +31,8 @@ from inspector.text import reason
 TENSORS_FILE = "detector.safetensors"
 MANIFEST_FILE = "detector.json"
 FORMAT = 4
-"""Of detectors that look at a class in tiles; 3 of those with one of NEW_SETTINGS; 2 of those with `whites`, 1 of all others. Earlier versions, which would not heed
-what a format stands for, refuse it."""
+"""Of detectors that look at a class in tiles; 3 of those with one of NEW_SETTINGS, 2 of those with `whites`, 1 of all others.
+Earlier versions, which would not heed what a format stands for, refuse it."""
 FINDER = "finder."
 """Before the names of the values of the one that finds classes."""
 NEW_SETTINGS = {"proportions", "highest"}
@@ -126,9 +126,10 @@ def load(folder: Path, backbone: Backbone) -> Detector:
             f"The detector in {folder.name} names other classes than it was taught.", TEACH_AGAIN
         )
     made.whites = _of_classes(manifest, "whites", LEAST, FULL, folder)
-    if made.finder is not None and set(made.finder.classes) != set(made.classes):
+    finds = made.classes if made.finder is None else made.finder.classes
+    if set(finds) != set(made.classes) or (made.resolutions and len(finds) > 1 and made.finder is None):
         raise DetectorError(
-            f"The detector in {folder.name} finds other classes than it was taught.", TEACH_AGAIN
+            f"The detector in {folder.name} can't find all classes that it was taught.", TEACH_AGAIN
         )
     return made
 

@@ -120,3 +120,13 @@ def test_tiles_of_another_resolution_are_other_tiles(
     ]
     assert not names[0] & names[1]
     assert len(names[1]) == len(pieces(image, 3 * side, tiny_clip, side // 4))
+
+
+def test_a_detector_that_lost_what_finds_its_classes_is_refused(
+    tiny_clip: Backbone, new_part: Callable[..., Image], tmp_path: Path
+) -> None:
+    made, _ = detector_of("patchcore", tiny_clip, new_part)
+    made.finder = None
+    storage.save(made, tmp_path / "it")
+    with pytest.raises(DetectorError, match="can't find all classes"):
+        storage.load(tmp_path / "it", tiny_clip)
