@@ -121,9 +121,5 @@ def _part(kind: str, seed: int, side: int) -> Pixels:
 
 
 def _write(path: Path, pixels: Pixels) -> Path:
-    kept, data = cv2.imencode(
-        ".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    )
-    assert kept
-    write_atomic(path, bytes(data))
+    write_atomic(path, demo_parts.png(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)))
     return path

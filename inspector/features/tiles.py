@@ -15,8 +15,6 @@ MOST = 1 << 27
 """Pixels of an image that is cut."""
 OVERLAP = 6
 """Neighbours share at least a sixth of a tile's side: a defect of that size lies whole within one of them."""
-
-
 NEEDED = 12
 """Pixels that the smallest defect must reach across where it is looked at."""
 

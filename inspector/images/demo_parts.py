@@ -63,14 +63,15 @@ def write_demo(
     def write(item: tuple[Path, str, int, str | None]) -> None:
         path, kind, number, defect = item
         pixels, mask = draw(kind, number, defect, size)
-        write_atomic(path, _png(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)))
+        write_atomic(path, png(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)))
         if defect:
-            write_atomic(folder / kind / "ground_truth" / defect / f"{path.stem}_mask.png", _png(mask))
+            write_atomic(folder / kind / "ground_truth" / defect / f"{path.stem}_mask.png", png(mask))
 
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         list(pool.map(write, wanted))
     return folder
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """A PNG of uint8 BGR (h, w, 3) or grey (h, w), hardly compressed."""
     return bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1])

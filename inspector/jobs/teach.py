@@ -226,7 +226,8 @@ def _read_shots(
 
 
 def read_shot(shot: ShotRow, backbone: "Backbone", white: int | None = None, resolution: int = 0) -> Image:
-    """A shot's image for a backbone (`white`: see `images.read`; `resolution`: see `least_side`). Raises `ImageError` when its file is missing or no longer the same."""
+    """A shot's image for a backbone (`white`: see `images.read`; `resolution`: see `least_side`). Raises
+    `ImageError` when its file is missing or no longer the same."""
     from inspector.features.framing import resized
     from inspector.features.tiles import tiles
     from inspector.methods.taught import map_size

@@ -34,8 +34,10 @@ SMALL = (
 )
 """A variant of every method that learns little in seconds:
 where every kind of detector is needed, and no good one."""
-DESCRIPTIONS, SMALLEST = "descriptions", "smallest"
+DESCRIPTIONS = "descriptions"
 """The setting that takes descriptions, by class name."""
+SMALLEST = "smallest"
+"""What a stored row of a detector calls the smallest defects to find, by class name."""
 
 
 @dataclass(frozen=True, slots=True)

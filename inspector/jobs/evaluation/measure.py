@@ -43,8 +43,9 @@ VERDICTS = ("false_alarms", "good_to_review", "detected", "missed")
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """A finished candidate. `losses`: the training loss of the first and of the last epoch, by what is learned one after
-    the other, mean over the detectors; empty where nothing is. `ms_per_image`: "own" of the method alone, "backbone" of the bare one (its detector taps)
-    beside it; empty for all draws but the first. `maps`: by class, in the order of the reading's images."""
+    the other, mean over the detectors; empty where nothing is. `ms_per_image`: "own" of the method alone, "backbone" of the
+    bare one (its detector taps) beside it; empty for all draws but the first. `maps`: by class, in the order of the
+    reading's images."""
 
     readings: list[Reading]
     teach_seconds: float
@@ -320,9 +321,9 @@ def _load(
     def load(sample: Sample) -> Loaded:
         try:
             image = read.read(sample.path, at_least, white)
+            small = replace(image, pixels=prepare(image.pixels), original_size=image.size)
         except Exception as error:  # of whatever kind: one image does not end an evaluation
             return Loaded(sample, None, problem=_sentence(error))
-        small = replace(image, pixels=prepare(image.pixels), original_size=image.size)
         try:
             return Loaded(sample, small, _mask(sample, image.size))
         except Exception as error:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
+from inspector.errors import InspectorError
 from inspector.views.look import theme
+from inspector.views.look.elided import Elided
 
 if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
@@ -37,9 +38,7 @@ class SmallestChoice(QWidget):
         label = QLabel("S&mallest defect")
         label.setToolTip(_TIP)
         label.setBuddy(self.pixels)
-        self.said = QLabel()
-        self.said.setTextFormat(Qt.TextFormat.PlainText)
-        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.said = Elided()
         theme.set_role(self.said, "quiet")
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 0, 16, 8)
@@ -65,7 +64,6 @@ class SmallestChoice(QWidget):
         self.pixels.setEnabled(not read_only)
         self.pixels.blockSignals(False)
         self.said.setText(_words(row.smallest, row.sides))
-        self.said.setToolTip(self.said.text())
 
     def _choose(self, pixels: int) -> None:
         from inspector.features.tiles import resolution
@@ -86,6 +84,9 @@ def _words(smallest: int | None, sides: tuple[tuple[int, int], ...]) -> str:
     if not looked:
         return "Pictures are looked at as a whole."
     width, height = max(sides, key=lambda size: size[0] * size[1])
-    found = tiles((height, width), looked, _SIDE, _SIDE // 4)
+    try:
+        found = tiles((height, width), looked, _SIDE, _SIDE // 4)
+    except InspectorError as error:
+        return str(error)
     count = len(found.starts) if found else 1
     return f"Pictures are looked at in {count:,} tiles, which takes about {count:,} times as long."

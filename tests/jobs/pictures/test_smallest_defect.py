@@ -1,6 +1,7 @@
 """The smallest defect to find, from the choice to the verdict: taught, inspected, extended, compared, evaluated tile by tile."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from inspector.cli.main import app
 from inspector.domain import CancelToken, Decision, Image, JobEnded, JobEvent, JobStatus
 from inspector.errors import ProjectError
+from inspector.images import read
 from inspector.jobs.engine import Engine
 from inspector.jobs.evaluation.plan import EvaluationPlan
 from inspector.jobs.evaluation.run import evaluate
@@ -166,9 +168,23 @@ def test_shots_are_held_no_larger_than_they_are_looked_at(
 def test_what_would_flip_is_scored_in_tiles_too(line: Project, engine: Engine, run: Run, parts: Path) -> None:
     taught(line, engine, run, None)
     inspected(line, engine, run, parts)
-    taught(line, engine, run, SMALLEST, propose=True)
+    set_smallest(line, find_class(line, "ring").id, SMALLEST)
+    ended = done(
+        run(
+            lambda emit: teach(
+                line, engine, method="patchcore", propose=True, emit=emit, cancel=CancelToken()
+            )
+        )
+    )
     rows = list_results(line, result_ids(line, ResultFilter()))
-    assert len(rows) == 6
+    assert ended.result["compared"] == len(rows) == 6
+    detector = engine.detector(line, find_detector(line, ended.result["detector_id"]))
+    assert detector.resolutions
+    for row in rows:
+        assert row.path is not None
+        (tiled,) = detector.score([read.read(row.path)], ["ring"])
+        for one in ended.result["flips"]:
+            assert one[0] != row.id or one[3] == pytest.approx(tiled.image_score, abs=1e-3)
 
 
 @pytest.mark.parametrize("pixels", [0, 1, -3, 10_001])
@@ -206,6 +222,17 @@ def test_evaluate_looks_with_as_many_pixels_as_it_is_told(
     whole, tiled = figures(0), figures(720)
     assert tiled["image_auroc"] == 1
     assert tiled["pixel_ap"] > whole["pixel_ap"]
+
+
+def test_a_picture_too_elongated_for_tiles_is_named_and_the_others_are_measured(
+    engine: Engine, run: Run, parts: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(parts, tmp_path / "rings"))
+    write(folder / "test/good/long.png", np.full((12, 30_000, 3), 90, np.uint8))
+    plan = EvaluationPlan(folder, ("patchcore",), (1,), (0,), tmp_path / "out", resolution=720)
+    events = run(lambda emit: evaluate(plan, backbone=engine.backbone(), emit=emit, cancel=CancelToken()))
+    done(events)
+    assert [event for event in events if "long.png" in repr(event) and "too elongated" in repr(event)], events
 
 
 def test_the_bench_tells_what_is_found_as_a_whole_and_in_tiles(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from inspector.records.classes import find_class
 from inspector.views.teach.page import TeachPage
+from inspector.views.teach.smallest_defect import _words
 from inspector.views.window.main_window import MainWindow
 
 Idle = Callable[[], None]
@@ -72,6 +73,22 @@ def test_the_largest_value_goes_back_to_the_whole_picture(page: TeachPage, idle:
     idle()
     assert stored(page) is None
     assert page.smallest.said.text() == "Pictures are looked at as a whole."
+
+
+def test_a_picture_too_elongated_for_tiles_is_said_to_be_while_the_page_goes_on(
+    page: TeachPage, project_window: MainWindow, idle: Idle, qtbot: QtBot, picture: Callable[..., Path]
+) -> None:
+    page.add_class("wire")
+    idle()
+    project_window.take_paths([picture("wire.png", 9, (12_000, 40))])
+    idle()
+    assert page.smallest.said.text() == "Pictures are looked at as a whole."
+    typed(page, qtbot, 2)
+    idle()
+    assert (
+        page.smallest.said.text() == "Pictures are looked at as a whole."
+    )  # 2 of 40 pixels are seen well enough
+    assert "too elongated" in _words(2, ((100_000, 300),))
 
 
 def test_pictures_that_the_tower_sees_whole_offer_no_smaller_defect_than_a_few_pixels(
