@@ -32,7 +32,7 @@ class Unsupported(Exception):
 @dataclass(frozen=True, slots=True)
 class Header:
     """`stored`: (width, height) in the file; `turn`: EXIF orientation 1–8; `depth`: bytes of a decoded pixel;
-    `detail`: what only its decoder needs; `plain`: what kornia-rs calls the layout of a PNG that it decodes, else "";
+    `detail`: what only its decoder needs; `plain`: a PNG of 8 bits without a palette and with nothing unusual in it;
     `bits`: how many of 16 a PNG says are significant."""
 
     format: str
@@ -41,7 +41,7 @@ class Header:
     frames: int = 1
     depth: int = 4
     detail: Any = None
-    plain: str = ""
+    plain: bool = False
     bits: int = 16
 
     @property

@@ -3,6 +3,8 @@ import hashlib
 import io
 import os
 import struct
+import threading
+import time
 import zlib
 from pathlib import Path
 
@@ -167,6 +169,41 @@ def test_both_png_decoders_give_the_same_pixels(mode: str, size: tuple[int, int]
     assert plain.mode == other.mode
     if mode == "RGB":
         np.testing.assert_array_equal(plain.pixels, values)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "WEBP"])
+def test_the_window_goes_on_while_a_large_picture_is_decoded(kind: str) -> None:
+    values = RNG.integers(0, 256, (300, 400, 3), np.uint8).repeat(10, axis=0).repeat(10, axis=1)
+    data = encoded(Pillow.fromarray(values), kind)
+    ended = threading.Event()
+    moments: list[float] = []
+
+    def window() -> None:
+        while not ended.wait(0.0005):
+            moments.append(time.perf_counter())
+
+    thread = threading.Thread(target=window)
+    thread.start()
+    began = time.perf_counter()
+    for _ in range(2):
+        decode(data, "large.img")
+    took = time.perf_counter() - began
+    ended.set()
+    thread.join()
+    # a decoder that holds the interpreter lock leaves no moment within one picture, nearly half of the time
+    assert max(np.diff([began, *moments, began + took])) < took / 3
+
+
+def test_a_png_whose_pixels_end_too_early_or_go_on_is_left_to_the_other_decoder() -> None:
+    """Whole chunks with right checksums, so that only inflating can tell."""
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 48, 32, 8, 2, 0, 0, 0))
+    rows = b"".join(b"\0" + row.tobytes() for row in RGB)
+    packed = zlib.compress(rows + b"\0" * 500)
+    cut = len(packed) // 3
+    chunks = png_chunk(b"IDAT", packed[:cut]) + png_chunk(b"IDAT", packed[cut:]) + png_chunk(b"IEND", b"")
+    data = b"\x89PNG\r\n\x1a\n" + head + chunks
+    assert formats.parse_header(data).plain
+    np.testing.assert_array_equal(decode(data, "long.png").pixels, RGB)
 
 
 def test_a_png_with_too_few_rows_inside_whole_chunks_is_called_damaged() -> None:
