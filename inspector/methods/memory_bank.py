@@ -7,7 +7,7 @@ on one scale for all classes and taps.
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Self
 
@@ -166,9 +166,9 @@ class MemoryBank:
         return patches
 
     def join(self, kept: Sequence[Tensor]) -> Joined:
-        """What is kept of some shots → what `distance` compares with: rows [M, d + 1], half their squared
-        lengths [M], usual length of a patch vector, centre [2 d] and main directions [2 d, d] of the
-        patches."""
+        """What is kept of some shots → what `distance` compares with: rows [M, d + 2], of which the last number is minus half
+        the squared length of the others; usual length of a patch vector; centre [2 d] and main directions [2 d, d] of
+        the patches."""
         described = torch.cat(list(kept))
         width = described.shape[1] // 2
         usual = described[:, :width].square().sum(1).mean().sqrt().clamp_min(1e-6)
@@ -177,15 +177,15 @@ class MemoryBank:
         described = described - centre
         basis = torch.linalg.eigh(described.T @ described)[1][:, -width:].contiguous()
         rows = compact(described, basis)
-        return rows, rows.square().sum(1) / 2, usual, centre, basis
+        return torch.cat([rows, -rows.square().sum(1, keepdim=True) / 2], dim=1), usual, centre, basis
 
     def distance(self, patches: Tensor, joined: Joined) -> Tensor:
         """[B, N, 2 d] → [B, N], 0–1: distance to the nearest
         remembered patch, about 0.5 for unrelated ones."""
-        rows, half, usual, centre, basis = joined
+        rows, usual, centre, basis = joined
         flat = compact(relative(patches.flatten(0, 1), usual) - centre, basis)
         # max of q·m - |m|²/2 over the memory finds the nearest m in one matrix product
-        squared = flat.square().sum(1) - 2 * highest(flat, rows, -half)
+        squared = flat.square().sum(1) - 2 * highest(F.pad(flat, (0, 1), value=1.0), rows)
         return on_scale(squared).reshape(patches.shape[:2])
 
     # State
@@ -338,39 +338,15 @@ def on_scale(squared: Tensor) -> Tensor:
     return (squared.clamp_min(0) / 8).sqrt().clamp_max(1)
 
 
-def highest(queries: Tensor, rows: Tensor, bias: Tensor) -> Tensor:
-    """[n, d], [M, d], [M] → [n]: each query's highest value of q·m + bias over all rows m; few products lie in memory at a time."""
-    step = max(1, CHUNK * (1 if queries.device.type == "cpu" else 100) // len(rows))
-    product = _linear(queries.device)
-    return torch.cat([product(part, rows, bias).amax(dim=1) for part in torch.split(queries, step)])
+def highest(queries: Tensor, rows: Tensor) -> Tensor:
+    """[n, d], [M, d] → [n]: each query's highest product with a row.
 
-
-@lru_cache(maxsize=4)
-def _linear(device: torch.device) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """`F.linear`, on a processor through oneDNN where PyTorch has it: MKL, which `F.linear` takes, leaves
-    half of the speed of processors by AMD unused. The products are the same.
-
-    oneDNN's operator is private to PyTorch, which may rename,
-    change or drop it: whatever it raises, `F.linear` takes over.
+    Few products lie in memory at a time, always in the same place: fresh memory for each part costs more than the products.
     """
-    if device.type != "cpu":
-        return F.linear
-    try:
-        onednn = torch.ops.mkldnn._linear_pointwise
-        two = torch.eye(2)
-        if not torch.equal(onednn(two, two, two[0], "none", [], ""), F.linear(two, two, two[0])):
-            return F.linear
-    except Exception:
-        return F.linear
-
-    def product(x: Tensor, rows: Tensor, bias: Tensor) -> Tensor:
-        try:
-            out: Tensor = onednn(x, rows, bias, "none", [], "")
-        except RuntimeError:
-            out = F.linear(x, rows, bias)
-        return out
-
-    return product
+    step = max(1, CHUNK * (1 if queries.device.type == "cpu" else 100) // len(rows))
+    products = queries.new_empty(min(step, len(queries)), len(rows))
+    parts = torch.split(queries, step)
+    return torch.cat([torch.mm(part, rows.T, out=products[: len(part)]).amax(dim=1) for part in parts])
 
 
 @lru_cache(maxsize=64)

@@ -39,7 +39,7 @@ class CosineBank(MemoryBank):
     def distance(self, patches: Tensor, joined: Joined) -> Tensor:
         """[B, N, d] → [B, N], ½(1 − max cos)."""
         (rows,) = joined
-        best = highest(patches.flatten(0, 1), rows, rows.new_zeros(len(rows)))
+        best = highest(patches.flatten(0, 1), rows)
         return ((1 - best) / 2).clamp(0, 1).reshape(patches.shape[:2])
 
     def settings(self) -> dict[str, Any]:
