@@ -9,7 +9,10 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+from PySide6.QtWidgets import QDialog
 from stage import Stage
+
+from inspector.images.area import Area
 
 
 def scene_start(stage: Stage) -> None:
@@ -50,14 +53,29 @@ def scene_teach(stage: Stage) -> None:
 
 def scene_teach_smallest(stage: Stage) -> None:
     page = stage.open_demo("teach")
-    page.smallest.pixels.setValue(10)
-    stage.wait(lambda: "tiles" in page.smallest.said.text())
+    page.look.pixels.setValue(10)
+    stage.wait(lambda: "tiles" in page.look.said.text())
 
 
 def after_teach_smallest(stage: Stage) -> None:
     page = stage.open_demo("teach")
-    page.smallest.pixels.setValue(page.smallest.pixels.maximum())
-    stage.wait(lambda: "whole" in page.smallest.said.text())
+    page.look.pixels.setValue(page.look.pixels.maximum())
+    stage.wait(lambda: "whole" in page.look.said.text())
+
+
+def scene_teach_area(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    page.look.area.click()
+    stage.wait(lambda: bool(page.look.findChildren(QDialog)))
+    canvas = page.look.findChildren(QDialog)[0].canvas
+    stage.wait(lambda: canvas.picture is not None)
+    canvas.use(Area((((0.12, 0.12), (0.88, 0.12), (0.88, 0.88), (0.12, 0.88)),)))
+    canvas.ignoring = True
+    canvas.add_rectangle()
+
+
+def after_teach_area(stage: Stage) -> None:
+    stage.window.page.look.findChildren(QDialog)[0].reject()
 
 
 def scene_teach_running(stage: Stage) -> None:

@@ -194,7 +194,7 @@ def make_old(folder: Path, target: Path) -> None:
     shutil.copyfile(folder / projects.DATABASE, target / projects.DATABASE)
     with closing(sqlite3.connect(target / projects.DATABASE)) as connection, connection:
         connection.execute("ALTER TABLE shots DROP COLUMN confirmed_good")
-        for column in ("white", "smallest"):
+        for column in ("white", "smallest", "area"):
             connection.execute(f"ALTER TABLE classes DROP COLUMN {column}")
         for column in ("charge", "proposal", "updated_from", "whites"):
             connection.execute(f"ALTER TABLE detectors DROP COLUMN {column}")

@@ -10,6 +10,7 @@ from inspector.cli.output import console, say
 from inspector.domain import CancelToken
 from inspector.errors import InspectorError
 from inspector.features.tiles import LARGEST
+from inspector.images import area
 from inspector.images.value_range import FULL, LEAST
 from inspector.methods import catalogue
 
@@ -71,6 +72,12 @@ def evaluate(
             min=0, max=LARGEST, help="Pixels of the short side at which images are looked at; 0: as a whole."
         ),
     ] = 0,
+    regions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Inspect only what this file says of each class; the Teach page exports it.", exists=True
+        ),
+    ] = None,
     white: Annotated[
         int | None,
         typer.Option(min=LEAST, max=FULL, help="Brightest value of images with more than 8 bits."),
@@ -90,8 +97,8 @@ def evaluate(
 
     Finished candidates are kept in OUTPUT/parts: the same command goes on where it was stopped.
     """
+    from inspector.jobs.evaluation import datasets, stored
     from inspector.jobs.evaluation import paper as papers
-    from inspector.jobs.evaluation import stored
     from inspector.jobs.evaluation.plan import EvaluationPlan
     from inspector.jobs.evaluation.run import evaluate as job
 
@@ -119,6 +126,7 @@ def evaluate(
         workers=workers,
         white=white,
         resolution=resolution,
+        areas=area.load(regions, datasets.read(data).classes) if regions else {},
     )
     for one in papers.plans(plan, data_set, weights or "") if paper else [plan]:
         with console("Evaluate") as emit:

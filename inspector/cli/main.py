@@ -18,6 +18,7 @@ from inspector.cli import weights as cli_weights
 from inspector.cli.output import console, explain, say, table, take_any_character
 from inspector.domain import CancelToken, JobEnded, JobEvent
 from inspector.errors import InspectorError
+from inspector.images import area
 from inspector.images.value_range import FULL, LEAST, narrower
 
 if TYPE_CHECKING:
@@ -175,13 +176,20 @@ def teach(
             "as a whole.",
         ),
     ] = None,
+    regions: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file that says what of each class's pictures is inspected; the Teach page exports it.",
+            exists=True,
+        ),
+    ] = None,
 ) -> None:
     """Add normal shots to a project and teach a detector."""
     from inspector.jobs import teach as job
     from inspector.jobs.engine import Engine
     from inspector.jobs.shot_folders import sort_shots
     from inspector.records import project as projects
-    from inspector.records.classes import add_class, list_classes, set_smallest
+    from inspector.records.classes import add_class, list_classes, set_area, set_smallest
     from inspector.records.names import class_key
     from inspector.records.ranges import set_white
     from inspector.records.shots import add_shots
@@ -200,6 +208,10 @@ def teach(
                 set_white(opened, class_id, white)
             if smallest is not None:
                 set_smallest(opened, class_id, smallest or None)
+        if regions is not None:
+            current = {row.name: row.id for row in list_classes(opened)}
+            for name, one in area.load(regions, current).items():
+                set_area(opened, current[name], one)
         for name, files in found.classes.items():
             for added in add_shots(opened, ids[name], files):
                 if added.message:

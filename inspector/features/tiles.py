@@ -1,4 +1,5 @@
-"""An image seen as overlapping squares, each as large as what the tower looks at, and their maps made one again."""
+"""How pictures of a class are looked at: what of them, and as a whole or as overlapping squares, each as large as what the tower
+looks at, whose maps are made one again."""
 
 import math
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.errors import ImageError
+from inspector.images.area import Area
 
 LEAST, LARGEST = 64, 8192
 """Pixels of the short side at which images can be looked at."""
@@ -30,13 +32,28 @@ def resolution(smallest: int | None, sizes: Iterable[tuple[int, int]], side: int
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """`resolution`: pixels of the short side at which a picture is looked at, tile by tile; 0: as a whole. `area`: what of it is
+    inspected, None: all."""
+
+    resolution: int = 0
+    area: Area | None = None
+
+    @property
+    def key(self) -> str:
+        """The same for equal views only."""
+        return f"{self.resolution} {self.area.key if self.area else ''}".strip()
+
+
+@dataclass(frozen=True, slots=True)
 class Tiles:
-    """Where the squares of one image lie. `side`: pixels of a tile's side, which has `cells` cells in its map. `map_shape`:
-    (rows, columns) of the whole image's map in cells."""
+    """Where the squares of one image lie: those that touch `area`. `side`: pixels of a tile's side, which has `cells` cells in
+    its map. `map_shape`: (rows, columns) of the whole image's map in cells."""
 
     side: int
     cells: int
     map_shape: tuple[int, int]
+    area: Area | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -48,7 +65,11 @@ class Tiles:
     def starts(self) -> list[tuple[int, int]]:
         """(row, column) of every tile's first cell."""
         rows, columns = (_starts(length, self.cells) for length in self.map_shape)
-        return [(row, column) for row in rows for column in columns]
+        everywhere = [(row, column) for row in rows for column in columns]
+        if self.area is None:
+            return everywhere
+        inside = self.area.mask(self.map_shape)
+        return [(r, c) for r, c in everywhere if inside[r : r + self.cells, c : c + self.cells].any()]
 
     def cut(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         """An image of `shape` → its tiles, uint8 (side, side, 3), views of it."""
@@ -57,7 +78,7 @@ class Tiles:
 
     def joined(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
         """Maps of the tiles, float32 [T, cells, cells] → one of `map_shape`. Where tiles overlap, each counts by how far inside
-        it a cell lies, so that there is no seam."""
+        it a cell lies, so that there is no seam; 0 where no tile lies."""
         inner = np.minimum(np.arange(self.cells) + 1, np.arange(self.cells)[::-1] + 1).astype(np.float32)
         ramp = np.minimum(inner / (self.cells // OVERLAP), 1)
         weight = np.outer(ramp, ramp)
@@ -66,20 +87,20 @@ class Tiles:
             place = np.s_[row : row + self.cells, column : column + self.cells]
             total[place] += weight * one
             weights[place] += weight
-        return total / weights
+        return np.divide(total, weights, out=np.zeros_like(total), where=weights > 0)
 
     def _pixel(self, cell: int) -> int:
         return round(cell * self.side / self.cells)
 
 
-def tiles(shape: tuple[int, ...], resolution: int, side: int, cells: int) -> Tiles | None:
-    """How an image (h, w, …) is cut when its short side is looked at with `resolution` pixels; None where it is looked at as
-    a whole, as that is no more than `side`. Raises ImageError for one so elongated that it would take too much memory."""
-    if resolution <= side:
+def tiles(shape: tuple[int, ...], view: View, side: int, cells: int) -> Tiles | None:
+    """How an image (h, w, …) is cut in a view; None where it is looked at as a whole, as its resolution is no more than
+    `side`. Raises ImageError for one so elongated that it would take too much memory."""
+    if view.resolution <= side:
         return None
-    scale = round(resolution * cells / side) / min(shape[:2])
+    scale = round(view.resolution * cells / side) / min(shape[:2])
     rows, columns = (max(cells, round(length * scale)) for length in shape[:2])
-    found = Tiles(side, cells, (rows, columns))
+    found = Tiles(side, cells, (rows, columns), view.area)
     if math.prod(found.shape) > MOST:
         raise ImageError(
             f"An image of {shape[1]:,} × {shape[0]:,} pixels is too elongated to be looked at in tiles.",

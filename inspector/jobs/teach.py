@@ -49,7 +49,7 @@ def teach(
     """
     with job(project, JobKind.TEACH, emit) as report:
         from inspector.features.cached_backbone import CachedBackbone
-        from inspector.features.tiles import resolution
+        from inspector.features.tiles import View, resolution
         from inspector.methods import storage
 
         project.require_writable()
@@ -69,17 +69,16 @@ def teach(
 
         whites = {key: row.white for key, row in classes.items() if row.white not in (None, FULL)}
         looks = {
-            key: found
-            for key, row in classes.items()
-            if (found := resolution(row.smallest, row.sides, backbone.image_size))
+            key: resolution(row.smallest, row.sides, backbone.image_size) for key, row in classes.items()
         }
         rows, images = _read_shots(project, classes, whites, looks, backbone, report, cancel)
         names = {class_id: classes[class_id].name for class_id in rows}
         shots = {names[class_id]: images[class_id] for class_id in rows}
         smallest = {name: size for key, name in names.items() if (size := classes[key].smallest)}
+        areas = {name: area.as_json() for key, name in names.items() if (area := classes[key].area)}
         options = {**_described(project, info.name, names, report), **variant.settings}
         made = catalogue.make(info.name, **options)
-        made.resolutions = {names[key]: one for key, one in looks.items() if key in names}
+        made.views = {name: View(looks[key], classes[key].area) for key, name in names.items()}
         made.whites = {names[key]: end for key, end in whites.items() if key in names}
         if info.learns:  # a teaching that is killed goes on from its last epoch when it is started again
             made.checkpoints = project.path(f"detectors/{CHECKPOINTS}")
@@ -122,7 +121,9 @@ def teach(
                     title=f"{info.title}, {', '.join(names.values()) if len(names) < 4 else f'{len(names)} classes'}",
                     method=info.name,
                     backbone=engine.identity(),
-                    settings=options | ({catalogue.SMALLEST: smallest} if smallest else {}),
+                    settings=options
+                    | ({catalogue.SMALLEST: smallest} if smallest else {})
+                    | ({catalogue.AREAS: areas} if areas else {}),
                     false_alarm_rate=rate,
                     shot_ids=[row.id for own in rows.values() for row in own],
                     held_out={
@@ -201,7 +202,7 @@ def _read_shots(
                 )
                 continue
             try:
-                image = read_shot(shot, backbone, whites.get(class_id), looks.get(class_id, 0))
+                image = read_shot(shot, backbone, whites.get(class_id), looks[class_id])
             except InspectorError as error:
                 report.item(shot.name, error=str(error))
                 lost.append(shot)
@@ -229,7 +230,7 @@ def read_shot(shot: ShotRow, backbone: "Backbone", white: int | None = None, res
     """A shot's image for a backbone (`white`: see `images.read`; `resolution`: see `least_side`). Raises
     `ImageError` when its file is missing or no longer the same."""
     from inspector.features.framing import resized
-    from inspector.features.tiles import tiles
+    from inspector.features.tiles import View, tiles
     from inspector.methods.taught import map_size
 
     if shot.missing:
@@ -246,7 +247,7 @@ def read_shot(shot: ShotRow, backbone: "Backbone", white: int | None = None, res
         raise ImageError(
             f"The image of “{shot.name}” was changed inside the project folder.", "Add it again."
         )
-    found = tiles(image.pixels.shape, resolution, backbone.image_size, map_size(backbone))
+    found = tiles(image.pixels.shape, View(resolution), backbone.image_size, map_size(backbone))
     if found is not None:  # all that teaching looks at, so that many large shots fit into memory
         image = replace(image, pixels=resized(image.pixels, found.shape), original_size=image.size)
     side = max(backbone.image_size, resolution)

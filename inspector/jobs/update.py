@@ -25,6 +25,7 @@ from inspector.records.thresholds import ThresholdRow, list_calibrated, list_thr
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
+    from inspector.features.tiles import View
 
 _READ, _ADDED, _HELD_OUT = 30.0, 60.0, 95.0
 """Per cent of the bar after reading the shots, remembering the new ones and scoring all without themselves."""
@@ -87,7 +88,7 @@ def update(
         info = catalogue.find(row.method)
 
         known = list_memory(project, row.id)
-        rows, images = _read(project, known, fresh, row, made.resolutions, backbone, report, cancel)
+        rows, images = _read(project, known, fresh, row, made.views, backbone, report, cancel)
         report.progress(_READ, "Adding the new shots")
         names = {class_id: row.taught_names[class_id] for class_id in rows}
         new = {
@@ -188,7 +189,7 @@ def _read(
     known: Mapping[int, Sequence[int]],
     fresh: Mapping[int, Sequence[ShotRow]],
     row: DetectorRow,
-    resolutions: Mapping[str, int],
+    views: Mapping[str, "View"],
     backbone: "Backbone",
     report: Reporter,
     cancel: CancelToken,
@@ -203,7 +204,8 @@ def _read(
         for shot_id in (*known[class_id], *(shot.id for shot in added)):
             cancel.check()
             try:
-                look = resolutions.get(row.taught_names[class_id], 0)
+                view = views.get(row.taught_names[class_id])
+                look = view.resolution if view else 0
                 found[shot_id] = read_shot(present[shot_id], backbone, row.whites.get(class_id), look)
             except InspectorError as error:
                 report.item(present[shot_id].name, error=str(error))

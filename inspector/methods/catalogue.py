@@ -38,6 +38,8 @@ DESCRIPTIONS = "descriptions"
 """The setting that takes descriptions, by class name."""
 SMALLEST = "smallest"
 """What a stored row of a detector calls the smallest defects to find, by class name."""
+AREAS = "areas"
+"""What it calls the areas that are inspected, by class name, see `Area`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,16 @@ def reads_descriptions(method: str) -> bool:
 
 def smallest(settings: Mapping[str, Any]) -> Mapping[str, int]:
     """What a detector's stored settings say of the smallest defects to find: class name → pixels of its pictures."""
-    found = settings.get(SMALLEST) if isinstance(settings, Mapping) else None  # a damaged row holds anything
+    return _by_class(settings, SMALLEST)
+
+
+def areas(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a detector's stored settings say of the areas that are inspected: class name → `Area` as JSON."""
+    return _by_class(settings, AREAS)
+
+
+def _by_class(settings: Mapping[str, Any], what: str) -> Mapping[str, Any]:
+    found = settings.get(what) if isinstance(settings, Mapping) else None  # a damaged row holds anything
     return found if isinstance(found, Mapping) else {}
 
 

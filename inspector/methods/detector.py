@@ -11,6 +11,7 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
+from inspector.features.tiles import View
 
 
 class Detector(Protocol):
@@ -24,11 +25,11 @@ class Detector(Protocol):
     whites: Mapping[str, int]
     """Class → end of the range in which its images are read (see `images.read`), by whoever reads them; classes without one
     are read as the files say. Kept with what was learned, so that images are always read as the shots were."""
-    resolutions: Mapping[str, int]
-    """Class → pixels of the short side at which its images are looked at, tile by tile; those of other classes are looked at as
-    a whole. Set before `fit`, and kept with what was learned."""
+    views: Mapping[str, View]
+    """Class → how its images are looked at; those of other classes wholly and as a whole. Set before `fit`, and kept with what
+    was learned."""
     finder: "Detector | None"
-    """Finds the class of an image that may be looked at tile by tile; None where there is no need."""
+    """Finds the class of an image that may be looked at in a view; None where there is no need."""
     checkpoints: Path | None
     """A folder where a method that learns keeps every finished epoch, so that a killed teaching continues; None, at first,
     keeps nothing."""

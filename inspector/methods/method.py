@@ -14,7 +14,7 @@ from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
 from inspector.features.framing import resized
-from inspector.features.tiles import tiles
+from inspector.features.tiles import View, tiles
 from inspector.methods.detector import Detector
 from inspector.methods.settings import checked
 from inspector.methods.taught import Taught
@@ -39,7 +39,7 @@ class Method(ABC, Generic[T]):
         self.checkpoints: Path | None = None
         self.whites: Mapping[str, int] = {}
         self.finder: Detector | None = None
-        self._resolutions: dict[str, int] = {}
+        self._views: dict[str, View] = {}
         self._taught: T | None = None
 
     @abstractmethod
@@ -76,14 +76,14 @@ class Method(ABC, Generic[T]):
         return self._taught
 
     @property
-    def resolutions(self) -> Mapping[str, int]:
-        return self._resolutions
+    def views(self) -> Mapping[str, View]:
+        return self._views
 
-    @resolutions.setter
-    def resolutions(self, resolutions: Mapping[str, int]) -> None:
-        self._resolutions = dict(resolutions)
+    @views.setter
+    def views(self, views: Mapping[str, View]) -> None:
+        self._views = {name: view for name, view in views.items() if view != View()}
         if self._taught is not None:  # read back from a file
-            self._taught = replace(self._taught, resolutions=self._resolutions)
+            self._taught = replace(self._taught, views=self._views)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ class Method(ABC, Generic[T]):
     ) -> None:
         taught = self.teach(shots, backbone, progress=progress, cancel=cancel)
         self.finder = None
-        if self.resolutions and len(shots) > 1:
+        if self.views and len(shots) > 1:
             from inspector.methods import catalogue
 
             self.finder = catalogue.make(catalogue.QUICK)
@@ -121,8 +121,8 @@ class Method(ABC, Generic[T]):
         self._taught = taught
 
     def prepare_one(self, pixels: NDArray[np.uint8], class_name: str | None = None) -> NDArray[np.uint8]:
-        taught, resolution = self.taught, self._resolution(class_name)
-        found = tiles(pixels.shape, resolution, taught.backbone.image_size, taught.memory.map_size)
+        taught, view = self.taught, View(self._resolution(class_name))
+        found = tiles(pixels.shape, view, taught.backbone.image_size, taught.memory.map_size)
         if found is None:
             return taught.backbone.prepare_one(pixels, taught.proportions)
         return resized(pixels, found.shape)
@@ -143,20 +143,20 @@ class Method(ABC, Generic[T]):
 
     def _resolution(self, class_name: str | None) -> int:
         """Pixels of the short side at which images of a class, or of any, are looked at; 0 where as a whole."""
-        return (
-            self.resolutions.get(class_name, 0) if class_name else max(self.resolutions.values(), default=0)
-        )
+        if class_name:
+            return self.views.get(class_name, View()).resolution
+        return max((view.resolution for view in self.views.values()), default=0)
 
     def _found(
         self, images: Sequence[Image], class_names: Sequence[str | None]
     ) -> tuple[list[str | None], dict[int, float]]:
-        """The class of every image, found on whole images where tiles would not show it, and how sure it is where it was."""
+        """The class of every image, found on whole images where views would not show it, and how sure it is where it was."""
         names, sure = list(class_names), {}
         if self.finder is not None:
             unknown = [place for place, name in enumerate(class_names) if name is None]
             found = self.finder.score([images[place] for place in unknown], [None] * len(unknown))
             for place, one in zip(unknown, found, strict=True):
                 names[place], sure[place] = one.class_name, one.class_confidence
-        elif self.resolutions:
+        elif self.views:
             names = [name or self.classes[0] for name in names]
         return names, sure

@@ -1,7 +1,7 @@
 """How a taught detector is kept on disk: its learned values as safetensors, and a JSON file that says what they are.
 
 `detector.json` holds format, method, classes, backbone identity, settings, `sha256` of the learned values, and
-`manifest_sha256` of all that, which files of earlier versions lack; `whites` and `resolutions` (see `Detector`) where there are
+`manifest_sha256` of all that, which files of earlier versions lack; `whites`, `resolutions` and `areas` (see `Detector`, `View`) where there are
 any, `finder`: settings of the one that finds classes, whose values are named "finder.…".
 Checksums notice damage; a file that was changed on purpose may carry right ones, so every setting and tensor is
 checked as well before anything is made of it.
@@ -20,8 +20,9 @@ import torch
 from inspector import paths
 from inspector.errors import DetectorError, InspectorError
 from inspector.features.backbone import Backbone
-from inspector.features.tiles import LARGEST
+from inspector.features.tiles import LARGEST, View
 from inspector.features.tiles import LEAST as LEAST_SIDE
+from inspector.images.area import Area
 from inspector.images.value_range import FULL, LEAST
 from inspector.methods import catalogue
 from inspector.methods.detector import Detector
@@ -30,8 +31,8 @@ from inspector.text import reason
 
 TENSORS_FILE = "detector.safetensors"
 MANIFEST_FILE = "detector.json"
-FORMAT = 4
-"""Of detectors that look at a class in tiles; 3 of those with one of NEW_SETTINGS, 2 of those with `whites`, 1 of all others.
+FORMAT = 5
+"""Of detectors that inspect an area of a class's images; 4 of those that look at a class in tiles, 3 of those with one of NEW_SETTINGS, 2 of those with `whites`, 1 of all others.
 Earlier versions, which would not heed what a format stands for, refuse it."""
 FINDER = "finder."
 """Before the names of the values of the one that finds classes."""
@@ -56,7 +57,7 @@ def save(detector: Detector, folder: Path) -> None:
         {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     )
     manifest = {
-        "format": FORMAT if detector.resolutions else _format(detector, settings),
+        "format": _format(detector, settings),
         "method": detector.method,
         "classes": list(detector.classes),
         "backbone": detector.backbone.identity.as_json(),
@@ -65,8 +66,8 @@ def save(detector: Detector, folder: Path) -> None:
     }
     if detector.whites:
         manifest["whites"] = dict(detector.whites)
-    if detector.resolutions:
-        manifest["resolutions"] = dict(detector.resolutions)
+    for what, values in _views_as_json(detector).items():
+        manifest[what] = values
     if detector.finder is not None:
         manifest["finder"] = about
     manifest["manifest_sha256"] = _digest(manifest)
@@ -110,7 +111,9 @@ def load(folder: Path, backbone: Backbone) -> Detector:
         }
         own = {name: value for name, value in tensors.items() if not name.startswith(FINDER)}
         made = implementation.from_state(own, manifest["settings"], backbone)
-        made.resolutions = _of_classes(manifest, "resolutions", LEAST_SIDE, LARGEST, folder)
+        looks = _of_classes(manifest, "resolutions", LEAST_SIDE, LARGEST, folder)
+        areas = _areas(manifest, folder)
+        made.views = {name: View(looks.get(name, 0), areas.get(name)) for name in {**looks, **areas}}
         if "finder" in manifest:
             found = {name.removeprefix(FINDER): value for name, value in tensors.items() if name not in own}
             made.finder = catalogue.implementation(catalogue.QUICK).from_state(
@@ -127,7 +130,7 @@ def load(folder: Path, backbone: Backbone) -> Detector:
         )
     made.whites = _of_classes(manifest, "whites", LEAST, FULL, folder)
     finds = made.classes if made.finder is None else made.finder.classes
-    if set(finds) != set(made.classes) or (made.resolutions and len(finds) > 1 and made.finder is None):
+    if set(finds) != set(made.classes) or (made.views and len(finds) > 1 and made.finder is None):
         raise DetectorError(
             f"The detector in {folder.name} can't find all classes that it was taught.", TEACH_AGAIN
         )
@@ -146,7 +149,28 @@ def _of_classes(
     return found
 
 
+def _areas(manifest: Mapping[str, Any], folder: Path) -> dict[str, Area]:
+    found = manifest.get("areas", {})
+    if not isinstance(found, dict) or not found.keys() <= set(manifest["classes"]):
+        raise DetectorError(f"The detector in {folder.name} names areas that no class has.", TEACH_AGAIN)
+    return {name: Area.from_json(value) for name, value in found.items()}
+
+
+def _views_as_json(detector: Detector) -> dict[str, dict[str, Any]]:
+    """What a manifest says of views, without what no class has."""
+    found: dict[str, dict[str, Any]] = {"resolutions": {}, "areas": {}}
+    for name, view in detector.views.items():
+        if view.resolution:
+            found["resolutions"][name] = view.resolution
+        if view.area is not None:
+            found["areas"][name] = view.area.as_json()
+    return {what: values for what, values in found.items() if values}
+
+
 def _format(detector: Detector, settings: Mapping[str, Any]) -> int:
+    said = _views_as_json(detector)
+    if said:
+        return FORMAT if "areas" in said else 4
     return 3 if NEW_SETTINGS & settings.keys() else 2 if detector.whites else 1
 
 

@@ -15,7 +15,7 @@ from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone, Features, joined
 from inspector.features.framing import resized
-from inspector.features.tiles import Tiles, tiles
+from inspector.features.tiles import Tiles, View, tiles
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.single_shot_views import altered_views
 
@@ -30,14 +30,14 @@ class Taught(ABC):
     may score with it and a teaching that is stopped leaves the one before.
 
     `memory`: the patches of every class's shots. `proportions`: whether images are looked at in their proportions rather than
-    as squares, where the backbone can; detectors of earlier versions know squares. `resolutions`: pixels of the short side
-    at which images of a class are looked at, tile by tile; those of other classes are looked at as a whole.
+    as squares, where the backbone can; detectors of earlier versions know squares. `views`: how images of a class are looked
+    at; those of other classes wholly and as a whole.
     """
 
     backbone: Backbone
     memory: MemoryBank
     proportions: bool = False
-    resolutions: Mapping[str, int] = field(default_factory=dict)
+    views: Mapping[str, View] = field(default_factory=dict)
 
     # What a method gives
 
@@ -123,21 +123,22 @@ class Taught(ABC):
 
     def tiles(self, class_name: str, image: Image) -> Tiles | None:
         """How an image of a class is cut; None where it is looked at as a whole."""
-        resolution, cells = self.resolutions.get(class_name, 0), self.memory.map_size
-        return tiles(image.pixels.shape, resolution, self.backbone.image_size, cells)
+        view, cells = self.views.get(class_name, View()), self.memory.map_size
+        return tiles(image.pixels.shape, view, self.backbone.image_size, cells)
 
     def cut(self, class_name: str, image: Image) -> list[Image]:
-        """What is looked at of an image of a class: its tiles, or itself."""
-        return pieces(image, self.resolutions.get(class_name, 0), self.backbone, self.memory.map_size)
+        """What is looked at of an image of a class: its tiles, or itself, without what is not inspected."""
+        view = self.views.get(class_name, View())
+        return pieces(image, view, self.backbone, self.proportions, self.memory.map_size)
 
     def _shot_batches(self, class_name: str, images: Sequence[Image]) -> Iterator[Sequence[Image]]:
-        """Shots that are remembered at a time: one that is cut into tiles by itself."""
-        if class_name in self.resolutions:
+        """Shots that are remembered at a time: one that may be cut into tiles by itself."""
+        if class_name in self.views:
             return ([image] for image in images)
         return self.batches(images)
 
     def _with_batch(self, class_name: str, images: Sequence[Image]) -> Self:
-        pieces = self.cut(class_name, images[0]) if class_name in self.resolutions else [*images]
+        pieces = self.cut(class_name, images[0]) if class_name in self.views else [*images]
         if len(pieces) == len(images):
             return self.remembering(class_name, self.shot_features(class_name, pieces))
         seen = [self.shot_features(class_name, batch) for batch in self.batches(pieces)]
@@ -159,7 +160,7 @@ class Taught(ABC):
         without: Sequence[int | None],
     ) -> list[ScoreMap]:
         """One ScoreMap an image, in order. Tiles, and images of one frame, are looked at together."""
-        if not self.resolutions:
+        if not self.views:
             return self._score_pieces(images, class_names, without)
         cuts = [self.cut(name or "", image) for image, name in zip(images, class_names, strict=True)]
         pieces = [piece for own in cuts for piece in own]
@@ -167,9 +168,24 @@ class Taught(ABC):
         left_out = [shot for shot, own in zip(without, cuts, strict=True) for _ in own]
         coming = iter(self._score_pieces(pieces, names, left_out))
         return [
-            _whole(self.tiles(name or "", image), list(islice(coming, len(own))))
+            self._whole(name or "", image, list(islice(coming, len(own))))
             for image, name, own in zip(images, class_names, cuts, strict=True)
         ]
+
+    def _whole(self, class_name: str, image: Image, pieces: Sequence[ScoreMap]) -> ScoreMap:
+        """What was found in the pieces of an image, as one: the highest image score, the maps joined, 0 where it is not
+        inspected."""
+        found, whole = self.tiles(class_name, image), pieces[0]
+        if found is not None:
+            values = found.joined(np.stack([piece.values for piece in pieces]))
+            score = float(np.max([piece.image_score for piece in pieces]))
+            whole = dataclasses.replace(whole, values=values, image_score=score)
+        view = self.views.get(class_name)
+        if view is None or view.area is None:
+            return whole
+        rows, columns = whole.values.shape
+        inside = view.area.mask((rows, columns))
+        return dataclasses.replace(whole, values=np.where(inside, whole.values, np.float32(0)))
 
     def _score_pieces(
         self,
@@ -212,26 +228,23 @@ def map_size(backbone: Backbone) -> int:
     return max(1, backbone.image_size // 4)
 
 
-def pieces(image: Image, resolution: int, backbone: Backbone, cells: int) -> list[Image]:
-    """What is looked at of an image at a resolution: its tiles, whose maps have `cells` cells a side, or itself."""
-    found = tiles(image.pixels.shape, resolution, backbone.image_size, cells)
-    if found is None:
+def pieces(image: Image, view: View, backbone: Backbone, proportions: bool, cells: int) -> list[Image]:
+    """What is looked at of an image in a view: its tiles, whose maps have `cells` cells a side, or itself; painted over where it
+    is not inspected, at the very size at which it is looked at, so that shots and images have the same borders."""
+    found = tiles(image.pixels.shape, view, backbone.image_size, cells)
+    if found is None and view.area is None:
         return [image]
-    cut = found.cut(resized(image.pixels, found.shape))
-    of = f"{image.sha256} at {resolution}"  # so that a killed teaching goes on from the same tiles only
+    if found is None:
+        seen = backbone.prepare_one(image.pixels, proportions)
+    else:
+        seen = resized(image.pixels, found.shape)
+    if view.area is not None:
+        seen = view.area.painted(seen)
+    cut = [seen] if found is None else found.cut(seen)
+    of = f"{image.sha256} at {view.key}"  # so that a killed teaching goes on from the same pieces only
     return [
         dataclasses.replace(image, pixels=one, sha256=f"{of}: {number}") for number, one in enumerate(cut)
     ]
-
-
-def _whole(tiles: Tiles | None, pieces: Sequence[ScoreMap]) -> ScoreMap:
-    """What was found in the tiles of an image, as one: the highest image score, the tiles' maps joined."""
-    if tiles is None:
-        return pieces[0]
-    values = tiles.joined(np.stack([piece.values for piece in pieces]))
-    return dataclasses.replace(
-        pieces[0], values=values, image_score=float(np.max([p.image_score for p in pieces]))
-    )
 
 
 def framed_batches(

@@ -12,7 +12,8 @@ from sqlalchemy import String, cast, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from inspector.errors import DetectorError, ProjectError
+from inspector.errors import DetectorError, ImageError, ProjectError
+from inspector.images.area import Area
 from inspector.images.value_range import FULL, is_deep, offer, words
 from inspector.methods import catalogue
 from inspector.methods.prompts.description import PartDescription
@@ -43,7 +44,7 @@ class ClassRow:
     of date, in a sentence, or "". `white`: the end of the range that was chosen for its files of more than 8 bits; `modes`:
     what its shots are, see `Image.mode`; `range_changed`: it was taught with another range. `smallest`: across how many
     pixels of its pictures the smallest defect to find reaches; None where pictures are looked at as a whole. `sides`: the
-    sizes (width, height) of its shots."""
+    sizes (width, height) of its shots. `area`: what of its pictures is inspected, None: all."""
 
     id: int
     name: str
@@ -58,6 +59,7 @@ class ClassRow:
     range_changed: bool = False
     smallest: int | None = None
     sides: tuple[tuple[int, int], ...] = ()
+    area: Area | None = None
 
     @property
     def range_counts(self) -> bool:
@@ -131,6 +133,7 @@ def list_classes(project: Project) -> list[ClassRow]:
                 range_changed=changed,
                 smallest=row.smallest,
                 sides=tuple(sides.get(row.id, ())),
+                area=_area(row),
             )
         )
     return sorted(result, key=lambda row: row.name.casefold())
@@ -202,6 +205,23 @@ def set_smallest(project: Project, class_id: int, pixels: int | None) -> None:
         session.execute(update(t.Class).where(t.Class.id == class_id).values(smallest=pixels))
 
 
+def set_area(project: Project, class_id: int, area: Area | None) -> None:
+    """Choose what of a class's pictures is inspected; None: all. Detectors keep what they were taught with."""
+    value = None if area is None else area.as_json()
+    with project.writing() as session:
+        session.execute(update(t.Class).where(t.Class.id == class_id).values(area=value))
+
+
+def _area(row: t.Class) -> Area | None:
+    if row.area is None:
+        return None
+    try:
+        return Area.from_json(row.area)
+    except ImageError as error:
+        _log.warning("the regions of “%s” are not used: %s", row.name, error.message)
+        return None
+
+
 def _descriptions(session: Session) -> dict[int, PartDescription]:
     text = cast(t.Class.description, String)  # as it is stored, for it may be no JSON
     found = {}
@@ -223,6 +243,11 @@ def _out_of_date(row: t.Detector, of: t.Class, same: bool, description: PartDesc
         return f"The range {now} was chosen after it was taught; until it is taught again, images are read in {before}."
     if catalogue.smallest(row.settings).get(row.taught_names.get(str(class_id), "")) != of.smallest:
         return "The smallest defect to find was changed after it was taught."
+    area = _area(of)
+    if catalogue.areas(row.settings).get(row.taught_names.get(str(class_id), "")) != (
+        area and area.as_json()
+    ):
+        return "What is inspected of its pictures was changed after it was taught."
     if not same:
         return "Its shots were changed after it was taught."
     info = catalogue.METHODS.get(row.method)

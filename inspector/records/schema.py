@@ -28,11 +28,10 @@ from inspector.text import one_line
 
 E = TypeVar("E", bound=StrEnum)
 
-REVISION = "0005"
-"""The newest revision that this version of Inspector writes."""
-
-KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every revision that can be opened, oldest first; any other was written by a newer Inspector."""
+REVISION = KNOWN_REVISIONS[-1]
+"""The newest revision that this version of Inspector writes."""
 
 
 def now() -> datetime:
@@ -174,7 +173,7 @@ class ProjectInfo(Base):
 
 class Class(Base):
     """A product that is inspected. `key` is the name without case and spaces; unique among classes not removed. `description`:
-    a `PartDescription`; read by itself, as it may be damaged. `white`: see `ranges`. `smallest`: see `ClassRow`."""
+    a `PartDescription`; read by itself, as it may be damaged. `white`: see `ranges`. `smallest`, `area`: see `ClassRow`."""
 
     __tablename__ = "classes"
     __table_args__ = (Index("uq_classes_key", "key", unique=True, sqlite_where=text("removed IS NULL")),)
@@ -184,6 +183,7 @@ class Class(Base):
     description: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     white: Mapped[int | None] = mapped_column(Whole)
     smallest: Mapped[int | None] = mapped_column(Whole)
+    area: Mapped[dict[str, Any] | None]
     created: Mapped[datetime] = mapped_column(default=now)
     removed: Mapped[datetime | None]
 

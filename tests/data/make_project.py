@@ -18,6 +18,7 @@ import safetensors.numpy
 
 from inspector.domain import CancelToken, Decision, JobEnded, JobEvent
 from inspector.images import demo_parts
+from inspector.images.area import Area
 from inspector.jobs.engine import Engine
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
@@ -25,7 +26,7 @@ from inspector.methods import catalogue
 from inspector.methods.prompts.description import template
 from inspector.records import project as projects
 from inspector.records import schema
-from inspector.records.classes import add_class, describe_class, list_classes, set_smallest
+from inspector.records.classes import add_class, describe_class, list_classes, set_area, set_smallest
 from inspector.records.detectors import list_detectors
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import list_results, result_ids
@@ -62,9 +63,10 @@ def _make(folder: Path, top: Path) -> None:
             engine.forget()
             parts = [demo / "washer" / "test"]
             inspect(project, engine, parts, class_name="washer", emit=_complain, cancel=nothing)
-        set_smallest(
-            project, ids["cloth"], 2
-        )  # pictures this small are enlarged, so that they need several tiles
+        # pictures this small are enlarged, so that they need several tiles
+        set_smallest(project, ids["cloth"], 2)
+        corners = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9))
+        set_area(project, ids["cloth"], Area((corners,), (((0.4, 0.4), (0.6, 0.4), (0.5, 0.6)),)))
         teach(project, engine, method="patchcore", class_ids=[ids["cloth"]], emit=_complain, cancel=nothing)
         _round(list_detectors(project)[0].folder)
         engine.forget()

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.errors import ImageError
-from inspector.features.tiles import LARGEST, NEEDED, Tiles, resolution, tiles
+from inspector.features.tiles import LARGEST, NEEDED, Tiles, View, resolution, tiles
 
 SIDES = st.tuples(st.integers(60, 250), st.integers(60, 250))
 FEW = settings(max_examples=25, deadline=None)
 
 
 def cut(shape: tuple[int, int], wanted: int = 600) -> Tiles:
-    found = tiles((*shape, 3), wanted, 240, 60)
+    found = tiles((*shape, 3), View(wanted), 240, 60)
     assert found is not None
     return found
 
@@ -69,8 +69,8 @@ def test_maps_that_differ_pass_into_one_another_step_by_step() -> None:
 
 
 def test_a_picture_that_the_tower_sees_whole_is_not_cut() -> None:
-    assert tiles((3000, 4000, 3), 240, 240, 60) is None
-    assert tiles((3000, 4000, 3), 241, 240, 60) is not None
+    assert tiles((3000, 4000, 3), View(240), 240, 60) is None
+    assert tiles((3000, 4000, 3), View(241), 240, 60) is not None
 
 
 @given(st.integers(2, 4000), st.integers(300, 6000), st.integers(300, 6000))
@@ -93,4 +93,4 @@ def test_a_picture_seen_again_as_small_as_it_was_cut_is_cut_alike() -> None:
 
 def test_a_picture_so_elongated_that_it_would_fill_the_memory_is_refused() -> None:
     with pytest.raises(ImageError, match="too elongated"):
-        tiles((10, 60_000, 3), 8192, 240, 60)
+        tiles((10, 60_000, 3), View(8192), 240, 60)

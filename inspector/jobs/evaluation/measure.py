@@ -142,6 +142,7 @@ class Bench:
     ) -> tuple[dict[str, "Detector"], dict[str, Thresholds], tuple[tuple[float, float], ...], float]:
         """Detectors by class (the same one for all if one-for-all), thresholds where verdicts are wanted, losses as in
         `Measured`, seconds."""
+        from inspector.features.tiles import View
         from inspector.methods import catalogue
         from inspector.verdicts import calibrate
 
@@ -171,7 +172,8 @@ class Bench:
                 progress((number + done) / len(groups))
 
             made = catalogue.make(variant.method, **variant.settings)
-            made.resolutions = dict.fromkeys(group, look) if look > backbone.image_size else {}
+            tiled = look if look > backbone.image_size else 0
+            made.views = {name: View(tiled, self._protocol.areas.get(name)) for name in group}
             made.fit(group, backbone, progress=heard, cancel=cancel)
             detectors |= dict.fromkeys(group, made)
             if rate is not None and one.shots:

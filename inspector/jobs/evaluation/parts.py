@@ -90,6 +90,7 @@ class Parts:
                 protocol.false_alarm_rate,
                 protocol.white,
                 protocol.resolution,
+                {name: area.as_json() for name, area in protocol.areas.items()},
             ],
             "sizes": [EVALUATION_SIZE, PRO_LIMIT],
             "backbone": [self._backbone.identity.key, self._backbone.device.type, str(self._backbone.dtype)],

@@ -1,11 +1,12 @@
 """What an evaluation is to measure, and in which pieces."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from inspector.errors import InspectorError
+from inspector.images.area import Area
 from inspector.jobs.evaluation.datasets import Dataset, Draws
 from inspector.methods import catalogue
 
@@ -24,6 +25,7 @@ class EvaluationPlan:
     `false_alarm_rate`: also set thresholds from the shots alone for this rate, and count verdicts.
     `white`: the end of the range in which images of more than 8 bits are read, see `images.read`.
     `resolution`: pixels of the short side at which images are looked at, tile by tile; 0: as a whole.
+    `areas`: what is inspected of a class's images, where that isn't all.
     `workers`: processes side by side. `resume`: keep every finished candidate in `output`/parts, and take those that
     lie there, if they were measured by the same program on the same images, shots, settings and backbone.
     `comparison`: published figures to set beside ours, as `paper.Comparison.as_json`.
@@ -45,6 +47,7 @@ class EvaluationPlan:
     resume: bool = True
     white: int | None = None
     resolution: int = 0
+    areas: Mapping[str, Area] = field(default_factory=dict)
     comparison: Mapping[str, Any] | None = None
 
     def series(self) -> "list[Series]":
@@ -131,6 +134,7 @@ class Protocol:
     false_alarm_rate: float | None = None
     white: int | None = None
     resolution: int = 0
+    areas: Mapping[str, Area] = field(default_factory=dict)
 
 
 def check_draws(draws: Draws, seeds: Sequence[int], shots: int) -> None:

@@ -62,6 +62,7 @@ def evaluate(
             plan.false_alarm_rate,
             plan.white,
             plan.resolution,
+            plan.areas,
         )
         candidates = [Candidate(one.method, one.shots, seed) for one in series for seed in seeds]
         test_images = sum(map(len, dataset.test.values()))
@@ -311,6 +312,7 @@ def _provenance(
         "false_alarm_rate": plan.false_alarm_rate,
         "white": plan.white,
         "resolution": plan.resolution,
+        "areas": {name: area.as_json() for name, area in plan.areas.items()},
         "epoch": "last; no test label chooses anything",
         "backbone": backbone.identity.as_json(),
         "control": {

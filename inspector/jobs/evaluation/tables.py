@@ -127,9 +127,11 @@ def _teaching(provenance: Mapping[str, Any], method: str, shots: str) -> tuple[s
 
 
 def range_note(provenance: Mapping[str, Any]) -> str:
-    """The range in which images of more than 8 bits were read, and with how many pixels, where that was chosen."""
+    """The range in which images of more than 8 bits were read, with how many pixels, and what of them, where that was chosen."""
     white, resolution = provenance.get("white"), provenance.get("resolution")
     tiled = f"short side looked at with {resolution:,} px; " if resolution else ""
+    if areas := provenance.get("areas"):
+        tiled += f"only regions inspected of {', '.join(areas)}; "
     return tiled + (f"values {words(white)}; " if type(white) is int else "")
 
 

@@ -164,7 +164,7 @@ class AnomalyDINO(Method[TaughtDino]):
             backbone=backbone,
             memory=memory,
             proportions=True,
-            resolutions=self.resolutions,
+            views=self.views,
             rotated=rotated,
             masked=masked,
         )

@@ -87,7 +87,7 @@ class PatchCore(Method[TaughtMemory]):
             backbone=backbone,
             memory=self._empty_bank(map_size(backbone)),
             proportions=True,
-            resolutions=self.resolutions,
+            views=self.views,
             taps=tuple(self.settings["taps"] or self.default_taps(backbone)),
             highest=self.highest,
         )

@@ -142,12 +142,12 @@ class PromptMethod(Method[P]):
     def _samples(
         self, shots: Mapping[str, Sequence[Image]], backbone: Backbone
     ) -> dict[str, Sequence[Image]]:
-        """What is learned from: the shots, of those that are cut into tiles a few tiles from all over them."""
+        """What is learned from: the shots in their views, of those that are cut into tiles a few tiles from all over them."""
         made: dict[str, Sequence[Image]] = dict(shots)
-        for name, resolution in self.resolutions.items():
+        for name, view in self.views.items():
             own = shots.get(name, ())
             each = max(1, TILES // max(1, len(own)))
-            cuts = (pieces(image, resolution, backbone, map_size(backbone)) for image in own)
+            cuts = (pieces(image, view, backbone, True, map_size(backbone)) for image in own)
             made[name] = [one for cut in cuts for one in cut[len(cut) // (2 * each) :: -(-len(cut) // each)]]
         return made
 
@@ -175,7 +175,7 @@ class PromptMethod(Method[P]):
             "backbone": teaching.backbone,
             "memory": self.bank_type(map_size(teaching.backbone)),
             "proportions": True,
-            "resolutions": self.resolutions,
+            "views": self.views,
             "settings": dict(self.settings),
             "names": teaching.names,
         }

@@ -13,6 +13,7 @@ from inspector.views.shared.undo import Steps
 from inspector.views.teach.proposal_card import Waiting
 
 if TYPE_CHECKING:
+    from inspector.images.area import Area
     from inspector.methods.prompts.description import PartDescription
     from inspector.records.classes import ClassRow
     from inspector.records.project import Project
@@ -82,6 +83,18 @@ class ClassEdits(QObject):
             lambda project: set_smallest(project, row.id, row.smallest),
             place=self._on_teach,
         )
+
+    def choose_area(self, row: ClassRow, area: Area | None) -> None:
+        """What of its pictures is inspected, from the next teaching on."""
+        from inspector.records.classes import set_area
+
+        if area != row.area:
+            self.steps.do(
+                f"where to look on “{row.name}”",
+                lambda project: set_area(project, row.id, area),
+                lambda project: set_area(project, row.id, row.area),
+                place=self._on_teach,
+            )
 
     def remove(self, row: ClassRow) -> None:
         from inspector.records.classes import remove_class, restore_class

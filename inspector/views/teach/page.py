@@ -26,11 +26,11 @@ from inspector.views.teach.class_column import ClassColumn
 from inspector.views.teach.class_list import ROW, ClassModel
 from inspector.views.teach.description.form import DescriptionForm
 from inspector.views.teach.edits import ClassEdits, DetectorEdits
+from inspector.views.teach.looking.look_choice import LookChoice
 from inspector.views.teach.memory_update import MemoryUpdate
 from inspector.views.teach.proposal_card import ProposalCard
 from inspector.views.teach.shot_grid import PICTURE, ShotGrid, ShotModel, complaints
 from inspector.views.teach.shots_header import ContextMenus, RangeChoice, ShotsHeader
-from inspector.views.teach.smallest_defect import SmallestChoice
 from inspector.views.teach.teach_panel import TeachPanel
 from inspector.views.teach.teach_reads import Found, read_all, read_shots
 
@@ -87,7 +87,7 @@ class TeachPage(Page):
         self.grid.selectionModel().selectionChanged.connect(lambda *_: self._selection_changed())
 
         self.header = ShotsHeader()
-        self.range, self.smallest = RangeChoice(self.edits), SmallestChoice(self.edits)
+        self.range, self.look = RangeChoice(self.edits), LookChoice(context, self.edits)
         self.header.rename_button.clicked.connect(self.column.rename)
         self.header.remove_class_button.clicked.connect(self.remove_class)
         self.header.remove_button.clicked.connect(self.remove_shots)
@@ -164,7 +164,7 @@ class TeachPage(Page):
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.header, self.range, self.smallest, self.notes):
+        for widget in (self.header, self.range, self.look, self.notes):
             column.addWidget(widget)
         proposal = QHBoxLayout()
         proposal.setContentsMargins(16, 0, 16, 12)
@@ -263,7 +263,7 @@ class TeachPage(Page):
         row, rows = self.chosen_class, self.classes.rows
         self.header.setVisible(row is not None)
         self.range.show_class(row, self._read_only)
-        self.smallest.show_class(row, self._read_only)
+        self.look.show_class(row, self._read_only)
         said = complaints(self.shots.rows) if row is not None else []
         self.notes.setText("\n".join(f"⚠ {line}" for line in said))
         self.notes.setVisible(bool(said))

@@ -179,7 +179,7 @@ def test_what_would_flip_is_scored_in_tiles_too(line: Project, engine: Engine, r
     rows = list_results(line, result_ids(line, ResultFilter()))
     assert ended.result["compared"] == len(rows) == 6
     detector = engine.detector(line, find_detector(line, ended.result["detector_id"]))
-    assert detector.resolutions
+    assert detector.views
     for row in rows:
         assert row.path is not None
         (tiled,) = detector.score([read.read(row.path)], ["ring"])

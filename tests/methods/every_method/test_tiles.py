@@ -12,6 +12,7 @@ import pytest
 from inspector.domain import CancelToken, Image
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
+from inspector.features.tiles import View
 from inspector.methods import catalogue, memory_bank, storage
 from inspector.methods.taught import pieces
 
@@ -22,7 +23,7 @@ SIZE = (180, 200)
 def detector_of(method: str, backbone: Backbone, part: Callable[..., Image], **more: Any) -> Any:
     quick = {key: value for key, value in QUICK.items() if key in catalogue.defaults(method)}
     made = catalogue.make(method, **quick, **more)
-    made.resolutions = {"plate": 3 * backbone.image_size}
+    made.views = {"plate": View(3 * backbone.image_size)}
     shots = {name: [part(name, number, SIZE) for number in range(2)] for name in ("disc", "plate")}
     made.fit(shots, backbone, progress=lambda *_: None, cancel=CancelToken())
     return made, shots
@@ -52,7 +53,7 @@ def test_a_tiled_class_is_taught_stored_left_out_and_extended(
     assert all(one.finite for one in found)
     storage.save(made, tmp_path / "it")
     again = storage.load(tmp_path / "it", tiny_clip)
-    assert again.resolutions == made.resolutions
+    assert again.views == made.views
     for one, other in zip(found, again.score(images, names), strict=True):
         assert np.array_equal(one.values, other.values)
         assert one.image_score == other.image_score
@@ -116,10 +117,11 @@ def test_tiles_of_another_resolution_are_other_tiles(
 ) -> None:
     image, side = new_part("plate", 8, SIZE), tiny_clip.image_size
     names = [
-        {piece.sha256 for piece in pieces(image, times * side, tiny_clip, side // 4)} for times in (2, 3)
+        {piece.sha256 for piece in pieces(image, View(times * side), tiny_clip, True, side // 4)}
+        for times in (2, 3)
     ]
     assert not names[0] & names[1]
-    assert len(names[1]) == len(pieces(image, 3 * side, tiny_clip, side // 4))
+    assert len(names[1]) == len(pieces(image, View(3 * side), tiny_clip, True, side // 4))
 
 
 def test_a_detector_that_lost_what_finds_its_classes_is_refused(

@@ -1,33 +1,42 @@
-"""How small a defect matters: a class's pictures are looked at as a whole, or tile by tile."""
+"""How a class's pictures are looked at: where, and how small a defect matters: as a whole, or tile by tile."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
 from inspector.errors import InspectorError
 from inspector.views.look import theme
 from inspector.views.look.elided import Elided
+from inspector.views.teach.looking.area_dialog import AreaDialog
+from inspector.views.teach.looking.area_dialog import words as area_words
+from inspector.views.teach.teach_reads import read_shots
 
 if TYPE_CHECKING:
+    from inspector.images.area import Area
     from inspector.records.classes import ClassRow
+    from inspector.records.project import Project
+    from inspector.records.shots import ShotRow
+    from inspector.views.shared.context import WindowContext
     from inspector.views.teach.edits import ClassEdits
 
 _TIP = (
     "How many pixels of your pictures the smallest defect to find is across. Small ones are looked for tile by tile, which takes "
     "longer. Teaching uses it; a detector keeps what it was taught with."
 )
+_AREA_TIP = "Draw what is inspected on your pictures, and what is ignored. Teaching uses it; a detector keeps what it was taught with."
 _SIDE = 240
 """Pixels at which a tile is looked at, by the tower that comes with the app."""
 
 
-class SmallestChoice(QWidget):
-    """Across how many pixels the smallest defect reaches, and what that means for pictures of this size."""
+class LookChoice(QWidget):
+    """Across how many pixels the smallest defect reaches, what that means for pictures of this size, and where to look on
+    them."""
 
-    def __init__(self, edits: ClassEdits) -> None:
+    def __init__(self, context: WindowContext, edits: ClassEdits) -> None:
         super().__init__()
-        self._edits = edits
+        self._context, self._edits = context, edits
         self._row: ClassRow | None = None
         self.pixels = QSpinBox()
         self.pixels.setAccessibleName("Smallest defect, in pixels")
@@ -46,6 +55,10 @@ class SmallestChoice(QWidget):
         row.addWidget(label)
         row.addWidget(self.pixels)
         row.addWidget(self.said, 1)
+        self.area = QPushButton()
+        self.area.setToolTip(_AREA_TIP)
+        self.area.clicked.connect(self.draw)
+        row.addWidget(self.area)
         self.pixels.valueChanged.connect(self._choose)
         self.hide()
 
@@ -63,7 +76,9 @@ class SmallestChoice(QWidget):
         self.pixels.setValue(row.smallest or whole)
         self.pixels.setEnabled(not read_only)
         self.pixels.blockSignals(False)
-        self.said.setText(_words(row.smallest, row.sides))
+        self.said.setText(_words(row.smallest, row.sides, row.area))
+        self.area.setText(area_words(row.area))
+        self.area.setEnabled(not read_only)
 
     def _choose(self, pixels: int) -> None:
         from inspector.features.tiles import resolution
@@ -75,17 +90,39 @@ class SmallestChoice(QWidget):
         if chosen != row.smallest:
             self._edits.choose_smallest(row, chosen)
 
+    def draw(self) -> None:
+        """Open the shots to draw on."""
+        row = self._row
+        if row is None:
+            return
 
-def _words(smallest: int | None, sides: tuple[tuple[int, int], ...]) -> str:
+        def read(project: Project) -> tuple[list[ShotRow], list[ClassRow]]:
+            from inspector.records.classes import list_classes
+
+            return read_shots(project, row.id), list_classes(project)
+
+        self._context.query(self, read, lambda found: self._open(row, *found), latest="where to look")
+
+    def _open(self, row: ClassRow, shots: list[ShotRow], classes: list[ClassRow]) -> None:
+        seen = [shot for shot in shots if not shot.missing]
+        if self._row is None or row.id != self._row.id or not seen:  # another class is shown by now
+            return
+        others = [one for one in classes if one.id != row.id and one.area is not None]
+        dialog = AreaDialog(self._context, self._row, seen, others, self)
+        dialog.chosen.connect(lambda area, row=self._row: self._edits.choose_area(row, area))
+        dialog.open()
+
+
+def _words(smallest: int | None, sides: tuple[tuple[int, int], ...], area: Area | None) -> str:
     """What a choice means for pictures of these sizes (width, height)."""
-    from inspector.features.tiles import resolution, tiles
+    from inspector.features.tiles import View, resolution, tiles
 
     looked = resolution(smallest, sides, _SIDE)
     if not looked:
         return "Pictures are looked at as a whole."
     width, height = max(sides, key=lambda size: size[0] * size[1])
     try:
-        found = tiles((height, width), looked, _SIDE, _SIDE // 4)
+        found = tiles((height, width), View(looked, area), _SIDE, _SIDE // 4)
     except InspectorError as error:
         return str(error)
     count = len(found.starts) if found else 1
