@@ -81,7 +81,7 @@ def main() -> None:
         demo = work / "Demo"
         if kept != demo:
             shutil.copytree(kept, demo)
-        from inspector.images import demo_parts
+        from inspector.images.demo import parts as demo_parts
 
         parts = work / "parts"
         demo_parts.write_demo(parts)

@@ -13,7 +13,7 @@ import numpy as np
 from inspector.domain import Decision, Region, Thresholds
 from inspector.exports.overlay import mask
 from inspector.exports.rows import ExportRow
-from inspector.images.demo_parts import draw
+from inspector.images.demo.parts import draw
 from inspector.records.results import ResultRow
 
 THRESHOLDS = Thresholds(0.40, 0.60, 0.5, {"method": "leave one out", "scores": [0.1, 0.2], "wanted": 0.05})

@@ -27,7 +27,7 @@ def files(folder: Path, images: int, data: Path | None, size: int = 512) -> tupl
         if len(found) < SHOTS + 1:
             raise InspectorError(f"{data} holds too few images.", f"Give a folder with more than {SHOTS}.")
         return list(found[:SHOTS]), list(found[SHOTS : SHOTS + images])
-    from inspector.images import demo_parts
+    from inspector.images.demo import parts as demo_parts
 
     drawn = folder / "drawn"
     kind = demo_parts.KINDS[0]

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from inspector.bench.memory import peak_memory_mib
 from inspector.domain import CancelToken, Image
 from inspector.errors import InspectorError
-from inspector.images import demo_parts, read
+from inspector.images import read
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.engine import least_side
 from inspector.methods import catalogue
 

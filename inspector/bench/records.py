@@ -17,7 +17,7 @@ from inspector.bench.drawn_parts import run_job
 from inspector.bench.memory import peak_memory_mib
 from inspector.domain import CancelToken, Decision, Image, JobKind, JobStatus, Thresholds
 from inspector.exports.catalogue import FORMATS
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.export import export
 from inspector.methods.catalogue import QUICK
 from inspector.records import project as projects

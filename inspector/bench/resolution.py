@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inspector.bench import drawn_parts
 from inspector.domain import CancelToken, Decision
 from inspector.errors import InspectorError
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.images.find import find
 from inspector.jobs.engine import Engine
 from inspector.jobs.inspect import inspect

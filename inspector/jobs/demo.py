@@ -68,7 +68,7 @@ def make_demo_project(folder: Path, engine: "Engine", *, emit: Emit, cancel: Can
 
 
 def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> str:
-    from inspector.images import demo_parts
+    from inspector.images.demo import parts as demo_parts
     from inspector.jobs.inspect import inspect
     from inspector.jobs.teach import teach
     from inspector.records import project as projects

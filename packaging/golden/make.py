@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from reference import score  # noqa: E402
 
 from inspector.features import loading  # noqa: E402
-from inspector.images import demo_parts  # noqa: E402
+from inspector.images.demo import parts as demo_parts  # noqa: E402
 
 STORED = ROOT / "tests" / "data" / "projects" / "v2.zip"
 TARGET = ROOT / "tests" / "data" / "golden" / "scores.npz"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from inspector.cli.main import app
 from inspector.domain import Emit, JobEnded, JobKind, JobStatus
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.records import project as projects
 from inspector.records.classes import list_classes
 

@@ -17,8 +17,8 @@ import numpy as np
 import safetensors.numpy
 
 from inspector.domain import CancelToken, Decision, JobEnded, JobEvent
-from inspector.images import demo_parts
 from inspector.images.area import Area
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.engine import Engine
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach

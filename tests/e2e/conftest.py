@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inspector.domain import CancelToken
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
 from inspector.records import project as projects

@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.records.detectors import list_detectors
 from inspector.records.project import Project
 from inspector.records.results import list_results, result_ids

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from inspector.domain import Decision
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.demo import _LOT
 from inspector.records.results import find_result, list_results, result_ids
 from inspector.views.inspect.page import InspectPage

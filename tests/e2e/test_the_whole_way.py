@@ -20,7 +20,7 @@ from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from inspector.domain import CancelToken, Decision, JobEnded, JobStatus
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.engine import Engine
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach

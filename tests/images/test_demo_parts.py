@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inspector.images.demo_parts import DEFECTS, KINDS, draw, write_demo
+from inspector.images.demo.parts import DEFECTS, KINDS, draw, write_demo
 from inspector.images.read import read
 
 EVERY = [(kind, defect) for kind in KINDS for defect in DEFECTS[kind]]

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.images.likeness import Look, look, same_picture
 from inspector.images.read import decode
 

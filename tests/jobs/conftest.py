@@ -5,7 +5,7 @@ import pytest
 import stem_engine
 
 from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobStarted
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
 from inspector.records import project as projects

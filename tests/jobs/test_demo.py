@@ -10,14 +10,14 @@ import pytest
 
 from inspector import paths
 from inspector.domain import CancelToken, JobEnded, JobEvent, JobStatus
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.demo import make_demo_project
 
 KILLED_AFTER_DRAWING = """
 import os, signal, sys, tempfile
 from pathlib import Path
 from inspector.domain import CancelToken
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.demo import make_demo_project
 tempfile.tempdir = sys.argv[1]
 def draw(folder, **_):

@@ -9,7 +9,7 @@ import torch
 from inspector.domain import CancelToken, Image
 from inspector.features import loading
 from inspector.features.backbone import Backbone
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.methods import catalogue
 
 QUICK = {"epochs": 1, "adaptation_epochs": 1, "variants": 1}

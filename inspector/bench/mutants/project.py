@@ -24,7 +24,7 @@ from inspector.domain import (
 )
 from inspector.errors import InspectorError
 from inspector.exports import catalogue
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect

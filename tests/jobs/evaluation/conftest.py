@@ -3,7 +3,7 @@
 import pytest
 
 from inspector.domain import CancelToken
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.evaluation.plan import EvaluationPlan
 from inspector.jobs.evaluation.run import evaluate
 

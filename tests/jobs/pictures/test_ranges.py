@@ -19,7 +19,7 @@ from inspector.cli.main import app
 from inspector.domain import CancelToken, Decision, Image, JobEnded, JobEvent, JobLog, JobStatus, ScoreMap
 from inspector.errors import DetectorError, ProjectError
 from inspector.exports.rows import ExportRow, load_pixels
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.images.value_range import narrower, offer
 from inspector.jobs.engine import Engine
 from inspector.jobs.evaluation.plan import EvaluationPlan

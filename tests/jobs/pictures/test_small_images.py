@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from inspector.cli.main import app
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.records import project as projects
 from inspector.records.results import list_results, result_ids
 

@@ -17,7 +17,7 @@ from inspector.errors import DetectorError
 from inspector.features import loading, random_weights
 from inspector.features.backbone import Backbone
 from inspector.features.loading import from_model
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.methods import catalogue, storage
 from inspector.methods.memory.anomalydino import ANGLES, foreground, turned
 from inspector.verdicts import metrics

@@ -7,7 +7,7 @@ import torch
 from inspector.domain import CancelToken, Image
 from inspector.errors import DetectorError
 from inspector.features import inspector_tiny, loading
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.methods import catalogue
 from inspector.verdicts import metrics
 

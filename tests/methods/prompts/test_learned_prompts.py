@@ -12,7 +12,7 @@ import torch
 from inspector.domain import CancelToken, Image
 from inspector.features import loading
 from inspector.features.backbone import Backbone
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.methods.iipad.method import IIPAD
 from inspector.methods.promptad import PromptAD, scale_of
 from inspector.methods.prompts import fusion

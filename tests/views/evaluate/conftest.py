@@ -7,7 +7,7 @@ import pytest
 import stem_engine
 
 from inspector.domain import CancelToken, JobEnded, JobStatus
-from inspector.images import demo_parts
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.evaluation.plan import EvaluationPlan
 from inspector.jobs.evaluation.run import evaluate
 from inspector.settings import Settings

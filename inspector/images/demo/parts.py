@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.images import demo_blister, demo_cloth, demo_washer
-from inspector.images.demo_light import canvas, photograph
+from inspector.images.demo import blister, cloth, washer
+from inspector.images.demo.light import canvas, photograph
 from inspector.paths import write_atomic
 
-_PARTS = {"washer": demo_washer, "blister": demo_blister, "cloth": demo_cloth}
+_PARTS = {"washer": washer, "blister": blister, "cloth": cloth}
 KINDS = tuple(_PARTS)
 DEFECTS: dict[str, tuple[str, ...]] = {kind: part.DEFECTS for kind, part in _PARTS.items()}
 

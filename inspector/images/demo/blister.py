@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.images.demo_light import (
+from inspector.images.demo.light import (
     UNITS,
     Canvas,
     F,

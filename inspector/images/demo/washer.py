@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inspector.images.demo_light import (
+from inspector.images.demo.light import (
     UNITS,
     Canvas,
     F,

@@ -3,7 +3,7 @@ decides which yarn lies on top, fibres twist round each."""
 
 import numpy as np
 
-from inspector.images.demo_light import (
+from inspector.images.demo.light import (
     UNITS,
     Canvas,
     F,
