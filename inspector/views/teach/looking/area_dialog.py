@@ -77,6 +77,11 @@ class AreaDialog(QDialog):
         )
         self.ignore.toggled.connect(self._tool_chosen)
         self.polygon.toggled.connect(self._tool_chosen)
+        self.around = QToolButton()
+        self.around.setText("&Around the part")
+        self.around.setToolTip("Find the part on all shots by its even background, and inspect it alone")
+        self.around.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.around.clicked.connect(self._find_part)
         self.add = tool("add", "Add a rectangle in the middle; arrow keys move it, with Shift they size it")
         self.add.clicked.connect(self._add)
         self.undo = tool("undo", "Undo (Ctrl+Z)")
@@ -100,7 +105,7 @@ class AreaDialog(QDialog):
         for button in (self.rectangle, self.polygon):
             tools.addWidget(button)
         tools.addSpacing(12)
-        for button in (self.add, self.remove, self.undo, self.more):
+        for button in (self.around, self.add, self.remove, self.undo, self.more):
             tools.addWidget(button)
         tools.addStretch(1)
         for widget in (self.shot, self.before, self.after):
@@ -176,6 +181,27 @@ class AreaDialog(QDialog):
     def _add(self) -> None:
         self.canvas.add_rectangle()
         self.canvas.setFocus()
+
+    def _find_part(self) -> None:
+        files, white = [shot.path for shot in self._shots], self._row.white
+
+        def read(_project: Project) -> Area:
+            from inspector.images import part
+            from inspector.images.read import read
+
+            return part.area_of(read(path, part.GRID, white).pixels for path in files)
+
+        def failed(error: BaseException) -> None:
+            self.around.setEnabled(True)
+            self.said.setText(f"⚠ {error}")
+
+        def found(area: Area) -> None:
+            self.around.setEnabled(True)
+            self.canvas.use(area)
+
+        self.around.setEnabled(False)
+        self.said.setText("Looking for the part…")
+        self._context.query(self, read, found, failed=failed)
 
     def _told(self) -> None:
         area = self.canvas.area

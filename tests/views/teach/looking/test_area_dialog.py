@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QDialog, QFileDialog
@@ -210,6 +212,38 @@ def test_regions_go_through_a_file_to_another_class(
     (action,) = [one for one in copied.more.menu().actions() if one.menu() is not None]
     action.menu().actions()[0].trigger()
     assert copied.canvas.area == LEFT
+
+
+def test_the_part_is_found_on_an_even_background_as_a_step_that_can_be_undone(
+    page: TeachPage, idle: Idle, qtbot: QtBot, tmp_path: Path
+) -> None:
+    files = []
+    for number, x in enumerate((150, 250)):
+        pixels = np.full((300, 400, 3), 60, np.uint8)
+        cv2.circle(pixels, (x, 150), 60, (200, 210, 220), -1)
+        files.append(tmp_path / f"disc{number}.png")
+        assert cv2.imwrite(str(files[-1]), pixels)
+    page.add_class("disc")
+    idle()
+    page.accept_paths(files)
+    idle()
+    dialog = opened(page, idle, qtbot)
+    dialog.around.click()
+    qtbot.waitUntil(lambda: bool(dialog.canvas.shapes))
+    left, top, right, bottom = bounds(dialog)
+    assert left == pytest.approx(90 / 400, abs=0.05)
+    assert right == pytest.approx(310 / 400, abs=0.05)
+    assert top == pytest.approx(90 / 300, abs=0.05)
+    assert bottom == pytest.approx(210 / 300, abs=0.05)
+    dialog.undo.click()
+    assert not dialog.canvas.shapes
+
+
+def test_where_no_part_stands_out_that_is_said_and_nothing_is_drawn(dialog: AreaDialog, qtbot: QtBot) -> None:
+    dialog.around.click()
+    qtbot.waitUntil(dialog.around.isEnabled)
+    assert dialog.said.text().startswith("⚠")
+    assert not dialog.canvas.shapes
 
 
 def test_another_shot_comes_under_the_same_regions(dialog: AreaDialog, idle: Idle, qtbot: QtBot) -> None:
