@@ -160,9 +160,9 @@ def _plain_png(data: bytes, header: Header) -> NDArray[np.uint8] | None:
 
 
 def _pixel_data(data: bytes) -> Iterator[memoryview]:
-    """The contents of a PNG's IDAT chunks, in order; the chunks are known to be whole."""
-    at, view = 8, memoryview(data)
-    while at < len(data):
+    """The contents of a PNG's IDAT chunks, in order; the chunks are known to be whole, whatever follows the last."""
+    at, view, kind = 8, memoryview(data), b""
+    while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, at)
         if kind == b"IDAT":
             yield view[at + 8 : at + 8 + length]

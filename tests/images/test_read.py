@@ -194,6 +194,13 @@ def test_the_window_goes_on_while_a_large_picture_is_decoded(kind: str) -> None:
     assert max(np.diff([began, *moments, began + took])) < took / 3
 
 
+@pytest.mark.parametrize("more", [b"\0", b"something after it", b"\0\0\0\5IDAT"])
+def test_what_follows_the_end_of_a_png_does_not_matter(more: bytes) -> None:
+    data = encoded(Pillow.fromarray(RGB), "PNG") + more
+    assert formats.parse_header(data).plain
+    np.testing.assert_array_equal(decode(data, "more.png").pixels, RGB)
+
+
 def test_a_png_whose_pixels_end_too_early_or_go_on_is_left_to_the_other_decoder() -> None:
     """Whole chunks with right checksums, so that only inflating can tell."""
     head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 48, 32, 8, 2, 0, 0, 0))
