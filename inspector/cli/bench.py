@@ -78,6 +78,44 @@ def bench_resolution(
     figures(dict(resolution(method, smallest, side, good, min(each, good), kind)), target)
 
 
+@app.command("smallest")
+def bench_smallest(
+    project: Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)],
+    class_name: Annotated[str, typer.Option("--class", help="A class that is taught.")],
+    target: Json = None,
+    kinds: Annotated[str, typer.Option(help="What is painted, comma separated; all when left out.")] = "",
+) -> None:
+    """Defects of known sizes painted into a class's own good shots: how many of each size are called NG."""
+    from inspector.images.harm import KINDS
+    from inspector.jobs.engine import Engine
+    from inspector.jobs.smallest import CONTRASTS, smallest_defect
+    from inspector.records import project as projects
+
+    chosen = [kind.strip() for kind in kinds.split(",") if kind.strip()] or list(KINDS)
+    if unknown := set(chosen) - set(KINDS):
+        raise InspectorError(f"There is no kind “{min(unknown)}”.", f"Choose from: {', '.join(KINDS)}.")
+    with projects.open(project, read_only=True) as opened:
+        found = smallest_defect(opened, Engine(), class_name, kinds=chosen)
+    if target is not None:
+        figures(found, target)
+        return
+
+    def shown(ng: float, seen: float) -> str:
+        return f"{100 * ng:.0f}" + (f"/{100 * seen:.0f}" if seen > ng else "")
+
+    curves, words = found["curves"], {None: "", CONTRASTS[0]: " faint", CONTRASTS[1]: " clear"}
+    rows = [
+        [f"{size} px", *(shown(one["ng"][n], one["seen"][n]) for one in curves)]
+        for n, size in enumerate(curves[0]["sizes"])
+    ]
+    rows.append(["9 of 10", *("–" if one["size_90"] is None else f"{one['size_90']} px" for one in curves)])
+    table(
+        f"{found['class']}: per cent called NG/NG or review (good shots: {found['good']['ng']:.0%} NG)",
+        ["", *(one["kind"] + words[one["contrast"]] for one in curves)],
+        rows,
+    )
+
+
 @app.command("records")
 def bench_records(
     target: Json = None,

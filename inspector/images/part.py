@@ -28,13 +28,13 @@ def area_of(pictures: Iterable[NDArray[np.uint8]]) -> Area:
 
     Raises ImageError where a picture has no even background, or nothing stands out from it.
     """
-    found = np.zeros((GRID, GRID), np.uint8)
+    found = np.zeros((GRID, GRID), bool)
     for pixels in pictures:
-        found |= _part(pixels)
+        found |= mask_of(pixels)
     if not found.any():
         raise ImageError("There is no picture to find the part on.", "Add a good shot.")
     reach = 2 * round(MARGIN * GRID) + 1
-    grown = cv2.dilate(found, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    grown = cv2.dilate(found.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     outlines, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     polygons = []
     for outline in outlines:
@@ -45,8 +45,8 @@ def area_of(pictures: Iterable[NDArray[np.uint8]]) -> Area:
     return Area.from_json(Area(tuple(polygons)).as_json())
 
 
-def _part(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """1 where the part is, [GRID, GRID]; its holes are filled, and specks dropped."""
+def mask_of(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where the part is on a picture, bool [GRID, GRID]; its holes are filled, and specks dropped. Raises as `area_of`."""
     small = cv2.resize(pixels, (GRID, GRID), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     lab = cv2.GaussianBlur(lab, (0, 0), 1.5)
@@ -66,4 +66,4 @@ def _part(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     cv2.drawContours(filled, large, -1, 1, cv2.FILLED)
     if not LEAST <= filled.mean() <= MOST:
         raise ImageError("Nothing stands out from the background.", "Draw the region.")
-    return np.asarray(filled, np.uint8)
+    return np.asarray(filled, bool)
