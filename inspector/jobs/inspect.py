@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,43 +20,26 @@ from numpy.typing import NDArray
 
 from inspector import settings
 from inspector.domain import CancelToken, Emit, Image, JobKind, ScoreMap
-from inspector.errors import Cancelled, DetectorError, ImageError, InspectorError, ProjectError
+from inspector.errors import Cancelled, ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.images.find import counted, find
 from inspector.jobs.engine import Engine, least_side, with_size_noted
 from inspector.jobs.events import Reporter, job
+from inspector.jobs.judging import ReadFile, drawn_on, judged
 from inspector.records.detectors import DetectorRow, find_detector
-from inspector.records.files import ImageFacts, as_stored, keep_image
+from inspector.records.files import ImageFacts, keep_image
 from inspector.records.names import class_key, file_name
 from inspector.records.new_results import NewResult, record_results
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import count_results, list_names
 from inspector.records.runs import continue_run, start_run
-from inspector.records.thresholds import ThresholdRow, list_thresholds
+from inspector.records.thresholds import list_thresholds
 from inspector.text import printable
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
     from inspector.methods.detector import Detector
-
-
-_UNCLEAR = "It resembles no class in the range of values that this class was taught with."
-_NAME_IT = "Name its class, or teach the classes with one range."
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A file as it leaves a reader: shrunk for the backbone, its copy kept; or the error that says why not.
-
-    `images`: by the end of the range that it was read in; one, unless its class is to be found among classes of several
-    ranges and it has more than 8 bits.
-    """
-
-    name: str
-    images: Mapping[int | None, Image] = field(default_factory=dict)
-    facts: ImageFacts | None = None
-    error: InspectorError | None = None
 
 
 def inspect(
@@ -113,6 +96,7 @@ def inspect(
         report.log(f"{row.label}, on {backbone.device_note}.")
         ids_by_name = {name: key for key, name in row.taught_names.items()}
         given = None if class_id is None else row.taught_names[class_id]
+        shapes = drawn_on(project, row, detector)
         noted: list[tuple[str, str]] = []
         size = _batch_size(
             engine.batch_size or settings.load().batch_size, detector.least_side(given), backbone
@@ -120,13 +104,13 @@ def inspect(
         names = [given] if given is not None else list(row.taught_names.values())
         whites = list(dict.fromkeys(detector.whites.get(name) for name in names))
 
-        def store(items: list[_Read], maps: list[ScoreMap | None]) -> None:
+        def store(items: list[ReadFile], maps: list[ScoreMap | None]) -> None:
             noted.extend(_notes(detector, items, maps))
             _store(
                 project,
                 report,
                 run,
-                _judged(items, maps, list_thresholds(project, row.id), ids_by_name, class_id),
+                judged(items, maps, list_thresholds(project, row.id), ids_by_name, class_id, shapes),
             )
             report.progress(before + report.result["inspected"] + report.result["failed"])
 
@@ -142,7 +126,7 @@ def inspect(
             ThreadPoolExecutor(1, "store") as writer,
             lanes(backbone.device.type) as (scorer, side_by_side),
         ):
-            scoring: deque[tuple[list[_Read], Future[list[ScoreMap | None]]]] = deque()
+            scoring: deque[tuple[list[ReadFile], Future[list[ScoreMap | None]]]] = deque()
             stored: deque[Future[None]] = deque()
             for items in batches:
                 readings = [item.images for item in items if item.images]
@@ -239,14 +223,14 @@ def _missing(
 def _batches(
     files: Sequence[tuple[Path, str]],
     size: int,
-    reader: Callable[[Path, str], _Read],
+    reader: Callable[[Path, str], ReadFile],
     cancel: CancelToken,
-) -> Generator[list[_Read]]:
+) -> Generator[list[ReadFile]]:
     """Batches in the order of the files, read ahead by threads; ends early when cancelled."""
     threads = min(8, max(2, (os.cpu_count() or 2) - 1))
     coming = iter(files)
     with ThreadPoolExecutor(threads, "read") as readers:
-        ahead: deque[Future[_Read]] = deque()
+        ahead: deque[Future[ReadFile]] = deque()
         try:
             while not cancel.cancelled:
                 for path, name in islice(coming, max(0, 2 * size + threads - len(ahead))):
@@ -267,7 +251,7 @@ def _read(
     prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
     at_least: int,
     whites: Sequence[int | None],
-) -> _Read:
+) -> ReadFile:
     """`whites`: ends of the ranges that it may have to be read in, see `images.read`."""
     images: dict[int | None, Image] = {}
     try:
@@ -281,10 +265,10 @@ def _read(
             if image.white is None:  # of 8 bits: all ranges are the same
                 break
     except InspectorError as error:
-        return _Read(name, error=error)
+        return ReadFile(name, error=error)
     facts = ImageFacts.of(image, data)
     keep_image(project, facts, data, lasting=False)  # with the others of its batch
-    return _Read(name, images, facts)
+    return ReadFile(name, images, facts)
 
 
 def _scored(
@@ -309,55 +293,6 @@ def _scored(
     return found
 
 
-def _judged(
-    items: Sequence[_Read],
-    maps: Sequence[ScoreMap | None],
-    thresholds: Mapping[int, ThresholdRow],
-    ids_by_name: Mapping[str, int],
-    class_id: int | None,
-) -> list[NewResult]:
-    """A batch as it will be stored; `maps`: of those `items` that could be read, in order."""
-    from inspector.verdicts.judge import judge
-
-    scored = iter(maps)
-    results = []
-    for item in items:
-        if item.error is not None or item.facts is None:
-            error = item.error or ImageError(f"“{item.name}” can't be read.")
-            results.append(NewResult(item.name, class_id=class_id, error=error.message, hint=error.hint))
-            continue
-        score_map = next(scored)
-        if score_map is None:
-            unclear = NewResult(item.name, item.facts, class_id=class_id, error=_UNCLEAR, hint=_NAME_IT)
-            results.append(unclear)
-            continue
-        found = ids_by_name[score_map.class_name]
-        try:
-            if found not in thresholds:
-                raise DetectorError(
-                    f"“{score_map.class_name}” has no thresholds.", "Teach the detector again."
-                )
-            kept = replace(score_map, values=as_stored(score_map.values))  # regions as they'll be cut again
-            verdict = judge(kept, thresholds[found].thresholds, item.facts.size)
-        except InspectorError as error:
-            failed = NewResult(item.name, item.facts, class_id=found, error=error.message, hint=error.hint)
-            results.append(failed)
-            continue
-        results.append(
-            NewResult(
-                item.name,
-                item.facts,
-                class_id=found,
-                class_confidence=score_map.class_confidence,
-                image_score=score_map.image_score,
-                values=score_map.values,
-                regions=verdict.regions,
-                threshold_id=thresholds[found].id,
-            )
-        )
-    return results
-
-
 def _store(project: Project, report: Reporter, run_id: int, results: Sequence[NewResult]) -> None:
     """Commit a batch, then announce it."""
     ids = record_results(project, run_id, results)
@@ -369,7 +304,7 @@ def _store(project: Project, report: Reporter, run_id: int, results: Sequence[Ne
 
 
 def _notes(
-    detector: "Detector", items: Sequence[_Read], maps: Sequence[ScoreMap | None]
+    detector: "Detector", items: Sequence[ReadFile], maps: Sequence[ScoreMap | None]
 ) -> Iterator[tuple[str, str]]:
     """(name, what people should know of how it was read) of the images of which there is something to know."""
     for item, score_map in zip((item for item in items if item.images), maps, strict=True):

@@ -106,6 +106,20 @@ def test_a_spot_outside_of_the_region_is_ok_and_one_inside_is_ng(
             assert x + width <= 560 * 0.5 + 560 / 60  # to a cell of the map
 
 
+def test_a_picture_of_another_shape_fails_by_name_and_one_of_another_size_does_not(
+    line: Project, engine: Engine, run: Run, parts: Path, tmp_path: Path
+) -> None:
+    """On another shape the region would lie elsewhere, and a defect would pass unseen."""
+    taught(line, engine, run, LEFT)
+    folder = tmp_path / "turned" / "test"
+    pixels = draw(20, (130, 210))
+    write(folder / "cut.png", pixels[:, :430])
+    write(folder / "large.png", cv2.resize(pixels, None, fx=1.5, fy=1.5))
+    assert decisions(line, engine, run, folder.parent) == {"large.png": Decision.NG, "cut.png": None}
+    (failed,) = [row for row in list_results(line, result_ids(line)) if row.name == "cut.png"]
+    assert "another shape" in failed.error
+
+
 def test_another_area_makes_the_class_out_of_date_until_it_is_taught_again(
     line: Project, engine: Engine, run: Run
 ) -> None:
