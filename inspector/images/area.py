@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,11 +19,11 @@ Polygon = tuple[tuple[float, float], ...]
 LEAST = 0.001
 """Share of a picture that is inspected at least."""
 MOST_POLYGONS, MOST_CORNERS = 100, 1000
-FINER, FINE = 4, 1 << 20
-"""A pixel on a border is looked at in so many parts a side, in pictures of fewer pixels than that: in larger ones a border of one
-pixel is nothing."""
-GREY = 128
-"""What is not inspected is painted over with, in shots and pictures alike, so that no method sees a difference there."""
+FINE = 1024
+"""Areas are drawn with at least so many pixels a side."""
+PAINT = (255, 0, 255)
+"""What is not inspected is painted over with, in shots and pictures alike, so that no method sees a difference there. A colour
+that no part has: what is painted is remembered as normal, and would excuse a defect of that colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,22 @@ class Area:
         if not isinstance(value, dict) or value.keys() - {"inspect", "ignore"}:
             raise _wrong("it must hold “inspect” and “ignore” alone")
         found = cls(_polygons(value.get("inspect", [])), _polygons(value.get("ignore", [])))
-        if found.share < LEAST:
+        found.check()
+        return found
+
+    def check(self) -> None:
+        """Raises ImageError for what no class can have: nearly nothing inspected, or more polygons or corners than are read."""
+        for polygons in (self.inspected, self.ignored):
+            if len(polygons) > MOST_POLYGONS or any(len(one) > MOST_CORNERS for one in polygons):
+                raise ImageError(
+                    f"There are more than {MOST_POLYGONS} regions, or one has more than {MOST_CORNERS:,} corners.",
+                    "Remove some.",
+                )
+        if self.share < LEAST:
             raise ImageError(
                 "Nearly nothing of the picture would be inspected.",
                 "Draw a larger region, or ignore less.",
             )
-        return found
 
     def as_json(self) -> dict[str, Any]:
         """{"inspect": [[[x, y], …], …], "ignore": …}."""
@@ -63,37 +72,57 @@ class Area:
     @property
     def share(self) -> float:
         """How much of a picture is inspected, 0–1."""
-        return float(self.mask((500, 500)).mean())
+        return float(_cover(self, (FINE, FINE)).mean())
 
     def mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """Which pixels, or cells of a map, (rows, columns), are inspected: bool, not to be written to."""
-        return _mask(self, shape)
+        """Which pixels, or cells of a map, (rows, columns), are inspected, and be it a part of them: bool."""
+        return _cover(self, shape) > 0
 
     def painted(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """uint8 RGB (h, w, 3) → the same with grey where it is not inspected; a pixel on the border is partly grey, so that the
-        border doesn't jump with the size of the picture."""
-        inside = _cover(self, (pixels.shape[0], pixels.shape[1]))[..., None]
-        return np.asarray(np.round(pixels * inside + GREY * (1 - inside)), np.uint8)
+        """uint8 RGB (h, w, 3) → the same, painted over where it is not inspected; a pixel on the border is partly so, lest the
+        border jump with the size of the picture."""
+        cover, made = _cover(self, (pixels.shape[0], pixels.shape[1])), pixels.copy()
+        made[cover == 0] = PAINT
+        border = (cover > 0) & (cover < 1)
+        share = cover[border][:, None]
+        made[border] = np.round(pixels[border] * share + np.array(PAINT) * (1 - share)).astype(np.uint8)
+        return made
 
 
 def load(path: Path, classes: Iterable[str]) -> dict[str, Area]:
-    """The areas in a file of regions, {class: area as JSON, …}, by the names of `classes` as they are spelt here, whatever the
-    file's upper and lower case. Raises ImageError for what isn't one, or names another class."""
+    """The areas in a file of regions, {class: area as JSON, …}, by the names of `classes` as they are spelt here; upper and lower
+    case count only between classes that nothing else tells apart. Raises ImageError for what isn't one, names another
+    class, or names one twice."""
+    shown = printable(path.name)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
     except (OSError, ValueError, RecursionError) as error:
-        raise _wrong(f"“{printable(path.name)}” is no readable JSON file") from error
+        raise _wrong(f"“{shown}” is no readable JSON file, or says something twice") from error
     if not isinstance(found, dict):
-        raise _wrong(f"“{printable(path.name)}” must hold the areas of classes by name")
-    names = {name.casefold(): name for name in classes}
-    strange = next((name for name in found if name.strip().casefold() not in names), None)
-    if strange is not None:
-        known = ", ".join(names.values())
-        raise ImageError(
-            f"“{printable(path.name)}” has regions of “{printable(strange, 40)}”, which is no class here.",
-            f"The classes are: {known}.",
-        )
-    return {names[name.strip().casefold()]: Area.from_json(value) for name, value in found.items()}
+        raise _wrong(f"“{shown}” must hold the areas of classes by name")
+    known = list(classes)
+    areas: dict[str, Area] = {}
+    for said, value in found.items():
+        alike = [name for name in known if name.strip().casefold() == said.strip().casefold()]
+        exact = [name for name in alike if name == said]
+        if len(exact or alike) != 1:
+            raise ImageError(
+                f"“{shown}” has regions of “{printable(said, 40)}”, which is "
+                f"{'one of several classes' if alike else 'no class'} here.",
+                f"The classes are: {', '.join(known)}.",
+            )
+        (name,) = exact or alike
+        if name in areas:
+            raise ImageError(f"“{shown}” says twice what is inspected of “{name}”.", "Leave one of them.")
+        areas[name] = Area.from_json(value)
+    return areas
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name twice")
+    return found
 
 
 def as_file(areas: Mapping[str, Area]) -> bytes:
@@ -103,7 +132,18 @@ def as_file(areas: Mapping[str, Area]) -> bytes:
 
 
 @lru_cache(maxsize=8)
-def _mask(area: Area, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def _cover(area: Area, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """How much of each pixel is inspected, 0–1: read off a finer drawing, so that thin stripes don't get lost."""
+    import cv2
+
+    rows, columns = (max(FINE, length) for length in shape)
+    fine = _filled(area, (rows, columns)).astype(np.float32)
+    cover: NDArray[np.float32] = cv2.resize(fine, shape[::-1], interpolation=cv2.INTER_AREA)
+    cover.flags.writeable = False
+    return cover
+
+
+def _filled(area: Area, shape: tuple[int, int]) -> NDArray[np.bool_]:
     import cv2
 
     def filled(polygons: tuple[Polygon, ...]) -> NDArray[np.bool_]:
@@ -115,19 +155,7 @@ def _mask(area: Area, shape: tuple[int, int]) -> NDArray[np.bool_]:
         return found.astype(bool)
 
     inspected = filled(area.inspected) if area.inspected else np.ones(shape, bool)
-    inspected &= ~filled(area.ignored)
-    inspected.flags.writeable = False
-    return inspected
-
-
-@lru_cache(maxsize=2)
-def _cover(area: Area, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """How much of each pixel is inspected, 0–1."""
-    import cv2
-
-    finer = FINER if shape[0] * shape[1] < FINE else 1
-    fine = _mask(area, (finer * shape[0], finer * shape[1])).astype(np.float32)
-    return np.asarray(cv2.resize(fine, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    return inspected & ~filled(area.ignored)
 
 
 def _polygons(value: Any) -> tuple[Polygon, ...]:
@@ -146,7 +174,7 @@ def _corner(value: Any) -> tuple[float, float]:
     if (
         not isinstance(value, list)
         or len(value) != 2
-        or not all(type(one) in (int, float) and math.isfinite(one) and 0 <= one <= 1 for one in value)
+        or not all(type(one) in (int, float) and 0 <= one <= 1 for one in value)
     ):
         raise _wrong("a corner is two shares of the picture's width and height, from 0 to 1")
     return float(value[0]), float(value[1])

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Self, TypeVar
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
@@ -19,6 +21,8 @@ from inspector.features.tiles import Tiles, View, tiles
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.single_shot_views import altered_views
 
+BORDER = 0.05
+"""Share of a map's side from the border of an area that altered views of a single shot don't tell anything of."""
 BATCH = 8
 """Images looked at together; an accelerator scores eight times as many."""
 Item = TypeVar("Item")
@@ -111,11 +115,29 @@ class Taught(ABC):
                     f"The class “{name}” was taught on {self.memory.count(name)} shots, not on {len(images)}.",
                     "Teach the detector again.",
                 )
-            alone = len(images) == 1
-            seen = altered_views(images[0]) if alone else list(images)
-            without = [None if alone else number for number in range(len(seen))]
-            result[name] = self._score(seen, [name] * len(seen), without)
+            if len(images) == 1:
+                result[name] = self._altered(name, images[0])
+            else:
+                result[name] = self._score(images, [name] * len(images), range(len(images)))
         return result
+
+    def _altered(self, class_name: str, image: Image) -> list[ScoreMap]:
+        """Altered views of a class's only shot.
+
+        What is not inspected of it is painted over before it is altered: its places would be others afterwards. A mirrored
+        border between paint and part resembles nothing that the memory knows, so views count by what lies inside.
+        """
+        view = self.views.get(class_name)
+        if view is None or view.area is None:
+            seen = altered_views(image)
+            return self._score(seen, [class_name] * len(seen), [None] * len(seen))
+        image = painted(image, view, self.backbone, self.proportions, self.memory.map_size)
+        taught = dataclasses.replace(self, views={**self.views, class_name: View(view.resolution)})
+        seen = altered_views(image)
+        maps = taught._score(seen, [class_name] * len(seen), [None] * len(seen))
+        cover = np.repeat(np.uint8(255) * view.area.mask(image.pixels.shape[:2])[..., None], 3, axis=2)
+        inside = altered_views(dataclasses.replace(image, pixels=cover))
+        return [_within(one, mark.pixels[..., 0]) for one, mark in zip(maps, inside, strict=True)]
 
     def batches(self, images: Sequence[Image]) -> Iterator[Sequence[Image]]:
         """Images in order, in batches that go through the backbone together because they have one frame."""
@@ -223,6 +245,19 @@ class Taught(ABC):
         ]
 
 
+def _within(score_map: ScoreMap, cover: NDArray[np.uint8]) -> ScoreMap:
+    """A map and its score without what lies outside of `cover`, 0 or 255 as large as the image, or near its border."""
+    values = score_map.values
+    inside = cv2.resize(cover, values.shape[::-1], interpolation=cv2.INTER_AREA) > 127
+    reach = 2 * round(BORDER * min(values.shape)) + 1
+    inner = cv2.erode(np.pad(inside, reach, mode="edge").astype(np.uint8), np.ones((reach, reach)))
+    kept = np.where(inner[reach:-reach, reach:-reach] > 0, values, np.float32(0))
+    if not kept.any():  # too narrow to have an inside
+        kept = np.where(inside, values, np.float32(0))
+    share = float(kept.max() / values.max()) if values.max() > 0 else 1.0
+    return dataclasses.replace(score_map, values=kept, image_score=share * score_map.image_score)
+
+
 def map_size(backbone: Backbone) -> int:
     """Cells on the side of the map of an image, or of a tile."""
     return max(1, backbone.image_size // 4)
@@ -234,17 +269,25 @@ def pieces(image: Image, view: View, backbone: Backbone, proportions: bool, cell
     found = tiles(image.pixels.shape, view, backbone.image_size, cells)
     if found is None and view.area is None:
         return [image]
-    if found is None:
-        seen = backbone.prepare_one(image.pixels, proportions)
-    else:
-        seen = resized(image.pixels, found.shape)
-    if view.area is not None:
-        seen = view.area.painted(seen)
-    cut = [seen] if found is None else found.cut(seen)
-    of = f"{image.sha256} at {view.key}"  # so that a killed teaching goes on from the same pieces only
+    seen = painted(image, view, backbone, proportions, cells)
+    cut = [seen.pixels] if found is None else found.cut(seen.pixels)
     return [
-        dataclasses.replace(image, pixels=one, sha256=f"{of}: {number}") for number, one in enumerate(cut)
+        dataclasses.replace(seen, pixels=one, sha256=f"{seen.sha256}: {number}")
+        for number, one in enumerate(cut)
     ]
+
+
+def painted(image: Image, view: View, backbone: Backbone, proportions: bool, cells: int) -> Image:
+    """An image at the size at which it is looked at in a view, painted over where it is not inspected."""
+    found = tiles(image.pixels.shape, view, backbone.image_size, cells)
+    if found is None:
+        pixels = backbone.prepare_one(image.pixels, proportions)
+    else:
+        pixels = resized(image.pixels, found.shape)
+    if view.area is not None:
+        pixels = view.area.painted(pixels)
+    # the name says what was done, so that a killed teaching goes on from the same pieces only
+    return dataclasses.replace(image, pixels=pixels, sha256=f"{image.sha256} at {view.key}")
 
 
 def framed_batches(

@@ -206,7 +206,10 @@ def set_smallest(project: Project, class_id: int, pixels: int | None) -> None:
 
 
 def set_area(project: Project, class_id: int, area: Area | None) -> None:
-    """Choose what of a class's pictures is inspected; None: all. Detectors keep what they were taught with."""
+    """Choose what of a class's pictures is inspected; None: all. Detectors keep what they were taught with. Raises
+    `ImageError` for an area that no class can have."""
+    if area is not None:
+        area.check()
     value = None if area is None else area.as_json()
     with project.writing() as session:
         session.execute(update(t.Class).where(t.Class.id == class_id).values(area=value))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.errors import ImageError
-from inspector.images.area import GREY, Area, as_file, load
+from inspector.images.area import MOST_POLYGONS, PAINT, Area, as_file, load
 
 SQUARE = ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75))
 SMALL = ((0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6))
@@ -68,6 +68,7 @@ def test_an_area_comes_back_from_json_as_it_was(inspected: list[Any], ignored: l
         {"inspect": [[[0.1, 0.1]] * 5000]},
         {"inspect": [[[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]]] * 200},
         {"skip": []},
+        {"inspect": [[[0.1, 0.1], [10**400, 0.1], [0.5, 0.9]]]},
     ],
 )
 def test_what_is_no_area_is_refused_with_a_sentence(value: Any) -> None:
@@ -86,11 +87,17 @@ def test_an_area_that_leaves_nearly_nothing_is_refused(area: Area) -> None:
         Area.from_json(area.as_json())
 
 
-def test_what_is_not_inspected_is_grey_and_the_rest_as_it_was() -> None:
+def test_of_names_that_differ_by_case_the_exact_one_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / "regions.json"
+    file.write_bytes(as_file({"Pair": Area((SQUARE,))}))
+    assert load(file, ["pair", "Pair"]) == {"Pair": Area((SQUARE,))}
+
+
+def test_what_is_not_inspected_is_painted_over_and_the_rest_as_it_was() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (80, 120, 3), np.uint8)
     painted = Area((SQUARE,), (SMALL,)).painted(pixels)
-    assert (painted[:15] == GREY).all()
-    assert (painted[35:45, 55:65] == GREY).all()
+    assert (painted[:15] == PAINT).all()
+    assert (painted[35:45, 55:65] == PAINT).all()
     np.testing.assert_array_equal(painted[22:30, 40:80], pixels[22:30, 40:80])
 
 
@@ -102,6 +109,19 @@ def test_a_picture_painted_small_is_the_one_painted_large_and_shrunk() -> None:
     shrunk = cv2.resize(area.painted(flat), (160, 120), interpolation=cv2.INTER_AREA)
     assert np.abs(small.astype(int) - shrunk).max() < 30
     assert np.abs(small.astype(int) - shrunk).mean() < 1
+
+
+@pytest.mark.parametrize("cells", [(60, 60), (45, 80), (240, 240)])
+def test_a_thin_stripe_between_ignored_places_is_in_the_mask_at_every_size(cells: tuple[int, int]) -> None:
+    rest = (((0, 0), (0.498, 0), (0.498, 1), (0, 1)), ((0.502, 0), (1, 0), (1, 1), (0.502, 1)))
+    inside = Area(ignored=rest).mask(cells)
+    assert inside.any(axis=1).all()
+    assert inside.mean() < 0.1
+
+
+def test_more_regions_than_are_read_are_refused_before_they_are_kept() -> None:
+    with pytest.raises(ImageError, match="more than"):
+        Area((SMALL,) * (MOST_POLYGONS + 1)).check()
 
 
 def test_a_file_holds_the_areas_of_classes_whatever_the_case_of_their_names(tmp_path: Path) -> None:
@@ -120,10 +140,13 @@ def test_a_file_holds_the_areas_of_classes_whatever_the_case_of_their_names(tmp_
         (b'{"screw": {}}', "screw"),
         (b'{"ring": {"inspect": 5}}', "lists"),
         (b"[" * 100_000, "no readable JSON"),
+        (b'{"ring": {}, "ring": {}}', "twice"),
+        (b'{"ring": {}, "RING ": {}}', "twice"),
+        (b'{"NUT": {}}', "one of several"),
     ],
 )
 def test_a_file_that_is_none_of_regions_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
     file = tmp_path / "regions.json"
     file.write_bytes(content)
     with pytest.raises(ImageError, match=says):
-        load(file, ["ring"])
+        load(file, ["ring", "nut", "Nut"])

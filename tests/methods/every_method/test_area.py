@@ -99,6 +99,40 @@ def test_the_class_is_found_on_all_of_a_picture(tiny_clip: Backbone, new_part: C
     assert found[0].values.all()
 
 
+@pytest.mark.parametrize("method", ["patchcore", "subspace", "anomalydino"])
+@pytest.mark.parametrize("times", [0, 3])
+def test_views_of_a_single_shot_show_the_area_that_was_drawn_on_it(
+    method: str, times: int, tiny_clip: Backbone, new_part: Callable[..., Image]
+) -> None:
+    """Else other parts of the picture would set thresholds that no defect reaches."""
+    shot = new_part("plate", 0, SIZE)
+    other = shot.pixels.copy()
+    other[:, 120:] = np.random.default_rng(0).integers(
+        0, 256, (SIZE[0], SIZE[1] - 120, 3)
+    )  # what nobody minds
+    area = Area((((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)),))
+    scores = {}
+    for name, pixels, only in (("whole", shot.pixels, None), ("area", other, area)):
+        pictured = Image(pixels, name, shot.mode)
+        made = catalogue.make(method)
+        made.views = {"plate": View(times * tiny_clip.image_size, only)}
+        made.fit({"plate": [pictured]}, tiny_clip, progress=lambda *_: None, cancel=CancelToken())
+        scores[name] = [one.image_score for one in made.held_out({"plate": [pictured]})["plate"]]
+    assert 0.4 * np.mean(scores["whole"]) < np.mean(scores["area"]) < 1.25 * np.mean(scores["whole"])
+
+
+@pytest.mark.parametrize("method", ["patchcore", "subspace", "anomalydino"])
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_a_flat_picture_is_no_good_part_because_of_what_was_painted(
+    method: str, grey: int, tiny_clip: Backbone, new_part: Callable[..., Image]
+) -> None:
+    made, shots = detector_of(method, tiny_clip, new_part)
+    flat = Image(np.full((*SIZE, 3), grey, np.uint8), "flat", "RGB 8 bit")
+    good, empty = made.score([new_part("plate", 8, SIZE), flat], ["plate", "plate"])
+    assert empty.image_score > good.image_score
+    assert empty.image_score > max(one.image_score for one in made.held_out(shots)["plate"])
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -74,6 +74,16 @@ class AreaCanvas(ImageView):
         return Area(inspected, tuple(one.polygon for one in self.shapes if one.ignored))
 
     @property
+    def unfinished(self) -> bool:
+        """Whether a polygon is begun and not closed."""
+        return bool(self._corners)
+
+    def give_up(self) -> None:
+        """Drop a polygon that is not closed."""
+        self._corners.clear()
+        self._told()
+
+    @property
     def can_undo(self) -> bool:
         return bool(self._history) or bool(self._corners)
 
@@ -87,10 +97,12 @@ class AreaCanvas(ImageView):
     def use(self, area: Area | None) -> None:
         """Draw another area instead, as a step that can be undone."""
         self.chosen = -1
+        self._corners.clear()
         self._set(_shapes(area))
 
     def add_rectangle(self) -> None:
         """One in the middle, to be moved and sized by keys or mouse."""
+        self._corners.clear()
         self._add(_rectangle((1 / 3, 1 / 3), (2 / 3, 2 / 3)))
 
     def remove_chosen(self) -> None:
@@ -200,7 +212,7 @@ class AreaCanvas(ImageView):
         self._told()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._from is None:
+        if self._from is None or self.picture is None:
             super().mouseMoveEvent(event)
             return
         now = self._corner(event.position())
@@ -219,7 +231,8 @@ class AreaCanvas(ImageView):
         self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._from is None:
+        if self._from is None or self.picture is None:  # which may have gone while the button was down
+            self._from = self._held = None
             super().mouseReleaseEvent(event)
             return
         began, self._from = self._from, None
@@ -252,8 +265,7 @@ class AreaCanvas(ImageView):
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._corners:
             self._close()
         elif key == Qt.Key.Key_Escape and self._corners:
-            self._corners.clear()
-            self._told()
+            self.give_up()
         elif key in _ARROWS and 0 <= self.chosen < len(self.shapes):
             self._push(
                 *_ARROWS[Qt.Key(key)], sizes=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from inspector.records.shots import ShotRow
     from inspector.views.shared.context import WindowContext
 
+_UNFINISHED = "Close the polygon: double-click, or click its first corner; Esc gives it up."
 _EVERYTHING = "Everything is inspected. Drag over the picture to draw a region."
 
 
@@ -53,15 +54,17 @@ class AreaDialog(QDialog):
         context: WindowContext,
         row: ClassRow,
         shots: Sequence[ShotRow],
-        others: Sequence[ClassRow],
+        classes: Sequence[ClassRow],
         parent: QWidget,
     ) -> None:
-        """`others`: classes whose regions can be copied."""
+        """`shots`: those whose files are there; `classes`: all of the project, whose regions can be copied."""
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Where to look on “{row.name}”")
         self.resize(parent.window().size() * 0.85)
         self._context, self._row, self._shots, self._at = context, row, list(shots), 0
+        self._names = [one.name for one in classes]
+        context.project_changed.connect(self.reject)
         self.canvas = AreaCanvas()
         self.canvas.set_overlay(False)
         self.canvas.changed.connect(self._told)
@@ -90,7 +93,7 @@ class AreaDialog(QDialog):
         self.remove.clicked.connect(self.canvas.remove_chosen)
         self.more = tool("more", "Clear, copy from another class, export, import")
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.more.setMenu(self._menu(others))
+        self.more.setMenu(self._menu([one for one in classes if one.id != row.id and one.area]))
         self.before, self.after = tool("left", "The shot before"), tool("right", "The next shot")
         self.before.clicked.connect(lambda: self._step(-1))
         self.after.clicked.connect(lambda: self._step(1))
@@ -176,6 +179,7 @@ class AreaDialog(QDialog):
     def _tool_chosen(self) -> None:
         self.canvas.ignoring = self.ignore.isChecked()
         self.canvas.by_corners = self.polygon.isChecked()
+        self.canvas.give_up()
         self.canvas.setFocus()
 
     def _add(self) -> None:
@@ -209,10 +213,10 @@ class AreaDialog(QDialog):
         switch(self.remove, "" if self.canvas.chosen >= 0 else "Click a region to choose it.")
         self.export_file.setEnabled(area is not None)
         self.clear.setEnabled(area is not None)
-        problem = "" if area is None or area.share >= areas.LEAST else "Nearly nothing would be inspected."
+        problem = _UNFINISHED if self.canvas.unfinished else _problem(area)
         switch(self.take, problem)
         if problem:
-            self.said.setText(f"⚠ {problem} Draw a larger region, or ignore less.")
+            self.said.setText(f"⚠ {problem}")
         elif area is None:
             self.said.setText(_EVERYTHING)
         else:
@@ -246,7 +250,7 @@ class AreaDialog(QDialog):
     def take_file(self, path: Path) -> None:
         """Draw what a file says of this class."""
         try:
-            self.canvas.use(areas.load(path, [self._row.name])[self._row.name])
+            self.canvas.use(areas.load(path, self._names)[self._row.name])
         except ImageError as error:
             self._context.show_error(error)
         except KeyError:
@@ -264,6 +268,15 @@ def _choice(group: QButtonGroup, words: str, tip: str, on: bool = False) -> QToo
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     group.addButton(button)
     return button
+
+
+def _problem(area: Area | None) -> str:
+    try:
+        if area is not None:
+            area.check()
+    except ImageError as error:
+        return str(error)
+    return ""
 
 
 def _percent(share: float) -> str:

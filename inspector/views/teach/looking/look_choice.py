@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
-from inspector.errors import InspectorError
+from inspector.errors import InspectorError, ProjectError
 from inspector.views.look import theme
 from inspector.views.look.elided import Elided
 from inspector.views.teach.looking.area_dialog import AreaDialog
@@ -105,10 +105,13 @@ class LookChoice(QWidget):
 
     def _open(self, row: ClassRow, shots: list[ShotRow], classes: list[ClassRow]) -> None:
         seen = [shot for shot in shots if not shot.missing]
-        if self._row is None or row.id != self._row.id or not seen:  # another class is shown by now
+        if self._row is None or row.id != self._row.id or self.findChildren(AreaDialog):
+            return  # another class is shown by now, or it was asked for twice
+        if not seen:
+            gone = f"The images of all shots of “{row.name}” are missing from the project folder."
+            self._context.show_error(ProjectError(gone, "Add the shots again."))
             return
-        others = [one for one in classes if one.id != row.id and one.area is not None]
-        dialog = AreaDialog(self._context, self._row, seen, others, self)
+        dialog = AreaDialog(self._context, self._row, seen, classes, self)
         dialog.chosen.connect(lambda area, row=self._row: self._edits.choose_area(row, area))
         dialog.open()
 

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QDialog, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from inspector.images.area import Area, as_file
-from inspector.records.classes import find_class
+from inspector.records import project as projects
+from inspector.records.classes import add_class, find_class
 from inspector.views.teach.looking.area_dialog import AreaDialog
 from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow
@@ -194,7 +195,7 @@ def test_regions_go_through_a_file_to_another_class(
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(file), ""))
     dialog.import_file.trigger()
     assert dialog.canvas.area == LEFT
-    file.write_bytes(as_file({"screw": LEFT}))
+    file.write_bytes(as_file({"screw": LEFT, "part": LEFT}))
     raised: list[object] = []
     page.context.error_raised.connect(raised.append)
     dialog.canvas.use(None)
@@ -244,6 +245,74 @@ def test_where_no_part_stands_out_that_is_said_and_nothing_is_drawn(dialog: Area
     qtbot.waitUntil(dialog.around.isEnabled)
     assert dialog.said.text().startswith("⚠")
     assert not dialog.canvas.shapes
+
+
+def test_a_polygon_that_is_not_closed_is_neither_used_nor_lost_without_a_word(
+    dialog: AreaDialog, qtbot: QtBot
+) -> None:
+    dialog.polygon.click()
+    for x, y in ((0.3, 0.3), (0.7, 0.3), (0.5, 0.7)):
+        qtbot.mouseClick(dialog.canvas, Qt.MouseButton.LeftButton, pos=at(dialog, x, y))
+    assert not dialog.take.isEnabled()
+    assert "Close the polygon" in dialog.said.text()
+    qtbot.keyClick(dialog.canvas, Qt.Key.Key_Return)
+    assert dialog.take.isEnabled()
+    assert len(dialog.canvas.shapes) == 1
+    for x, y in ((0.1, 0.1), (0.2, 0.1)):
+        qtbot.mouseClick(dialog.canvas, Qt.MouseButton.LeftButton, pos=at(dialog, x, y))
+    dialog.ignore.click()  # what was begun to be inspected isn't ignored instead
+    assert not dialog.canvas.unfinished
+    assert len(dialog.canvas.shapes) == 1
+
+
+def test_another_project_closes_it_and_gets_nothing(
+    page: TeachPage, dialog: AreaDialog, project_window: MainWindow, idle: Idle, qtbot: QtBot, tmp_path: Path
+) -> None:
+    drag(dialog, qtbot, (0.2, 0.3), (0.6, 0.8))
+    before = page.context.project
+    with projects.create(tmp_path / "other", "Other") as other:
+        add_class(other, "part")
+    project_window.projects.open(tmp_path / "other")
+    qtbot.waitUntil(lambda: page.context.project not in (None, before))
+    idle()
+    assert not page.findChildren(AreaDialog)
+    assert stored(page) is None
+
+
+def test_two_clicks_open_it_once(page: TeachPage, idle: Idle, qtbot: QtBot) -> None:
+    page.look.area.click()
+    page.look.area.click()
+    idle()
+    assert len(page.findChildren(AreaDialog)) == 1
+
+
+def test_more_regions_than_are_kept_can_not_be_used(dialog: AreaDialog) -> None:
+    for _ in range(101):
+        dialog.canvas.add_rectangle()
+    assert not dialog.take.isEnabled()
+    assert "more than 100" in dialog.said.text()
+
+
+def test_a_picture_that_goes_while_something_is_dragged_ends_the_drag(
+    dialog: AreaDialog, qtbot: QtBot
+) -> None:
+    left = Qt.MouseButton.LeftButton
+    start, end = at(dialog, 0.2, 0.2), at(dialog, 0.6, 0.6)
+    qtbot.mousePress(dialog.canvas, left, pos=start)
+    dialog.canvas.show_message("gone")
+    qtbot.mouseMove(dialog.canvas, end)
+    qtbot.mouseRelease(dialog.canvas, left, pos=end)
+    assert not dialog.canvas.shapes
+
+
+def test_shots_whose_files_are_all_gone_are_said_to_be(page: TeachPage, idle: Idle) -> None:
+    raised: list[object] = []
+    page.context.error_raised.connect(raised.append)
+    for row in page.shots.rows:
+        row.path.unlink()
+    page.look.area.click()
+    idle()
+    assert "missing" in str(raised[0])
 
 
 def test_another_shot_comes_under_the_same_regions(dialog: AreaDialog, idle: Idle, qtbot: QtBot) -> None:
