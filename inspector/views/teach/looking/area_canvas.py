@@ -26,6 +26,7 @@ _NEAR = 9.0
 _STEP = 0.01
 """Share of the picture by which an arrow key moves."""
 _SHADE = QColor(0, 0, 0, 150)
+_IGNORED = theme.DARK.warning  # it lies on the shade, in either theme
 _ARROWS = {
     Qt.Key.Key_Left: (-_STEP, 0.0),
     Qt.Key.Key_Right: (_STEP, 0.0),
@@ -146,10 +147,10 @@ class AreaCanvas(ImageView):
         kept = inspected if not inspected.isEmpty() else whole
         painter.fillPath(whole.subtracted(kept.subtracted(ignored)), _SHADE)
         for number, shape in enumerate(self.shapes):
-            colour = theme.colour("warning") if shape.ignored else QColor(theme.ACCENT)
+            colour = QColor(_IGNORED if shape.ignored else theme.ACCENT)
             self._outline(painter, shape.polygon, colour, number == self.chosen, shape.ignored)
         if self._corners:
-            colour = theme.colour("warning") if self.ignoring else QColor(theme.ACCENT)
+            colour = QColor(_IGNORED if self.ignoring else theme.ACCENT)
             painter.setPen(QPen(colour, 2))
             points = self._points(tuple(self._corners))
             painter.drawPolyline(points)
