@@ -3,7 +3,6 @@ product, a detector taught on it, a job that must succeed."""
 
 import shutil
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,8 +46,9 @@ def copy_with_own_hash(source: Path, target: Path, number: int) -> None:
     bytes after their end: same pixels, another hash."""
     data = source.read_bytes()
     if data.startswith(b"\x89PNG"):
-        body = b"tEXtnumber\0" + str(number).encode()
-        chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+        from inspector.images.formats import png_chunk
+
+        chunk = png_chunk(b"tEXt", b"number\0" + str(number).encode())
         target.write_bytes(data[:33] + chunk + data[33:])
     elif data.startswith(b"\xff\xd8"):
         comment = str(number).encode()

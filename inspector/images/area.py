@@ -72,21 +72,25 @@ class Area:
     @property
     def share(self) -> float:
         """How much of a picture is inspected, 0–1."""
-        return float(_cover(self, (FINE, FINE)).mean())
+        return float(self._cover((FINE, FINE)).mean())
 
     def mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Which pixels, or cells of a map, (rows, columns), are inspected, and be it a part of them: bool."""
-        return _cover(self, shape) > 0
+        return self._cover(shape) > 0
 
     def painted(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """uint8 RGB (h, w, 3) → the same, painted over where it is not inspected; a pixel on the border is partly so, lest the
         border jump with the size of the picture."""
-        cover, made = _cover(self, (pixels.shape[0], pixels.shape[1])), pixels.copy()
+        cover, made = self._cover((pixels.shape[0], pixels.shape[1])), pixels.copy()
         made[cover == 0] = PAINT
         border = (cover > 0) & (cover < 1)
         share = cover[border][:, None]
         made[border] = np.round(pixels[border] * share + np.array(PAINT) * (1 - share)).astype(np.uint8)
         return made
+
+    def _cover(self, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """How much of each pixel is inspected, 0–1; what is small, and asked for with every image, is kept."""
+        return _cover(self, shape) if max(shape) <= FINE else _drawn(self, shape)
 
 
 def load(path: Path, classes: Iterable[str]) -> dict[str, Area]:
@@ -133,14 +137,18 @@ def as_file(areas: Mapping[str, Area]) -> bytes:
 
 @lru_cache(maxsize=8)
 def _cover(area: Area, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """How much of each pixel is inspected, 0–1: read off a finer drawing, so that thin stripes don't get lost."""
+    cover = _drawn(area, shape)
+    cover.flags.writeable = False
+    return cover
+
+
+def _drawn(area: Area, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """How much of each pixel is inspected: read off a finer drawing, so that thin stripes don't get lost."""
     import cv2
 
     rows, columns = (max(FINE, length) for length in shape)
     fine = _filled(area, (rows, columns)).astype(np.float32)
-    cover: NDArray[np.float32] = cv2.resize(fine, shape[::-1], interpolation=cv2.INTER_AREA)
-    cover.flags.writeable = False
-    return cover
+    return np.asarray(cv2.resize(fine, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _filled(area: Area, shape: tuple[int, int]) -> NDArray[np.bool_]:

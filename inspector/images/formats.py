@@ -111,35 +111,28 @@ _HARMLESS = {
 
 def _png(data: bytes) -> Header:
     width, height, depth, colour, *how = struct.unpack_from(">IIBBBBB", data, 16)
-    turn, frames, bits, ended = 1, 1, 16, False
+    turn, frames, bits = 1, 1, 16
     plain = colour in _PLAIN and depth == 8 and not any(how)
-    at = 8
-    while at < len(data) and not ended:
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if at + 12 + length > len(data):
-            raise Truncated
+    for kind, start, end in _chunks(data):
         if kind in (b"IHDR", b"PLTE", b"IDAT"):
-            content = memoryview(data)[at + 4 : at + 8 + length]
-            if zlib.crc32(content) != struct.unpack_from(">I", data, at + 8 + length)[0]:
+            if zlib.crc32(memoryview(data)[start - 4 : end]) != struct.unpack_from(">I", data, end)[0]:
                 raise Damaged
         elif kind == b"acTL":
-            (frames,) = struct.unpack_from(">I", data, at + 8)
+            (frames,) = struct.unpack_from(">I", data, start)
         elif kind == b"sBIT":
-            bits = max(data[at + 8 : at + 8 + length], default=16)
+            bits = max(data[start:end], default=16)
         elif kind == b"eXIf":
-            turn = exif_turn(data[at + 8 : at + 8 + length])
+            turn = exif_turn(data[start:end])
         if kind not in _HARMLESS:
             plain = False
-        ended = kind == b"IEND"
-        at += 12 + length
-    if not ended:
-        raise Truncated
-    kind = "palette" if colour == 3 else "grey with alpha" if colour == 4 else "grey" if colour == 0 else None
+    words = (
+        "palette" if colour == 3 else "grey with alpha" if colour == 4 else "grey" if colour == 0 else None
+    )
     if depth < 8 and colour == 0 and depth == 1:
-        kind = "black and white"
+        words = "black and white"
     channels = 4 if colour == 3 else {0: 1, 2: 3, 4: 2, 6: 4}.get(colour, 4)
     return Header(
-        "PNG", (width, height), turn, frames, channels * (2 if depth == 16 else 1), kind, plain, bits
+        "PNG", (width, height), turn, frames, channels * (2 if depth == 16 else 1), words, plain, bits
     )
 
 
@@ -152,30 +145,37 @@ def _plain_png(data: bytes, header: Header) -> NDArray[np.uint8] | None:
     width, height = header.stored
     row = 1 + width * header.depth
     try:
-        rows = imagecodecs.deflate_decode(b"".join(_pixel_data(data)), out=height * row)
+        packed = b"".join(data[start:end] for kind, start, end in _chunks(data) if kind == b"IDAT")
+        rows = imagecodecs.deflate_decode(packed, out=height * row)
         found: NDArray[np.uint8] = imagecodecs.spng_decode(_stored_png(data[16:29], rows))
     except (imagecodecs.DeflateError, imagecodecs.SpngError):
         return None
     return found
 
 
-def _pixel_data(data: bytes) -> Iterator[memoryview]:
-    """The contents of a PNG's IDAT chunks, in order; the chunks are known to be whole, whatever follows the last."""
-    at, view, kind = 8, memoryview(data), b""
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, where its content starts and ends) of a PNG's chunks up to IEND, whatever follows. Raises Truncated."""
+    at, kind = 8, b""
     while kind != b"IEND":
+        if at >= len(data):
+            raise Truncated
         length, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"IDAT":
-            yield view[at + 8 : at + 8 + length]
-        at += 12 + length
+        start, at = at + 8, at + 12 + length
+        if at > len(data):
+            raise Truncated
+        yield kind, start, start + length
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """One chunk of a PNG with its checksum."""
+    check = zlib.crc32(content, zlib.crc32(kind))
+    return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", check)])
 
 
 def _stored_png(head: bytes, rows: bytes | bytearray) -> bytes:
     """A PNG of filtered rows that are kept as they are; `head`: what its IHDR chunk holds."""
-    chunks = []
-    for kind, content in ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b"")):
-        check = zlib.crc32(content, zlib.crc32(kind))
-        chunks += [struct.pack(">I", len(content)), kind, content, struct.pack(">I", check)]
-    return b"".join([_SIGNATURE, *chunks])
+    chunks = (b"IHDR", head), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b"")
+    return b"".join([_SIGNATURE, *(png_chunk(kind, content) for kind, content in chunks)])
 
 
 # --- BMP ---

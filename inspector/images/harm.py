@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inspector.images import part
+
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 FINER = 8
 """A defect's pixels are drawn in so many parts a side, so that one of half a pixel shows half as much."""
 THIN = 12
 """A scratch is so many times longer than wide, and at least a pixel wide."""
-RING = 0.03
-"""The background's colour is what lies within this share of the sides from the border."""
 
 
 def harmed(
@@ -91,6 +91,6 @@ def _drawn(side: int, draw: Callable[[Floats], object]) -> Floats:
 
 def _background(pixels: Pixels) -> Floats:
     """The usual colour along the border."""
-    edge = max(1, round(RING * min(pixels.shape[:2])))
+    edge = max(1, round(part.RING * min(pixels.shape[:2])))
     ring = [pixels[:edge], pixels[-edge:], pixels[:, :edge], pixels[:, -edge:]]
     return np.asarray(np.median(np.concatenate([one.reshape(-1, 3) for one in ring]), axis=0), np.float32)

@@ -63,7 +63,7 @@ def inspect(
     with job(project, JobKind.INSPECT, emit) as report:
         project.require_writable()
         row = find_detector(project, detector_id, class_name)
-        class_id = _class_id(row, class_name)
+        class_id = None if class_name is None else class_id_of(row, class_name)
         found = find(sources)
         left_out = f"Left out: {counted(found.left_out)}." if found.left_out else ""
         root = _root(sources)
@@ -169,9 +169,8 @@ def _batch_size(wanted: int, side: int, backbone: "Backbone") -> int:
     return max(1, round(wanted * (least_side(backbone) / side) ** 2))
 
 
-def _class_id(row: DetectorRow, class_name: str | None) -> int | None:
-    if class_name is None:
-        return None
+def class_id_of(row: DetectorRow, class_name: str) -> int:
+    """A detector's class by name, whatever its case and spaces. Raises `ProjectError` for one that it doesn't know."""
     key = class_key(class_name)
     for class_id, name in row.classes.items():
         if class_key(name) == key:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.domain import CancelToken, Decision, Image, Progress
+from inspector.domain import CancelToken, Decision, Image
 from inspector.errors import DetectorError, ImageError, ProjectError
 from inspector.images import harm, part, read
 from inspector.images.area import Area
 from inspector.jobs.engine import Engine
+from inspector.jobs.inspect import class_id_of
 from inspector.records.detectors import find_detector, list_memory
-from inspector.records.names import class_key
 from inspector.records.project import Project
 from inspector.records.shots import list_shots
 from inspector.records.thresholds import list_thresholds
@@ -34,7 +34,6 @@ def smallest_defect(
     class_name: str,
     *,
     kinds: Sequence[str] = tuple(harm.KINDS),
-    progress: Progress = lambda *_: None,
     cancel: CancelToken | None = None,
 ) -> dict[str, Any]:
     """`curves`: of every kind and contrast the sizes in pixels of the picture, the shares (0–1) called NG, and NG or review
@@ -48,7 +47,7 @@ def smallest_defect(
 
     cancel = cancel or CancelToken()
     row = find_detector(project, class_name=class_name)
-    class_id = next(key for key, name in row.classes.items() if class_key(name) == class_key(class_name))
+    class_id = class_id_of(row, class_name)
     name = row.taught_names[class_id]
     detector = engine.detector(project, row)
     thresholds = list_thresholds(project, row.id)[class_id].thresholds
@@ -64,6 +63,7 @@ def smallest_defect(
     view = detector.views.get(name)
     where = [_places(image.pixels, view.area if view else None) for image in images]
     short = min(min(image.size) for image in images)
+    sizes = [max(1, round(short * share)) for share in SIZES]
 
     def called(made: Sequence[Image]) -> list[Decision]:
         cancel.check()
@@ -77,7 +77,6 @@ def smallest_defect(
     good = called(images)
     curves = []
     for number, (kind, contrast) in enumerate(series):
-        sizes = [max(1, round(short * share)) for share in SIZES]
         ng, seen = [], []
         for size in sizes:
             decisions: list[Decision] = []
@@ -89,7 +88,6 @@ def smallest_defect(
                 decisions += called(made)
             ng.append(round(decisions.count(Decision.NG) / len(decisions), 3))
             seen.append(round(1 - decisions.count(Decision.OK) / len(decisions), 3))
-            progress((number + (size == sizes[-1])) / len(series), f"{kind} of {size} px", {})
         curves.append(
             {
                 "kind": kind,
@@ -137,9 +135,7 @@ def _harmed(
     pixels = harm.harmed(
         image.pixels, kind, size * scale, contrast, (int(column * width), int(row * height)), rng
     )
-    return replace(
-        image, pixels=pixels, original_size=image.size, sha256=f"{image.sha256} {kind} {size} {rng.random()}"
-    )
+    return replace(image, pixels=pixels, original_size=image.size)
 
 
 def _sure(sizes: Sequence[int], shares: Sequence[float]) -> int | None:

@@ -13,11 +13,10 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
-from inspector.features.framing import resized
-from inspector.features.tiles import View, tiles
+from inspector.features.tiles import View
 from inspector.methods.detector import Detector
 from inspector.methods.settings import checked
-from inspector.methods.taught import Taught
+from inspector.methods.taught import Taught, shrunk
 
 T = TypeVar("T", bound=Taught)
 
@@ -122,10 +121,7 @@ class Method(ABC, Generic[T]):
 
     def prepare_one(self, pixels: NDArray[np.uint8], class_name: str | None = None) -> NDArray[np.uint8]:
         taught, view = self.taught, View(self._resolution(class_name))
-        found = tiles(pixels.shape, view, taught.backbone.image_size, taught.memory.map_size)
-        if found is None:
-            return taught.backbone.prepare_one(pixels, taught.proportions)
-        return resized(pixels, found.shape)
+        return shrunk(pixels, view, taught.backbone, taught.proportions, taught.memory.map_size)
 
     def least_side(self, class_name: str | None = None) -> int:
         return 2 * max(self.taught.backbone.image_size, self._resolution(class_name))

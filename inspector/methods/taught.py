@@ -277,13 +277,17 @@ def pieces(image: Image, view: View, backbone: Backbone, proportions: bool, cell
     ]
 
 
+def shrunk(
+    pixels: NDArray[np.uint8], view: View, backbone: Backbone, proportions: bool, cells: int
+) -> NDArray[np.uint8]:
+    """uint8 RGB (h, w, 3) at the size at which it is looked at in a view. Releases the GIL."""
+    found = tiles(pixels.shape, view, backbone.image_size, cells)
+    return backbone.prepare_one(pixels, proportions) if found is None else resized(pixels, found.shape)
+
+
 def painted(image: Image, view: View, backbone: Backbone, proportions: bool, cells: int) -> Image:
     """An image at the size at which it is looked at in a view, painted over where it is not inspected."""
-    found = tiles(image.pixels.shape, view, backbone.image_size, cells)
-    if found is None:
-        pixels = backbone.prepare_one(image.pixels, proportions)
-    else:
-        pixels = resized(image.pixels, found.shape)
+    pixels = shrunk(image.pixels, view, backbone, proportions, cells)
     if view.area is not None:
         pixels = view.area.painted(pixels)
     # the name says what was done, so that a killed teaching goes on from the same pieces only

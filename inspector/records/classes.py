@@ -189,8 +189,7 @@ def restore_class(project: Project, class_id: int) -> None:
 def describe_class(project: Project, class_id: int, description: PartDescription | None) -> None:
     """Keep what the product looks like; None goes back to the suggestion that follows from its name."""
     value = None if description is None else description.as_json()
-    with project.writing() as session:
-        session.execute(update(t.Class).where(t.Class.id == class_id).values(description=value))
+    _change_class(project, class_id, "", {"description": value})
 
 
 def set_smallest(project: Project, class_id: int, pixels: int | None) -> None:
@@ -201,8 +200,7 @@ def set_smallest(project: Project, class_id: int, pixels: int | None) -> None:
             f"A smallest defect can't be {pixels:,} pixels across.",
             f"Choose from 2 to {MOST_PIXELS:,} pixels.",
         )
-    with project.writing() as session:
-        session.execute(update(t.Class).where(t.Class.id == class_id).values(smallest=pixels))
+    _change_class(project, class_id, "", {"smallest": pixels})
 
 
 def set_area(project: Project, class_id: int, area: Area | None) -> None:
@@ -210,9 +208,7 @@ def set_area(project: Project, class_id: int, area: Area | None) -> None:
     `ImageError` for an area that no class can have."""
     if area is not None:
         area.check()
-    value = None if area is None else area.as_json()
-    with project.writing() as session:
-        session.execute(update(t.Class).where(t.Class.id == class_id).values(area=value))
+    _change_class(project, class_id, "", {"area": None if area is None else area.as_json()})
 
 
 def _area(row: t.Class) -> Area | None:

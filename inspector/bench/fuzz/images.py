@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.images import mask, read
+from inspector.images.formats import png_chunk
 
 _SIZE = (48, 40)  # width, height
 
@@ -198,8 +199,7 @@ def _png(rng: random.Random, data: bytes, others: list[bytes]) -> bytes:
         content = zlib.compress(_flip(rng, zlib.decompress(content), others))
     else:
         content = rng.choice((_flip, _number, _cut))(rng, content or b"\0\0\0\0", others)
-    chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-    return data[:at] + chunk * rng.choice((1, 1, 1, 1, 0, 2)) + data[at + 12 + length :]
+    return data[:at] + png_chunk(kind, content) * rng.choice((1, 1, 1, 1, 0, 2)) + data[at + 12 + length :]
 
 
 def _jpeg(rng: random.Random, data: bytes, others: list[bytes]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
     from inspector.records.project import Project
     from inspector.records.shots import ShotRow
+
+T = TypeVar("T")
 
 
 class ClassEdits(QObject):
@@ -66,35 +68,30 @@ class ClassEdits(QObject):
         """In which range its files are read from the next teaching on, by its end."""
         from inspector.records.ranges import set_white
 
-        self.steps.do(
-            f"range of “{row.name}”",
-            lambda project: set_white(project, row.id, white),
-            lambda project: set_white(project, row.id, row.white),
-            place=self._on_teach,
-        )
+        self._choose(row, "range of", set_white, white, row.white)
 
     def choose_smallest(self, row: ClassRow, pixels: int | None) -> None:
         """Across how many pixels the smallest defect to find reaches, from the next teaching on."""
         from inspector.records.classes import set_smallest
 
-        self.steps.do(
-            f"smallest defect of “{row.name}”",
-            lambda project: set_smallest(project, row.id, pixels),
-            lambda project: set_smallest(project, row.id, row.smallest),
-            place=self._on_teach,
-        )
+        self._choose(row, "smallest defect of", set_smallest, pixels, row.smallest)
 
     def choose_area(self, row: ClassRow, area: Area | None) -> None:
         """What of its pictures is inspected, from the next teaching on."""
         from inspector.records.classes import set_area
 
         if area != row.area:
-            self.steps.do(
-                f"where to look on “{row.name}”",
-                lambda project: set_area(project, row.id, area),
-                lambda project: set_area(project, row.id, row.area),
-                place=self._on_teach,
-            )
+            self._choose(row, "where to look on", set_area, area, row.area)
+
+    def _choose(
+        self, row: ClassRow, what: str, put: Callable[[Project, int, T], None], chosen: T, before: T
+    ) -> None:
+        self.steps.do(
+            f"{what} “{row.name}”",
+            lambda project: put(project, row.id, chosen),
+            lambda project: put(project, row.id, before),
+            place=self._on_teach,
+        )
 
     def remove(self, row: ClassRow) -> None:
         from inspector.records.classes import remove_class, restore_class

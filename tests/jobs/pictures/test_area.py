@@ -1,16 +1,17 @@
 """What of a class's pictures is inspected, from the choice to the verdict: taught, inspected, evaluated, on the command line."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from line_pictures import Run, done, write
 from typer.testing import CliRunner
 
 from inspector.cli.main import app
-from inspector.domain import CancelToken, Decision, JobEnded, JobEvent, JobStatus
+from inspector.domain import CancelToken, Decision
 from inspector.images.area import Area, as_file
 from inspector.jobs.engine import Engine
 from inspector.jobs.inspect import inspect
@@ -22,7 +23,6 @@ from inspector.records.project import Project
 from inspector.records.results import find_result, list_results, result_ids
 from inspector.records.shots import add_shots
 
-Run = Callable[[Callable[..., None]], list[JobEvent]]
 LEFT = Area((((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)),))
 
 
@@ -35,12 +35,6 @@ def draw(number: int, spot: tuple[int, int] | None = None) -> np.ndarray:
     if spot is not None:
         cv2.circle(pixels, spot, 22, (60, 40, 40), -1, cv2.LINE_AA)
     return np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8)
-
-
-def write(path: Path, pixels: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), pixels)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +54,6 @@ def line(tmp_path: Path, parts: Path) -> Iterator[Project]:
     with projects.create(tmp_path / "line", "Line 6") as opened:
         add_shots(opened, add_class(opened, "pair"), sorted((parts / "train/good").iterdir())[:4])
         yield opened
-
-
-def done(events: list[JobEvent]) -> JobEnded:
-    assert isinstance(events[-1], JobEnded)
-    assert events[-1].status is JobStatus.DONE, events[-1]
-    return events[-1]
 
 
 def taught(line: Project, engine: Engine, run: Run, area: Area | None) -> None:

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 import pytest
 from deep_parts import write_part, write_set
+from line_pictures import done
 from typer.testing import CliRunner
 
 from inspector.cli.main import app
-from inspector.domain import CancelToken, Decision, Image, JobEnded, JobEvent, JobLog, JobStatus, ScoreMap
+from inspector.domain import CancelToken, Decision, Image, JobEnded, JobEvent, JobLog, ScoreMap
 from inspector.errors import DetectorError, ProjectError
 from inspector.exports.rows import ExportRow, load_pixels
 from inspector.images.demo import parts as demo_parts
@@ -52,12 +53,6 @@ def line(tmp_path: Path, parts: Path) -> Iterator[Project]:
     with projects.create(tmp_path / "line", "Line 5") as opened:
         add_shots(opened, add_class(opened, "part"), sorted((parts / "train/good").iterdir()))
         yield opened
-
-
-def done(events: list[JobEvent]) -> JobEnded:
-    assert isinstance(events[-1], JobEnded)
-    assert events[-1].status is JobStatus.DONE, events[-1]
-    return events[-1]
 
 
 def taught(project: Project, engine: Engine, run: Run) -> JobEnded:

@@ -2,16 +2,17 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from line_pictures import Run, done, write
 from typer.testing import CliRunner
 
 from inspector.cli.main import app
-from inspector.domain import CancelToken, Decision, Image, JobEnded, JobEvent, JobStatus
+from inspector.domain import CancelToken, Decision, Image
 from inspector.errors import ProjectError
 from inspector.images import read
 from inspector.jobs.engine import Engine
@@ -29,7 +30,6 @@ from inspector.records.result_filter import ResultFilter
 from inspector.records.results import ResultRow, find_result, list_results, result_ids
 from inspector.records.shots import add_shots, list_shots
 
-Run = Callable[[Callable[..., None]], list[JobEvent]]
 SIDE, SMALLEST = 960, 16
 
 
@@ -41,12 +41,6 @@ def draw(number: int, spot: tuple[int, int, int] | None = None) -> np.ndarray:
     if spot is not None:
         cv2.circle(pixels, spot[:2], spot[2] // 2, (110, 105, 100), -1, cv2.LINE_AA)
     return np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8)
-
-
-def write(path: Path, pixels: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), pixels)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +63,6 @@ def line(tmp_path: Path, parts: Path) -> Iterator[Project]:
     with projects.create(tmp_path / "line", "Line 6") as opened:
         add_shots(opened, add_class(opened, "ring"), sorted((parts / "train/good").iterdir())[:3])
         yield opened
-
-
-def done(events: list[JobEvent]) -> JobEnded:
-    assert isinstance(events[-1], JobEnded)
-    assert events[-1].status is JobStatus.DONE, events[-1]
-    return events[-1]
 
 
 def taught(line: Project, engine: Engine, run: Run, smallest: int | None, **more: object) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
+from viewed_parts import SIZE, detector_of, spotted
 
 from inspector.domain import CancelToken, Image
 from inspector.errors import InspectorError
@@ -16,35 +16,18 @@ from inspector.features.tiles import View
 from inspector.images.area import Area
 from inspector.methods import catalogue, storage
 
-QUICK = {"epochs": 1, "adaptation_epochs": 1, "variants": 1, "alps": 1, "ahps": 2}
 AREA = Area(
     (((0.0, 0.0), (0.6, 0.0), (0.6, 1.0), (0.0, 1.0)),), (((0.1, 0.6), (0.4, 0.6), (0.4, 0.9), (0.1, 0.9)),)
 )
-SIZE = (180, 200)
-
-
-def detector_of(method: str, backbone: Backbone, part: Callable[..., Image], times: int = 0) -> Any:
-    quick = {key: value for key, value in QUICK.items() if key in catalogue.defaults(method)}
-    made = catalogue.make(method, **quick)
-    made.views = {"plate": View(times * backbone.image_size, AREA)}
-    shots = {name: [part(name, number, SIZE) for number in range(2)] for name in ("disc", "plate")}
-    made.fit(shots, backbone, progress=lambda *_: None, cancel=CancelToken())
-    return made, shots
-
-
-def spotted(image: Image, x: int, y: int) -> Image:
-    pixels = image.pixels.copy()
-    cv2.circle(pixels, (x, y), 9, (250, 30, 250), -1)
-    return Image(pixels, image.sha256, image.mode)
 
 
 @pytest.mark.parametrize("method", list(catalogue.METHODS))
 def test_what_lies_outside_changes_nothing_and_what_lies_inside_does(
     method: str, tiny_clip: Backbone, new_part: Callable[..., Image], tmp_path: Path
 ) -> None:
-    made, shots = detector_of(method, tiny_clip, new_part)
+    made, shots = detector_of(method, tiny_clip, new_part, View(area=AREA))
     good = new_part("plate", 8, SIZE)
-    images = [good, spotted(good, 170, 90), spotted(good, 60, 136), spotted(good, 50, 60)]
+    images = [good, spotted(good, 170, 90, 9), spotted(good, 60, 136, 9), spotted(good, 50, 60, 9)]
     plain, beyond, ignored, inside = found = made.score(images, ["plate"] * 4)
     mask = AREA.mask(plain.values.shape)
     assert not plain.values[~mask].any()
@@ -68,12 +51,14 @@ def test_what_lies_outside_changes_nothing_and_what_lies_inside_does(
 def test_an_area_holds_tile_by_tile_too_and_tiles_beside_it_are_not_looked_at(
     tiny_clip: Backbone, new_part: Callable[..., Image]
 ) -> None:
-    made, _ = detector_of("patchcore", tiny_clip, new_part, times=3)
+    made, _ = detector_of("patchcore", tiny_clip, new_part, View(3 * tiny_clip.image_size, AREA))
     good = new_part("plate", 8, SIZE)
     tiles = made.taught.tiles("plate", good)
     everywhere = len(tiles.__class__(tiles.side, tiles.cells, tiles.map_shape).starts)
     assert 0 < len(tiles.starts) < everywhere
-    plain, beyond, inside = made.score([good, spotted(good, 170, 90), spotted(good, 50, 60)], ["plate"] * 3)
+    plain, beyond, inside = made.score(
+        [good, spotted(good, 170, 90, 9), spotted(good, 50, 60, 9)], ["plate"] * 3
+    )
     np.testing.assert_array_equal(beyond.values, plain.values)
     assert inside.image_score > plain.image_score
     assert not plain.values[~AREA.mask(plain.values.shape)].any()
@@ -82,7 +67,7 @@ def test_an_area_holds_tile_by_tile_too_and_tiles_beside_it_are_not_looked_at(
 def test_a_picture_that_was_prepared_scores_as_the_whole_one(
     tiny_clip: Backbone, new_part: Callable[..., Image]
 ) -> None:
-    made, _ = detector_of("patchcore", tiny_clip, new_part)
+    made, _ = detector_of("patchcore", tiny_clip, new_part, View(area=AREA))
     image = new_part("plate", 8, (361, 402))
     small = Image(made.prepare_one(image.pixels, "plate"), image.sha256, image.mode)
     assert small.pixels.size < image.pixels.size
@@ -91,7 +76,7 @@ def test_a_picture_that_was_prepared_scores_as_the_whole_one(
 
 
 def test_the_class_is_found_on_all_of_a_picture(tiny_clip: Backbone, new_part: Callable[..., Image]) -> None:
-    made, _ = detector_of("patchcore", tiny_clip, new_part)
+    made, _ = detector_of("patchcore", tiny_clip, new_part, View(area=AREA))
     images = [new_part(name, 20 + number, SIZE) for number in range(3) for name in ("disc", "plate")]
     found = made.score(images, [None] * 6)
     assert [one.class_name for one in found] == ["disc", "plate"] * 3
@@ -126,7 +111,7 @@ def test_views_of_a_single_shot_show_the_area_that_was_drawn_on_it(
 def test_a_flat_picture_is_no_good_part_because_of_what_was_painted(
     method: str, grey: int, tiny_clip: Backbone, new_part: Callable[..., Image]
 ) -> None:
-    made, shots = detector_of(method, tiny_clip, new_part)
+    made, shots = detector_of(method, tiny_clip, new_part, View(area=AREA))
     flat = Image(np.full((*SIZE, 3), grey, np.uint8), "flat", "RGB 8 bit")
     good, empty = made.score([new_part("plate", 8, SIZE), flat], ["plate", "plate"])
     assert empty.image_score > good.image_score
@@ -145,7 +130,7 @@ def test_a_flat_picture_is_no_good_part_because_of_what_was_painted(
 def test_areas_that_no_class_can_have_are_refused(
     tiny_clip: Backbone, new_part: Callable[..., Image], tmp_path: Path, wrong: Any
 ) -> None:
-    made, _ = detector_of("patchcore", tiny_clip, new_part)
+    made, _ = detector_of("patchcore", tiny_clip, new_part, View(area=AREA))
     storage.save(made, tmp_path / "it")
     file = tmp_path / "it" / storage.MANIFEST_FILE
     manifest = json.loads(file.read_text("utf-8"))

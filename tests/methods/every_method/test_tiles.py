@@ -1,49 +1,37 @@
 """Every method looks at a class tile by tile where it is told to."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
+from viewed_parts import SIZE, detector_of, spotted
 
-from inspector.domain import CancelToken, Image
+from inspector.domain import Image
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
 from inspector.features.tiles import View
 from inspector.methods import catalogue, memory_bank, storage
 from inspector.methods.taught import pieces
 
-QUICK: Mapping[str, Any] = {"epochs": 1, "adaptation_epochs": 1, "variants": 1, "alps": 1, "ahps": 2}
-SIZE = (180, 200)
 
-
-def detector_of(method: str, backbone: Backbone, part: Callable[..., Image], **more: Any) -> Any:
-    quick = {key: value for key, value in QUICK.items() if key in catalogue.defaults(method)}
-    made = catalogue.make(method, **quick, **more)
-    made.views = {"plate": View(3 * backbone.image_size)}
-    shots = {name: [part(name, number, SIZE) for number in range(2)] for name in ("disc", "plate")}
-    made.fit(shots, backbone, progress=lambda *_: None, cancel=CancelToken())
-    return made, shots
-
-
-def spotted(image: Image, x: int, y: int) -> Image:
-    pixels = image.pixels.copy()
-    cv2.circle(pixels, (x, y), 5, (250, 30, 250), -1)
-    return Image(pixels, image.sha256, image.mode)
+def tiled(
+    method: str, backbone: Backbone, part: Callable[..., Image], **more: Any
+) -> tuple[Any, dict[str, list[Image]]]:
+    return detector_of(method, backbone, part, View(3 * backbone.image_size), **more)
 
 
 @pytest.mark.parametrize("method", list(catalogue.METHODS))
 def test_a_tiled_class_is_taught_stored_left_out_and_extended(
     method: str, tiny_clip: Backbone, new_part: Callable[..., Image], tmp_path: Path
 ) -> None:
-    made, shots = detector_of(method, tiny_clip, new_part)
+    made, shots = tiled(method, tiny_clip, new_part)
     images = [
         new_part("plate", 8, SIZE),
         new_part("disc", 8, SIZE),
-        spotted(new_part("plate", 9, SIZE), 90, 90),
+        spotted(new_part("plate", 9, SIZE), 90, 90, 5),
     ]
     names = ["plate", "disc", "plate"]
     found = made.score(images, names)
@@ -68,7 +56,7 @@ def test_a_tiled_class_is_taught_stored_left_out_and_extended(
 def test_a_prepared_picture_scores_as_the_whole_one(
     tiny_clip: Backbone, new_part: Callable[..., Image]
 ) -> None:
-    made, _ = detector_of("patchcore", tiny_clip, new_part)
+    made, _ = tiled("patchcore", tiny_clip, new_part)
     image = new_part("plate", 8, (361, 402))
     small = Image(made.prepare_one(image.pixels, "plate"), image.sha256, image.mode)
     assert small.pixels.shape[0] == 3 * tiny_clip.image_size
@@ -79,7 +67,7 @@ def test_a_prepared_picture_scores_as_the_whole_one(
 def test_the_class_of_a_picture_is_found_on_the_whole_of_it(
     tiny_clip: Backbone, new_part: Callable[..., Image]
 ) -> None:
-    made, _ = detector_of("patchcore", tiny_clip, new_part)
+    made, _ = tiled("patchcore", tiny_clip, new_part)
     images = [new_part(name, 20 + number, SIZE) for number in range(3) for name in ("disc", "plate")]
     found = made.score(images, [None] * 6)
     assert [one.class_name for one in found] == ["disc", "plate"] * 3
@@ -92,7 +80,7 @@ def test_a_memory_of_tiles_keeps_no_more_than_it_says(
     tiny_clip: Backbone, new_part: Callable[..., Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory_bank, "LARGEST", 40)
-    made, _ = detector_of("patchcore", tiny_clip, new_part)
+    made, _ = tiled("patchcore", tiny_clip, new_part)
     counts = {tuple(values.shape[:1]) for values in made.state()[0].values()}
     assert (40,) in counts
     assert max(counts) <= (max(40, tiny_clip.grid[0] * tiny_clip.grid[1] * 2),)
@@ -102,7 +90,7 @@ def test_a_memory_of_tiles_keeps_no_more_than_it_says(
 def test_resolutions_that_no_class_can_have_are_refused(
     tiny_clip: Backbone, new_part: Callable[..., Image], tmp_path: Path, wrong: Any
 ) -> None:
-    made, _ = detector_of("patchcore", tiny_clip, new_part)
+    made, _ = tiled("patchcore", tiny_clip, new_part)
     storage.save(made, tmp_path / "it")
     file = tmp_path / "it" / storage.MANIFEST_FILE
     manifest = json.loads(file.read_text("utf-8")) | {"resolutions": wrong}
@@ -127,7 +115,7 @@ def test_tiles_of_another_resolution_are_other_tiles(
 def test_a_detector_that_lost_what_finds_its_classes_is_refused(
     tiny_clip: Backbone, new_part: Callable[..., Image], tmp_path: Path
 ) -> None:
-    made, _ = detector_of("patchcore", tiny_clip, new_part)
+    made, _ = tiled("patchcore", tiny_clip, new_part)
     made.finder = None
     storage.save(made, tmp_path / "it")
     with pytest.raises(DetectorError, match="can't find all classes"):
