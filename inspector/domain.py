@@ -82,10 +82,14 @@ class Region:
     peak: float
 
 
+NEVER = 1e9
+"""A threshold that no score reaches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Per class. An image is OK below `review`, NG from `ng` on, REVIEW between. `review` <= `ng`. The map, put on the
-    scale of the score, is marked from `review` on.
+    """Per class. An image is OK below `review`, NG from `ng` on, REVIEW between. `review` <= `ng`, which is NEVER where
+    nothing is to be called NG by itself. The map, put on the scale of the score, is marked from `review` on.
 
     `pixel`: what earlier versions marked the raw map from; kept in the records, read by nothing. `provenance`: how the numbers came about, in plain
     JSON values (method, scores used, wanted and attainable false-alarm rate, date, who).
@@ -100,6 +104,11 @@ class Thresholds:
     def numbers(self) -> tuple[float, float, float]:
         """(review, ng, pixel), as they are stored."""
         return self.review, self.ng, self.pixel
+
+    @property
+    def calls_ng(self) -> bool:
+        """Whether any score is NG."""
+        return self.ng < NEVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from typing import Any
 from PySide6.QtWidgets import QDialog
 from stage import Stage
 
+from inspector.domain import Decision
 from inspector.images.area import Area
+from inspector.views.review.verdict_edits import Review
 
 
 def scene_start(stage: Stage) -> None:
@@ -184,6 +186,13 @@ def scene_results_empty(stage: Stage) -> None:
     stage.window.show_page("results")
 
 
+def _results(stage: Stage, part: str) -> list[int]:
+    """Ids of the results whose name holds `part`."""
+    model = stage.window.page.model
+    rows = [model.row(place) for place in range(model.rowCount())]
+    return [row.id for row in rows if part in row.name]
+
+
 def _inspect(stage: Stage, name: str) -> Any:
     """The Inspect page at the result of this name, its heat and histogram there."""
     page = stage.open_demo("inspect")
@@ -252,6 +261,35 @@ def scene_inspect_question(stage: Stage) -> None:
 def after_inspect_question(stage: Stage) -> None:
     stage.application.activeModalWidget().reject()
     stage.settle()
+
+
+def scene_inspect_confirm(stage: Stage) -> None:
+    page = _inspect(stage, "blister_missing")
+    page.queue.confirm.click()
+    stage.wait(lambda: page.confirming.box is not None)
+
+
+def after_inspect_confirm(stage: Stage) -> None:
+    stage.window.page.confirming.box.reject()
+
+
+def scene_inspect_parts(stage: Stage) -> None:
+    """All good blisters confirmed, one defective marked."""
+    page = _inspect(stage, "blister_missing")
+    stage.window.context.settings.reviewer = "Ada"
+    page.judging.edits.review(
+        [Review(tuple(_results(stage, "blister_good")), Decision.OK), Review((page.at_hand.rows[0].id,), Decision.NG)]
+    )
+    stage.wait(lambda: page.panel.scores.news.text())
+    page.panel.scores.parts.click()
+    stage.wait(lambda: page.live.parts is not None and page.live.parts.proposal is not None)
+
+
+def after_inspect_parts(stage: Stage) -> None:
+    page = stage.window.page
+    page.live.parts.reject()
+    stage.window.context.undo.undo()
+    stage.wait(lambda: not page.panel.scores.news.text())
 
 
 def scene_inspect_refused(stage: Stage) -> None:

@@ -63,10 +63,13 @@ class Stage:
         "webp"."""
         import PIL.Image
         from PySide6.QtGui import QImage, QPainter
+        from PySide6.QtWidgets import QDialog
 
         picture = shown.grab()
+        beside = [one for one in self.window.findChildren(QDialog) if one.isVisible()]
         popup = self.application.activePopupWidget() or self.application.activeModalWidget()
-        if popup is not None:
+        popup = popup or next(iter(beside), None)
+        if popup is not None and popup is not shown:
             painter = QPainter(picture)
             painter.drawPixmap(popup.pos() - shown.pos(), popup.grab())
             painter.end()

@@ -61,6 +61,12 @@ def evaluate(
             max=1.0,
         ),
     ] = None,
+    confirmed: Annotated[
+        str,
+        typer.Option(
+            help="Also set thresholds from so many parts confirmed good, comma separated: 0,5,19,45. Needs --false-alarm-rate."
+        ),
+    ] = "",
     control: Annotated[
         bool,
         typer.Option("--control", help=f"Also {catalogue.titles(catalogue.CONTROLS)} on random weights."),
@@ -104,8 +110,10 @@ def evaluate(
 
     if data_set and not paper:
         raise InspectorError("--data-set goes with --paper.", "Add --paper, or leave it out.")
-    if shots is not None and not all(number.strip().isdigit() for number in shots.split(",")):
+    if shots is not None and not _numbers(shots):
         raise InspectorError(f"“{shots}” is not a list of numbers of shots.", "Write --shots 1,2,4.")
+    if confirmed and not _numbers(confirmed):
+        raise InspectorError(f"“{confirmed}” is not a list of numbers.", "Write --confirmed 0,5,19,45.")
     if paper and control and not method:
         raise InspectorError("--control with --paper needs --method.", "Name the methods to compare.")
     counts = papers.SHOTS if paper else (4,)
@@ -113,7 +121,7 @@ def evaluate(
     plan = EvaluationPlan(
         data,
         tuple(dict.fromkeys([*methods, *(catalogue.CONTROLS if control else ())])),
-        counts if shots is None else tuple(int(number) for number in shots.split(",")),
+        counts if shots is None else _numbers(shots),
         tuple(range(seeds)),
         output,
         classes=tuple(name.strip() for name in classes.split(",") if name.strip()),
@@ -121,6 +129,7 @@ def evaluate(
         class_known=not find_class,
         split=split,
         false_alarm_rate=false_alarm_rate,
+        confirmed=_numbers(confirmed),
         weights=weights or settings.load().weights,
         device=device,
         workers=workers,
@@ -132,3 +141,9 @@ def evaluate(
         with console("Evaluate") as emit:
             job(one, emit=emit, cancel=CancelToken())
         say((one.output / (stored.PAPER if paper else "results.md")).read_text("utf-8"))
+
+
+def _numbers(listed: str) -> tuple[int, ...]:
+    """Whole numbers from 0 on, comma separated; none where anything else stands there."""
+    parts = [part.strip() for part in listed.split(",")]
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()

@@ -55,7 +55,10 @@ def scale(calibrated: Sequence[Thresholds]) -> tuple[float, float]:
     if not calibrated:
         return 0.0, 1.0
     low = min(one.review for one in calibrated)
-    high = max(one.review + max(abs(one.review), 2 * (one.ng - one.review)) for one in calibrated)
+    high = max(
+        one.review + max(abs(one.review), 2 * (one.ng - one.review) if one.calls_ng else 0.0)
+        for one in calibrated
+    )
     return low, high if high > low else low + 1.0
 
 

@@ -62,7 +62,7 @@ def cells(row: ExportRow) -> tuple[Cell, ...]:
         own.verdict or FAILED,
         own.image_score,
         limits.review if limits else None,
-        limits.ng if limits else None,
+        limits.ng if limits and limits.calls_ng else None,
         len(regions) if judged else None,
         sum([region.area for region in regions]) if judged else None,
         "; ".join(["%d %d %d %d" % region.box for region in regions]),  # noqa: UP031  (twice as fast)
@@ -205,7 +205,7 @@ def as_json(row: ExportRow) -> dict[str, Any]:
         "thresholds": row.thresholds
         and {
             "review": _finite(row.thresholds.review),
-            "ng": _finite(row.thresholds.ng),
+            "ng": _finite(row.thresholds.ng) if row.thresholds.calls_ng else None,
             "provenance": json_values(row.thresholds.provenance),
         },
         "regions": [region_json(region) for region in row.regions],

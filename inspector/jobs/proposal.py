@@ -12,6 +12,7 @@ from inspector.records.detectors import Flip, Proposal
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import ResultRow, list_results, result_ids
+from inspector.records.reviews import list_judged_parts
 from inspector.records.shots import ShotRow
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 _COMPARING = 96.0
 """Per cent of the bar where it begins; one result hardly moves it."""
+_SCORING = 90.0
+"""Per cent of the bar while good parts are scored."""
+MOST_GOOD = 100
+"""How many parts of a class that people confirmed good are scored by a new detector, the newest: what 1 % needs."""
 MOST = 50
 """How many results of each decision and class are looked at again, the newest first."""
 
@@ -32,17 +37,55 @@ def standing_out(shots: Sequence[ShotRow], held_out: Sequence[ScoreMap]) -> dict
     return {shots[index].id: float(held_out[index].image_score) for index in stand_out(held_out)}
 
 
+def score_good_parts(
+    project: Project,
+    detector: "Detector",
+    names: Mapping[int, str],
+    report: Reporter,
+    cancel: CancelToken,
+) -> dict[int, dict[int, float]]:
+    """Class id → result → score by this detector of the newest parts that people confirmed good. Those whose image is gone or
+    can't be read are named in the log and passed over. `names`: class id → what the detector calls it."""
+    found: dict[int, dict[int, float]] = {}
+    for class_id, name in names.items():
+        ids = [one.result_id for one in list_judged_parts(project, class_id) if one.good][-MOST_GOOD:]
+        for place, row in enumerate(list_results(project, ids)):
+            cancel.check()
+            report.progress(_SCORING, f"Scoring {place + 1} of {len(ids)} good parts of “{name}”")
+            if row.path is None:
+                continue
+            try:
+                (score_map,) = detector.score([_prepared(row, detector, name)], [name])
+            except InspectorError as error:
+                report.log(f"“{row.name}” no longer counts as a good part: {error.message}")
+                continue
+            if score_map.finite:
+                found.setdefault(class_id, {})[row.id] = float(score_map.image_score)
+    return found
+
+
 def set_thresholds_from(
     held_out: Sequence[ScoreMap],
     rate: float,
     shots: Sequence[ShotRow],
     outliers: Mapping[int, float],
     independent: bool,
+    spread: float,
+    good: Mapping[int, float],
 ) -> Thresholds:
-    """Thresholds of a class, whose promise waits for every outlier to be called good."""
+    """Thresholds of a class, whose promise waits for every outlier to be called good. `spread`: see `usual_spread`; `good`: see
+    `score_good_parts`."""
     from inspector.verdicts import calibrate
 
-    found = calibrate.thresholds(held_out, rate, len(shots), independent=independent, outliers=list(outliers))
+    found = calibrate.thresholds(
+        held_out,
+        rate,
+        len(shots),
+        independent=independent,
+        outliers=list(outliers),
+        spread=spread,
+        good=good,
+    )
     return calibrate.confirmed(found, [shot.id for shot in shots if shot.confirmed_good])
 
 

@@ -101,7 +101,7 @@ def smallest_defect(
     return {
         "class": name,
         "detector": row.label,
-        "thresholds": {"review": thresholds.review, "ng": thresholds.ng},
+        "thresholds": {"review": thresholds.review, "ng": thresholds.ng if thresholds.calls_ng else None},
         "short_side": short,
         "shots": len(images),
         "good": {"ng": good.count(Decision.NG) / len(good), "seen": 1 - good.count(Decision.OK) / len(good)},

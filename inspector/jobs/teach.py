@@ -12,7 +12,15 @@ from inspector.images import read
 from inspector.images.value_range import FULL
 from inspector.jobs.engine import Engine, least_side, with_size_noted
 from inspector.jobs.events import Reporter, job
-from inspector.jobs.proposal import doubted, find_flips, said, set_thresholds_from, standing_out, told
+from inspector.jobs.proposal import (
+    doubted,
+    find_flips,
+    said,
+    score_good_parts,
+    set_thresholds_from,
+    standing_out,
+    told,
+)
 from inspector.methods import catalogue
 from inspector.records.classes import ClassRow, list_classes, list_descriptions
 from inspector.records.detectors import NewDetector, Proposal, add_detector, detector_staging
@@ -51,6 +59,7 @@ def teach(
         from inspector.features.cached_backbone import CachedBackbone
         from inspector.features.tiles import View, resolution
         from inspector.methods import storage
+        from inspector.verdicts.usual_spread import usual_spread
 
         project.require_writable()
         chosen = user_settings.load()
@@ -93,11 +102,19 @@ def teach(
         report.progress(_FITTED, "Scoring each shot without itself")
         held_out = made.held_out(shots)
         cancel.check()
+        good = score_good_parts(project, made, names, report, cancel)
         report.progress(_HELD_OUT, "Setting thresholds")
         outliers = {key: standing_out(rows[key], held_out[name]) for key, name in names.items()}
+        spread = usual_spread(info.name, engine.identity())
         thresholds = {
             class_id: set_thresholds_from(
-                held_out[name], rate, rows[class_id], outliers[class_id], info.independent
+                held_out[name],
+                rate,
+                rows[class_id],
+                outliers[class_id],
+                info.independent,
+                spread,
+                good.get(class_id, {}),
             )
             for class_id, name in names.items()
         }

@@ -8,7 +8,15 @@ from inspector.domain import CancelToken, Emit, Image, JobKind, Thresholds
 from inspector.errors import Cancelled, InspectorError, ProjectError
 from inspector.jobs.engine import Engine, check_ranges
 from inspector.jobs.events import Reporter, job
-from inspector.jobs.proposal import doubted, find_flips, said, set_thresholds_from, standing_out, told
+from inspector.jobs.proposal import (
+    doubted,
+    find_flips,
+    said,
+    score_good_parts,
+    set_thresholds_from,
+    standing_out,
+    told,
+)
 from inspector.jobs.teach import read_shot
 from inspector.records.detectors import (
     DetectorRow,
@@ -22,6 +30,7 @@ from inspector.records.detectors import (
 from inspector.records.project import Project
 from inspector.records.shots import ShotRow, list_shots, same_pictures
 from inspector.records.thresholds import ThresholdRow, list_calibrated, list_thresholds
+from inspector.verdicts.provenance import number
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
@@ -73,6 +82,7 @@ def update(
         from inspector.features.cached_backbone import CachedBackbone
         from inspector.methods import catalogue, storage
         from inspector.methods.taught import batches
+        from inspector.verdicts.usual_spread import usual_spread
 
         project.require_writable()
         row = find_detector(project)
@@ -103,17 +113,25 @@ def update(
         report.progress(_ADDED, "Scoring each shot without itself")
         held_out = made.held_out({name: images[class_id] for class_id, name in names.items()})
         cancel.check()
+        good = score_good_parts(project, made, names, report, cancel)
         report.progress(_HELD_OUT, "Setting thresholds")
         outliers = {key: standing_out(rows[key], held_out[name]) for key, name in names.items()}
+        spread = usual_spread(info.name, row.backbone)
         thresholds = {
             key: set_thresholds_from(
-                held_out[name], row.false_alarm_rate, rows[key], outliers[key], info.independent
+                held_out[name],
+                row.false_alarm_rate,
+                rows[key],
+                outliers[key],
+                info.independent,
+                spread,
+                good.get(key, {}),
             )
             for key, name in names.items()
         }
         found = list_calibrated(project, row.id)
         current = list_thresholds(project, row.id)
-        kept = _carried(current, found, {**found, **thresholds})
+        kept = _carried(current, found, thresholds)
         doubtful = doubted(rows, outliers)
         proposal = None
         if propose:
@@ -161,7 +179,7 @@ def update(
             if (chosen.review, chosen.ng) != (before.review, before.ng):
                 along.append(row.classes[class_id])
                 report.log(
-                    f"“{along[-1]}” is NG from {chosen.ng:.3f} instead of {before.ng:.3f} on: its scores changed with "
+                    f"“{along[-1]}” is NG from {number(chosen.ng)} instead of {number(before.ng)} on: its scores changed with "
                     "the memory, and the threshold that was moved went along."
                 )
         count = sum(map(len, new.values()))
@@ -228,12 +246,18 @@ def _read(
 def _carried(
     current: Mapping[int, ThresholdRow], found: Mapping[int, Thresholds], again: Mapping[int, Thresholds]
 ) -> dict[int, tuple[Thresholds, str]]:
-    """By class id, what people moved, carried over from the thresholds that were `found` to those found `again`."""
+    """By class id, what was chosen since the thresholds were `found`: as it is, or carried over to those found `again`, unless
+    these follow from the same good parts."""
     from inspector.verdicts import calibrate
+    from inspector.verdicts.provenance import is_chosen
 
     kept = {}
     for class_id, row in current.items():
         chosen, before = row.thresholds, found[class_id]
-        if (chosen.review, chosen.ng) != (before.review, before.ng):
+        if (chosen.review, chosen.ng) == (before.review, before.ng):
+            continue
+        if class_id not in again:
+            kept[class_id] = chosen, row.who
+        elif is_chosen(chosen):
             kept[class_id] = calibrate.carried(chosen, before, again[class_id], row.who), row.who
     return kept

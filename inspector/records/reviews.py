@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from inspector.domain import Decision
 from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.project import Project
-from inspector.records.result_filter import among
+from inspector.records.result_filter import FAILED_SEVERITY, among, by_scan, run_not_removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,85 @@ def withdraw_review(project: Project, review_ids: Iterable[int], *, who: str) ->
                 raise ProjectError("This review can't be withdrawn (again).", "Refresh the history.")
             rows.append({"result_id": row.result_id, "withdraws": review_id, "who": who})
         _store(session, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPart:
+    """What people said last of an image that teaches nothing: whether its part is good or defective. `result_id`: the result
+    they said it of, in run `run_id`; `score`: by the detector that is asked about, None where it hasn't seen the image."""
+
+    result_id: int
+    image_id: int
+    run_id: int
+    good: bool
+    score: float | None
+
+
+def judged_parts(session: Session, class_id: int, detector_id: int | None = None) -> list[JudgedPart]:
+    """Parts of a class that people called OK or NG, every image once, in the order of their results; without the images that
+    the detector was taught on (of none: that are shots of the class). Removed runs don't count."""
+    shots = select(t.Shot.image_id).where(t.Shot.class_id == class_id)
+    if detector_id is None:
+        shots = shots.where(t.Shot.removed.is_(None))
+    else:
+        taught = select(t.DetectorShot.shot_id).where(t.DetectorShot.detector_id == detector_id)
+        shots = shots.where(t.Shot.id.in_(taught))
+    known = set(session.scalars(shots))
+    said: dict[int, Any] = {}
+    for row in session.execute(
+        select(t.Result.id, t.Result.image_id, t.Result.run_id, t.Result.override, t.Result.reviewed)
+        .where(t.Result.reviewed.is_not(None), by_scan(t.Result.class_id) == class_id)
+        .where(t.Result.override.in_([Decision.OK, Decision.NG]), t.Result.image_id.is_not(None))
+        .where(run_not_removed(session))
+        .order_by(t.Result.reviewed, t.Result.id)
+    ):
+        if row.image_id not in known:
+            said[row.image_id] = row  # the newest word counts
+    scores: dict[int, float] = {}
+    if said and detector_id is not None:
+        for image_id, score in session.execute(
+            select(t.Result.image_id, t.Result.image_score)
+            .where(t.Result.detector_id == detector_id, by_scan(t.Result.class_id) == class_id)
+            .where(among(t.Result.image_id, [*said]), run_not_removed(session))
+            .order_by(t.Result.id)
+        ):
+            if image_id is not None and score is not None:
+                scores[image_id] = score
+    return sorted(
+        (
+            JudgedPart(row.id, key, row.run_id, row.override == Decision.OK, scores.get(key))
+            for key, row in said.items()
+        ),
+        key=lambda part: part.result_id,
+    )
+
+
+def list_judged_parts(project: Project, class_id: int) -> list[JudgedPart]:
+    """`judged_parts` that no shot of the class shows."""
+    with project.reading() as session:
+        return judged_parts(session, class_id)
+
+
+def picked_runs(session: Session, class_id: int, run_ids: Collection[int]) -> set[int]:
+    """Which of these runs hold parts of the class that nobody has judged: what was judged there may have been picked."""
+    return {run_id for run_id in run_ids if session.scalar(select(exists(_unjudged(run_id, class_id))))}
+
+
+def unjudged_results(project: Project, run_id: int) -> dict[Decision, list[int]]:
+    """The results of a run that nobody has judged, by what thresholds say; without failed items and those that teach."""
+    found: dict[Decision, list[int]] = {}
+    with project.reading() as session:
+        query = _unjudged(run_id).add_columns(t.Result.decision)
+        for result_id, decision in session.execute(query.order_by(t.Result.id)):
+            if (known := t.word(Decision, decision)) is not None:
+                found.setdefault(known, []).append(result_id)
+    return found
+
+
+def _unjudged(run_id: int, class_id: int | None = None) -> Any:
+    query = select(t.Result.id).where(t.Result.run_id == run_id, t.Result.reviewed.is_(None))
+    query = query.where(t.Result.severity < FAILED_SEVERITY, t.Result.is_shot.is_(False))
+    return query if class_id is None else query.where(t.Result.class_id == class_id)
 
 
 def reviews_of(session: Session, result_ids: Collection[int]) -> dict[int, list[ReviewRow]]:

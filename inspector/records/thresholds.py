@@ -1,9 +1,10 @@
-"""Thresholds of a detector and class: each a row of its own, the newest counts."""
+"""Thresholds of a detector and class: each a row of its own, the newest counts; what people said of parts proposes others."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, or_, select, true, update
 from sqlalchemy.orm import Session
@@ -12,8 +13,15 @@ from inspector.domain import Decision, Thresholds
 from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.project import Project
-from inspector.verdicts.calibrate import confirmed, moved_by_hand
+from inspector.records.result_filter import run_not_removed
+from inspector.records.reviews import JudgedPart, judged_parts, picked_runs
+from inspector.verdicts.calibrate import confirmed, steered, with_good_parts
+from inspector.verdicts.drift import Drift, drift
 from inspector.verdicts.judge import bounds
+from inspector.verdicts.provenance import Basis, good_parts, moved_by_hand
+
+SHOWN = 200
+"""So many results that would change are named, those that score highest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,75 @@ class ThresholdMove:
     flipped: int
 
 
+@dataclass(frozen=True, slots=True)
+class ThresholdProposal:
+    """What parts that people judged make of the thresholds of a detector and class. `proposed` None: there is nothing to go by.
+    `good`, `defective`: how many such parts this detector has scored; `unscored`: how many good ones it hasn't seen. `drift`: good parts of
+    the newest run score otherwise than those before. `changes`: (decision before, after) → how many results nobody has
+    judged would change; `flips`: the ids of SHOWN of them."""
+
+    detector_id: int
+    class_id: int
+    basis: Basis
+    current: Thresholds
+    calibrated: Thresholds
+    proposed: Thresholds | None
+    good: int
+    defective: int
+    unscored: int
+    drift: Drift | None
+    changes: Mapping[tuple[Decision, Decision], int] = field(default_factory=dict)
+    flips: Sequence[int] = ()
+
+    @property
+    def news(self) -> bool:
+        """Whether good parts would move the thresholds that these don't know, or know and are good no more."""
+        then, now = self.proposed, self.current
+        return (
+            then is not None
+            and then.numbers != now.numbers
+            and good_parts(then).keys() != good_parts(now).keys()
+        )
+
+
+def propose_thresholds(
+    project: Project, detector_id: int, class_id: int, basis: Basis = Basis.GOOD, *, counting: bool = True
+) -> ThresholdProposal | None:
+    """None for a class that the detector has no thresholds for. `counting`: also what would change, which looks at every
+    result. For a worker."""
+    with project.reading() as session:
+        history = _history(session, detector_id, class_id)
+        if not history:
+            return None
+        calibrated, current = history[0], history[-1]
+        parts = judged_parts(session, class_id, detector_id)
+        before = good_parts(calibrated)  # scored anew when the detector was made
+        scored = [(one, before.get(one.result_id) if one.score is None else one.score) for one in parts]
+        good = {one.result_id: score for one, score in scored if one.good and score is not None}
+        defective = [score for one, score in scored if not one.good and score is not None]
+        picked = bool(picked_runs(session, class_id, {one.run_id for one in parts if one.good}))
+        proposed = with_good_parts(calibrated, good, picked) if good else calibrated
+        if proposed is not None:
+            proposed = confirmed(steered(proposed, basis, [*good.values()], defective), _good_shots(session))
+        changes, flips = (
+            _flips(session, detector_id, class_id, proposed) if counting and proposed else ({}, [])
+        )
+        return ThresholdProposal(
+            detector_id,
+            class_id,
+            basis,
+            current,
+            calibrated,
+            proposed,
+            len(good),
+            len(defective),
+            sum(one.good and score is None for one, score in scored),
+            _drift([(one, score) for one, score in scored if one.good and score is not None]),
+            changes,
+            flips,
+        )
+
+
 def list_thresholds(project: Project, detector_id: int) -> dict[int, ThresholdRow]:
     """The newest thresholds of a detector: class id → row."""
     with project.reading() as session:
@@ -56,13 +133,19 @@ def list_calibrated(project: Project, detector_id: int) -> dict[int, Thresholds]
 
 
 def set_thresholds(
-    project: Project, detector_id: int, class_id: int, thresholds: Thresholds, *, who: str = ""
+    project: Project,
+    detector_id: int,
+    class_id: int,
+    thresholds: Thresholds,
+    *,
+    who: str = "",
+    proposed: bool = False,
 ) -> ThresholdMove:
     """Add to the history and judge every stored result of this detector and class anew.
 
     Only rows whose decision flips are written, found by index, so 100,000 results take milliseconds. A
     person's override stays. To undo, set the earlier thresholds again. Numbers that no earlier row has were
-    moved by hand, and lose the words and the promise of those that teaching found.
+    moved by hand, and lose the words and the promise of those that teaching found, unless they were `proposed`.
     """
     numbers = thresholds.numbers
     if not all(map(math.isfinite, numbers)) or thresholds.review > thresholds.ng:
@@ -70,20 +153,13 @@ def set_thresholds(
             "Thresholds must be finite numbers, and the review threshold may not lie above the NG threshold.",
             "Choose other thresholds.",
         )
-    steps = [(t.Result.image_score >= lowest, decision) for lowest, decision in bounds(thresholds)]
-    decision = case(*steps, else_=Decision.OK)
+    decision = _decided(thresholds)
     with project.writing() as session:
-        history = [
-            _row(row).thresholds
-            for row in session.scalars(
-                select(t.Threshold)
-                .where(t.Threshold.detector_id == detector_id, t.Threshold.class_id == class_id)
-                .order_by(t.Threshold.id)
-            )
-            if _is_whole(row)
-        ]
+        history = _history(session, detector_id, class_id)
         same = (one for one in reversed(history) if one.numbers == numbers)
         told = next(same, None) or moved_by_hand(thresholds, history[0] if history else None, who)
+        if proposed:
+            told = thresholds
         told = confirmed(told, _good_shots(session))
         session.add(new_threshold(detector_id, class_id, told, who))
         moved: ColumnElement[bool] = true()
@@ -147,6 +223,54 @@ def new_threshold(detector_id: int, class_id: int, values: Thresholds, who: str)
         provenance=dict(values.provenance),
         who=who,
     )
+
+
+def _history(session: Session, detector_id: int, class_id: int) -> list[Thresholds]:
+    """Oldest first."""
+    rows = session.scalars(
+        select(t.Threshold)
+        .where(t.Threshold.detector_id == detector_id, t.Threshold.class_id == class_id)
+        .order_by(t.Threshold.id)
+    )
+    return [_row(row).thresholds for row in rows if _is_whole(row)]
+
+
+def _decided(thresholds: Thresholds) -> Any:
+    """The decision on a result's score, as an expression."""
+    steps = [(t.Result.image_score >= lowest, decision) for lowest, decision in bounds(thresholds)]
+    return case(*steps, else_=Decision.OK)
+
+
+def _flips(
+    session: Session, detector_id: int, class_id: int, thresholds: Thresholds
+) -> tuple[dict[tuple[Decision, Decision], int], list[int]]:
+    """Which results nobody has judged would change: how many by decision before and after, and the ids of some."""
+    after = _decided(thresholds)
+    where = (
+        t.Result.detector_id == detector_id,
+        t.Result.class_id == class_id,
+        t.Result.override.is_(None),
+        t.Result.image_score.is_not(None),
+        t.Result.decision.is_distinct_from(after),
+        run_not_removed(session),
+    )
+    counts = session.execute(
+        select(t.Result.decision, after, func.count()).where(*where).group_by(t.Result.decision, after)
+    )
+    changes = {
+        (was, now): count
+        for before, then, count in counts
+        if (was := t.word(Decision, before)) is not None and (now := t.word(Decision, then)) is not None
+    }
+    ids = select(t.Result.id).where(*where).order_by(t.Result.image_score.desc(), t.Result.id).limit(SHOWN)
+    return changes, list(session.scalars(ids))
+
+
+def _drift(good: Sequence[tuple[JudgedPart, float]]) -> Drift | None:
+    """Of the newest run with good parts against all before."""
+    newest = max((one.run_id for one, _ in good), default=0)
+    now = [score for one, score in good if one.run_id == newest]
+    return drift([score for one, score in good if one.run_id != newest], now)
 
 
 def _good_shots(session: Session) -> set[int]:

@@ -1,31 +1,34 @@
 """Thresholds from a handful of good parts, honest about what a handful can promise.
 
-With n held-out good parts, nothing distribution-free can be said below a false-alarm rate of 1 / (n + 1): the next
-good part beats all of them that often by sheer chance. The threshold is the upper prediction bound of a Student t
-distribution over the logarithm of the contrast (score above the maps' usual value), whose spread is pooled with what
-good parts of a product usually vary by: near-identical shots don't make every new part NG, and two shots don't make an
-infinite threshold. It scales and shifts with the detector's scores, and never lies below the conformal bound, which,
-with enough parts, keeps the promise for any distribution.
+With n good parts that taught nothing of what scores them, nothing distribution-free can be said below a false-alarm rate of
+1 / (n + 1): the next good part beats all of them that often by sheer chance. While there are fewer, the threshold is the
+upper prediction bound of a Student t distribution over the logarithm of the contrast (score above the maps' usual value),
+whose spread is pooled with what good parts of a product usually vary by (a scaled inverse chi-squared prior): near-identical
+shots don't make every new part NG, and two shots don't make an infinite threshold. It scales and shifts with the detector's
+scores, and never lies below any good part. Once people have confirmed as many good parts as the rate needs, it is their
+conformal bound alone (Bates et al., Annals of Statistics 2023), which keeps the rate on average for any distribution.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inspector.domain import ScoreMap, Thresholds
+from inspector.domain import NEVER, ScoreMap, Thresholds
 from inspector.errors import InspectorError
+from inspector.verdicts.metrics import best_f1, rank
+from inspector.verdicts.provenance import Basis, moment, moved_by_hand
 
-BY_HAND = "moved by hand"
-"""How provenance says that a person chose the numbers."""
-USUAL_SPREAD = 0.25
-"""Standard deviation of the logarithm of good parts' contrast, from the good parts of seven drawn and real products."""
-USUAL_WEIGHT = 4.0
-"""How many degrees of freedom that usual spread is worth."""
+USUAL_SPREAD = 0.3
+"""Standard deviation of the logarithm of good parts' contrast where none was fitted for the method and backbone."""
+USUAL_WEIGHT = 2.0
+"""How many degrees of freedom that usual spread is worth: it differs by a factor of five between products, and seven of them
+don't tell how often."""
+_KEPT = ("scores", "usual", "shots", "source", "wanted_rate", "independent", "usual_spread", "good", "picked")
 ALIKE = 1e-6
 """Scores that lie no farther apart, as a share of their contrast, are the same."""
 HEAD_START = 0.5
@@ -34,10 +37,14 @@ the same products)."""
 LEAST_CONTRAST, LEAST_STEP = 0.05, 1e-3
 """Where scores don't lie above the map, this share of them stands for the contrast, and LEAST_STEP at least: what scores
 less apart can't be told apart in any list."""
-OUTLIER_REACH, OUTLIER_SPREAD = 4.3, 0.08
-"""A shot stands out when the logarithm of its score lies OUTLIER_REACH standard deviations of the better ones, each at
-least OUTLIER_SPREAD, above their mean. On draws of 4 to 8 good parts of seven real products this names 2 % of clean
+OUTLIER_REACH, OUTLIER_SPREAD, OUTLIER_FIRST = 4.3, 0.08, 0.25
+"""A shot stands out when the logarithm of its score lies OUTLIER_REACH standard deviations of the better ones (at
+least OUTLIER_SPREAD; OUTLIER_FIRST where there are one or two) above their mean. On draws of 4 to 8 good parts of seven real products this names 2 % of clean
 draws, two thirds of parts of another product, and 7 % of those with a small simulated defect (PatchCore)."""
+BY_PARTS = "conformal bound of parts confirmed good"
+"""How provenance says that people confirmed enough good parts."""
+CERTAIN = 0.95
+"""How sure what is called certain is."""
 REVIEW_FACTOR = 4.0
 REVIEW_MOST = 0.25
 """An image goes to review from the bound at REVIEW_FACTOR times the wanted rate on, at most REVIEW_MOST."""
@@ -50,12 +57,16 @@ def thresholds(
     *,
     independent: bool = True,
     outliers: Sequence[int] = (),
+    spread: float = USUAL_SPREAD,
+    good: Mapping[int, float] | None = None,
 ) -> Thresholds:
     """Thresholds of one class at a wanted rate of good parts called NG (0–1, both ends excluded).
 
-    `held_out`: shots scored without themselves, or, when `shots` is 1, altered views of the only one.
-    Nothing is promised when the shots taught what scores them (not `independent`), nor while some stand out
-    (`outliers`: their ids, see `stand_out`) that nobody has confirmed.
+    `held_out`: shots scored without themselves, or, when `shots` is 1, altered views of the only one, from which nothing is
+    called NG. `spread`: what good parts usually vary by, see `usual_spread`. `good`: result → score of parts that people
+    confirmed good and that taught nothing. Nothing is promised when the shots taught what scores them (not `independent`),
+    nor while some stand out (`outliers`: their ids, see `stand_out`) that nobody has confirmed, unless the parts in `good`
+    are enough by themselves.
     Raises InspectorError without any held-out score, for a score that isn't finite, or a rate outside (0, 1).
     """
     if not 0 < false_alarm_rate < 1:
@@ -69,39 +80,102 @@ def thresholds(
         )
     scores = np.array([item.image_score for item in held_out], np.float64)
     usual = _usual(held_out)
-    if not np.isfinite([*scores, usual]).all():
+    if not np.isfinite([*scores, usual, *(good or {}).values()]).all():
         raise InspectorError("A normal shot has no finite score.", "Look at the shots for damaged images.")
+    shown = {
+        "source": "altered views of one shot" if shots < 2 else "shots left out one by one",
+        "scores": scores.tolist(),
+        "usual": usual,
+        "shots": shots,
+        "wanted_rate": false_alarm_rate,
+        "independent": independent,
+        "outliers": list(outliers),
+        "confirmed": [],
+        "usual_spread": spread,
+    }
+    return _set(shown, good or {})
 
-    single = shots < 2  # views of one part say nothing of how parts differ: they count as one
+
+def with_good_parts(found: Thresholds, good: Mapping[int, float], picked: bool = False) -> Thresholds | None:
+    """What teaching `found`, set anew with the parts that are confirmed `good` (result → score) now. `picked`: some were chosen
+    out of their runs, and so may score otherwise than the others: nothing is promised. None where too few parts are
+    confirmed for thresholds that an earlier version found, which don't say enough."""
+    told = found.provenance
+    if "wanted_rate" not in told or "scores" not in told:
+        return None
+    if "usual" not in told and len(good) < parts_needed(told["wanted_rate"]):
+        return None
+    shown = {**told, "shots": told.get("shots", 1 if _single(told) else len(told["scores"]))}
+    return _set(shown, good, picked)
+
+
+def _set(shown: Mapping[str, Any], good: Mapping[int, float], picked: bool = False) -> Thresholds:
+    """`shown`: what the shots showed, as in the provenance."""
+    rate, shots, single = shown["wanted_rate"], shown["shots"], shown["shots"] < 2
+    usual, spread = shown.get("usual", 0.0), shown.get("usual_spread", USUAL_SPREAD)
+    scores, confirmed_good = np.array(shown["scores"], np.float64), np.array([*good.values()], np.float64)
+    needed, gentle = parts_needed(rate), max(rate, min(REVIEW_MOST, REVIEW_FACTOR * rate))
+    # views of one part say nothing of how parts differ: they count as one
     seen = scores.mean(keepdims=True) if single else _distinct(scores, usual)
-    gentle = max(false_alarm_rate, min(REVIEW_MOST, REVIEW_FACTOR * false_alarm_rate))
-    ease = 1.0 if single else 1 - HEAD_START / shots
-    ng = upper_bound(seen, usual, false_alarm_rate, ease)
-    review = min(ng, upper_bound(seen, usual, gentle, ease))
-    parts = len(seen)
-    needed = shots_needed(false_alarm_rate)
+    by_parts = len(good) >= needed
+    if by_parts:
+        ng, review = conformal_bound(confirmed_good, rate), conformal_bound(confirmed_good, gentle)
+    else:
+        ease = 1.0 if single else 1 - HEAD_START / shots
+        ng = upper_bound(seen, usual, rate, ease, confirmed_good, spread)
+        review = min(ng, upper_bound(seen, usual, gentle, ease, confirmed_good, spread))
+        if single and not good:
+            ng = NEVER
+    own = 0 if by_parts or not shown["independent"] else len(seen)
+    parts = own + len(good)
+    enough = parts >= needed and not picked and (by_parts or not shown["outliers"])
     return Thresholds(
         review,
         ng,
         review,
         {
-            "method": "t prediction bound, at least the conformal bound",
-            "source": "altered views of one shot" if single else "shots left out one by one",
-            "scores": scores.tolist(),
-            "good_parts": parts,
-            "wanted_rate": false_alarm_rate,
+            **shown,
+            "method": BY_PARTS if by_parts else "t prediction bound, at least the conformal bound",
+            "good": {str(key): float(score) for key, score in good.items()},
+            "picked": picked,
+            "good_parts": len(good) if by_parts else len(seen) + len(good),
             "attainable_rate": 1 / (parts + 1),
-            "independent": independent,
-            "outliers": list(outliers),
-            "confirmed": [],
-            "promised": parts >= needed and independent and not outliers,
+            "expected_rate": (len(good) + 1 - _place(len(good), rate)) / (len(good) + 1)
+            if by_parts
+            else rate,
+            "certain_rate": _certain(parts, rate),
+            "promised": enough,
             "more_shots": max(0, needed - parts),
             "review_rate": gentle,
-            "usual_spread": USUAL_SPREAD,
-            "date": _now(),
+            "date": moment(),
             "who": "Inspector",
         },
     )
+
+
+def steered(found: Thresholds, basis: Basis, good: Sequence[float], defective: Sequence[float]) -> Thresholds:
+    """`found` by good parts, moved by what people marked: scores of parts confirmed `good` and of `defective` ones (at least
+    one, unless by good parts alone). What good parts let promise is no longer promised."""
+    if basis is Basis.GOOD or not defective:
+        return found
+    if basis is Basis.DEFECTS:
+        ng = min(found.ng, *defective)
+    else:
+        best = best_f1(rank([*good, *defective], [False] * len(good) + [True] * len(defective)))[1]
+        below = max((score for score in (*good, *defective) if score < best), default=best)
+        ng = (below + best) / 2  # all between part them alike
+    above = sum(score >= ng for score in good)
+    missed = sum(score < ng for score in defective)
+    told = {
+        **{key: found.provenance[key] for key in _KEPT if key in found.provenance},
+        "method": str(basis),
+        "marked": {"good": len(good), "good_ng": above, "defective": len(defective), "missed": missed},
+        "promised": False,
+        "date": moment(),
+        "who": "Inspector",
+    }
+    review = min(found.review, ng)
+    return Thresholds(review, ng, review, told)
 
 
 def stand_out(held_out: Sequence[ScoreMap]) -> list[int]:
@@ -115,7 +189,7 @@ def stand_out(held_out: Sequence[ScoreMap]) -> list[int]:
     order, count = np.argsort(heights, kind="stable"), len(scores)
     for place in range(count // 2 + 1 if count > 2 else 1, count):
         below = heights[order[:place]]
-        spread = max(OUTLIER_SPREAD, float(below.std(ddof=1))) if place > 2 else USUAL_SPREAD
+        spread = max(OUTLIER_SPREAD, float(below.std(ddof=1))) if place > 2 else OUTLIER_FIRST
         if heights[order[place]] - below.mean() > OUTLIER_REACH * spread:
             return sorted(int(index) for index in order[place:])
     return []
@@ -127,78 +201,55 @@ def confirmed(chosen: Thresholds, good: Collection[int]) -> Thresholds:
     if "outliers" not in told:
         return chosen
     said = sorted(set(told["outliers"]) & set(good))
-    enough = not told.get("more_shots", 0) and told.get("independent", True)
-    promised = bool(enough and len(said) == len(told["outliers"]))
+    by_parts = told.get("method") == BY_PARTS
+    enough = not told.get("more_shots", 0) and not told.get("picked") and told.get("independent", True)
+    promised = bool(enough and len(said) == len(told["outliers"])) if not by_parts else told["promised"]
     return replace(chosen, provenance={**told, "confirmed": said, "promised": promised})
 
 
-def moved_by_hand(chosen: Thresholds, found: Thresholds | None, who: str) -> Thresholds:
-    """Numbers that a person `chosen`, with words that say so: no promise goes along. `found`: what teaching set."""
-    before = {"review": found.review, "ng": found.ng, "pixel": found.pixel} if found else None
-    told = {"method": BY_HAND, "who": who, "date": _now(), "promised": False, "found": before}
-    return replace(chosen, provenance=told)
-
-
-def words(chosen: Thresholds) -> str:
-    """Where thresholds come from and what they promise, in plain sentences; "" when nothing is known."""
-    told = chosen.provenance
-    if told.get("method") == BY_HAND:
-        who = f" by {told['who']}" if told.get("who") else ""
-        found = told.get("found")
-        before = f" Teaching had found review {found['review']:.3f}, NG {found['ng']:.3f}." if found else ""
-        return f"Moved by hand{who}{_on(told.get('date'))}; nothing is promised.{before}"
-    parts, wanted = told.get("good_parts"), told.get("wanted_rate")
-    if parts is None or wanted is None:
-        return ""
-    shots = f"{parts} normal shot{'s' if parts != 1 else ''}"
-    if str(told.get("source", "")).startswith("altered"):
-        source = "From altered views of one normal shot."
-    elif told.get("independent", True):
-        source = f"From {shots}, each left out once."
-    else:
-        source = f"From {shots}, each left out of the memory, though the prompts had seen it."
-    if told.get("promised"):
-        return f"{source} At most {_percent(wanted)} of good parts are called NG."
-    source = f"{source} Wanted: {_percent(wanted)} of good parts called NG."
-    doubtful = len(told.get("outliers", ())) - len(told.get("confirmed", ()))
-    if doubtful:
-        one = doubtful == 1
-        return (
-            f"{source} {doubtful} shot{'' if one else 's'} stand{'s' if one else ''} out from the others; nothing is "
-            f"promised until somebody has said that {'it is' if one else 'they are'} good."
-        )
-    if not told.get("independent", True):
-        return f"{source} How often is not promised: only parts that taught nothing could tell."
-    more = told.get("more_shots", 0)
-    return (
-        f"{source} {_percent(told.get('attainable_rate', 1.0))} is the best that can be promised; {more} more "
-        f"shot{'s' if more != 1 else ''} let you promise {_percent(wanted)}."
-    )
-
-
-def shots_needed(false_alarm_rate: float) -> int:
-    """The fewest held-out good parts with which a false-alarm rate can be promised: 1 / (n + 1) <= rate."""
+def parts_needed(false_alarm_rate: float) -> int:
+    """The fewest good parts with which a false-alarm rate can be promised: 1 / (n + 1) <= rate."""
     return max(1, math.ceil(1 / false_alarm_rate - 1e-9) - 1)
 
 
-def upper_bound(scores: ArrayLike, usual: float, rate: float, ease: float = 1.0) -> float:
+def upper_bound(
+    scores: ArrayLike,
+    usual: float,
+    rate: float,
+    ease: float = 1.0,
+    good: ArrayLike = (),
+    spread: float = USUAL_SPREAD,
+) -> float:
     """The score that the next good part passes with probability `rate`.
 
-    `scores`: of held-out good parts; `usual`: the value that their maps have almost everywhere;
-    `ease`: the next part's contrast as a share of the held-out ones'. Never below the
-    ceil((n + 1)(1 - rate))-th smallest score, which with enough scores is the conformal bound, nor, with too few,
-    below any of them: a part that is known to be good stays good.
+    `scores`: of held-out shots; `usual`: the value that their maps have almost everywhere; `ease`: the next part's contrast
+    as a share of theirs; `good`: scores of good parts that were compared with all shots, as the next part will be;
+    `spread`: what the logarithm of contrasts usually varies by. Never below the ceil((n + 1)(1 - rate))-th smallest of all
+    n, nor, with too few for that, below any of them: a part that is known to be good stays good.
     """
-    values = np.sort(np.asarray(scores, np.float64))
+    held_out, new = np.asarray(scores, np.float64), np.asarray(good, np.float64)
+    values = np.concatenate([held_out, new])
     n = len(values)
-    least = max(LEAST_CONTRAST * float(np.abs(values).mean()), LEAST_STEP)
-    contrast = np.log(np.maximum(values - usual, least))
+    contrast = log_contrast(values, usual)
+    contrast[: len(held_out)] += math.log(ease)
     freedom = USUAL_WEIGHT + n - 1
-    squares = USUAL_WEIGHT * USUAL_SPREAD**2 + float(((contrast - contrast.mean()) ** 2).sum())
+    squares = USUAL_WEIGHT * spread**2 + float(((contrast - contrast.mean()) ** 2).sum())
     reach = _t_quantile(1 - rate, freedom) * math.sqrt(squares / freedom * (1 + 1 / n))
-    bound = usual + ease * math.exp(contrast.mean() + reach)
-    passed = min(n, math.ceil((n + 1) * (1 - rate) - 1e-9))
-    return float(np.nextafter(max(bound, values[passed - 1]), np.inf))
+    bound = usual + math.exp(contrast.mean() + reach)
+    return max(float(np.nextafter(bound, np.inf)), conformal_bound(values, rate))
+
+
+def log_contrast(scores: ArrayLike, usual: float) -> NDArray[np.float64]:
+    """The logarithm of how far scores [n] lie above the usual value of their maps."""
+    values = np.asarray(scores, np.float64)
+    least = max(LEAST_CONTRAST * float(np.abs(values).mean()), LEAST_STEP)
+    return np.asarray(np.log(np.maximum(values - usual, least)))
+
+
+def conformal_bound(scores: ArrayLike, rate: float) -> float:
+    """Just above the ceil((n + 1)(1 - rate))-th smallest of n scores, or the highest where they are too few."""
+    values = np.sort(np.asarray(scores, np.float64))
+    return float(np.nextafter(values[_place(len(values), rate) - 1], np.inf))
 
 
 def carried(chosen: Thresholds, found: Thresholds, again: Thresholds, who: str = "") -> Thresholds:
@@ -211,7 +262,10 @@ def carried(chosen: Thresholds, found: Thresholds, again: Thresholds, who: str =
         return one if before == now or before <= 0 else one * now / before
 
     review = moved(chosen.review, found.review, again.review)
-    ng = moved(chosen.ng, found.ng, again.ng)
+    if found.calls_ng and again.calls_ng:
+        ng = moved(chosen.ng, found.ng, again.ng)
+    else:  # one of both has no number to compare with: as far above review as it was
+        ng = moved(chosen.ng, chosen.review, review) if chosen.calls_ng else again.ng
     if (review, ng) == (chosen.review, chosen.ng):
         return chosen
     return moved_by_hand(Thresholds(min(review, ng), ng, min(review, ng)), again, who)
@@ -227,20 +281,24 @@ def _usual(held_out: Sequence[ScoreMap]) -> float:
     return float(np.mean([np.median(item.values) for item in held_out]))
 
 
-def _percent(rate: float) -> str:
-    return f"{rate * 100:.2g} %"
+def _single(told: Mapping[str, Any]) -> bool:
+    return str(told.get("source", "")).startswith("altered")
 
 
-def _on(date: object) -> str:
-    """ " on 26 Nov 2026 14:03", in the time of this place; "" for what is no date."""
-    try:
-        return f" on {datetime.fromisoformat(str(date)).astimezone():%d %b %Y %H:%M}"
-    except ValueError:
-        return ""
+def _place(n: int, rate: float) -> int:
+    """Which of n good parts, counted from the lowest, the next one may not beat."""
+    return min(n, math.ceil((n + 1) * (1 - rate) - 1e-9))
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _certain(parts: int, rate: float) -> float:
+    """The share of good parts called NG that isn't exceeded with CERTAIN confidence, whatever their distribution: what lies
+    above the j-th smallest of n follows Beta(n + 1 - j, j)."""
+    from scipy.stats import beta
+
+    if not parts:
+        return 1.0
+    place = _place(parts, rate)
+    return float(beta.ppf(CERTAIN, parts + 1 - place, place))
 
 
 @lru_cache(maxsize=256)

@@ -6,18 +6,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from inspector.domain import ScoreMap, Thresholds
+from inspector.domain import NEVER, Decision, ScoreMap, Thresholds
 from inspector.errors import InspectorError
 from inspector.verdicts.calibrate import (
     carried,
     confirmed,
-    moved_by_hand,
-    shots_needed,
+    parts_needed,
     stand_out,
     thresholds,
     upper_bound,
-    words,
+    with_good_parts,
 )
+from inspector.verdicts.judge import decide
+from inspector.verdicts.provenance import good_parts, moved_by_hand, rates, words
 
 
 def held_out(scores, usual=0.1):
@@ -55,7 +56,7 @@ def test_near_identical_shots_do_not_make_every_new_part_ng(spread):
 
 
 def test_two_very_different_shots_do_not_push_the_threshold_out_of_sight():
-    limits = thresholds(held_out([0.3, 0.5]), 0.01, 2)
+    limits = thresholds(held_out([0.3, 0.5]), 0.05, 2)
     assert limits.ng < 1.2
 
 
@@ -79,9 +80,9 @@ def test_views_of_one_shot_count_as_one_part():
     one = thresholds(held_out([0.30, 0.31, 0.32, 0.33]), 0.05, 1)
     four = thresholds(held_out([0.30, 0.31, 0.32, 0.33]), 0.05, 4)
     assert one.provenance["attainable_rate"] == pytest.approx(0.5)
-    assert one.ng > four.ng
+    assert one.review > four.review
     more = thresholds(held_out([0.30, 0.31, 0.32, 0.33] * 8), 0.05, 1)
-    assert more.ng == pytest.approx(one.ng)
+    assert more.review == pytest.approx(one.review)
 
 
 def test_shots_that_score_exactly_alike_count_once_and_give_no_threshold_near_zero():
@@ -107,7 +108,7 @@ def test_review_never_lies_above_ng_and_a_lower_rate_never_lowers_a_threshold(sc
     assert strict.ng >= loose.ng - 1e-9
 
 
-@given(st.lists(st.floats(0.2, 0.9), min_size=1, max_size=8), st.floats(0.1, 10), st.floats(-2, 2))
+@given(st.lists(st.floats(0.2, 0.9), min_size=2, max_size=8), st.floats(0.1, 10), st.floats(-2, 2))
 def test_thresholds_follow_when_a_detector_uses_another_scale(scores, factor, shift):
     moved = [score * factor + shift for score in scores]
     usual = 0.1 * factor + shift
@@ -127,8 +128,82 @@ def test_impossible_wishes_are_refused_with_a_sentence():
         thresholds(held_out([0.4, float("inf")]), 0.05, 2)
 
 
+def test_one_shot_calls_nothing_ng_by_itself_and_a_second_part_does():
+    one = thresholds(held_out([0.30, 0.31]), 0.05, 1)
+    assert not one.calls_ng
+    assert decide(5.0, one) is Decision.REVIEW
+    assert "nothing is called NG" in words(one)
+    more = with_good_parts(one, {7: 0.29})
+    assert more.calls_ng
+    assert decide(5.0, more) is Decision.NG
+    assert good_parts(more) == {7: 0.29}
+    assert "altered views of one normal shot, and 1 part confirmed good" in words(more)
+    assert not with_good_parts(more, {}).calls_ng
+
+
+def test_a_part_that_is_known_to_be_good_is_never_ng():
+    found = thresholds(held_out([0.4, 0.45, 0.5, 0.42]), 0.05, 4)
+    again = with_good_parts(found, {1: 1.4, 2: 0.41})
+    assert again.ng > 1.4
+    assert with_good_parts(again, {}).numbers == found.numbers
+
+
+@pytest.mark.parametrize("count", [19, 45, 200])
+@pytest.mark.parametrize("drawn", ["exponential", "uniform"])
+def test_with_enough_confirmed_parts_the_rate_is_kept_whatever_the_shots_were(count, drawn):
+    rng = np.random.default_rng(4)
+    draw = getattr(rng, drawn)
+    found = thresholds(held_out([0.2, 0.21], usual=0.0), 0.05, 2, outliers=[5])
+    wrong, above, limits = 0, 0, None
+    for _ in range(2000):
+        limits = with_good_parts(found, dict(enumerate(draw(size=count).tolist())))
+        wrong += draw() >= limits.ng
+    assert 0.02 < wrong / 2000 < 0.065
+    assert limits.provenance["promised"]
+    told = rates(limits)
+    for _ in range(500):  # how often the rate of one given set lies above what is called certain
+        limits = with_good_parts(found, dict(enumerate(rng.uniform(size=count).tolist())))
+        above += 1 - limits.ng > told.certain
+    assert above / 500 < 0.09
+    assert told.expected <= told.wanted < told.certain
+
+
+def test_parts_that_were_picked_promise_nothing_until_the_rest_is_confirmed():
+    found = thresholds(held_out([0.4, 0.45, 0.5, 0.42]), 0.05, 4)
+    good = {key: 0.4 + key / 100 for key in range(30)}
+    picked = with_good_parts(found, good, picked=True)
+    assert not picked.provenance["promised"]
+    assert "picked out of their run" in words(picked)
+    assert not confirmed(picked, set()).provenance["promised"]
+    whole = with_good_parts(picked, good)
+    assert whole.provenance["promised"]
+    assert "From 30 parts confirmed good." in words(whole)
+    assert whole.numbers == picked.numbers
+
+
+def test_confirmed_parts_promise_also_where_the_shots_taught_what_scores_them():
+    taught = thresholds(held_out(ENOUGH), 0.05, 20, independent=False)
+    assert "confirm 19 more good parts in the results" in words(taught)
+    assert not with_good_parts(taught, {1: 0.5}).provenance["promised"]
+    enough = with_good_parts(taught, {key: 0.5 + key / 100 for key in range(19)})
+    assert enough.provenance["promised"]
+    assert confirmed(enough, set()).provenance["promised"]
+
+
+def test_thresholds_of_an_earlier_version_wait_for_enough_confirmed_parts():
+    found = thresholds(held_out([0.4, 0.45]), 0.05, 2)
+    old = {
+        key: value for key, value in found.provenance.items() if key not in ("usual", "shots", "certain_rate")
+    }
+    before = replace(found, provenance=old)
+    assert with_good_parts(before, {1: 0.5}) is None
+    assert with_good_parts(before, dict.fromkeys(range(19), 0.5)).ng > 0.5
+    assert with_good_parts(Thresholds(0.1, 0.2, 0.1), {1: 0.5}) is None
+    assert rates(before) is None
+
+
 def test_needed_shots_follow_from_one_over_n_plus_one():
-    assert [shots_needed(rate) for rate in (0.5, 0.2, 0.05, 0.01)] == [1, 4, 19, 99]
+    assert [parts_needed(rate) for rate in (0.5, 0.2, 0.05, 0.01)] == [1, 4, 19, 99]
 
 
 SCORE = st.just(0.0) | st.floats(1e-6, 1)
@@ -143,6 +218,12 @@ def test_what_a_person_moved_keeps_its_factor_to_what_was_found(before, after, f
     assert kept.review <= kept.ng
     if found.ng > 0 and again.ng != found.ng:
         assert kept.ng / again.ng == pytest.approx(chosen.ng / found.ng) if again.ng > 0 else kept.ng == 0
+    never = replace(found, ng=NEVER)
+    for one in (carried(chosen, never, again), carried(chosen, found, replace(again, ng=NEVER))):
+        assert one.review <= one.ng
+        assert one.calls_ng or not chosen.calls_ng
+    assert not carried(never, never, replace(again, ng=NEVER)).calls_ng
+    assert carried(never, never, again).ng == again.ng
     assert carried(chosen, found, found) == chosen
     assert carried(found, found, again).review <= carried(found, found, again).ng
 
@@ -153,11 +234,11 @@ ENOUGH = [score + step / 1000 for step in range(5) for score in (0.40, 0.45, 0.5
 def test_shots_that_taught_what_scores_them_promise_nothing():
     honest = thresholds(held_out(ENOUGH), 0.05, 20)
     assert honest.provenance["promised"]
-    assert "At most 5 %" in words(honest)
+    assert "at most 5 %" in words(honest)
     taught = thresholds(held_out(ENOUGH), 0.05, 20, independent=False)
     assert (taught.review, taught.ng) == (honest.review, honest.ng)
     assert not taught.provenance["promised"]
-    assert "At most" not in words(taught)
+    assert "at most" not in words(taught)
     assert "prompts had seen it" in words(taught)
 
 

@@ -1,13 +1,10 @@
 """One candidate of an evaluation: teach it, score every test image, read off the figures."""
 
-import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -15,29 +12,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.domain import CancelToken, Image, ScoreMap, Thresholds
-from inspector.errors import ImageError, InspectorError
-from inspector.images import mask, read
+from inspector.domain import CancelToken, ScoreMap, Thresholds
+from inspector.errors import InspectorError
+from inspector.images import read
 from inspector.jobs.engine import least_side
-from inspector.jobs.evaluation.layouts import Sample, key
+from inspector.jobs.evaluation import false_alarms
+from inspector.jobs.evaluation.layouts import key
 from inspector.jobs.evaluation.plan import Candidate, Protocol
 from inspector.jobs.evaluation.reading import Reading
-from inspector.text import printable, reason
+from inspector.jobs.evaluation.tested import BATCH, EVALUATION_SIZE, Loaded, load
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
     from inspector.methods.detector import Detector
 
-_log = logging.getLogger("inspector.jobs")
-
-EVALUATION_SIZE = 256
-"""Side of the square at which maps and masks are compared."""
 PRO_LIMIT = 0.3
-BATCH = 8
 KEPT_BYTES = 2**31
 """Prepared test images that are kept for the next candidate, in all processes together."""
-VERDICTS = ("false_alarms", "good_to_review", "detected", "missed")
-"""Good parts called NG, good parts sent to review, defective ones called NG, defective ones called OK."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,17 +43,6 @@ class Measured:
     ms_per_image: dict[str, float]
     losses: tuple[tuple[float, float], ...] = ()
     maps: dict[str, list[NDArray[np.float16]]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Loaded:
-    """A test image as it is scored: shrunk, None where it can't be read. `mask`: at EVALUATION_SIZE, None where nobody
-    marked the defect. `problem`: what is wrong with the image or its mask, ""."""
-
-    sample: Sample
-    image: Image | None
-    mask: NDArray[np.bool_] | None = None
-    problem: str = ""
 
 
 class Bench:
@@ -126,8 +106,9 @@ class Bench:
                         done += len(batch)
                         progress(1.0, done / total)
                     kept[name] = [score_map.values.astype(np.float16) for score_map in maps]
+                    further = self._further(one, name, detectors[name], cancel)
                     own = (one, name, dataset.folder, scored, maps, thresholds.get(name))
-                    waiting.append(pool.submit(_read_off, *own))
+                    waiting.append(pool.submit(_read_off, *own, further, self._protocol.confirmed))
                 readings = [future.result() for future in waiting]
             timed = one.seed == min(next(iter(self._protocol.draws.values())))  # other draws are as fast
             speed = self._speed(detectors, cancel) if timed else {}
@@ -145,9 +126,14 @@ class Bench:
         from inspector.features.tiles import View
         from inspector.methods import catalogue
         from inspector.verdicts import calibrate
+        from inspector.verdicts.usual_spread import usual_spread
 
         variant, rate = catalogue.parse(one.method), self._protocol.false_alarm_rate
         backbone = self.backbone(variant.random_weights)
+        info, spread = (
+            catalogue.find(variant.method),
+            usual_spread(variant.method, backbone.identity.as_json()),
+        )
         look, white = self._protocol.resolution, self._protocol.white
         at_least = least_side(backbone, look)
         shots = {
@@ -178,13 +164,28 @@ class Bench:
             detectors |= dict.fromkeys(group, made)
             if rate is not None and one.shots:
                 for name, held_out in made.held_out(group).items():
-                    thresholds[name] = calibrate.thresholds(held_out, rate, one.shots)
+                    thresholds[name] = calibrate.thresholds(
+                        held_out, rate, one.shots, independent=info.independent, spread=spread
+                    )
         seconds = time.perf_counter() - started
         ends = [
             (fmean(one[0] for one in stage), fmean(one[-1] for one in stage))
             for stage in zip(*losses, strict=True)
         ]
         return detectors, thresholds, tuple(ends), seconds
+
+    def _further(self, one: Candidate, name: str, detector: "Detector", cancel: CancelToken) -> list[float]:
+        """Scores of the good training images that are no shots, where parts are to be confirmed."""
+        if not self._protocol.confirmed:
+            return []
+        shots = {sample.path for sample in self._protocol.draws[name][one.seed][: one.shots]}
+        left = [sample for sample in self._protocol.dataset.train[name] if sample.path not in shots]
+        prepare, found = partial(detector.prepare_one, class_name=name), list[float]()
+        for batch in load(left, prepare, detector.least_side(name), self._protocol.white, cancel):
+            images = [row.image for row in batch if row.image is not None]
+            maps = detector.score(images, [name] * len(images))
+            found += [float(score_map.image_score) for score_map in maps if score_map.finite]
+        return found
 
     def _batches(self, name: str, detector: "Detector", cancel: CancelToken) -> Iterator[list["Loaded"]]:
         """A class's test images in order, from memory or read again. Raises InspectorError when too few can be read."""
@@ -200,9 +201,7 @@ class Bench:
         seen: list[Loaded] = []
         kinds: set[bool] = set()
         prepare, at_least = partial(detector.prepare_one, class_name=name), detector.least_side(name)
-        for batch in _load(
-            self._protocol.dataset.test[name], prepare, at_least, self._protocol.white, cancel
-        ):
+        for batch in load(self._protocol.dataset.test[name], prepare, at_least, self._protocol.white, cancel):
             for row in batch:
                 if row.problem and row.sample.key not in self._told:
                     self._told.add(row.sample.key)
@@ -251,8 +250,11 @@ def _read_off(
     scored: Sequence[Loaded],
     maps: Sequence[ScoreMap],
     thresholds: Thresholds | None,
+    further: Sequence[float],
+    confirmed: Sequence[int],
 ) -> Reading:
-    """Figures and curves of one candidate on one class. Defective images without a mask count per image only."""
+    """Figures and curves of one candidate on one class. Defective images without a mask count per image only. `further`:
+    scores of good parts that are neither shots nor test images; `confirmed`: see `false_alarms.when_confirmed`."""
     from inspector.verdicts import metrics
 
     samples = [row.sample for row in scored]
@@ -282,8 +284,17 @@ def _read_off(
         tuple(score_map.class_name for score_map in maps),
         np.array([round(score, 6) for score in scores], np.float64),
         {kind: (np.round(x, 5), np.round(y, 5)) for kind, (x, y) in curves.items()},
-        _verdicts(scores, labels, thresholds),
+        false_alarms.verdicts(scores, labels, thresholds) if thresholds else {},
         scale=_scale(maps, labels),
+        confirmed=false_alarms.when_confirmed(
+            thresholds,
+            [*further, *(score for score, bad in zip(scores, labels, strict=True) if not bad)],
+            [score for score, bad in zip(scores, labels, strict=True) if bad],
+            confirmed,
+            one.seed,
+        )
+        if thresholds
+        else {},
     )
 
 
@@ -296,86 +307,6 @@ def _scale(maps: Sequence[ScoreMap], labels: Sequence[bool]) -> tuple[float, flo
     )
     low, high = float(np.quantile(good, 0.99)), max((float(m.values.max()) for m in maps), default=1.0)
     return round(low, 6), round(high, 6)
-
-
-def _verdicts(
-    scores: Sequence[float], labels: Sequence[bool], thresholds: Thresholds | None
-) -> dict[str, float]:
-    from inspector.verdicts.judge import decide_all
-
-    if thresholds is None:
-        return {}
-    decided, bad = decide_all(scores, thresholds), np.asarray(labels)
-    good, bad = decided[~bad], decided[bad]
-    shares = (good == 2).mean(), (good == 1).mean(), (bad == 2).mean(), (bad == 0).mean()
-    return dict(zip(VERDICTS, map(float, shares), strict=True))
-
-
-def _load(
-    samples: Sequence[Sample],
-    prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
-    at_least: int,
-    white: int | None,
-    cancel: CancelToken,
-) -> Iterator[list[Loaded]]:
-    """Batches in order, read ahead and shrunk to the backbone's size by threads."""
-
-    def load(sample: Sample) -> Loaded:
-        try:
-            image = read.read(sample.path, at_least, white)
-            small = replace(image, pixels=prepare(image.pixels), original_size=image.size)
-        except Exception as error:  # of whatever kind: one image does not end an evaluation
-            return Loaded(sample, None, problem=_sentence(error))
-        try:
-            return Loaded(sample, small, _mask(sample, image.size))
-        except Exception as error:
-            problem = f"{_sentence(error)} It counts per image only."
-            return Loaded(replace(sample, masks=()), small, problem=problem)
-
-    coming = iter(samples)
-    with ThreadPoolExecutor(2, "read") as readers:
-        ahead: deque[Future[Loaded]] = deque()
-        try:
-            while not cancel.cancelled:
-                ahead.extend(readers.submit(load, s) for s in islice(coming, 2 * BATCH - len(ahead)))
-                if not ahead:
-                    return
-                yield [ahead.popleft().result() for _ in range(min(BATCH, len(ahead)))]
-        finally:
-            for future in ahead:
-                future.cancel()
-    cancel.check()
-
-
-_NOTHING = np.zeros((EVALUATION_SIZE, EVALUATION_SIZE), np.bool_)
-_NOTHING.flags.writeable = False
-
-
-def _mask(sample: Sample, size: tuple[int, int]) -> NDArray[np.bool_] | None:
-    """The defect's pixels at EVALUATION_SIZE (nearest); all false for a good part, None where nobody marked them.
-
-    `size`: (width, height) of the image. Raises ImageError for a mask that can't be used.
-    """
-    if not sample.anomalous:
-        return _NOTHING
-    if not sample.masks:
-        return None
-    marked = mask.read(sample.masks[0], sample.path, size)
-    for further in sample.masks[1:]:
-        marked |= mask.read(further, sample.path, size)
-    if not marked.any():
-        raise ImageError(f"The mask of “{printable(sample.path.name)}” marks nothing.", "Mark the defect.")
-    rows, columns = (
-        ((np.arange(EVALUATION_SIZE) + 0.5) * side / EVALUATION_SIZE).astype(int) for side in marked.shape
-    )
-    return np.asarray(marked[np.ix_(rows, columns)])
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, InspectorError):
-        return str(error)
-    _log.error("a test image can't be read", exc_info=error)
-    return f"It can't be read: {reason(error)}."
 
 
 def _enlarged(values: NDArray[np.float32]) -> NDArray[np.float32]:

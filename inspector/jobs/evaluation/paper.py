@@ -13,8 +13,8 @@ from typing import Any
 from inspector import paths
 from inspector.errors import InspectorError, WeightsError
 from inspector.jobs.evaluation import datasets
-from inspector.jobs.evaluation.measure import EVALUATION_SIZE
 from inspector.jobs.evaluation.plan import EvaluationPlan, method_title
+from inspector.jobs.evaluation.tested import EVALUATION_SIZE
 from inspector.methods import catalogue
 from inspector.text import printable
 from inspector.verdicts.metrics import FIGURES

@@ -14,9 +14,10 @@ import inspector
 from inspector import paths
 from inspector.errors import ExportError
 from inspector.jobs.evaluation.layouts import Sample
-from inspector.jobs.evaluation.measure import EVALUATION_SIZE, PRO_LIMIT, Measured
+from inspector.jobs.evaluation.measure import PRO_LIMIT, Measured
 from inspector.jobs.evaluation.plan import Candidate, Protocol
 from inspector.jobs.evaluation.reading import Reading
+from inspector.jobs.evaluation.tested import EVALUATION_SIZE
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
@@ -88,6 +89,7 @@ class Parts:
                 protocol.one_for_all,
                 protocol.class_known,
                 protocol.false_alarm_rate,
+                protocol.confirmed,
                 protocol.white,
                 protocol.resolution,
                 {name: area.as_json() for name, area in protocol.areas.items()},
@@ -108,7 +110,7 @@ def program(method: str) -> str:
     from inspector.methods import catalogue
 
     top = Path(inspector.__file__).parent
-    files = {Path(__file__).with_name("measure.py")}
+    files = {Path(__file__).with_name(f"{own}.py") for own in ("measure", "tested", "false_alarms")}
     files |= {file for stage in _STAGES for file in (top / stage).rglob("*.py")}
     coming = [catalogue.find(method).factory.partition(":")[0]]
     while coming:  # of the methods, only the modules that this one imports

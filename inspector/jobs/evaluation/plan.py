@@ -22,7 +22,8 @@ class EvaluationPlan:
     `seeds`: of the draws; a draw shuffles the sorted good parts. `classes`: all when empty.
     `one_for_all`: one detector taught on all classes, else one a class. `class_known`: detectors are told the class.
     `split`: a split.json to take shots and test images from instead of drawing.
-    `false_alarm_rate`: also set thresholds from the shots alone for this rate, and count verdicts.
+    `false_alarm_rate`: also set thresholds from the shots alone for this rate, and count verdicts. `confirmed`: and again
+    for each of these numbers of parts that are confirmed good, see `false_alarms.when_confirmed`.
     `white`: the end of the range in which images of more than 8 bits are read, see `images.read`.
     `resolution`: pixels of the short side at which images are looked at, tile by tile; 0: as a whole.
     `areas`: what is inspected of a class's images, where that isn't all.
@@ -41,6 +42,7 @@ class EvaluationPlan:
     class_known: bool = True
     split: Path | None = None
     false_alarm_rate: float | None = None
+    confirmed: tuple[int, ...] = ()
     weights: str | Path | None = None
     device: str = "auto"
     workers: int = 1
@@ -71,6 +73,11 @@ class EvaluationPlan:
         if min(self.shots) < 0 or max(self.shots) > 1000:
             raise InspectorError(
                 "The number of shots must lie between 0 and 1000.", "The field uses 1, 2, 4 and 8."
+            )
+        if self.confirmed and self.false_alarm_rate is None:
+            raise InspectorError(
+                "Confirmed parts set thresholds, which need a false-alarm rate.",
+                "Add --false-alarm-rate 0.05.",
             )
         if not self.series():
             raise InspectorError("These methods need at least one normal shot.", "Choose 1 shot or more.")
@@ -125,13 +132,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What is the same for all candidates. `false_alarm_rate`: None measures no verdicts."""
+    """What is the same for all candidates, see `EvaluationPlan`. `false_alarm_rate`: None measures no verdicts."""
 
     dataset: Dataset
     draws: Draws
     one_for_all: bool = True
     class_known: bool = True
     false_alarm_rate: float | None = None
+    confirmed: tuple[int, ...] = ()
     white: int | None = None
     resolution: int = 0
     areas: Mapping[str, Area] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +21,8 @@ class Reading:
 
     Per test image, in order: `keys`, `defects` (its type, "good" for a good part), `masks` (keys),
     `judged_as` (the class that the detector took it for) and `scores`. `figures`: 0–1, nan where undefined.
-    `curves`: (x, y) by kind. `verdicts`: the shares of `measure.VERDICTS`, empty without thresholds. `maps`:
+    `curves`: (x, y) by kind. `verdicts`: the shares of `false_alarms.VERDICTS`, empty without thresholds; `confirmed`: the same
+    by number of parts that were confirmed good, see `false_alarms.when_confirmed`. `maps`:
     file of the anomaly maps below the evaluation's folder, "" where there is none; `scale`: (from where, up
     to where) they are coloured.
     """
@@ -40,6 +41,7 @@ class Reading:
     verdicts: Mapping[str, float]
     maps: str = ""
     scale: tuple[float, float] = (0.0, 1.0)
+    confirmed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def series(self) -> Series:
@@ -64,6 +66,7 @@ class Reading:
             "images": [dict(zip(names, row, strict=True)) for row in rows],
             "curves": {kind: [x.tolist(), y.tolist()] for kind, (x, y) in self.curves.items()},
             "verdicts": dict(self.verdicts),
+            "confirmed": {count: dict(shares) for count, shares in self.confirmed.items()},
             "maps": self.maps,
             "scale": list(self.scale),
         }
@@ -91,6 +94,10 @@ class Reading:
             {str(key): float(value) for key, value in values.get("verdicts", {}).items()},
             str(values.get("maps") or ""),
             (float(low), float(high)),
+            {
+                str(count): {str(key): float(value) for key, value in shares.items()}
+                for count, shares in values.get("confirmed", {}).items()
+            },
         )
 
 

@@ -22,9 +22,10 @@ from inspector.images import read
 from inspector.jobs.evaluation import datasets, stored
 from inspector.jobs.evaluation.layouts import Sample, storable
 from inspector.jobs.evaluation.lists import GOOD
-from inspector.jobs.evaluation.measure import EVALUATION_SIZE, PRO_LIMIT, Measured
+from inspector.jobs.evaluation.measure import PRO_LIMIT, Measured
 from inspector.jobs.evaluation.plan import Candidate, EvaluationPlan, Protocol, check_draws, method_title
 from inspector.jobs.evaluation.reading import Reading
+from inspector.jobs.evaluation.tested import EVALUATION_SIZE
 from inspector.jobs.events import Reporter, job
 from inspector.methods import catalogue
 from inspector.text import printable, reason
@@ -60,6 +61,7 @@ def evaluate(
             plan.one_for_all,
             plan.class_known,
             plan.false_alarm_rate,
+            plan.confirmed,
             plan.white,
             plan.resolution,
             plan.areas,
@@ -310,6 +312,7 @@ def _provenance(
         "evaluation_size": EVALUATION_SIZE,
         "aupro_limit": PRO_LIMIT,
         "false_alarm_rate": plan.false_alarm_rate,
+        "confirmed": list(plan.confirmed),
         "white": plan.white,
         "resolution": plan.resolution,
         "areas": {name: area.as_json() for name, area in plan.areas.items()},

@@ -103,7 +103,8 @@ def write(
     `summary.<method>.<shots>.<figure>`: mean over classes and seeds, 0–1; `summary_std`: standard deviation over
     seeds of the mean over classes; `classes.<method>.<shots>.<class>.<figure>`: {mean, std} over seeds. An undefined
     figure is null, and left out of means. `verdicts.<method>.<shots>.<class or "mean of classes">.<share>`: where
-    thresholds were set from the shots alone. `published`: the `comparison`, as `paper.Comparison.as_json`, where there
+    thresholds were set from the shots alone; `confirmed.<method>.<shots>.<class or "mean of classes">.<parts>.<share>`:
+    where they were set from so many parts confirmed good too. `published`: the `comparison`, as `paper.Comparison.as_json`, where there
     is one; paper.md then shows ours beside it.
     """
     summary, summary_std, classes = tables.tables(readings)
@@ -115,6 +116,8 @@ def write(
     }
     if shares := tables.verdict_shares(readings):
         results["verdicts"] = shares
+    if confirmed := tables.confirmed_shares(readings):
+        results["confirmed"] = confirmed
     if comparison is not None:
         results["published"] = comparison
     details = []

@@ -78,11 +78,31 @@ def verdict_shares(readings: Sequence["Reading"]) -> Table:
     for by_shots in found.values():
         for by_class in by_shots.values():
             for name, rows in by_class.items():
-                by_class[name] = {key: round(_mean([row[key] for row in rows]), 6) for key in rows[0]}
-            keys = next(iter(by_class.values())).keys()
-            means = {key: round(_mean([row[key] for row in by_class.values()]), 6) for key in keys}
-            by_class["mean of classes"] = means
+                by_class[name] = _means(rows)
+            by_class["mean of classes"] = _means([*by_class.values()])
     return found
+
+
+def confirmed_shares(readings: Sequence["Reading"]) -> Table:
+    """By class the mean over the seeds for every number of confirmed parts, and its mean over the classes that have it."""
+    found: Table = {}
+    for r in readings:
+        for count, shares in r.confirmed.items():
+            by_class = found.setdefault(r.method, {}).setdefault(str(r.shots), {})
+            by_class.setdefault(r.class_name, {}).setdefault(count, []).append(shares)
+    for by_shots in found.values():
+        for by_class in by_shots.values():
+            counts = list(dict.fromkeys(count for own in by_class.values() for count in own))
+            for own in by_class.values():
+                own.update({count: _means(rows) for count, rows in own.items()})
+            by_class["mean of classes"] = {
+                count: _means([own[count] for own in by_class.values() if count in own]) for count in counts
+            }
+    return found
+
+
+def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: round(_mean([row[key] for row in rows]), 6) for key in rows[0]}
 
 
 def _mean(values: Any) -> float:
@@ -174,6 +194,7 @@ def as_markdown(results: Mapping[str, Any]) -> str:
                 for name, shares in by_class.items():
                     lines.append(_row(method, shots, name, *(f"{shares[key]:.1%}" for key in SHARES)))
         lines.append("")
+    lines += _confirmed_lines(results)
     for method, by_shots in classes.items():
         for shots, by_class in by_shots.items():
             lines += [
@@ -186,6 +207,32 @@ def as_markdown(results: Mapping[str, Any]) -> str:
                 lines.append(_row(name, *cells))
             lines.append("")
     return "\n".join(lines)
+
+
+def _confirmed_lines(results: Mapping[str, Any]) -> list[str]:
+    """What parts that are confirmed good make of the false alarms, class by class."""
+    confirmed, provenance = results.get("confirmed", {}), results["provenance"]
+    if not confirmed:
+        return []
+    names = [*provenance["classes"], "mean of classes"]
+    lines = [
+        f"## Good parts called NG, of a wanted {provenance['false_alarm_rate']:.1%}",
+        "",
+        "After so many parts, drawn from the good ones that are no shots (training images left over and test images), were "
+        "confirmed good; measured on the others. Certain: what isn't exceeded 19 times out of 20, by their number.",
+        "",
+        *_head(
+            "Method", "Shots", "Confirmed", *names, "Certain", "Good to review", "Defects called NG", "OK"
+        ),
+    ]
+    for method, by_shots in confirmed.items():
+        for shots, by_class in by_shots.items():
+            for count, means in by_class["mean of classes"].items():
+                own = [by_class.get(name, {}).get(count) for name in names]
+                cells = [f"{one['false_alarms']:.1%}" if one else "–" for one in own]
+                rest = (f"{means[key]:.1%}" for key in ("certain", "good_to_review", "detected", "missed"))
+                lines.append(_row(method, shots, count, *cells, *rest))
+    return [*lines, ""]
 
 
 def beside_published(results: Mapping[str, Any]) -> str:

@@ -13,12 +13,14 @@ from inspector.exports.heat import Heat, scale
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
+    from inspector.records.thresholds import ThresholdProposal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassScores:
     """`scores`: of all stored results; `normal`: held-out scores of the normal shots. `current` None: the class has no
-    thresholds with this detector. `low`, `high`: ends of the detector's colour scale, in scores."""
+    thresholds with this detector. `low`, `high`: ends of the detector's colour scale, in scores. `proposal`: what parts that
+    people judged say of the thresholds, without what would change."""
 
     detector_id: int
     class_id: int
@@ -28,6 +30,7 @@ class ClassScores:
     calibrated: Thresholds | None
     low: float
     high: float
+    proposal: ThresholdProposal | None = None
 
     def heat(self, thresholds: Thresholds | None = None) -> Heat | None:
         """How maps are drawn with these thresholds (those in force by default)."""
@@ -38,7 +41,7 @@ class ClassScores:
 def read(project: Project, detector_id: int, class_id: int) -> ClassScores:
     """Some milliseconds of queries: for a worker."""
     from inspector.records.results import list_scores
-    from inspector.records.thresholds import list_calibrated, list_thresholds
+    from inspector.records.thresholds import list_calibrated, list_thresholds, propose_thresholds
 
     current = list_thresholds(project, detector_id)
     first = list_calibrated(project, detector_id)
@@ -54,6 +57,7 @@ def read(project: Project, detector_id: int, class_id: int) -> ClassScores:
         first.get(class_id),
         low,
         high,
+        propose_thresholds(project, detector_id, class_id, counting=False),
     )
 
 

@@ -12,6 +12,7 @@ from superqt.utils import qthrottled
 from inspector.domain import Region, Thresholds
 from inspector.views.inspect import class_scores
 from inspector.views.inspect.class_scores import ClassScores
+from inspector.views.inspect.parts_dialog import PartsDialog
 from inspector.views.review.verdict_edits import ThresholdChange
 
 if TYPE_CHECKING:
@@ -43,11 +44,13 @@ class LiveThresholds(QObject):
         self.viewer, self.panel = viewer, panel
         self.shown: Shown | None = None
         self.scores: ClassScores | None = None
+        self.parts: PartsDialog | None = None
         self._moving: Thresholds | None = None
         self._cut_number = self._moves = 0
         self._cut_soon = qthrottled(self._cut, timeout=40, leading=False)
         panel.scores.moved.connect(self._move)
         panel.scores.chosen.connect(self._keep)
+        panel.scores.parts_asked.connect(self._ask_parts)
         panel.regions.picked.connect(self._pick)
         viewer.view.region_clicked.connect(self._pick)
 
@@ -64,6 +67,7 @@ class LiveThresholds(QObject):
             self.viewer.show_heat(None)
             self.panel.scores.set_thresholds(None, None)
             self.panel.scores.set_scores([], [])
+            self.panel.scores.show_news(None)
             self.refresh()
         else:
             self._show_heat()
@@ -88,6 +92,7 @@ class LiveThresholds(QObject):
             return
         self.scores = found
         self.panel.scores.set_scores(found.scores, found.normal)
+        self.panel.scores.show_news(found.proposal)
         self._settle(found)
 
     def judge_anew(self, move: ThresholdMove) -> None:
@@ -95,8 +100,10 @@ class LiveThresholds(QObject):
         now = self.scores
         self._moves += 1
         if now is not None and (now.detector_id, now.class_id) == (move.detector_id, move.class_id):
-            self.scores = replace(now, current=move.thresholds)
+            told = now.proposal and replace(now.proposal, current=move.thresholds)
+            self.scores = replace(now, current=move.thresholds, proposal=told)
             self._settle(self.scores)
+            self.panel.scores.show_news(told)
 
     def _settle(self, found: ClassScores) -> None:
         """What is in force stands there, unless a hand is moving it on."""
@@ -127,6 +134,20 @@ class LiveThresholds(QObject):
         self._cut_soon()
 
     # for good
+
+    def _ask_parts(self) -> None:
+        """Show what judged parts make of the thresholds, unless that stands there already."""
+        now = self.scores
+        if now is not None and self.parts is None:
+            of = self.shown.detail.row.class_name if self.shown else ""
+            self.parts = PartsDialog(
+                self.context, self.edits, (now.detector_id, now.class_id), of, self.panel
+            )
+            self.parts.finished.connect(self._parts_closed)
+            self.parts.show()
+
+    def _parts_closed(self, _result: int) -> None:
+        self.parts = None
 
     def _keep(self, thresholds: Thresholds) -> None:
         now = self.scores

@@ -18,6 +18,7 @@ from inspector.views.inspect.image_at_hand import ImageAtHand
 from inspector.views.inspect.inspections import Inspections
 from inspector.views.inspect.live_thresholds import LiveThresholds
 from inspector.views.inspect.queue_panel import QueuePanel
+from inspector.views.inspect.run_confirmation import RunConfirmation
 from inspector.views.inspect.verdict_panel import VerdictPanel
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.kit import choose_images
@@ -63,6 +64,7 @@ class InspectPage(ReviewPage):
         self._acted = False  # an image was chosen by hand since the last drop
 
         self.queue = QueuePanel(context, self.model)
+        self.confirming = RunConfirmation(context, self.judging.edits, self)
         self.viewer = ViewerPanel(context)
         self.panel = VerdictPanel()
         self.live = LiveThresholds(context, self.model, self.viewer, self.panel, self.judging.edits, self)
@@ -97,6 +99,7 @@ class InspectPage(ReviewPage):
         self.queue.add_folder.connect(self.choose_folder)
         self.queue.question_changed.connect(self._ask)
         self.queue.continue_asked.connect(self.inspections.resume)
+        self.queue.confirm_asked.connect(self.confirming.ask)
         self.queue.list.chosen.connect(self._choose)
         self.queue.list.touched.connect(self._act)
         self.queue.list.activated.connect(lambda _index: self.viewer.view.setFocus())

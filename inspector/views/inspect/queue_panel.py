@@ -15,8 +15,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.domain import JobStatus
 from inspector.views.look import icons, theme
-from inspector.views.look.kit import narrow_combo, tool
+from inspector.views.look.kit import narrow_combo, switch, tool
 from inspector.views.look.labels import plain, wrapped
 from inspector.views.review.result_list import ResultList
 from inspector.views.review.result_model import ResultModel
@@ -41,6 +42,7 @@ class QueuePanel(QWidget):
     add_folder = Signal()
     question_changed = Signal()  # another run or another order
     continue_asked = Signal(object)  # a RunRow that was interrupted
+    confirm_asked = Signal(object)  # a RunRow whose parts are good but for what was marked
 
     def __init__(self, context: WindowContext, model: ResultModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,6 +61,9 @@ class QueuePanel(QWidget):
         self.warning.hide()
         self.run = narrow_combo("Which results are in the queue")
         self.judge = wrapped("small")
+        self.confirm = QPushButton("Confirm as good…")
+        self.confirm.setToolTip("This run is good but for what was marked: its parts then set the thresholds")
+        theme.set_role(self.confirm, "link")
         self.order = narrow_combo("Order of the queue")
         self.order.addItems([words for words, _, _ in ORDERS])
         self.order.setPlaceholderText("As on the Results page")
@@ -89,8 +94,10 @@ class QueuePanel(QWidget):
         top.setSpacing(8)
         top.addLayout(first)
         chosen = (self.next_title, self.detector, self.class_name, self.newer, self.warning)
-        for widget in (*chosen, rule, self.run, self.chip, self.judge, self.order):
+        for widget in (*chosen, rule, self.run, self.chip, self.judge):
             top.addWidget(widget)
+        top.addWidget(self.confirm, alignment=Qt.AlignmentFlag.AlignLeft)
+        top.addWidget(self.order)
         broken = QHBoxLayout()
         broken.addWidget(self.interrupted, 1)
         broken.addWidget(self.continue_button)
@@ -112,12 +119,13 @@ class QueuePanel(QWidget):
         self.order.activated.connect(lambda _: self.question_changed.emit())
         self.chip.clicked.connect(self._chosen)
         self.continue_button.clicked.connect(self._continue)
+        self.confirm.clicked.connect(lambda: self.confirm_asked.emit(self._runs.get(self.run_id or 0)))
         self.detector.currentIndexChanged.connect(self._detector_changed)
         self._detectors: dict[int, DetectorRow] = {}
         self._runs: dict[int, RunRow] = {}
         self._led: int | None = None  # the detector in charge that the choice has followed last
         self._filtered: ResultQuery | None = None
-        self._why = ""
+        self._why = self._viewing = ""
         self.step_through(None)
         self._describe_run()
 
@@ -140,6 +148,7 @@ class QueuePanel(QWidget):
                 self.detector.setCurrentIndex(self.detector.findData(chosen))
             else:
                 self._led = leading
+        self._viewing = viewing
         self._why = viewing or (
             "" if self._detectors else "There is no detector to inspect with. Teach a class first."
         )
@@ -261,6 +270,9 @@ class QueuePanel(QWidget):
         row = self._runs.get(self.run_id or 0) if self._filtered is None else None
         self.judge.setText(f"Judged by {row.detector_label}" if row is not None else "")
         self.judge.setVisible(row is not None)
+        self.confirm.setVisible(row is not None and row.counts.total > row.counts.failed)
+        running = row is not None and row.status is JobStatus.RUNNING
+        switch(self.confirm, self._viewing or ("Wait until all of it is inspected." if running else ""))
         broken = row is not None and row.interrupted
         for widget in (self.interrupted, self.continue_button):
             widget.setVisible(broken)

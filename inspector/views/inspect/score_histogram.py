@@ -11,7 +11,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from inspector.domain import Decision, Thresholds
+from inspector.domain import NEVER, Decision, Thresholds
 from inspector.verdicts.judge import decide
 from inspector.views.look import theme
 from inspector.views.look.plot import Chart, dress, text
@@ -87,7 +87,8 @@ class Histogram(Chart):
 
     def set_lines(self, review: float, ng: float, enabled: bool = True) -> None:
         self.review, self.ng, self.enabled_lines = review, ng, enabled
-        if enabled and self._held is None and not (self._low <= review and ng < self._high):
+        highest = ng if ng < NEVER else review
+        if enabled and self._held is None and not (self._low <= review and highest < self._high):
             self._rescale()
         self._say_shots()
         self._draw_bars()
@@ -109,7 +110,7 @@ class Histogram(Chart):
 
     def _rescale(self) -> None:
         known = [float(end) for part in (self.scores, self.normal) if part.size for end in part[[0, -1]]]
-        known += [self.review, self.ng] if self.enabled_lines else []
+        known += [one for one in (self.review, self.ng) if one < NEVER] if self.enabled_lines else []
         low, high = (min(known), max(known)) if known else (0.0, 1.0)
         space = (high - low) * 0.06 or max(abs(high) * 0.1, 0.05)
         # Scores that start at 0 leave no room below it for a threshold that none can have.
@@ -166,6 +167,9 @@ class Histogram(Chart):
         self._draw_lines()
 
     def x_of(self, score: float) -> float:
+        """Where a score stands; one that nothing reaches at the right end."""
+        if score >= NEVER:
+            score = self._high
         return _MARGIN + (score - self._low) / (self._high - self._low) * (self.width() - 2 * _MARGIN)
 
     def _score(self, x: float) -> float:
@@ -196,10 +200,11 @@ class Histogram(Chart):
         free = float(_MARGIN)
         lefts = []
         scores = {Decision.REVIEW: self.review, Decision.NG: self.ng}
+        self._lines[Decision.NG].label.setText(theme.WORDS[Decision.NG] if self.ng < NEVER else "never NG")
         for decision, line in self._lines.items():
             line.setVisible(self.enabled_lines)
             line.label.setVisible(self.enabled_lines)
-            line.setValue(scores[decision])
+            line.setValue(min(scores[decision], self._high))
             wide = line.label.textItem.boundingRect().width()
             left = self.x_of(scores[decision]) - (wide + 5 if decision is Decision.REVIEW else -5)
             lefts.append(max(left, free))

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from inspector.domain import Decision, Thresholds
-from inspector.verdicts.calibrate import words
+from inspector.domain import NEVER, Decision, Thresholds
+from inspector.verdicts.provenance import number, words
 from inspector.views.inspect.score_histogram import Histogram
 from inspector.views.look import theme
 from inspector.views.look.kit import switch
+from inspector.views.look.labels import wrapped
 from inspector.views.shared.number_field import NumberField
+
+if TYPE_CHECKING:
+    from inspector.records.thresholds import ThresholdProposal
+    from inspector.verdicts.drift import Drift
 
 
 def moved(start: Thresholds, review: float, ng: float) -> Thresholds:
@@ -33,14 +39,28 @@ def highest(*known: float) -> float:
     return float(next(step * power for step in (1, 2, 5, 10) if step * power >= top))
 
 
+_NEVER_WORD = number(NEVER)
+
+
+def drift_words(moved: Drift) -> str:
+    """For people, with what to do."""
+    how = "higher" if moved.now > moved.before else "lower"
+    return (
+        f"Good parts of the newest run score {how} than before ({moved.now:.3f} instead of {moved.before:.3f}): "
+        "look at light, camera and material."
+    )
+
+
 class ScoreView(QWidget):
     """`moved` while a threshold moves, `chosen` once it is let go; both carry the new `Thresholds`.
+    `parts_asked`: thresholds from judged parts are to be looked at.
 
     Neither line passes the other: review never lifts NG, NG never takes review down.
     """
 
     moved = Signal(object)
     chosen = Signal(object)
+    parts_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,6 +84,10 @@ class ScoreView(QWidget):
         self.reset = QPushButton("Reset to calibrated")
         self.reset.setToolTip("Back to the thresholds that the normal shots gave")
         theme.set_role(self.reset, "link")
+        self.parts = QPushButton("From parts…")
+        self.parts.setToolTip("Thresholds from the parts that people confirmed good or marked defective")
+        theme.set_role(self.parts, "link")
+        self.news = wrapped("warning")
         row = QHBoxLayout()
         row.setSpacing(8)
         for decision, box in ((Decision.REVIEW, self.review_box), (Decision.NG, self.ng_box)):
@@ -84,11 +108,19 @@ class ScoreView(QWidget):
         layout.addWidget(self.counts)
         layout.addLayout(row)
         layout.addWidget(self.said)
-        layout.addWidget(self.reset, alignment=Qt.AlignmentFlag.AlignLeft)
+        links = QHBoxLayout()
+        links.setSpacing(4)
+        links.addWidget(self.reset)
+        links.addWidget(self.parts)
+        links.addStretch(1)
+        layout.addLayout(links)
+        layout.addWidget(self.news)
         layout.addWidget(self.provenance)
         self.histogram.dragged.connect(self._dragged)
         self.histogram.released.connect(self._released)
         self.reset.clicked.connect(self._reset)
+        self.parts.clicked.connect(self.parts_asked)
+        self.show_news(None)
         self.set_thresholds(None, None)
 
     def set_scores(
@@ -122,6 +154,21 @@ class ScoreView(QWidget):
         for widget in (self.review_box, self.ng_box):
             widget.setEnabled(thresholds is not None)
 
+    def show_news(self, proposal: ThresholdProposal | None) -> None:
+        """What parts that were judged since would make of the thresholds, and whether good parts have moved."""
+        said = []
+        if proposal is not None and proposal.news and proposal.proposed is not None:
+            one = proposal.good == 1
+            said.append(
+                f"{proposal.good:,} part{'' if one else 's'} confirmed good propose{'s' if one else ''} "
+                f"NG {number(proposal.proposed.ng)} and review {proposal.proposed.review:.3f}."
+            )
+        if proposal is not None and proposal.drift is not None:
+            said.append(drift_words(proposal.drift))
+        self.news.setText(" ".join(said))
+        self.news.setVisible(bool(said))
+        switch(self.parts, "" if proposal is not None else "The class has no thresholds.")
+
     def move_to(self, review: float, ng: float) -> None:
         """Move both thresholds as a hand would, without letting go."""
         if self.thresholds is not None:
@@ -141,11 +188,18 @@ class ScoreView(QWidget):
             line.set_lines(thresholds.review, thresholds.ng)
         low, high = line.span()
         decimals = int(np.clip(2 - np.floor(np.log10(max(high - low, 1e-9))), 3, 6))
-        stood = [value.ng for value in (self._stored, self.calibrated) if value is not None]
+        stood = [
+            value.ng if value.calls_ng else value.review
+            for value in (self._stored, self.calibrated)
+            if value is not None
+        ]
         for box in (self.review_box, self.ng_box):
             box.set_range(self._lowest, highest(*stood, self._highest))
         self.review_box.set_value(thresholds.review if thresholds else 0.0, decimals)
-        self.ng_box.set_value(thresholds.ng if thresholds else 0.0, decimals)
+        never = thresholds is not None and not thresholds.calls_ng
+        self.ng_box.set_value(
+            thresholds.ng if thresholds else 0.0, decimals, words=_NEVER_WORD if never else ""
+        )
         same = (
             thresholds is None
             or self.calibrated is None
@@ -170,12 +224,13 @@ class ScoreView(QWidget):
         self._say("")
         if review > now.ng and review != now.review:
             review = ng = now.ng
-            self._say(f"Review stops at NG ({now.ng:.3f}). Move NG first.")
+            self._say(f"Review stops at NG ({number(now.ng)}). Move NG first.")
         elif ng < now.review and ng != now.ng:
             review = ng = now.review
             self._say(f"NG stops at review ({now.review:.3f}). Move review first.")
         box = self.ng_box
-        self.move_to(*(min(max(value, box.low), box.high) for value in (review, ng)))
+        highest = box.high if ng < NEVER else ng
+        self.move_to(min(max(review, box.low), box.high), min(max(ng, box.low), highest))
 
     def _released(self) -> None:
         if self.thresholds is not None and self.thresholds != self._stored:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from inspector.domain import Decision, Thresholds
+from inspector.verdicts.provenance import number
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
@@ -95,7 +96,7 @@ class PassingQuestion:
         box = QMessageBox(QMessageBox.Icon.Warning, "Let NG parts pass?", words, parent=self._parent.window())
         before = found.before
         moved = (
-            f"NG from {before.ng:.3f} becomes {after.ng:.3f}, review from {before.review:.3f} becomes"
+            f"NG from {number(before.ng)} becomes {number(after.ng)}, review from {before.review:.3f} becomes"
             f" {after.review:.3f}. "
             if before is not None
             else ""

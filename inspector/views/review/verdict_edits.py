@@ -37,7 +37,8 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdChange:
-    """`calibrated`: what teaching found. `result_id`: the image at which they were moved, 0 for none."""
+    """`calibrated`: what teaching found. `result_id`: the image at which they were moved, 0 for none. `proposed`: Inspector
+    found them, and a person saw what they change."""
 
     detector_id: int
     class_id: int
@@ -45,6 +46,7 @@ class ThresholdChange:
     after: Thresholds
     calibrated: Thresholds | None = None
     result_id: int = 0
+    proposed: bool = False
 
     @property
     def may_pass(self) -> bool:
@@ -82,11 +84,13 @@ class VerdictEdits:
         if move.before == move.after:
             return
 
-        def put(thresholds: Thresholds, who: str) -> Work:
+        def put(thresholds: Thresholds, who: str, proposed: bool = False) -> Work:
             def write(project: Project) -> ThresholdMove:
                 from inspector.records.thresholds import set_thresholds
 
-                return set_thresholds(project, move.detector_id, move.class_id, thresholds, who=who)
+                return set_thresholds(
+                    project, move.detector_id, move.class_id, thresholds, who=who, proposed=proposed
+                )
 
             return write
 
@@ -97,7 +101,7 @@ class VerdictEdits:
             begun()
             self._thresholds.do(
                 "Move of the thresholds",
-                put(move.after, who),
+                put(move.after, who, move.proposed),
                 put(move.before, who),
                 place=partial(self._place, move.result_id),
                 asks=ask,
@@ -108,7 +112,7 @@ class VerdictEdits:
 
         if self.context.writable() is None:
             left()
-        elif move.may_pass:
+        elif move.may_pass and not move.proposed:
             ask(False, sign, left)
         else:
             sign()

@@ -33,10 +33,10 @@ class NumberField(QLineEdit):
     def set_range(self, low: float, high: float) -> None:
         self.low, self.high = low, high
 
-    def set_value(self, value: float, decimals: int = 3) -> None:
-        """Show a number; what is being typed gives way."""
+    def set_value(self, value: float, decimals: int = 3, words: str = "") -> None:
+        """Show a number, or `words` in its place; what is being typed gives way."""
         self._value, self._decimals = value, decimals
-        self._shown = f"{value:.{decimals}f}"
+        self._shown = words or f"{value:.{decimals}f}"
         if self.text() != self._shown:
             self.setText(self._shown)
 

@@ -95,7 +95,7 @@ def test_a_class_of_one_shot_is_tested_on_altered_views_of_it(
         found = smallest_defect(opened, engine, "washer", kinds=["spot"])
     assert found["shots"] == 1
     assert found["good"]["seen"] == 0
-    assert found["curves"][1]["seen"][-1] == 1
+    assert found["curves"][1]["seen"][-1] > 0.5
 
 
 def test_the_command_prints_a_table_or_writes_the_figures(shots: Path, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor
 
 from inspector.domain import Decision, ScoreMap, Thresholds
-from inspector.verdicts.calibrate import moved_by_hand, thresholds
+from inspector.verdicts.calibrate import thresholds
+from inspector.verdicts.provenance import moved_by_hand
 from inspector.views.inspect.score_view import ScoreView, moved
 from inspector.views.look import theme
 

@@ -1,0 +1,206 @@
+"""Through the window: a run is confirmed, its parts propose thresholds, and what would change is seen before they are used."""
+
+import pytest
+from judged_parts import inspected, taught
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
+
+from inspector.domain import Decision
+from inspector.records import project as projects
+from inspector.records.results import find_result
+from inspector.records.reviews import add_review
+from inspector.records.thresholds import list_thresholds
+from inspector.verdicts.provenance import Basis
+
+GOOD = [0.20 + number / 600 for number in range(20)]
+BAD = [0.25, 0.9]
+
+
+@pytest.fixture
+def opened(window, tmp_path, qtbot, idle):
+    """(page, folder, ids of 20 good parts and 2 that may not be): shown on Inspect, the first chosen."""
+
+    def show(
+        held_out=(0.20, 0.22, 0.24, 0.21), shots=None, scores=(*GOOD, *BAD), before=lambda project, ids: None
+    ):
+        with projects.create(tmp_path / "line", "Line 4") as project:
+            class_id, detector_id = taught(project, held_out, shots)
+            _, ids = inspected(project, class_id, detector_id, list(scores))
+            before(project, ids)
+        window.context.settings.reviewer = "Ada"
+        window.open_project(tmp_path / "line", "inspect")
+        qtbot.waitUntil(lambda: window.context.project is not None)
+        idle()
+        page = window.pages["inspect"]
+        qtbot.waitUntil(lambda: page.model.rowCount() == len(ids))
+        idle()
+        page.queue.list.choose(ids[0])
+        idle()
+        qtbot.waitUntil(lambda: page.live.scores is not None)
+        return page, ids
+
+    return show
+
+
+def box(qtbot):
+    qtbot.waitUntil(lambda: isinstance(QApplication.activeModalWidget(), QMessageBox))
+    return QApplication.activeModalWidget()
+
+
+def press(qtbot, idle, words):
+    asked = box(qtbot)
+    said = asked.informativeText()
+    button = next(one for one in asked.findChildren(QPushButton) if one.text().startswith(words))
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: QApplication.activeModalWidget() is None)
+    idle()
+    return said
+
+
+def click(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def ask(page, qtbot, idle):
+    click(qtbot, page.panel.scores.parts)
+    qtbot.waitUntil(lambda: page.live.parts is not None and page.live.parts.proposal is not None)
+    idle()
+    return page.live.parts
+
+
+def numbers(window, row):
+    found = list_thresholds(window.context.project, row.detector_id)[row.class_id].thresholds
+    return found.review, found.ng
+
+
+def test_a_run_is_confirmed_but_for_what_was_marked_and_its_parts_propose_thresholds(
+    opened, window, qtbot, idle
+):
+    page, ids = opened()
+    assert not page.panel.scores.news.isVisible()
+    page.queue.list.choose(ids[-1])
+    idle()
+    click(qtbot, page.panel.accept)  # NG is right
+    idle()
+    click(qtbot, page.queue.confirm)
+    said = press(qtbot, idle, "Confirm all")
+    assert "21 of them" in said
+    assert find_result(window.context.project, ids[0]).row.override is Decision.OK
+    assert find_result(window.context.project, ids[-1]).row.override is Decision.NG
+    qtbot.waitUntil(page.panel.scores.news.isVisible)
+    assert "21 parts confirmed good propose" in page.panel.scores.news.text()
+    click(qtbot, page.queue.confirm)
+    idle()
+    assert "Every part of this run has been judged" in window.toast.label.text()
+    window.menus.undo.trigger()
+    idle()
+    assert find_result(window.context.project, ids[0]).row.override is None
+    qtbot.waitUntil(lambda: not page.panel.scores.news.isVisible())
+
+
+def test_parts_that_are_held_back_are_confirmed_only_if_she_says_all(opened, window, qtbot, idle):
+    page, ids = opened()
+    click(qtbot, page.queue.confirm)
+    said = press(qtbot, idle, "Confirm 20 OK")
+    assert "judge the" in said
+    found = [find_result(window.context.project, one).row.override for one in ids]
+    assert found == [Decision.OK] * 20 + [None] * 2
+    click(qtbot, page.queue.confirm)
+    said = press(qtbot, idle, "Cancel")
+    assert "confirm them only if every one of them is good" in said
+    assert find_result(window.context.project, ids[-1]).row.override is None
+
+
+def test_what_would_change_is_seen_before_it_is_used_and_undone_at_once(opened, window, qtbot, idle):
+    def judged(project, ids):
+        add_review(project, ids[:20], Decision.OK, who="Ada")
+
+    page, ids = opened(before=judged)
+    row = find_result(window.context.project, ids[-2]).row
+    before = numbers(window, row)
+    dialog = ask(page, qtbot, idle)
+    assert dialog.rates["wanted"].text() == "5 %"
+    assert dialog.rates["certain"].text().startswith("at most 1")
+    assert "picked out of their run" in dialog.said.text()
+    assert dialog.flips.count() == len(dialog.proposal.flips) > 0
+    click(qtbot, dialog.use)
+    idle()
+    assert page.live.parts is None
+    assert numbers(window, row) != before
+    assert "20 parts confirmed good" in page.panel.scores.provenance.text()
+    assert not page.panel.scores.news.isVisible()
+    window.menus.undo.trigger()
+    idle()
+    assert numbers(window, row) == before
+    qtbot.waitUntil(page.panel.scores.news.isVisible)
+    window.menus.redo.trigger()
+    idle()
+    assert "20 parts confirmed good" in page.panel.scores.provenance.text()
+
+
+def test_a_result_that_would_change_is_shown_by_a_click_and_the_proposal_follows_what_is_said_of_it(
+    opened, window, qtbot, idle
+):
+    page, _ = opened(before=lambda project, ids: add_review(project, ids[:20], Decision.OK, who="Ada"))
+    dialog = ask(page, qtbot, idle)
+    shown = dialog.flips.item(0).data(Qt.ItemDataRole.UserRole)
+    dialog.flips.itemClicked.emit(dialog.flips.item(0))
+    qtbot.waitUntil(lambda: [row.id for row in page.at_hand.rows] == [shown])
+    idle()
+    page.judging.edits.undo()  # nothing was done here yet
+    click(qtbot, page.panel.accept)
+    idle()
+    qtbot.waitUntil(lambda: dialog.flips.count() == len(dialog.proposal.flips))
+    assert shown not in dialog.proposal.flips
+    dialog.reject()
+
+
+def test_marked_defects_can_steer_only_once_there_are_any(opened, window, qtbot, idle):
+    page, ids = opened(before=lambda project, ids: add_review(project, ids[:20], Decision.OK, who="Ada"))
+    dialog = ask(page, qtbot, idle)
+    assert not dialog.basis.model().item(1).isEnabled()
+    add_review(window.context.project, [ids[3]], Decision.NG, who="Bea")
+    window.context.results_changed.emit()
+    qtbot.waitUntil(lambda: dialog.basis.model().item(1).isEnabled())
+    idle()
+    dialog.basis.setCurrentIndex(1)
+    dialog.basis.activated.emit(1)
+    qtbot.waitUntil(lambda: dialog.proposal.basis is Basis.DEFECTS)
+    assert "1 part marked defective is NG" in dialog.said.text()
+    assert dialog.rates["certain"].text() == "–"
+    click(qtbot, dialog.use)
+    idle()
+    row = find_result(window.context.project, ids[3]).row
+    assert numbers(window, row)[1] == row.image_score
+
+
+def test_another_project_closes_the_proposal(opened, window, qtbot, idle, tmp_path):
+    page, _ = opened()
+    ask(page, qtbot, idle)
+    with projects.create(tmp_path / "other", "Line 5"):
+        pass
+    window.open_project(tmp_path / "other", "inspect")
+    qtbot.waitUntil(lambda: window.context.project is not None and window.context.project.name == "Line 5")
+    idle()
+    assert page.live.parts is None
+
+
+def test_one_shot_calls_nothing_ng_and_says_so_where_thresholds_stand(opened, window, qtbot, idle):
+    page, ids = opened(held_out=(0.2, 0.21, 0.22), shots=1)
+    scores = page.panel.scores
+    assert scores.ng_box.text() == "never"
+    assert scores.counts.text().endswith("0 NG")
+    assert "nothing is called NG" in scores.provenance.text()
+    line = scores.histogram
+    assert line.x_of(line.ng) == pytest.approx(line.width() - 8)
+    assert line.span()[1] < 2
+    scores.ng_box.setFocus()
+    scores.ng_box.selectAll()
+    qtbot.keyClicks(scores.ng_box, "0.5")
+    qtbot.keyClick(scores.ng_box, Qt.Key.Key_Return)
+    idle()
+    assert find_result(window.context.project, ids[-1]).row.decision is Decision.NG
+    click(qtbot, scores.reset)
+    idle()
+    assert scores.ng_box.text() == "never"
+    assert find_result(window.context.project, ids[-1]).row.decision is Decision.REVIEW
