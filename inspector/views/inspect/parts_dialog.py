@@ -132,7 +132,7 @@ class PartsDialog(QDialog):
         buttons.addStretch(1)
         buttons.addWidget(self.leave)
         buttons.addWidget(self.use)
-        layout = QVBoxLayout(self)
+        self._whole = layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(8)
         for above in (self.heading, self.basis, self.known, self.drift):
@@ -180,7 +180,7 @@ class PartsDialog(QDialog):
                 "" if usable else "No part of this class was marked defective yet."
             )
         switch(self.use, self._why_not(one))
-        self.setFixedHeight(self.layout().totalHeightForWidth(_WIDE))
+        self.setFixedHeight(self._whole.totalHeightForWidth(_WIDE))
 
     def _why_not(self, one: ThresholdProposal | None) -> str:
         """Why there is nothing to use, "" when there is."""

@@ -10,7 +10,7 @@ import pytest
 from inspector.domain import CancelToken, JobEnded, JobLog, JobProgress, JobStatus
 from inspector.errors import InspectorError
 from inspector.images import read
-from inspector.jobs.evaluation import datasets, stored, workers
+from inspector.jobs.evaluation import datasets, false_alarms, stored, workers
 from inspector.jobs.evaluation.plan import Candidate, EvaluationPlan, Protocol
 from inspector.jobs.evaluation.run import evaluate
 from inspector.methods import catalogue
@@ -100,6 +100,29 @@ def test_thresholds_from_the_shots_alone_are_measured_on_request(measure, parts)
         assert shares["false_alarms"] + shares["good_to_review"] <= 1
         assert shares["detected"] + shares["missed"] <= 1
     assert "False alarms" in (output / "results.md").read_text()
+
+
+def test_parts_that_are_confirmed_good_are_measured_on_request(measure, parts, monkeypatch):
+    monkeypatch.setattr(false_alarms, "LEAST", 2)
+    _, output = measure(
+        parts, shots=(1, 2), seeds=2, false_alarm_rate=0.2, confirmed=(0, 1, 500), one_for_all=False
+    )
+    results = json.loads((output / "results.json").read_text())
+    assert results["provenance"]["confirmed"] == [0, 1, 500]
+    found = results["confirmed"]["patchcore"]
+    for shots in ("1", "2"):
+        means = found[shots]["mean of classes"]
+        assert list(means) == ["0", "1"]  # there are no 500
+        assert set(means["1"]) == {"false_alarms", "good_to_review", "detected", "missed", "certain"}
+        assert all(0 <= share <= 1 for shares in means.values() for share in shares.values())
+    assert found["1"]["mean of classes"]["0"]["false_alarms"] == 0  # one shot calls nothing NG
+    assert found["1"]["mean of classes"]["0"]["detected"] == 0
+    assert found["1"]["mean of classes"]["1"]["detected"] > 0
+    page = (output / "results.md").read_text()
+    assert "Good parts called NG, of a wanted 20.0%" in page
+    events, _ = measure(parts, seeds=1, confirmed=(5,))
+    assert events[-1].status is JobStatus.FAILED
+    assert "need a false-alarm rate" in events[-1].message
 
 
 def test_curves_end_where_they_must(measure, parts):
