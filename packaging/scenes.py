@@ -273,21 +273,24 @@ def after_inspect_confirm(stage: Stage) -> None:
     stage.window.page.confirming.box.reject()
 
 
-def scene_inspect_parts(stage: Stage) -> None:
+def scene_inspect_thresholds_from(stage: Stage) -> None:
     """All good blisters confirmed, one defective marked."""
     page = _inspect(stage, "blister_missing")
     stage.window.context.settings.reviewer = "Ada"
     page.judging.edits.review(
-        [Review(tuple(_results(stage, "blister_good")), Decision.OK), Review((page.at_hand.rows[0].id,), Decision.NG)]
+        [
+            Review(tuple(_results(stage, "blister_good")), Decision.OK),
+            Review((page.at_hand.rows[0].id,), Decision.NG),
+        ]
     )
     stage.wait(lambda: page.panel.scores.news.text())
-    page.panel.scores.parts.click()
-    stage.wait(lambda: page.live.parts is not None and page.live.parts.proposal is not None)
+    page.panel.scores.others.click()
+    stage.wait(lambda: page.live.others is not None and page.live.others.proposal is not None)
 
 
-def after_inspect_parts(stage: Stage) -> None:
+def after_inspect_thresholds_from(stage: Stage) -> None:
     page = stage.window.page
-    page.live.parts.reject()
+    page.live.others.reject()
     stage.window.context.undo.undo()
     stage.wait(lambda: not page.panel.scores.news.text())
 

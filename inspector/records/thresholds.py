@@ -49,16 +49,19 @@ class ThresholdMove:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdProposal:
-    """What parts that people judged make of the thresholds of a detector and class. `proposed` None: there is nothing to go by.
+    """What could be put in place of the thresholds of a detector and class, by parts that people judged or by what they were
+    before (`basis`: the id of their row). `proposed` None: there is nothing to go by.
+    `earlier`: thresholds of the past with other numbers than these in force, newest first.
     `good`, `defective`: how many such parts this detector has scored; `unscored`: how many good ones it hasn't seen. `drift`: good parts of
     the newest run score otherwise than those before. `changes`: (decision before, after) → how many results nobody has
     judged would change; `flips`: the ids of SHOWN of them."""
 
     detector_id: int
     class_id: int
-    basis: Basis
+    basis: Basis | int
     current: Thresholds
     calibrated: Thresholds
+    earlier: tuple[ThresholdRow, ...]
     proposed: Thresholds | None
     good: int
     defective: int
@@ -79,15 +82,20 @@ class ThresholdProposal:
 
 
 def propose_thresholds(
-    project: Project, detector_id: int, class_id: int, basis: Basis = Basis.GOOD, *, counting: bool = True
+    project: Project,
+    detector_id: int,
+    class_id: int,
+    basis: Basis | int = Basis.GOOD,
+    *,
+    counting: bool = True,
 ) -> ThresholdProposal | None:
     """None for a class that the detector has no thresholds for. `counting`: also what would change, which looks at every
-    result. For a worker."""
+    result. For a worker. Raises ProjectError for a `basis` that is no row of theirs."""
     with project.reading() as session:
         history = _history(session, detector_id, class_id)
         if not history:
             return None
-        calibrated, current = history[0], history[-1]
+        calibrated, current = history[0].thresholds, history[-1].thresholds
         parts = judged_parts(session, class_id, detector_id)
         before = good_parts(calibrated)  # scored anew when the detector was made
         scored = [(one, before.get(one.result_id) if one.score is None else one.score) for one in parts]
@@ -95,7 +103,11 @@ def propose_thresholds(
         defective = [score for one, score in scored if not one.good and score is not None]
         picked = bool(picked_runs(session, class_id, {one.run_id for one in parts if one.good}))
         proposed = with_good_parts(calibrated, good, picked) if good else calibrated
-        if proposed is not None:
+        if not isinstance(basis, Basis):
+            proposed = next((row.thresholds for row in history if row.id == basis), None)
+            if proposed is None:
+                raise ProjectError("These thresholds are no longer in the project.", "Choose others.")
+        elif proposed is not None:
             proposed = confirmed(steered(proposed, basis, [*good.values()], defective), _good_shots(session))
         changes, flips = (
             _flips(session, detector_id, class_id, proposed) if counting and proposed else ({}, [])
@@ -106,6 +118,7 @@ def propose_thresholds(
             basis,
             current,
             calibrated,
+            _others(history),
             proposed,
             len(good),
             len(defective),
@@ -155,7 +168,7 @@ def set_thresholds(
         )
     decision = _decided(thresholds)
     with project.writing() as session:
-        history = _history(session, detector_id, class_id)
+        history = [row.thresholds for row in _history(session, detector_id, class_id)]
         same = (one for one in reversed(history) if one.numbers == numbers)
         told = next(same, None) or moved_by_hand(thresholds, history[0] if history else None, who)
         if proposed:
@@ -225,14 +238,21 @@ def new_threshold(detector_id: int, class_id: int, values: Thresholds, who: str)
     )
 
 
-def _history(session: Session, detector_id: int, class_id: int) -> list[Thresholds]:
+def _others(history: Sequence[ThresholdRow]) -> tuple[ThresholdRow, ...]:
+    """Those with other numbers than the last, newest first, the newest of each."""
+    newest = {row.thresholds.numbers: row for row in history}
+    newest.pop(history[-1].thresholds.numbers)
+    return tuple(sorted(newest.values(), key=lambda row: -row.id))
+
+
+def _history(session: Session, detector_id: int, class_id: int) -> list[ThresholdRow]:
     """Oldest first."""
     rows = session.scalars(
         select(t.Threshold)
         .where(t.Threshold.detector_id == detector_id, t.Threshold.class_id == class_id)
         .order_by(t.Threshold.id)
     )
-    return [_row(row).thresholds for row in rows if _is_whole(row)]
+    return [_row(row) for row in rows if _is_whole(row)]
 
 
 def _decided(thresholds: Thresholds) -> Any:

@@ -12,7 +12,7 @@ from superqt.utils import qthrottled
 from inspector.domain import Region, Thresholds
 from inspector.views.inspect import class_scores
 from inspector.views.inspect.class_scores import ClassScores
-from inspector.views.inspect.parts_dialog import PartsDialog
+from inspector.views.inspect.thresholds_dialog import ThresholdsDialog
 from inspector.views.review.verdict_edits import ThresholdChange
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class LiveThresholds(QObject):
         self.viewer, self.panel = viewer, panel
         self.shown: Shown | None = None
         self.scores: ClassScores | None = None
-        self.parts: PartsDialog | None = None
+        self.others: ThresholdsDialog | None = None
         self._moving: Thresholds | None = None
         self._cut_number = self._moves = 0
         self._cut_soon = qthrottled(self._cut, timeout=40, leading=False)
         panel.scores.moved.connect(self._move)
         panel.scores.chosen.connect(self._keep)
-        panel.scores.parts_asked.connect(self._ask_parts)
+        panel.scores.others_asked.connect(self._ask_others)
         panel.regions.picked.connect(self._pick)
         viewer.view.region_clicked.connect(self._pick)
 
@@ -135,19 +135,19 @@ class LiveThresholds(QObject):
 
     # for good
 
-    def _ask_parts(self) -> None:
+    def _ask_others(self) -> None:
         """Show what judged parts make of the thresholds, unless that stands there already."""
         now = self.scores
-        if now is not None and self.parts is None:
+        if now is not None and self.others is None:
             of = self.shown.detail.row.class_name if self.shown else ""
-            self.parts = PartsDialog(
+            self.others = ThresholdsDialog(
                 self.context, self.edits, (now.detector_id, now.class_id), of, self.panel
             )
-            self.parts.finished.connect(self._parts_closed)
-            self.parts.show()
+            self.others.finished.connect(self._others_closed)
+            self.others.show()
 
-    def _parts_closed(self, _result: int) -> None:
-        self.parts = None
+    def _others_closed(self, _result: int) -> None:
+        self.others = None
 
     def _keep(self, thresholds: Thresholds) -> None:
         now = self.scores

@@ -42,6 +42,16 @@ def highest(*known: float) -> float:
 _NEVER_WORD = number(NEVER)
 
 
+def _between(scores: NDArray[np.float64], before: Thresholds | None, after: Thresholds) -> int:
+    """How many of these scores, ascending, are judged otherwise."""
+    if before is None or before.numbers[:2] == after.numbers[:2]:
+        return 0
+    was, now = (np.searchsorted(scores, (one.review, one.ng)) for one in (before, after))
+    lows, highs = np.minimum(was, now), np.maximum(was, now)  # one stretch for each threshold
+    both = max(0, int(highs.min() - lows.max()))
+    return int((highs - lows).sum()) - both
+
+
 def drift_words(moved: Drift) -> str:
     """For people, with what to do."""
     how = "higher" if moved.now > moved.before else "lower"
@@ -53,14 +63,14 @@ def drift_words(moved: Drift) -> str:
 
 class ScoreView(QWidget):
     """`moved` while a threshold moves, `chosen` once it is let go; both carry the new `Thresholds`.
-    `parts_asked`: thresholds from judged parts are to be looked at.
+    `others_asked`: thresholds from judged parts are to be looked at.
 
     Neither line passes the other: review never lifts NG, NG never takes review down.
     """
 
     moved = Signal(object)
     chosen = Signal(object)
-    parts_asked = Signal()
+    others_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,9 +94,11 @@ class ScoreView(QWidget):
         self.reset = QPushButton("Reset to calibrated")
         self.reset.setToolTip("Back to the thresholds that the normal shots gave")
         theme.set_role(self.reset, "link")
-        self.parts = QPushButton("From parts…")
-        self.parts.setToolTip("Thresholds from the parts that people confirmed good or marked defective")
-        theme.set_role(self.parts, "link")
+        self.others = QPushButton("Set from…")
+        self.others.setToolTip(
+            "Thresholds from parts that were confirmed good or marked defective, or as they were before"
+        )
+        theme.set_role(self.others, "link")
         self.news = wrapped("warning")
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -111,7 +123,7 @@ class ScoreView(QWidget):
         links = QHBoxLayout()
         links.setSpacing(4)
         links.addWidget(self.reset)
-        links.addWidget(self.parts)
+        links.addWidget(self.others)
         links.addStretch(1)
         layout.addLayout(links)
         layout.addWidget(self.news)
@@ -119,7 +131,7 @@ class ScoreView(QWidget):
         self.histogram.dragged.connect(self._dragged)
         self.histogram.released.connect(self._released)
         self.reset.clicked.connect(self._reset)
-        self.parts.clicked.connect(self.parts_asked)
+        self.others.clicked.connect(self.others_asked)
         self.show_news(None)
         self.set_thresholds(None, None)
 
@@ -167,7 +179,7 @@ class ScoreView(QWidget):
             said.append(drift_words(proposal.drift))
         self.news.setText(" ".join(said))
         self.news.setVisible(bool(said))
-        switch(self.parts, "" if proposal is not None else "The class has no thresholds.")
+        switch(self.others, "" if proposal is not None else "The class has no thresholds.")
 
     def move_to(self, review: float, ng: float) -> None:
         """Move both thresholds as a hand would, without letting go."""
@@ -215,7 +227,11 @@ class ScoreView(QWidget):
             return
         below = np.searchsorted(scores, (self.thresholds.review, self.thresholds.ng))
         ok, review, ng = (int(count) for count in np.diff(below, prepend=0, append=scores.size))
-        self.counts.setText(f"✓ {ok:,} OK   ? {review:,} review   ✕ {ng:,} NG")
+        flips = _between(scores, self._stored, self.thresholds)
+        self.counts.setText(
+            f"✓ {ok:,} OK   ? {review:,} review   ✕ {ng:,} NG"
+            + (f"\n{flips:,} result{'' if flips == 1 else 's'} would change" if flips else "")
+        )
 
     def _dragged(self, review: float, ng: float) -> None:
         now = self.thresholds

@@ -62,10 +62,10 @@ def click(qtbot, button):
 
 
 def ask(page, qtbot, idle):
-    click(qtbot, page.panel.scores.parts)
-    qtbot.waitUntil(lambda: page.live.parts is not None and page.live.parts.proposal is not None)
+    click(qtbot, page.panel.scores.others)
+    qtbot.waitUntil(lambda: page.live.others is not None and page.live.others.proposal is not None)
     idle()
-    return page.live.parts
+    return page.live.others
 
 
 def numbers(window, row):
@@ -125,7 +125,7 @@ def test_what_would_change_is_seen_before_it_is_used_and_undone_at_once(opened, 
     assert dialog.flips.count() == len(dialog.proposal.flips) > 0
     click(qtbot, dialog.use)
     idle()
-    assert page.live.parts is None
+    assert page.live.others is None
     assert numbers(window, row) != before
     assert "20 parts confirmed good" in page.panel.scores.provenance.text()
     assert not page.panel.scores.news.isVisible()
@@ -182,7 +182,7 @@ def test_another_project_closes_the_proposal(opened, window, qtbot, idle, tmp_pa
     window.open_project(tmp_path / "other", "inspect")
     qtbot.waitUntil(lambda: window.context.project is not None and window.context.project.name == "Line 5")
     idle()
-    assert page.live.parts is None
+    assert page.live.others is None
 
 
 def test_one_shot_calls_nothing_ng_and_says_so_where_thresholds_stand(opened, window, qtbot, idle):
@@ -204,3 +204,47 @@ def test_one_shot_calls_nothing_ng_and_says_so_where_thresholds_stand(opened, wi
     idle()
     assert scores.ng_box.text() == "never"
     assert find_result(window.context.project, ids[-1]).row.decision is Decision.REVIEW
+
+
+def test_earlier_thresholds_are_listed_with_what_going_back_would_change(opened, window, qtbot, idle):
+    page, ids = opened()
+    row = find_result(window.context.project, ids[0]).row
+    first = numbers(window, row)
+    for typed in ("0.5", "0.6"):
+        page.panel.scores.ng_box.setFocus()
+        page.panel.scores.ng_box.selectAll()
+        qtbot.keyClicks(page.panel.scores.ng_box, typed)
+        qtbot.keyClick(page.panel.scores.ng_box, Qt.Key.Key_Return)
+        idle()
+    page.panel.scores.review_box.setFocus()
+    page.panel.scores.review_box.selectAll()
+    qtbot.keyClicks(page.panel.scores.review_box, "0.6")
+    qtbot.keyClick(page.panel.scores.review_box, Qt.Key.Key_Return)
+    idle()
+    assert find_result(window.context.project, ids[-2]).row.decision is Decision.OK
+    dialog = ask(page, qtbot, idle)
+    entries = [dialog.basis.itemText(place) for place in range(dialog.basis.count())]
+    assert [one.split("NG from ")[1] for one in entries[3:]] == ["0.600", "0.500", f"{first[1]:.3f}"]
+    assert "by Ada" in entries[3]
+    dialog.basis.setCurrentIndex(5)
+    dialog.basis.activated.emit(5)
+    qtbot.waitUntil(lambda: dialog.numbers["ng then"].text() == f"{first[1]:.3f}")
+    assert "From 4 normal shots" in dialog.said.text()
+    assert dialog.proposal.changes == {(Decision.OK, Decision.REVIEW): 1}
+    click(qtbot, dialog.use)
+    idle()
+    assert numbers(window, row) == first
+    assert find_result(window.context.project, ids[-2]).row.decision is Decision.REVIEW
+
+
+def test_while_a_threshold_moves_the_results_that_would_change_are_counted(opened, window, qtbot, idle):
+    page, _ = opened()
+    scores = page.panel.scores
+    assert "change" not in scores.counts.text()
+    now = scores.thresholds
+    scores.move_to(now.review, 2.0)
+    assert "1 result would change" in scores.counts.text()
+    scores.move_to(0.1, 0.1)  # everything is NG: what was NG stays
+    assert "21 results would change" in scores.counts.text()
+    scores.move_to(now.review, now.ng)
+    assert "change" not in scores.counts.text()

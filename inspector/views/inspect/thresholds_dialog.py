@@ -1,8 +1,10 @@
-"""Thresholds from parts that people judged: what they would be, what they promise and which results they would change."""
+"""Other thresholds, from parts that people judged or from the past: what they promise and which results they would change."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,7 +35,7 @@ from inspector.views.review.verdict_edits import ThresholdChange
 if TYPE_CHECKING:
     from inspector.records.project import Project
     from inspector.records.results import ResultRow
-    from inspector.records.thresholds import ThresholdMove, ThresholdProposal
+    from inspector.records.thresholds import ThresholdMove, ThresholdProposal, ThresholdRow
     from inspector.views.review.verdict_edits import VerdictEdits
     from inspector.views.shared.context import WindowContext
 
@@ -51,16 +53,16 @@ class _Seen:
     flips: list[ResultRow] = field(default_factory=list)
 
 
-def read(project: Project, of: tuple[int, int], basis: Basis) -> _Seen:
-    """For a worker."""
+def read(project: Project, of: tuple[int, int], basis: str | int) -> _Seen:
+    """For a worker. `basis`: a `Basis`, or the row of earlier thresholds."""
     from inspector.records.results import list_results
     from inspector.records.thresholds import propose_thresholds
 
-    proposal = propose_thresholds(project, *of, basis)
+    proposal = propose_thresholds(project, *of, basis if isinstance(basis, int) else Basis(basis))
     return _Seen(proposal, list_results(project, proposal.flips) if proposal else [])
 
 
-class PartsDialog(QDialog):
+class ThresholdsDialog(QDialog):
     """Stays beside the window, so that results that would change can be looked at, and follows what is judged there. `of`:
     detector and class."""
 
@@ -70,10 +72,10 @@ class PartsDialog(QDialog):
         super().__init__(parent.window())
         self.context, self.edits, self.of = context, edits, of
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Thresholds from parts")
+        self.setWindowTitle("Thresholds")
         self.proposal: ThresholdProposal | None = None
         self.heading = wrapped("heading")
-        self.heading.setText(f"Thresholds of “{name}” from parts that people judged")
+        self.heading.setText(f"Thresholds of “{name}”")
         self.basis = QComboBox()
         self.basis.setAccessibleName("What the thresholds are set by")
         self._items = QStandardItemModel(self)
@@ -149,8 +151,8 @@ class PartsDialog(QDialog):
 
     def refresh(self) -> None:
         """Read what was judged anew."""
-        look = partial(read, of=self.of, basis=Basis(self.basis.currentData()))
-        self.context.query(self, look, self._show, latest="thresholds from parts")
+        look = partial(read, of=self.of, basis=self.basis.currentData())
+        self.context.query(self, look, self._show, latest="other thresholds")
 
     def _moved(self, move: ThresholdMove) -> None:
         if (move.detector_id, move.class_id) == self.of:
@@ -172,6 +174,8 @@ class PartsDialog(QDialog):
         self.drift.setText(drift_words(one.drift) if one and one.drift else "")
         self.drift.setVisible(bool(self.drift.text()))
         self._show_flips(seen)
+        if one is not None:
+            self._list_earlier(one.earlier)
         steers = bool(one and one.defective)
         for place, basis in enumerate(_BASES):
             usable = basis is Basis.GOOD or steers
@@ -181,6 +185,24 @@ class PartsDialog(QDialog):
             )
         switch(self.use, self._why_not(one))
         self.setFixedHeight(self._whole.totalHeightForWidth(_WIDE))
+
+    def _list_earlier(self, rows: Sequence[ThresholdRow]) -> None:
+        """What they were before, below what they can be set by; the choice stays."""
+        chosen = self.basis.currentData()
+        self._items.removeRows(len(_BASES), self._items.rowCount() - len(_BASES))
+        for row in rows:
+            by = f" by {row.who}" if row.who else ""
+            item = QStandardItem(
+                f"As before: {_moment(row.created)}{by}, NG from {number(row.thresholds.ng)}"
+            )
+            item.setData(row.id, Qt.ItemDataRole.UserRole)
+            self._items.appendRow(item)
+        place = self.basis.findData(chosen)
+        if place < 0:  # these are in force now
+            self.basis.setCurrentIndex(0)
+            self.refresh()
+        else:
+            self.basis.setCurrentIndex(place)
 
     def _why_not(self, one: ThresholdProposal | None) -> str:
         """Why there is nothing to use, "" when there is."""
@@ -247,6 +269,10 @@ def _known(one: ThresholdProposal) -> str:
             f"{'it' if one.unscored == 1 else 'them'} again, or teach again."
         )
     return " ".join(said)
+
+
+def _moment(when: datetime) -> str:
+    return f"{when.astimezone():%d %b %H:%M}"
 
 
 def _quiet(text: str) -> QLabel:
