@@ -1,7 +1,7 @@
 """Take pictures of every page and state from the real window: `python packaging/screenshots.py DIR [--only NAME …]`.
 
 Builds one demo project with the real engine, then drives the window at 1280×800, 1920×1080 and 1024×700 in both themes, or at
-the `--size`, `--theme` and `--scale` asked for. Needs no display. What is on them is in scenes.py.
+the `--size`, `--theme` and `--scale` asked for. Needs no display. What is on them is in `scenes`.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def load(
     white: int | None,
     cancel: CancelToken,
 ) -> Iterator[list[Loaded]]:
-    """Batches in order, read ahead and shrunk to the backbone's size by threads."""
+    """Batches in order, read ahead by threads and shrunk by `prepare`, uint8 (h, w, 3) → the same smaller."""
 
     def load(sample: Sample) -> Loaded:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from inspector.methods import catalogue
 from inspector.methods.catalogue import METHODS, MethodInfo
+from inspector.verdicts.calibrate import parts_needed
 from inspector.views.look import icons, theme
 from inspector.views.look.kit import switch
 from inspector.views.look.labels import plain, wrapped
@@ -34,20 +34,17 @@ if TYPE_CHECKING:
     from inspector.records.detectors import DetectorRow
 
 
-def shots_wanted(rate: float) -> int:
-    """How many held-out good parts it takes before a false-alarm rate (0–1) can be promised: nothing below 1/(n+1)
-    can be told from n scores."""
-    return max(1, math.ceil(1 / rate - 1e-9) - 1)
-
-
 def promise(name: str, shots: int, rate: float, independent: bool = True) -> str:
     """What the shots of a class can promise, in one honest sentence. `independent`: see `MethodInfo`."""
     if not independent:
         return (
             f"Of {name} nothing can be promised from its shots: this method learns from all of them, so none is left to"
-            " test it on. Look at the first results before you rely on it."
+            " test it on. Confirm good parts among the first results: they can."
         )
-    wanted = shots_wanted(rate)
+    wanted = parts_needed(rate)
+    one = f"From one shot of {name} nothing is called NG, only sent to review." if shots == 1 else ""
+    if one and shots >= wanted:
+        return one
     if shots >= wanted:
         return f"{name}: {shots_text(shots)} are enough to promise {share_text(rate, '.3g')} false alarms."
     more = wanted - shots
@@ -56,6 +53,8 @@ def promise(name: str, shots: int, rate: float, independent: bool = True) -> str
     )
     if shots == 0:
         return f"{line} false alarms; 4 are a good start."
+    if one:
+        return f"{one} {line} false alarms."
     return f"{line} false alarms; with {shots} it is {share_text(1 / (shots + 1), '.3g')} at best."
 
 

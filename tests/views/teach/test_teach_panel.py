@@ -7,8 +7,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from inspector.records.detectors import list_detectors
+from inspector.verdicts.calibrate import parts_needed
 from inspector.views.teach.page import TeachPage
-from inspector.views.teach.teach_panel import promise, shots_wanted
+from inspector.views.teach.teach_panel import promise
 from inspector.views.window.main_window import MainWindow
 
 Picture = Callable[..., Path]
@@ -24,6 +25,12 @@ def _classes(page: TeachPage) -> dict[str, tuple[int, str]]:
     [
         (0, 0.05, "19 more good shots of washer let you promise 5\u00a0% false alarms; 4 are a good start."),
         (
+            1,
+            0.05,
+            "From one shot of washer nothing is called NG, only sent to review. 18 more good shots of washer let you "
+            "promise 5\u00a0% false alarms.",
+        ),
+        (
             4,
             0.05,
             "15 more good shots of washer let you promise 5\u00a0% false alarms; with 4 it is 20\u00a0% at best.",
@@ -34,7 +41,7 @@ def _classes(page: TeachPage) -> dict[str, tuple[int, str]]:
             "1 more good shot of washer let you promise 5\u00a0% false alarms; with 18 it is 5.26\u00a0% at best.",
         ),
         (19, 0.05, "washer: 19 shots are enough to promise 5\u00a0% false alarms."),
-        (1, 0.5, "washer: 1 shot are enough to promise 50\u00a0% false alarms."),
+        (1, 0.5, "From one shot of washer nothing is called NG, only sent to review."),
     ],
 )
 def test_what_the_shots_can_promise_is_said_honestly(shots: int, rate: float, text: str) -> None:
@@ -43,7 +50,7 @@ def test_what_the_shots_can_promise_is_said_honestly(shots: int, rate: float, te
 
 @pytest.mark.parametrize("rate", [0.5, 0.2, 0.1, 0.05, 0.01, 0.001])
 def test_as_many_shots_are_asked_for_as_the_rate_needs_and_no_more(rate: float) -> None:
-    wanted = shots_wanted(rate)
+    wanted = parts_needed(rate)
     assert 1 / (wanted + 1) <= rate + 1e-9
     assert wanted == 1 or 1 / wanted > rate
 

@@ -1,0 +1,20 @@
+"""What screenshots.py takes pictures of: a function of `Stage` for every page and state.
+
+A scene is named `scene_…`; `after_…` undoes what the next one must not see. Add yours here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stage import Stage
+
+from scenes import judging, teaching
+
+_FOUND = {**vars(teaching), **vars(judging)}
+SCENES: dict[str, Callable[[Stage], None]] = {
+    name.removeprefix("scene_"): value for name, value in _FOUND.items() if name.startswith("scene_")
+}
+AFTER: dict[str, Callable[[Stage], None]] = {
+    name.removeprefix("after_"): value for name, value in _FOUND.items() if name.startswith("after_")
+}
