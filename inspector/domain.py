@@ -110,6 +110,11 @@ class Thresholds:
         """Whether any score is NG."""
         return self.ng < NEVER
 
+    @property
+    def strictest(self) -> float:
+        """The highest threshold that a score can reach."""
+        return self.ng if self.calls_ng else self.review
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -104,13 +104,8 @@ def _excess(row: ExportRow) -> float:
     class's own scale, so that classes can be compared."""
     if row.thresholds is None or row.result.image_score is None:
         return 0.0
-    limit = _highest(row.thresholds)
+    limit = row.thresholds.strictest
     return (row.result.image_score - limit) / max(abs(limit), 1e-9)
-
-
-def _highest(thresholds: Thresholds) -> float:
-    """The highest threshold that a score can reach."""
-    return thresholds.ng if thresholds.calls_ng else thresholds.review
 
 
 def _card(row: ExportRow, problems: list[str]) -> _Card:
@@ -124,7 +119,7 @@ def _card(row: ExportRow, problems: list[str]) -> _Card:
     except InspectorError as error:
         trouble = str(error)
         problems.append(trouble)
-    review, ng = (row.thresholds.review, _highest(row.thresholds)) if row.thresholds else (0.0, 0.0)
+    review, ng = (row.thresholds.review, row.thresholds.strictest) if row.thresholds else (0.0, 0.0)
     score = row.result.image_score or 0.0
     low = min(0.0, review, score)
     span = max(ng * 1.6, score * 1.05, ng + 1e-6) - low

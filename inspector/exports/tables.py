@@ -190,7 +190,12 @@ def export_xlsx(
 
 
 def as_json(row: ExportRow) -> dict[str, Any]:
-    """A row in plain JSON values."""
+    """A row in plain JSON values; of the parts that thresholds were set from, only their number."""
+    told = (
+        {key: value for key, value in row.thresholds.provenance.items() if key != "good"}
+        if row.thresholds
+        else {}
+    )
     return {
         "image": _plain(row.result.name),
         "source_file": _plain(row.source),
@@ -206,7 +211,7 @@ def as_json(row: ExportRow) -> dict[str, Any]:
         and {
             "review": _finite(row.thresholds.review),
             "ng": _finite(row.thresholds.ng) if row.thresholds.calls_ng else None,
-            "provenance": json_values(row.thresholds.provenance),
+            "provenance": json_values(told),
         },
         "regions": [region_json(region) for region in row.regions],
         "review": {

@@ -1,7 +1,7 @@
 """What a detector that was just made would change: stored results that it would judge otherwise, shots that stand out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from inspector.domain import CancelToken, Decision, Image, ScoreMap, Thresholds
@@ -23,7 +23,7 @@ _COMPARING = 96.0
 _SCORING = 90.0
 """Per cent of the bar while good parts are scored."""
 MOST_GOOD = 100
-"""How many parts of a class that people confirmed good are scored by a new detector, the newest: what 1 % needs."""
+"""So many parts of a class that people confirmed good are scored by a new detector at least, the newest: what 1 % needs."""
 MOST = 50
 """How many results of each decision and class are looked at again, the newest first."""
 
@@ -37,18 +37,33 @@ def standing_out(shots: Sequence[ShotRow], held_out: Sequence[ScoreMap]) -> dict
     return {shots[index].id: float(held_out[index].image_score) for index in stand_out(held_out)}
 
 
+@dataclass(frozen=True, slots=True)
+class GoodParts:
+    """Image id → score of parts of a class that people confirmed good; `picked`: they may have been, see `picked_runs`."""
+
+    scores: Mapping[int, float]
+    picked: bool
+
+
 def score_good_parts(
     project: Project,
     detector: "Detector",
     names: Mapping[int, str],
+    rate: float,
     report: Reporter,
     cancel: CancelToken,
-) -> dict[int, dict[int, float]]:
-    """Class id → result → score by this detector of the newest parts that people confirmed good. Those whose image is gone or
-    can't be read are named in the log and passed over. `names`: class id → what the detector calls it."""
-    found: dict[int, dict[int, float]] = {}
+) -> dict[int, GoodParts]:
+    """By class id, the newest parts that people confirmed good, as many as a false-alarm `rate` needs, MOST_GOOD at least.
+    Those whose image is gone or can't be read are named in the log and passed over. `names`: class id → what the detector
+    calls it."""
+    from inspector.verdicts.calibrate import parts_needed
+
+    found: dict[int, GoodParts] = {}
     for class_id, name in names.items():
-        ids = [one.result_id for one in list_judged_parts(project, class_id) if one.good][-MOST_GOOD:]
+        parts, picked = list_judged_parts(project, class_id)
+        images = {one.result_id: one.image_id for one in parts if one.good}
+        ids = [*images][-max(MOST_GOOD, parts_needed(rate)) :]
+        scores: dict[int, float] = {}
         for place, row in enumerate(list_results(project, ids)):
             cancel.check()
             report.progress(_SCORING, f"Scoring {place + 1} of {len(ids)} good parts of “{name}”")
@@ -60,7 +75,8 @@ def score_good_parts(
                 report.log(f"“{row.name}” no longer counts as a good part: {error.message}")
                 continue
             if score_map.finite:
-                found.setdefault(class_id, {})[row.id] = float(score_map.image_score)
+                scores[images[row.id]] = float(score_map.image_score)
+        found[class_id] = GoodParts(scores, picked)
     return found
 
 
@@ -71,7 +87,7 @@ def set_thresholds_from(
     outliers: Mapping[int, float],
     independent: bool,
     spread: float,
-    good: Mapping[int, float],
+    good: GoodParts,
 ) -> Thresholds:
     """Thresholds of a class, whose promise waits for every outlier to be called good. `spread`: see `usual_spread`; `good`: see
     `score_good_parts`."""
@@ -84,7 +100,8 @@ def set_thresholds_from(
         independent=independent,
         outliers=list(outliers),
         spread=spread,
-        good=good,
+        good=good.scores,
+        picked=good.picked,
     )
     return calibrate.confirmed(found, [shot.id for shot in shots if shot.confirmed_good])
 

@@ -102,7 +102,7 @@ def teach(
         report.progress(_FITTED, "Scoring each shot without itself")
         held_out = made.held_out(shots)
         cancel.check()
-        good = score_good_parts(project, made, names, report, cancel)
+        good = score_good_parts(project, made, names, rate, report, cancel)
         report.progress(_HELD_OUT, "Setting thresholds")
         outliers = {key: standing_out(rows[key], held_out[name]) for key, name in names.items()}
         spread = usual_spread(info.name, engine.identity())
@@ -114,7 +114,7 @@ def teach(
                 outliers[class_id],
                 info.independent,
                 spread,
-                good.get(class_id, {}),
+                good[class_id],
             )
             for class_id, name in names.items()
         }

@@ -113,7 +113,7 @@ def update(
         report.progress(_ADDED, "Scoring each shot without itself")
         held_out = made.held_out({name: images[class_id] for class_id, name in names.items()})
         cancel.check()
-        good = score_good_parts(project, made, names, report, cancel)
+        good = score_good_parts(project, made, names, row.false_alarm_rate, report, cancel)
         report.progress(_HELD_OUT, "Setting thresholds")
         outliers = {key: standing_out(rows[key], held_out[name]) for key, name in names.items()}
         spread = usual_spread(info.name, row.backbone)
@@ -125,7 +125,7 @@ def update(
                 outliers[key],
                 info.independent,
                 spread,
-                good.get(key, {}),
+                good[key],
             )
             for key, name in names.items()
         }

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from inspector.domain import Decision
 from inspector.errors import ProjectError
@@ -94,6 +94,10 @@ def withdraw_review(project: Project, review_ids: Iterable[int], *, who: str) ->
         _store(session, rows)
 
 
+MOST = 1000
+"""So many parts of each kind count, those judged last: what a rate of 0.1 % needs."""
+
+
 @dataclass(frozen=True, slots=True)
 class JudgedPart:
     """What people said last of an image that teaches nothing: whether its part is good or defective. `result_id`: the result
@@ -107,25 +111,33 @@ class JudgedPart:
 
 
 def judged_parts(session: Session, class_id: int, detector_id: int | None = None) -> list[JudgedPart]:
-    """Parts of a class that people called OK or NG, every image once, in the order of their results; without the images that
-    the detector was taught on (of none: that are shots of the class). Removed runs don't count."""
+    """Parts of a class whose newest word is OK or NG, every image once, MOST of each, in the order of their results; without
+    the images that the detector was taught on (of none: that are shots of the class). Removed runs don't count."""
     shots = select(t.Shot.image_id).where(t.Shot.class_id == class_id)
     if detector_id is None:
         shots = shots.where(t.Shot.removed.is_(None))
     else:
         taught = select(t.DetectorShot.shot_id).where(t.DetectorShot.detector_id == detector_id)
         shots = shots.where(t.Shot.id.in_(taught))
-    known = set(session.scalars(shots))
-    said: dict[int, Any] = {}
-    for row in session.execute(
-        select(t.Result.id, t.Result.image_id, t.Result.run_id, t.Result.override, t.Result.reviewed)
+    seen = set(session.scalars(shots))
+    said: dict[int, tuple[int, int, bool]] = {}
+    counts = {Decision.OK: 0, Decision.NG: 0}
+    rows = session.connection().execute(
+        select(t.Result.id, t.Result.image_id, t.Result.run_id, t.Result.override)
         .where(t.Result.reviewed.is_not(None), by_scan(t.Result.class_id) == class_id)
-        .where(t.Result.override.in_([Decision.OK, Decision.NG]), t.Result.image_id.is_not(None))
+        .where(t.Result.image_id.is_not(None), t.Result.override.is_not(None))
         .where(run_not_removed(session))
-        .order_by(t.Result.reviewed, t.Result.id)
-    ):
-        if row.image_id not in known:
-            said[row.image_id] = row  # the newest word counts
+        .order_by(t.Result.reviewed.desc(), t.Result.id.desc())
+        .limit(10 * MOST)
+    )
+    for result_id, image_id, run_id, override in rows:
+        if image_id is None or image_id in seen:
+            continue
+        seen.add(image_id)  # an older word on it counts no more
+        decision = t.word(Decision, override)
+        if decision in counts and counts[decision] < MOST:
+            counts[decision] += 1
+            said[image_id] = result_id, run_id, decision is Decision.OK
     scores: dict[int, float] = {}
     if said and detector_id is not None:
         for image_id, score in session.execute(
@@ -138,39 +150,58 @@ def judged_parts(session: Session, class_id: int, detector_id: int | None = None
                 scores[image_id] = score
     return sorted(
         (
-            JudgedPart(row.id, key, row.run_id, row.override == Decision.OK, scores.get(key))
-            for key, row in said.items()
+            JudgedPart(result_id, key, run_id, good, scores.get(key))
+            for key, (result_id, run_id, good) in said.items()
         ),
         key=lambda part: part.result_id,
     )
 
 
-def list_judged_parts(project: Project, class_id: int) -> list[JudgedPart]:
-    """`judged_parts` that no shot of the class shows."""
+def list_judged_parts(project: Project, class_id: int) -> tuple[list[JudgedPart], bool]:
+    """`judged_parts` that no shot of the class shows, and whether the good ones may have been picked."""
     with project.reading() as session:
-        return judged_parts(session, class_id)
+        parts = judged_parts(session, class_id)
+        return parts, bool(picked_runs(session, class_id, [one for one in parts if one.good]))
 
 
-def picked_runs(session: Session, class_id: int, run_ids: Collection[int]) -> set[int]:
-    """Which of these runs hold parts of the class that nobody has judged: what was judged there may have been picked."""
-    return {run_id for run_id in run_ids if session.scalar(select(exists(_unjudged(run_id, class_id))))}
+def picked_runs(session: Session, class_id: int, parts: Sequence[JudgedPart]) -> set[int]:
+    """The runs that hold these images and, of the same class, others that nobody has called good or defective: what was judged
+    there may have been picked by how it looked or scored."""
+    if not parts:
+        return set()
+    images = [one.image_id for one in parts]
+    other = aliased(t.Result)
+    judged = exists().where(
+        other.image_id == t.Result.image_id, other.override.in_([Decision.OK, Decision.NG])
+    )
+    query = (
+        select(t.Result.run_id)
+        .where(by_scan(t.Result.class_id) == class_id, t.Result.severity < FAILED_SEVERITY)
+        .where(t.Result.is_shot.is_(False), run_not_removed(session))
+        .where(func.coalesce(t.Result.override, "review") == "review", ~judged)
+    )
+    runs = session.scalars(
+        select(t.Result.run_id)
+        .distinct()
+        .where(among(t.Result.image_id, images))
+        .where(run_not_removed(session))
+    )
+    return {run_id for run_id in runs if session.scalar(query.where(t.Result.run_id == run_id).limit(1))}
 
 
 def unjudged_results(project: Project, run_id: int) -> dict[Decision, list[int]]:
     """The results of a run that nobody has judged, by what thresholds say; without failed items and those that teach."""
     found: dict[Decision, list[int]] = {}
     with project.reading() as session:
-        query = _unjudged(run_id).add_columns(t.Result.decision)
-        for result_id, decision in session.execute(query.order_by(t.Result.id)):
+        for result_id, decision in session.execute(
+            select(t.Result.id, t.Result.decision)
+            .where(t.Result.run_id == run_id, t.Result.reviewed.is_(None), run_not_removed(session))
+            .where(t.Result.severity < FAILED_SEVERITY, t.Result.is_shot.is_(False))
+            .order_by(t.Result.id)
+        ):
             if (known := t.word(Decision, decision)) is not None:
                 found.setdefault(known, []).append(result_id)
     return found
-
-
-def _unjudged(run_id: int, class_id: int | None = None) -> Any:
-    query = select(t.Result.id).where(t.Result.run_id == run_id, t.Result.reviewed.is_(None))
-    query = query.where(t.Result.severity < FAILED_SEVERITY, t.Result.is_shot.is_(False))
-    return query if class_id is None else query.where(t.Result.class_id == class_id)
 
 
 def reviews_of(session: Session, result_ids: Collection[int]) -> dict[int, list[ReviewRow]]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.project import Project
 from inspector.records.result_filter import run_not_removed
-from inspector.records.reviews import JudgedPart, judged_parts, picked_runs
+from inspector.records.reviews import judged_parts, picked_runs
 from inspector.verdicts.calibrate import confirmed, steered, with_good_parts
 from inspector.verdicts.drift import Drift, drift
 from inspector.verdicts.judge import bounds
@@ -52,7 +52,7 @@ class ThresholdProposal:
     """What could be put in place of the thresholds of a detector and class, by parts that people judged or by what they were
     before (`basis`: the id of their row). `proposed` None: there is nothing to go by.
     `earlier`: thresholds of the past with other numbers than these in force, newest first.
-    `good`, `defective`: how many such parts this detector has scored; `unscored`: how many good ones it hasn't seen. `drift`: good parts of
+    `good`, `defective`: how many such parts this detector has scored; `unscored`: how many it hasn't seen. `drift`: good parts of
     the newest run score otherwise than those before. `changes`: (decision before, after) → how many results nobody has
     judged would change; `flips`: the ids of SHOWN of them."""
 
@@ -72,13 +72,11 @@ class ThresholdProposal:
 
     @property
     def news(self) -> bool:
-        """Whether good parts would move the thresholds that these don't know, or know and are good no more."""
+        """Whether parts were judged since that would move the thresholds or what they promise."""
         then, now = self.proposed, self.current
-        return (
-            then is not None
-            and then.numbers != now.numbers
-            and good_parts(then).keys() != good_parts(now).keys()
-        )
+        if then is None or (then.numbers, _promise(then)) == (now.numbers, _promise(now)):
+            return False
+        return good_parts(then).keys() != good_parts(now).keys() or _promise(then) != _promise(now)
 
 
 def propose_thresholds(
@@ -98,17 +96,21 @@ def propose_thresholds(
         calibrated, current = history[0].thresholds, history[-1].thresholds
         parts = judged_parts(session, class_id, detector_id)
         before = good_parts(calibrated)  # scored anew when the detector was made
-        scored = [(one, before.get(one.result_id) if one.score is None else one.score) for one in parts]
-        good = {one.result_id: score for one, score in scored if one.good and score is not None}
+        scored = [(one, before.get(one.image_id) if one.score is None else one.score) for one in parts]
+        own = [(one, score) for one, score in scored if one.good and score is not None]
+        good = {one.image_id: score for one, score in own}
         defective = [score for one, score in scored if not one.good and score is not None]
-        picked = bool(picked_runs(session, class_id, {one.run_id for one in parts if one.good}))
-        proposed = with_good_parts(calibrated, good, picked) if good else calibrated
+        picked = picked_runs(session, class_id, [one for one, _ in own])
+        proposed: Thresholds | None
         if not isinstance(basis, Basis):
-            proposed = next((row.thresholds for row in history if row.id == basis), None)
-            if proposed is None:
-                raise ProjectError("These thresholds are no longer in the project.", "Choose others.")
-        elif proposed is not None:
-            proposed = confirmed(steered(proposed, basis, [*good.values()], defective), _good_shots(session))
+            proposed = _again(history, basis, good)
+        elif basis is Basis.GOOD:
+            proposed = with_good_parts(calibrated, good, bool(picked)) if good else calibrated
+        else:
+            found = (with_good_parts(calibrated, good, bool(picked)) if good else None) or calibrated
+            proposed = steered(found, basis, [*good.values()], defective)
+        if proposed is not None:
+            proposed = confirmed(proposed, _good_shots(session))
         changes, flips = (
             _flips(session, detector_id, class_id, proposed) if counting and proposed else ({}, [])
         )
@@ -122,8 +124,8 @@ def propose_thresholds(
             proposed,
             len(good),
             len(defective),
-            sum(one.good and score is None for one, score in scored),
-            _drift([(one, score) for one, score in scored if one.good and score is not None]),
+            sum(score is None for _, score in scored),
+            _drift([(one.run_id, score) for one, score in own if one.run_id not in picked]),
             changes,
             flips,
         )
@@ -238,6 +240,21 @@ def new_threshold(detector_id: int, class_id: int, values: Thresholds, who: str)
     )
 
 
+def _promise(thresholds: Thresholds) -> tuple[Any, Any]:
+    told = thresholds.provenance
+    return bool(told.get("promised")), bool(told.get("picked"))
+
+
+def _again(history: Sequence[ThresholdRow], row_id: int, good: Mapping[int, float]) -> Thresholds:
+    """Those of an earlier row, which promise nothing once a part that they were set from is called good no more."""
+    found = next((row.thresholds for row in history if row.id == row_id), None)
+    if found is None:
+        raise ProjectError("These thresholds are no longer in the project.", "Choose others.")
+    if good_parts(found).keys() <= good.keys():
+        return found
+    return replace(found, provenance={**found.provenance, "promised": False, "picked": True})
+
+
 def _others(history: Sequence[ThresholdRow]) -> tuple[ThresholdRow, ...]:
     """Those with other numbers than the last, newest first, the newest of each."""
     newest = {row.thresholds.numbers: row for row in history}
@@ -286,11 +303,11 @@ def _flips(
     return changes, list(session.scalars(ids))
 
 
-def _drift(good: Sequence[tuple[JudgedPart, float]]) -> Drift | None:
-    """Of the newest run with good parts against all before."""
-    newest = max((one.run_id for one, _ in good), default=0)
-    now = [score for one, score in good if one.run_id == newest]
-    return drift([score for one, score in good if one.run_id != newest], now)
+def _drift(good: Sequence[tuple[int, float]]) -> Drift | None:
+    """Of the newest run with good parts against all before; `good`: runs and scores."""
+    newest = max((run_id for run_id, _ in good), default=0)
+    now = [score for run_id, score in good if run_id == newest]
+    return drift([score for run_id, score in good if run_id != newest], now)
 
 
 def _good_shots(session: Session) -> set[int]:

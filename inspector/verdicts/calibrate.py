@@ -21,13 +21,15 @@ from numpy.typing import ArrayLike, NDArray
 from inspector.domain import NEVER, ScoreMap, Thresholds
 from inspector.errors import InspectorError
 from inspector.verdicts.metrics import best_f1, rank
-from inspector.verdicts.provenance import Basis, moment, moved_by_hand
+from inspector.verdicts.provenance import Basis, moment, moved_by_hand, shots_shown
 
 USUAL_SPREAD = 0.3
 """Standard deviation of the logarithm of good parts' contrast where none was fitted for the method and backbone."""
 USUAL_WEIGHT = 2.0
 """How many degrees of freedom that usual spread is worth: it differs by a factor of five between products, and seven of them
 don't tell how often."""
+_FARTHEST = 20.0
+"""No logarithm of a contrast is larger."""
 _KEPT = ("scores", "usual", "shots", "source", "wanted_rate", "independent", "usual_spread", "good", "picked")
 ALIKE = 1e-6
 """Scores that lie no farther apart, as a share of their contrast, are the same."""
@@ -59,12 +61,13 @@ def thresholds(
     outliers: Sequence[int] = (),
     spread: float = USUAL_SPREAD,
     good: Mapping[int, float] | None = None,
+    picked: bool = False,
 ) -> Thresholds:
     """Thresholds of one class at a wanted rate of good parts called NG (0–1, both ends excluded).
 
     `held_out`: shots scored without themselves, or, when `shots` is 1, altered views of the only one, from which nothing is
-    called NG. `spread`: what good parts usually vary by, see `usual_spread`. `good`: result → score of parts that people
-    confirmed good and that taught nothing. Nothing is promised when the shots taught what scores them (not `independent`),
+    called NG. `spread`: what good parts usually vary by, see `usual_spread`. `good`: image → score of parts that people
+    confirmed good and that taught nothing; `picked`: see `with_good_parts`. Nothing is promised when the shots taught what scores them (not `independent`),
     nor while some stand out (`outliers`: their ids, see `stand_out`) that nobody has confirmed, unless the parts in `good`
     are enough by themselves.
     Raises InspectorError without any held-out score, for a score that isn't finite, or a rate outside (0, 1).
@@ -93,41 +96,40 @@ def thresholds(
         "confirmed": [],
         "usual_spread": spread,
     }
-    return _set(shown, good or {})
+    return _set(shown, good or {}, picked)
 
 
 def with_good_parts(found: Thresholds, good: Mapping[int, float], picked: bool = False) -> Thresholds | None:
-    """What teaching `found`, set anew with the parts that are confirmed `good` (result → score) now. `picked`: some were chosen
+    """What teaching `found`, set anew with the parts that are confirmed `good` (image → score) now. `picked`: some were chosen
     out of their runs, and so may score otherwise than the others: nothing is promised. None where too few parts are
-    confirmed for thresholds that an earlier version found, which don't say enough."""
-    told = found.provenance
-    if "wanted_rate" not in told or "scores" not in told:
+    confirmed for thresholds that an earlier version found, which don't say enough, or that are damaged."""
+    shown = shots_shown(found)
+    if shown is None or (shown["usual"] is None and len(good) < parts_needed(shown["wanted_rate"])):
         return None
-    if "usual" not in told and len(good) < parts_needed(told["wanted_rate"]):
-        return None
-    shown = {**told, "shots": told.get("shots", 1 if _single(told) else len(told["scores"]))}
     return _set(shown, good, picked)
 
 
 def _set(shown: Mapping[str, Any], good: Mapping[int, float], picked: bool = False) -> Thresholds:
     """`shown`: what the shots showed, as in the provenance."""
     rate, shots, single = shown["wanted_rate"], shown["shots"], shown["shots"] < 2
-    usual, spread = shown.get("usual", 0.0), shown.get("usual_spread", USUAL_SPREAD)
-    scores, confirmed_good = np.array(shown["scores"], np.float64), np.array([*good.values()], np.float64)
+    usual, spread = shown["usual"] or 0.0, shown.get("usual_spread", USUAL_SPREAD)
+    scores = np.array(shown["scores"], np.float64)
+    confirmed_good = _distinct(np.array([*good.values()], np.float64), usual)
     needed, gentle = parts_needed(rate), max(rate, min(REVIEW_MOST, REVIEW_FACTOR * rate))
     # views of one part say nothing of how parts differ: they count as one
     seen = scores.mean(keepdims=True) if single else _distinct(scores, usual)
-    by_parts = len(good) >= needed
+    count = len(confirmed_good)
+    by_parts = count >= needed
     if by_parts:
         ng, review = conformal_bound(confirmed_good, rate), conformal_bound(confirmed_good, gentle)
     else:
         ease = 1.0 if single else 1 - HEAD_START / shots
         ng = upper_bound(seen, usual, rate, ease, confirmed_good, spread)
         review = min(ng, upper_bound(seen, usual, gentle, ease, confirmed_good, spread))
-        if single and not good:
+        if single and not count:
             ng = NEVER
     own = 0 if by_parts or not shown["independent"] else len(seen)
-    parts = own + len(good)
+    parts = own + count
     enough = parts >= needed and not picked and (by_parts or not shown["outliers"])
     return Thresholds(
         review,
@@ -138,11 +140,10 @@ def _set(shown: Mapping[str, Any], good: Mapping[int, float], picked: bool = Fal
             "method": BY_PARTS if by_parts else "t prediction bound, at least the conformal bound",
             "good": {str(key): float(score) for key, score in good.items()},
             "picked": picked,
-            "good_parts": len(good) if by_parts else len(seen) + len(good),
+            "good_parts": count if by_parts else len(seen) + count,
+            "confirmed_parts": count,
             "attainable_rate": 1 / (parts + 1),
-            "expected_rate": (len(good) + 1 - _place(len(good), rate)) / (len(good) + 1)
-            if by_parts
-            else rate,
+            "expected_rate": (count + 1 - _place(count, rate)) / (count + 1) if by_parts else rate,
             "certain_rate": _certain(parts, rate),
             "promised": enough,
             "more_shots": max(0, needed - parts),
@@ -161,9 +162,13 @@ def steered(found: Thresholds, basis: Basis, good: Sequence[float], defective: S
     if basis is Basis.DEFECTS:
         ng = min(found.ng, *defective)
     else:
-        best = best_f1(rank([*good, *defective], [False] * len(good) + [True] * len(defective)))[1]
-        below = max((score for score in (*good, *defective) if score < best), default=best)
-        ng = (below + best) / 2  # all between part them alike
+        every = sorted([*good, *defective])
+        rounded = best_f1(rank([*good, *defective], [False] * len(good) + [True] * len(defective)))[1]
+        best = next(
+            (score for score in every if np.float32(score) >= rounded), every[-1]
+        )  # ranks are of float32
+        below = max((score for score in every if score < best), default=best)
+        ng = below + (best - below) / 2  # all between part them alike
     above = sum(score >= ng for score in good)
     missed = sum(score < ng for score in defective)
     told = {
@@ -198,12 +203,14 @@ def stand_out(held_out: Sequence[ScoreMap]) -> list[int]:
 def confirmed(chosen: Thresholds, good: Collection[int]) -> Thresholds:
     """The same numbers once a person has said which shots are good: with all that stood out, the promise holds."""
     told = chosen.provenance
-    if "outliers" not in told:
+    if not isinstance(told.get("outliers"), list):
         return chosen
     said = sorted(set(told["outliers"]) & set(good))
     by_parts = told.get("method") == BY_PARTS
     enough = not told.get("more_shots", 0) and not told.get("picked") and told.get("independent", True)
-    promised = bool(enough and len(said) == len(told["outliers"])) if not by_parts else told["promised"]
+    promised = (
+        bool(enough and len(said) == len(told["outliers"])) if not by_parts else bool(told.get("promised"))
+    )
     return replace(chosen, provenance={**told, "confirmed": said, "promised": promised})
 
 
@@ -235,7 +242,7 @@ def upper_bound(
     freedom = USUAL_WEIGHT + n - 1
     squares = USUAL_WEIGHT * spread**2 + float(((contrast - contrast.mean()) ** 2).sum())
     reach = _t_quantile(1 - rate, freedom) * math.sqrt(squares / freedom * (1 + 1 / n))
-    bound = usual + math.exp(contrast.mean() + reach)
+    bound = usual + math.exp(min(contrast.mean() + reach, _FARTHEST))
     return max(float(np.nextafter(bound, np.inf)), conformal_bound(values, rate))
 
 
@@ -262,10 +269,12 @@ def carried(chosen: Thresholds, found: Thresholds, again: Thresholds, who: str =
         return one if before == now or before <= 0 else one * now / before
 
     review = moved(chosen.review, found.review, again.review)
-    if found.calls_ng and again.calls_ng:
+    if not chosen.calls_ng:
+        ng = again.ng if not found.calls_ng else NEVER
+    elif found.calls_ng and again.calls_ng:
         ng = moved(chosen.ng, found.ng, again.ng)
     else:  # one of both has no number to compare with: as far above review as it was
-        ng = moved(chosen.ng, chosen.review, review) if chosen.calls_ng else again.ng
+        ng = moved(chosen.ng, chosen.review, review)
     if (review, ng) == (chosen.review, chosen.ng):
         return chosen
     return moved_by_hand(Thresholds(min(review, ng), ng, min(review, ng)), again, who)
@@ -279,10 +288,6 @@ def _distinct(scores: NDArray[np.float64], usual: float) -> NDArray[np.float64]:
 
 def _usual(held_out: Sequence[ScoreMap]) -> float:
     return float(np.mean([np.median(item.values) for item in held_out]))
-
-
-def _single(told: Mapping[str, Any]) -> bool:
-    return str(told.get("source", "")).startswith("altered")
 
 
 def _place(n: int, rate: float) -> int:

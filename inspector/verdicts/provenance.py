@@ -1,13 +1,16 @@
 """Where thresholds come from and what they promise: what is kept with them, and how it is said."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 from inspector.domain import Thresholds
 
+_WIDEST = 10.0
+"""No spread of good parts is wider."""
 BY_HAND = "moved by hand"
 """How provenance says that a person chose the numbers."""
 
@@ -37,7 +40,8 @@ def moment() -> str:
 
 def moved_by_hand(chosen: Thresholds, found: Thresholds | None, who: str) -> Thresholds:
     """Numbers that a person `chosen`, with words that say so: no promise goes along. `found`: what teaching set."""
-    before = {"review": found.review, "ng": found.ng, "pixel": found.pixel} if found else None
+    ng = found.ng if found and found.calls_ng else None
+    before = {"review": found.review, "ng": ng, "pixel": found.pixel} if found else None
     told = {"method": BY_HAND, "who": who, "date": moment(), "promised": False, "found": before}
     return replace(chosen, provenance=told)
 
@@ -48,23 +52,58 @@ def is_chosen(chosen: Thresholds) -> bool:
 
 
 def good_parts(chosen: Thresholds) -> dict[int, float]:
-    """Result → score of the parts confirmed good that thresholds were set from."""
+    """Image → score of the parts confirmed good that thresholds were set from; without what damage left."""
     stored = chosen.provenance.get("good")
-    return {int(key): float(score) for key, score in stored.items()} if isinstance(stored, dict) else {}
+    if not isinstance(stored, dict):
+        return {}
+    return {int(key): float(score) for key, score in stored.items() if key.isdecimal() and _is_number(score)}
+
+
+def shots_shown(found: Thresholds) -> dict[str, Any] | None:
+    """What the shots showed, of thresholds that teaching `found`: all that sets them anew. `usual` is None where an earlier
+    version didn't keep it. None where something lacks or can't be."""
+    told = dict(found.provenance)
+    scores, rate = told.get("scores"), told.get("wanted_rate")
+    if not isinstance(scores, list) or not scores or not all(map(_is_number, scores)):
+        return None
+    if not _is_number(rate) or not 0 < rate < 1:
+        return None
+    single = str(told.get("source", "")).startswith("altered")
+    told.setdefault("usual", None)
+    told.setdefault("shots", 1 if single else len(scores))
+    told.setdefault("independent", True)
+    told.setdefault("outliers", [])
+    spread = told.get("usual_spread", 1)
+    sound = (
+        (told["usual"] is None or _is_number(told["usual"]))
+        and (type(told["shots"]) is int and told["shots"] > 0)
+        and isinstance(told["independent"], bool)
+        and isinstance(told["outliers"], list)
+        and _is_number(spread)
+        and 0 < spread <= _WIDEST
+    )
+    return told if sound else None
 
 
 def rates(chosen: Thresholds) -> Rates | None:
     """What thresholds were set for; None where people chose the numbers or an earlier version found them."""
     told = chosen.provenance
-    if "certain_rate" not in told:
+    found = [told.get(key) for key in ("wanted_rate", "expected_rate", "certain_rate")]
+    if not all(map(_is_number, found)):
         return None
-    if not chosen.calls_ng:
-        return Rates(told["wanted_rate"], 0.0, 0.0)
-    return Rates(told["wanted_rate"], told["expected_rate"], told["certain_rate"])
+    wanted, expected, certain = map(float, found)  # type: ignore[arg-type]
+    return Rates(wanted, expected, certain) if chosen.calls_ng else Rates(wanted, 0.0, 0.0)
 
 
 def words(chosen: Thresholds) -> str:
     """Where thresholds come from and what they promise, in plain sentences; "" when nothing is known."""
+    try:
+        return _words(chosen)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return "How these thresholds came about can't be read any more; nothing is promised."
+
+
+def _words(chosen: Thresholds) -> str:
     told = chosen.provenance
     if told.get("method") == BY_HAND:
         who = f" by {told['who']}" if told.get("who") else ""
@@ -104,12 +143,13 @@ def words(chosen: Thresholds) -> str:
 
 def percent(rate: float) -> str:
     """0.05 → “5 %”."""
-    return f"{rate * 100:.2g} %"
+    return f"{rate * 100:.2g} %" if rate < 0.0995 else f"{rate * 100:.0f} %"
 
 
-def number(threshold: float) -> str:
-    """A threshold for people; “never” where no score reaches it."""
-    return f"{threshold:.3f}" if Thresholds(0, threshold, 0).calls_ng else "never"
+def number(threshold: float | None) -> str:
+    """A threshold for people; “never” where no score reaches it, or there is none."""
+    never = threshold is None or not Thresholds(0, threshold, 0).calls_ng
+    return "never" if never else f"{threshold:.3f}"
 
 
 def _steered(basis: str, marked: Mapping[str, int]) -> str:
@@ -119,13 +159,17 @@ def _steered(basis: str, marked: Mapping[str, int]) -> str:
         found = f"Set so that {marks} {'is' if bad == 1 else 'are all'} NG"
     else:
         found = (
-            f"Set for the best F1 score: of {marks}, {bad - missed} {'is' if bad - missed == 1 else 'are'} NG"
+            f"Set for the best F1 score: NG {'is' if bad - missed == 1 else 'are'} {bad - missed} of {marks}"
         )
-    return f"{found}, and of {good} confirmed good {above}. Nothing is promised of others."
+    return f"{found}, and {above} of {good} confirmed good. Nothing is promised of others."
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _source(told: Mapping[str, Any], parts: int) -> str:
-    good = len(told.get("good", ()))
+    good = told.get("confirmed_parts", len(told.get("good", ())))
     confirmed = f"{good} part{'' if good == 1 else 's'} confirmed good"
     if good and parts == good:
         return f"From {confirmed}."

@@ -1,9 +1,10 @@
 """Parts that people confirmed good count for every detector that is made afterwards, as it scores them itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from inspector.domain import (
     CancelToken,
@@ -19,8 +20,10 @@ from inspector.jobs.engine import Engine
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
 from inspector.jobs.update import update
+from inspector.records import schema as t
 from inspector.records.classes import find_class
 from inspector.records.detectors import find_detector
+from inspector.records.files import pairs
 from inspector.records.project import Project
 from inspector.records.results import list_results, result_ids
 from inspector.records.reviews import add_review
@@ -45,6 +48,14 @@ def inspected(project: Project, engine: Engine, run: Run, paths: list[Path]) -> 
     return {row.name: row.id for row in list_results(project, new)}
 
 
+def images(project: Project, results: Iterable[int]) -> list[int]:
+    """Ids of the images of these results."""
+    wanted = list(results)
+    with project.reading() as session:
+        found = pairs(session.execute(select(t.Result.id, t.Result.image_id)))
+    return [found[one] for one in wanted]
+
+
 def score(project: Project, result_id: int) -> float:
     found = list_results(project, [result_id])[0].image_score
     assert found is not None
@@ -66,14 +77,36 @@ def test_a_detector_that_is_taught_anew_scores_confirmed_parts_itself(
     assert events[-1].status is JobStatus.DONE, events[-1]
     done = [event.done for event in events if isinstance(event, JobProgress)]
     assert done == sorted(done)
-    assert good_parts(chosen(taught)).keys() == set(ids.values())
+    assert good_parts(chosen(taught)).keys() == set(images(taught, ids.values()))
     assert f"and {len(good)} parts confirmed good" in words(chosen(taught))
     again = inspected(taught, engine, run, good)  # by the new one
-    for name, result_id in ids.items():
-        assert good_parts(chosen(taught))[result_id] == pytest.approx(score(taught, again[name]), abs=1e-4)
+    for name, image_id in zip(ids, images(taught, ids.values()), strict=True):
+        assert good_parts(chosen(taught))[image_id] == pytest.approx(score(taught, again[name]), abs=1e-4)
     found = propose_thresholds(taught, find_detector(taught).id, find_class(taught, "washer").id)
     assert found is not None
     assert not found.news  # what it knows already proposes nothing
+
+
+def test_a_new_detector_promises_nothing_from_parts_that_were_picked(
+    taught: Project, engine: Engine, run: Run, good: list[Path]
+) -> None:
+    ids = inspected(taught, engine, run, good)
+    add_review(taught, [*ids.values()][:-1], Decision.OK, who="Ada")
+    run(
+        lambda emit: teach(
+            taught, engine, method="patchcore", false_alarm_rate=0.5, emit=emit, cancel=CancelToken()
+        )
+    )
+    assert chosen(taught).provenance["picked"]
+    assert not chosen(taught).provenance["promised"]
+    add_review(taught, [*ids.values()][-1:], Decision.NG, who="Ada")  # now nothing was
+    run(
+        lambda emit: teach(
+            taught, engine, method="patchcore", false_alarm_rate=0.5, emit=emit, cancel=CancelToken()
+        )
+    )
+    assert not chosen(taught).provenance["picked"]
+    assert chosen(taught).provenance["promised"]
 
 
 def test_a_part_that_becomes_a_shot_or_whose_image_is_gone_does_not_count(
@@ -108,7 +141,7 @@ def test_shots_that_are_added_keep_thresholds_from_parts_and_carry_those_moved_b
     add_shots(taught, class_id, good[:1])
     run(lambda emit: update(taught, engine, emit=emit, cancel=CancelToken()))
     now = chosen(taught)
-    assert good_parts(now).keys() == {ids[path.name] for path in good[1:]}
+    assert good_parts(now).keys() == set(images(taught, [ids[path.name] for path in good[1:]]))
     assert "From 4 normal shots, each left out once, and 2 parts confirmed good." in words(now)
     set_thresholds(
         taught, find_detector(taught).id, class_id, Thresholds(now.review * 2, now.ng * 2, 0.1), who="Ada"

@@ -13,12 +13,13 @@ from inspector.verdicts.calibrate import (
     confirmed,
     parts_needed,
     stand_out,
+    steered,
     thresholds,
     upper_bound,
     with_good_parts,
 )
 from inspector.verdicts.judge import decide
-from inspector.verdicts.provenance import good_parts, moved_by_hand, rates, words
+from inspector.verdicts.provenance import Basis, good_parts, moved_by_hand, rates, words
 
 
 def held_out(scores, usual=0.1):
@@ -200,6 +201,26 @@ def test_thresholds_of_an_earlier_version_wait_for_enough_confirmed_parts():
     assert with_good_parts(before, dict.fromkeys(range(19), 0.5)).ng > 0.5
     assert with_good_parts(Thresholds(0.1, 0.2, 0.1), {1: 0.5}) is None
     assert rates(before) is None
+
+
+def test_one_picture_in_several_files_counts_once_among_confirmed_parts_too():
+    found = thresholds(held_out([0.4, 0.45, 0.5, 0.42]), 0.05, 4)
+    copies = with_good_parts(found, {key: 0.43 + key * 1e-12 for key in range(20)})
+    assert not copies.provenance["promised"]
+    assert "and 1 part confirmed good" in words(copies)
+
+
+@given(
+    st.lists(st.floats(0.1, 0.4), min_size=1, max_size=20),
+    st.lists(st.floats(0.41, 3), min_size=1, max_size=5),
+)
+def test_the_best_f1_score_parts_what_can_be_parted(good, defective):
+    found = thresholds(held_out([0.2, 0.21]), 0.05, 2)
+    best = steered(found, Basis.BALANCE, good, defective)
+    assert max(good) < best.ng <= min(defective)
+    assert best.provenance["marked"]["missed"] == best.provenance["marked"]["good_ng"] == 0
+    never = steered(found, Basis.DEFECTS, good, defective)
+    assert never.ng <= min(defective)
 
 
 def test_needed_shots_follow_from_one_over_n_plus_one():

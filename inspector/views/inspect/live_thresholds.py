@@ -136,15 +136,19 @@ class LiveThresholds(QObject):
     # for good
 
     def _ask_others(self) -> None:
-        """Show what judged parts make of the thresholds, unless that stands there already."""
+        """Show what else the thresholds could be; one dialog at a time, for the class at hand."""
         now = self.scores
-        if now is not None and self.others is None:
-            of = self.shown.detail.row.class_name if self.shown else ""
-            self.others = ThresholdsDialog(
-                self.context, self.edits, (now.detector_id, now.class_id), of, self.panel
-            )
+        if now is None:
+            return
+        of = now.detector_id, now.class_id
+        if self.others is not None and self.others.of != of:
+            self.others.reject()
+        if self.others is None:
+            name = self.shown.detail.row.class_name if self.shown else ""
+            self.others = ThresholdsDialog(self.context, self.edits, of, name, self.panel)
             self.others.finished.connect(self._others_closed)
             self.others.show()
+        self.others.activateWindow()
 
     def _others_closed(self, _result: int) -> None:
         self.others = None

@@ -27,18 +27,18 @@ class RunConfirmation:
         self.context, self.edits = context, edits
         self.box: QMessageBox | None = None
         self._parent = parent
+        context.project_changed.connect(self._leave)
 
     def ask(self, run: RunRow | None) -> None:
         """With the number of parts, by what they are now."""
         if run is None or self.box is not None or self.context.writable() is None:
             return
 
-        def read(project: Project) -> dict[Decision, list[int]]:
-            from inspector.records.reviews import unjudged_results
+        self.context.query(self._parent, partial(_unjudged, run_id=run.id), partial(self._counted, run))
 
-            return unjudged_results(project, run.id)
-
-        self.context.query(self._parent, read, partial(self._counted, run))
+    def _leave(self) -> None:
+        if self.box is not None:
+            self.box.reject()
 
     def _counted(self, run: RunRow, found: dict[Decision, list[int]]) -> None:
         ids = sorted(result_id for own in found.values() for result_id in own)
@@ -56,15 +56,16 @@ class RunConfirmation:
             f"Are the parts of run #{run.id} good?",
             parent=self._parent.window(),
         )
-        said = [f"Nobody has judged {len(ids):,} of them yet; what was marked stays as it is."]
+        said = [
+            f"So far {_parts(len(ids))} of it {'is' if len(ids) == 1 else 'are'} not judged ({_by(found)})."
+        ]
         if held and fine:
             said.append(
-                f"Confirm the {len(fine):,} OK ones, and judge the {which} one by one; or confirm all, if "
-                "every one of them is good."
+                f"Confirm those that are OK and judge the others ({which}) one by one; or confirm all, if every one is good."
             )
         elif held:
-            said.append(f"They are {which}: confirm them only if every one of them is good.")
-        said.append("Confirmed parts count when thresholds are set.")
+            said.append("Confirm only if every one is good.")
+        said.append("What was marked stays as it is. Confirmed parts count when thresholds are set.")
         box.setInformativeText(" ".join(said))
         some = box.addButton(f"Confirm {len(fine):,} OK", QMessageBox.ButtonRole.AcceptRole) if fine else None
         every = (
@@ -82,7 +83,31 @@ class RunConfirmation:
             meant = ids if chosen is every else fine if chosen is some else []
             box.deleteLater()
             if meant:
-                self.edits.review([Review(tuple(meant), Decision.OK, REASON)])
+                self._confirm(run, set(meant))
 
         box.finished.connect(answered)
         box.open()
+
+    def _confirm(self, run: RunRow, meant: set[int]) -> None:
+        """Those of them that nobody has judged since they were counted."""
+
+        def counted(found: dict[Decision, list[int]]) -> None:
+            left = tuple(sorted(one for own in found.values() for one in own if one in meant))
+            if left:
+                self.edits.review([Review(left, Decision.OK, REASON)])
+
+        self.context.query(self._parent, partial(_unjudged, run_id=run.id), counted)
+
+
+def _unjudged(project: Project, run_id: int) -> dict[Decision, list[int]]:
+    from inspector.records.reviews import unjudged_results
+
+    return unjudged_results(project, run_id)
+
+
+def _parts(count: int) -> str:
+    return f"{count:,} part{'' if count == 1 else 's'}"
+
+
+def _by(found: dict[Decision, list[int]]) -> str:
+    return ", ".join(f"{len(own):,} {theme.WORDS[decision]}" for decision, own in found.items())

@@ -39,9 +39,6 @@ def highest(*known: float) -> float:
     return float(next(step * power for step in (1, 2, 5, 10) if step * power >= top))
 
 
-_NEVER_WORD = number(NEVER)
-
-
 def _between(scores: NDArray[np.float64], before: Thresholds | None, after: Thresholds) -> int:
     """How many of these scores, ascending, are judged otherwise."""
     if before is None or before.numbers[:2] == after.numbers[:2]:
@@ -90,7 +87,9 @@ class ScoreView(QWidget):
         theme.set_role(self.provenance, "small")
         self.provenance.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.review_box = NumberField(f"{theme.WORDS[Decision.REVIEW]} from this score on")
-        self.ng_box = NumberField(f"{theme.WORDS[Decision.NG]} from this score on")
+        self.ng_box = NumberField(
+            f"{theme.WORDS[Decision.NG]} from this score on", word=(number(NEVER), NEVER)
+        )
         self.reset = QPushButton("Reset to calibrated")
         self.reset.setToolTip("Back to the thresholds that the normal shots gave")
         theme.set_role(self.reset, "link")
@@ -170,11 +169,18 @@ class ScoreView(QWidget):
         """What parts that were judged since would make of the thresholds, and whether good parts have moved."""
         said = []
         if proposal is not None and proposal.news and proposal.proposed is not None:
-            one = proposal.good == 1
-            said.append(
-                f"{proposal.good:,} part{'' if one else 's'} confirmed good propose{'s' if one else ''} "
-                f"NG {number(proposal.proposed.ng)} and review {proposal.proposed.review:.3f}."
-            )
+            then, one = proposal.proposed, proposal.good == 1
+            if then.numbers == proposal.current.numbers:
+                said.append(
+                    "Parts were judged since, which changes what these thresholds promise: set them anew."
+                )
+            elif not proposal.good:
+                said.append(f"No part is confirmed good any more: the shots propose NG {number(then.ng)}.")
+            else:
+                said.append(
+                    f"{proposal.good:,} part{'' if one else 's'} confirmed good propose{'s' if one else ''} "
+                    f"NG {number(then.ng)} and review {then.review:.3f}."
+                )
         if proposal is not None and proposal.drift is not None:
             said.append(drift_words(proposal.drift))
         self.news.setText(" ".join(said))
@@ -208,10 +214,7 @@ class ScoreView(QWidget):
         for box in (self.review_box, self.ng_box):
             box.set_range(self._lowest, highest(*stood, self._highest))
         self.review_box.set_value(thresholds.review if thresholds else 0.0, decimals)
-        never = thresholds is not None and not thresholds.calls_ng
-        self.ng_box.set_value(
-            thresholds.ng if thresholds else 0.0, decimals, words=_NEVER_WORD if never else ""
-        )
+        self.ng_box.set_value(thresholds.ng if thresholds else 0.0, decimals)
         same = (
             thresholds is None
             or self.calibrated is None

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.domain import Decision
 from inspector.verdicts.judge import decide
 from inspector.verdicts.provenance import Basis, number, percent, rates, words
 from inspector.views.inspect.score_view import drift_words
@@ -45,6 +46,8 @@ _BASES = {
     Basis.BALANCE: "The best balance of both (F1 score)",
 }
 _ROWS, _WIDE = 8, 480
+_TOLD = ("good", "picked", "promised", "marked")
+"""What of the provenance makes equal numbers other thresholds."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,16 @@ class _Seen:
 
 def read(project: Project, of: tuple[int, int], basis: str | int) -> _Seen:
     """For a worker. `basis`: a `Basis`, or the row of earlier thresholds."""
+    from inspector.records.classes import list_classes
     from inspector.records.results import list_results
     from inspector.records.thresholds import propose_thresholds
 
-    proposal = propose_thresholds(project, *of, basis if isinstance(basis, int) else Basis(basis))
+    detector_id, class_id = of
+    if class_id not in {row.id for row in list_classes(project)}:
+        return _Seen()
+    proposal = propose_thresholds(
+        project, detector_id, class_id, basis if isinstance(basis, int) else Basis(basis)
+    )
     return _Seen(proposal, list_results(project, proposal.flips) if proposal else [])
 
 
@@ -75,7 +84,7 @@ class ThresholdsDialog(QDialog):
         self.setWindowTitle("Thresholds")
         self.proposal: ThresholdProposal | None = None
         self.heading = wrapped("heading")
-        self.heading.setText(f"Thresholds of “{name}”")
+        self.heading.setText(f"Thresholds of “{name}” for detector #{of[0]}")
         self.basis = QComboBox()
         self.basis.setAccessibleName("What the thresholds are set by")
         self._items = QStandardItemModel(self)
@@ -104,7 +113,10 @@ class ThresholdsDialog(QDialog):
         self.basis.activated.connect(lambda _index: self.refresh())
         self.use.clicked.connect(self._use)
         self.leave.clicked.connect(self.reject)
+        self._closed = False
+        self.finished.connect(self._gone)
         context.results_changed.connect(self.refresh)
+        context.classes_changed.connect(self.refresh)
         context.thresholds_moved.connect(self._moved)
         context.project_changed.connect(self.reject)
         self._show(_Seen())
@@ -150,7 +162,9 @@ class ThresholdsDialog(QDialog):
         self.setFixedWidth(_WIDE)
 
     def refresh(self) -> None:
-        """Read what was judged anew."""
+        """Read what was judged anew; nothing can be used until the answer is here."""
+        self.proposal = None
+        switch(self.use, "Being worked out…")
         look = partial(read, of=self.of, basis=self.basis.currentData())
         self.context.query(self, look, self._show, latest="other thresholds")
 
@@ -209,12 +223,12 @@ class ThresholdsDialog(QDialog):
         if self.context.viewing_only:
             return self.context.viewing_only
         if one is None:
-            return "The class has no thresholds."
+            return "The class has no thresholds, or was removed."
         if one.proposed is None:
             return "An earlier version taught this detector: it needs more confirmed parts, or to be taught again."
-        same = one.proposed.numbers == one.current.numbers and (
-            dict(one.proposed.provenance).get("good") == dict(one.current.provenance).get("good")
-        )
+        then, now = one.proposed, one.current
+        told = [[dict(each.provenance).get(key) for key in _TOLD] for each in (then, now)]
+        same = then.numbers == now.numbers and told[0] == told[1]
         return "These are the thresholds in force." if same else ""
 
     def _show_flips(self, seen: _Seen) -> None:
@@ -226,7 +240,7 @@ class ThresholdsDialog(QDialog):
         ]
         self.change.setText(f"Would change {', '.join(parts)}." if parts else "No result would change.")
         self.change.setVisible(one is not None)
-        passed = sum(count for (_, after), count in changes.items() if theme.WORDS[after] == "OK")
+        passed = sum(count for (_, after), count in changes.items() if after is Decision.OK)
         self.alarm.setText(
             f"{passed:,} part{'' if passed == 1 else 's'} would pass that {'is' if passed == 1 else 'are'} held back now."
         )
@@ -250,11 +264,23 @@ class ThresholdsDialog(QDialog):
         self.context.show_result(item.data(Qt.ItemDataRole.UserRole))
 
     def _use(self) -> None:
-        one = self.proposal
+        one, self.proposal = self.proposal, None
         if one is None or one.proposed is None:
             return
+        switch(self.use, "Being stored…")
         change = ThresholdChange(*self.of, one.current, one.proposed, one.calibrated, proposed=True)
-        self.edits.set_thresholds(change, self.accept, lambda: None)
+        self.edits.set_thresholds(change, self._used, self._left)
+
+    def _used(self) -> None:
+        if not self._closed:  # also while somebody signs
+            self.accept()
+
+    def _left(self) -> None:
+        if not self._closed:
+            self.refresh()
+
+    def _gone(self, _result: int) -> None:
+        self._closed = True
 
 
 def _known(one: ThresholdProposal) -> str:
@@ -265,8 +291,9 @@ def _known(one: ThresholdProposal) -> str:
         said.append("Accept good parts, or confirm a whole run in the list on the left.")
     if one.unscored:
         said.append(
-            f"{one.unscored:,} more {'was' if one.unscored == 1 else 'were'} judged by another detector: inspect "
-            f"{'it' if one.unscored == 1 else 'them'} again, or teach again."
+            f"{one.unscored:,} more {'was' if one.unscored == 1 else 'were'} judged by another detector and "
+            f"{'does' if one.unscored == 1 else 'do'} not count here until this one inspects "
+            f"{'it' if one.unscored == 1 else 'them'}."
         )
     return " ".join(said)
 

@@ -38,10 +38,10 @@ def count_passed(project: Project, detector_id: int, class_id: int, after: Thres
     every = ResultFilter(detector_id=detector_id, class_id=class_id)
     below = replace(every, reviewed=False, score_to=after.review)
     ng = calibrated = 0
-    if row is not None and after.review > row.thresholds.ng:
+    if row is not None and after.review > row.thresholds.strictest:
         ng = count_results(project, replace(below, verdict=Decision.NG)).total
-    if first is not None and after.review > first.ng:
-        held = replace(below, verdict=Decision.REVIEW, score_from=first.ng)
+    if first is not None and after.review > first.strictest:
+        held = replace(below, verdict=Decision.REVIEW, score_from=first.strictest)
         calibrated = count_results(project, held).total
     total = count_results(project, every).total if ng or calibrated else 0
     return Passed(ng, calibrated, total, row.thresholds if row else None)
@@ -91,16 +91,19 @@ class PassingQuestion:
         count = found.ng + found.calibrated
         parts = f"{count:,} of {found.every:,} parts" if found.every != 1 else "The only part"
         words = f"{parts} would turn from NG to OK."
-        if found.calibrated:
-            words = f"{parts}, NG by the calibrated thresholds, would turn to OK."
-        box = QMessageBox(QMessageBox.Icon.Warning, "Let NG parts pass?", words, parent=self._parent.window())
         before = found.before
-        moved = (
-            f"NG from {number(before.ng)} becomes {number(after.ng)}, review from {before.review:.3f} becomes"
-            f" {after.review:.3f}. "
-            if before is not None
-            else ""
-        )
+        never = before is not None and not before.calls_ng
+        if never:
+            words = f"{parts} would turn from review to OK."
+        elif found.calibrated:
+            words = f"{parts}, NG by the calibrated thresholds, would turn to OK."
+        title = "Let parts pass that are held back?" if never else "Let NG parts pass?"
+        box = QMessageBox(QMessageBox.Icon.Warning, title, words, parent=self._parent.window())
+        moved = ""
+        if before is not None:
+            moved = f"Review from {before.review:.3f} becomes {after.review:.3f}. "
+            if before.ng != after.ng:
+                moved = f"NG from {number(before.ng)} becomes {number(after.ng)}. {moved}"
         box.setInformativeText(
             f"{moved}Parts that score below {after.review:.3f} pass from then on, new ones too."
         )

@@ -50,8 +50,8 @@ class ThresholdChange:
 
     @property
     def may_pass(self) -> bool:
-        """Whether a part can turn from NG to OK by it."""
-        lowest = min(one.ng for one in (self.before, self.calibrated) if one is not None)
+        """Whether a part can turn from NG to OK by it, or, where nothing is NG, from review."""
+        lowest = min(one.strictest for one in (self.before, self.calibrated) if one is not None)
         return self.after.review > lowest
 
 
@@ -102,7 +102,7 @@ class VerdictEdits:
             self._thresholds.do(
                 "Move of the thresholds",
                 put(move.after, who, move.proposed),
-                put(move.before, who),
+                put(move.before, who, move.proposed),
                 place=partial(self._place, move.result_id),
                 asks=ask,
             )
@@ -169,12 +169,13 @@ class VerdictEdits:
         elif self.context.settings.reviewer:
             then(self.context.settings.reviewer)
         elif self.asking is None:
+            project = self.context.project
 
             def answered(_result: int) -> None:
                 self.asking = None
                 self._parent.window().activateWindow()
                 name = self.context.settings.reviewer
-                if name:
+                if name and self.context.project is project:
                     then(name)
                 else:
                     left()

@@ -19,8 +19,12 @@ class NumberField(QLineEdit):
     entered = Signal(float)
     refused = Signal(str)
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, name: str, parent: QWidget | None = None, *, word: tuple[str, float] | None = None
+    ) -> None:
+        """`word`: stands for one number, and may be typed."""
         super().__init__(parent)
+        self._word = word
         self.setAccessibleName(name)
         self.low, self.high = 0.0, 1.0
         self._value, self._decimals, self._shown = 0.0, 3, ""
@@ -33,10 +37,11 @@ class NumberField(QLineEdit):
     def set_range(self, low: float, high: float) -> None:
         self.low, self.high = low, high
 
-    def set_value(self, value: float, decimals: int = 3, words: str = "") -> None:
-        """Show a number, or `words` in its place; what is being typed gives way."""
+    def set_value(self, value: float, decimals: int = 3) -> None:
+        """Show a number; what is being typed gives way."""
         self._value, self._decimals = value, decimals
-        self._shown = words or f"{value:.{decimals}f}"
+        named = self._word is not None and value == self._word[1]
+        self._shown = self._word[0] if self._word is not None and named else f"{value:.{decimals}f}"
         if self.text() != self._shown:
             self.setText(self._shown)
 
@@ -45,7 +50,10 @@ class NumberField(QLineEdit):
         if typed == self._shown:
             return
         number = float(typed.replace(",", ".")) if _NUMBER.fullmatch(typed) else math.nan
-        if self.low <= number <= self.high:
+        named = self._word is not None and typed.casefold() == self._word[0]
+        if self._word is not None and named:
+            number = self._word[1]
+        if named or self.low <= number <= self.high:
             self.set_value(number, self._decimals)
             self.entered.emit(number)
             return
@@ -59,6 +67,8 @@ class NumberField(QLineEdit):
         if not steps:
             super().keyPressEvent(event)
             return
+        if self._word is not None and self._value == self._word[1]:
+            return  # there is no next one
         stepped = self._value + steps * 10.0**-self._decimals
         self.setText(f"{min(max(stepped, self.low), self.high):.{self._decimals}f}")
         self._take()

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
 from inspector.domain import Decision
 from inspector.records import project as projects
+from inspector.records.classes import remove_class
 from inspector.records.results import find_result
 from inspector.records.reviews import add_review
 from inspector.records.thresholds import list_thresholds
@@ -84,7 +85,7 @@ def test_a_run_is_confirmed_but_for_what_was_marked_and_its_parts_propose_thresh
     idle()
     click(qtbot, page.queue.confirm)
     said = press(qtbot, idle, "Confirm all")
-    assert "21 of them" in said
+    assert "21 parts of it are not judged (20 OK, 1 Review)" in said
     assert find_result(window.context.project, ids[0]).row.override is Decision.OK
     assert find_result(window.context.project, ids[-1]).row.override is Decision.NG
     qtbot.waitUntil(page.panel.scores.news.isVisible)
@@ -102,12 +103,12 @@ def test_parts_that_are_held_back_are_confirmed_only_if_she_says_all(opened, win
     page, ids = opened()
     click(qtbot, page.queue.confirm)
     said = press(qtbot, idle, "Confirm 20 OK")
-    assert "judge the" in said
+    assert "judge the others (1 Review and 1 NG) one by one" in said
     found = [find_result(window.context.project, one).row.override for one in ids]
     assert found == [Decision.OK] * 20 + [None] * 2
     click(qtbot, page.queue.confirm)
     said = press(qtbot, idle, "Cancel")
-    assert "confirm them only if every one of them is good" in said
+    assert "Confirm only if every one is good" in said
     assert find_result(window.context.project, ids[-1]).row.override is None
 
 
@@ -150,7 +151,7 @@ def test_a_result_that_would_change_is_shown_by_a_click_and_the_proposal_follows
     page.judging.edits.undo()  # nothing was done here yet
     click(qtbot, page.panel.accept)
     idle()
-    qtbot.waitUntil(lambda: dialog.flips.count() == len(dialog.proposal.flips))
+    qtbot.waitUntil(lambda: dialog.proposal is not None)
     assert shown not in dialog.proposal.flips
     dialog.reject()
 
@@ -165,7 +166,7 @@ def test_marked_defects_can_steer_only_once_there_are_any(opened, window, qtbot,
     idle()
     dialog.basis.setCurrentIndex(1)
     dialog.basis.activated.emit(1)
-    qtbot.waitUntil(lambda: dialog.proposal.basis is Basis.DEFECTS)
+    qtbot.waitUntil(lambda: dialog.proposal is not None and dialog.proposal.basis is Basis.DEFECTS)
     assert "1 part marked defective is NG" in dialog.said.text()
     assert dialog.rates["certain"].text() == "–"
     click(qtbot, dialog.use)
@@ -228,7 +229,8 @@ def test_earlier_thresholds_are_listed_with_what_going_back_would_change(opened,
     assert "by Ada" in entries[3]
     dialog.basis.setCurrentIndex(5)
     dialog.basis.activated.emit(5)
-    qtbot.waitUntil(lambda: dialog.numbers["ng then"].text() == f"{first[1]:.3f}")
+    qtbot.waitUntil(lambda: dialog.proposal is not None and isinstance(dialog.proposal.basis, int))
+    assert dialog.numbers["ng then"].text() == f"{first[1]:.3f}"
     assert "From 4 normal shots" in dialog.said.text()
     assert dialog.proposal.changes == {(Decision.OK, Decision.REVIEW): 1}
     click(qtbot, dialog.use)
@@ -248,3 +250,114 @@ def test_while_a_threshold_moves_the_results_that_would_change_are_counted(opene
     assert "21 results would change" in scores.counts.text()
     scores.move_to(now.review, now.ng)
     assert "change" not in scores.counts.text()
+
+
+def test_the_question_about_a_run_goes_with_its_project_and_spares_what_is_marked_meanwhile(
+    opened, window, qtbot, idle, tmp_path
+):
+    page, ids = opened()
+    click(qtbot, page.queue.confirm)
+    box(qtbot)
+    add_review(window.context.project, ids[:1], Decision.NG, who="Bea")
+    press(qtbot, idle, "Confirm all")
+    found = [find_result(window.context.project, one).row.override for one in ids]
+    assert found == [Decision.NG] + [Decision.OK] * 21
+    window.menus.undo.trigger()
+    idle()
+    click(qtbot, page.queue.confirm)
+    box(qtbot)
+    with projects.create(tmp_path / "other", "Line 5") as project:
+        class_id, detector_id = taught(project)
+        inspected(project, class_id, detector_id, [*GOOD, *BAD])
+    window.open_project(tmp_path / "other", "inspect")
+    qtbot.waitUntil(lambda: window.context.project is not None and window.context.project.name == "Line 5")
+    qtbot.waitUntil(lambda: page.confirming.box is None)
+    idle()
+    assert find_result(window.context.project, 1).row.override is None
+
+
+def test_another_basis_can_not_be_used_before_it_is_worked_out(opened, window, qtbot, idle):
+    page, _ = opened(
+        before=lambda project, ids: add_review(project, [ids[0], ids[-1]], Decision.NG, who="Ada")
+    )
+    dialog = ask(page, qtbot, idle)
+    dialog.basis.setCurrentIndex(1)
+    dialog.basis.activated.emit(1)
+    assert not dialog.use.isEnabled()
+    dialog._use()
+    assert not page.context.undo.canUndo()
+    qtbot.waitUntil(lambda: dialog.proposal is not None)
+    assert dialog.use.isEnabled()
+
+
+def test_undo_brings_back_the_thresholds_of_fewer_parts_with_the_same_numbers(opened, window, qtbot, idle):
+    page, ids = opened(before=lambda project, ids: add_review(project, ids[:20], Decision.OK, who="Ada"))
+    click(qtbot, ask(page, qtbot, idle).use)
+    idle()
+    assert "From 20 parts" in page.panel.scores.provenance.text()
+    project = window.context.project
+    row = find_result(project, ids[0]).row
+    _, more = inspected(project, row.class_id, row.detector_id, [0.15], seed=7)
+    add_review(project, more, Decision.OK, who="Ada")
+    window.context.results_changed.emit()
+    idle()
+    dialog = ask(page, qtbot, idle)
+    click(qtbot, dialog.use)
+    idle()
+    assert "From 21 parts" in page.panel.scores.provenance.text()
+    window.menus.undo.trigger()
+    idle()
+    assert "From 20 parts" in page.panel.scores.provenance.text()
+
+
+def test_where_nothing_is_ng_held_back_parts_pass_only_after_a_yes_and_never_can_be_typed(
+    opened, window, qtbot, idle
+):
+    page, ids = opened(held_out=(0.2, 0.21, 0.22), shots=1)
+    scores = page.panel.scores
+
+    def type_into(field, text):
+        field.setFocus()
+        field.selectAll()
+        qtbot.keyClicks(field, text)
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+
+    type_into(scores.review_box, "1.0")
+    asked = box(qtbot)
+    assert "from review to OK" in asked.text()
+    press(qtbot, idle, "Leave")
+    assert find_result(window.context.project, ids[-1]).row.decision is Decision.REVIEW
+    type_into(scores.ng_box, "0.5")
+    idle()
+    assert find_result(window.context.project, ids[-1]).row.decision is Decision.NG
+    type_into(scores.ng_box, "never")
+    idle()
+    assert find_result(window.context.project, ids[-1]).row.decision is Decision.REVIEW
+    assert scores.ng_box.text() == "never"
+
+
+def test_another_detector_or_class_takes_the_dialog_over(opened, window, qtbot, idle):
+    page, ids = opened()
+    dialog = ask(page, qtbot, idle)
+    click(qtbot, page.panel.scores.others)
+    assert page.live.others is dialog
+    project = window.context.project
+    row = find_result(project, ids[0]).row
+    remove_class(project, row.class_id)
+    window.context.classes_changed.emit()
+    idle()
+    assert not dialog.use.isEnabled()
+    assert "removed" in dialog.use.toolTip()
+
+
+def test_a_name_that_is_asked_for_outlives_the_dialog(opened, window, qtbot, idle):
+    page, _ = opened(before=lambda project, ids: add_review(project, ids[:20], Decision.OK, who="Ada"))
+    window.context.settings.reviewer = ""
+    dialog = ask(page, qtbot, idle)
+    click(qtbot, dialog.use)
+    qtbot.waitUntil(lambda: page.judging.edits.asking is not None)
+    dialog.reject()
+    page.judging.edits.asking.name.setText("Cem")
+    page.judging.edits.asking.accept()
+    idle()
+    qtbot.waitUntil(lambda: "From 20 parts" in page.panel.scores.provenance.text())
