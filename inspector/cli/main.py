@@ -242,8 +242,8 @@ def inspect(
 ) -> None:
     """Inspect images with the newest detector and store the results.
 
-    Exit codes: 0 no image is NG; 2 an image is NG; 3 an image could not be inspected, whatever the others are; 1 nothing
-    was inspected, for the reason given.
+    Exit codes: 0 all images are OK; 2 an image is NG; 4 none is, but some are to be reviewed; 3 an image could not be
+    inspected, whatever the others are; 1 nothing was inspected, for the reason given.
     """
     from inspector.jobs import inspect as job
     from inspector.jobs.engine import Engine
@@ -276,7 +276,7 @@ def inspect(
         ["OK", "review", "NG", "failed"],
         [[str(n) for n in (counts.ok, counts.review, counts.ng, counts.failed)]],
     )
-    raise typer.Exit(3 if counts.failed else 2 if counts.ng else 0)
+    raise typer.Exit(3 if counts.failed else 2 if counts.ng else 4 if counts.review else 0)
 
 
 def _told(opened: "Project") -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inspector import settings as user_settings
-from inspector.domain import CancelToken, Emit, Image, JobKind
+from inspector.domain import CancelToken, Emit, Image, JobKind, Thresholds
 from inspector.errors import ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.images.value_range import FULL
@@ -169,7 +169,7 @@ def teach(
         )
         report.message = (
             f"{info.title} taught on {total} {'shot' if total == 1 else 'shots'} of {_listed(names)}."
-            f"{once}{said(proposal, doubtful)}"
+            f"{once}{_single(names, thresholds)}{said(proposal, doubtful)}"
         )
         report.result = {"detector_id": detector_id, "classes": list(names.values()), "shots": total}
         report.result |= told(proposal, doubtful)
@@ -188,6 +188,14 @@ def _described(
             name: known[class_id].as_json() for class_id, name in names.items() if class_id in known
         }
     }
+
+
+def _single(names: Mapping[int, str], thresholds: Mapping[int, Thresholds]) -> str:
+    """Which classes have nothing called NG, as a sentence to follow another; "" where there is none."""
+    single = {key: name for key, name in names.items() if not thresholds[key].calls_ng}
+    if not single:
+        return ""
+    return f" Nothing of {_listed(single)} is called NG, only sent to review: one shot doesn't tell how good parts differ."
 
 
 def _listed(names: Mapping[int, str]) -> str:
