@@ -50,11 +50,10 @@ class ThresholdMove:
 @dataclass(frozen=True, slots=True)
 class ThresholdProposal:
     """What could be put in place of the thresholds of a detector and class, by parts that people judged or by what they were
-    before (`basis`: the id of their row). `proposed` None: there is nothing to go by.
-    `earlier`: thresholds of the past with other numbers than these in force, newest first.
-    `good`, `defective`: how many such parts this detector has scored; `unscored`: how many it hasn't seen. `drift`: good parts of
-    the newest run score otherwise than those before. `changes`: (decision before, after) → how many results nobody has
-    judged would change; `flips`: the ids of SHOWN of them."""
+    before (`basis`: the id of their row). `proposed` None: there is nothing to go by. `earlier`: thresholds of the past with other
+    numbers than these in force, newest first. `good`, `defective`: how many such parts this detector has scored; `unscored`:
+    how many it hasn't seen. `drift`: good parts of the newest run score otherwise than those before. `changes`: (decision
+    before, after) → how many results nobody has judged would change; `flips`: the ids of SHOWN of them."""
 
     detector_id: int
     class_id: int
@@ -74,9 +73,11 @@ class ThresholdProposal:
     def news(self) -> bool:
         """Whether parts were judged since that would move the thresholds or what they promise."""
         then, now = self.proposed, self.current
-        if then is None or (then.numbers, _promise(then)) == (now.numbers, _promise(now)):
+        if then is None:
             return False
-        return good_parts(then).keys() != good_parts(now).keys() or _promise(then) != _promise(now)
+        if then.numbers == now.numbers:
+            return _promise(then) != _promise(now)
+        return good_parts(then).keys() != good_parts(now).keys()
 
 
 def propose_thresholds(

@@ -28,9 +28,6 @@ USUAL_SPREAD = 0.3
 USUAL_WEIGHT = 2.0
 """How many degrees of freedom that usual spread is worth: it differs by a factor of five between products, and seven of them
 don't tell how often."""
-_FARTHEST = 20.0
-"""No logarithm of a contrast is larger."""
-_KEPT = ("scores", "usual", "shots", "source", "wanted_rate", "independent", "usual_spread", "good", "picked")
 ALIKE = 1e-6
 """Scores that lie no farther apart, as a share of their contrast, are the same."""
 HEAD_START = 0.5
@@ -41,12 +38,17 @@ LEAST_CONTRAST, LEAST_STEP = 0.05, 1e-3
 less apart can't be told apart in any list."""
 OUTLIER_REACH, OUTLIER_SPREAD, OUTLIER_FIRST = 4.3, 0.08, 0.25
 """A shot stands out when the logarithm of its score lies OUTLIER_REACH standard deviations of the better ones (at
-least OUTLIER_SPREAD; OUTLIER_FIRST where there are one or two) above their mean. On draws of 4 to 8 good parts of seven real products this names 2 % of clean
-draws, two thirds of parts of another product, and 7 % of those with a small simulated defect (PatchCore)."""
+least OUTLIER_SPREAD; OUTLIER_FIRST where there are one or two) above their mean. On draws of 4 to 8 good parts of seven
+real products this names 2 % of clean draws, two thirds of parts of another product, and 7 % of those with a small
+simulated defect (PatchCore)."""
 BY_PARTS = "conformal bound of parts confirmed good"
 """How provenance says that people confirmed enough good parts."""
 CERTAIN = 0.95
 """How sure what is called certain is."""
+_FARTHEST = 20.0
+"""No logarithm of a contrast is larger."""
+_KEPT = ("scores", "usual", "shots", "source", "wanted_rate", "independent", "usual_spread", "good", "picked")
+"""What `steered` thresholds say of the shots and good parts, as those that they were made from."""
 REVIEW_FACTOR = 4.0
 REVIEW_MOST = 0.25
 """An image goes to review from the bound at REVIEW_FACTOR times the wanted rate on, at most REVIEW_MOST."""
@@ -67,9 +69,9 @@ def thresholds(
 
     `held_out`: shots scored without themselves, or, when `shots` is 1, altered views of the only one, from which nothing is
     called NG. `spread`: what good parts usually vary by, see `usual_spread`. `good`: image → score of parts that people
-    confirmed good and that taught nothing; `picked`: see `with_good_parts`. Nothing is promised when the shots taught what scores them (not `independent`),
-    nor while some stand out (`outliers`: their ids, see `stand_out`) that nobody has confirmed, unless the parts in `good`
-    are enough by themselves.
+    confirmed good and that taught nothing; `picked`: see `with_good_parts`. Nothing is promised when the shots taught what
+    scores them (not `independent`), nor while some stand out (`outliers`: their ids, see `stand_out`) that nobody has
+    confirmed, unless the parts in `good` are enough by themselves.
     Raises InspectorError without any held-out score, for a score that isn't finite, or a rate outside (0, 1).
     """
     if not 0 < false_alarm_rate < 1:
@@ -104,9 +106,10 @@ def with_good_parts(found: Thresholds, good: Mapping[int, float], picked: bool =
     out of their runs, and so may score otherwise than the others: nothing is promised. None where too few parts are
     confirmed for thresholds that an earlier version found, which don't say enough, or that are damaged."""
     shown = shots_shown(found)
-    if shown is None or (shown["usual"] is None and len(good) < parts_needed(shown["wanted_rate"])):
+    if shown is None:
         return None
-    return _set(shown, good, picked)
+    few = len(_distinct(np.array([*good.values()], np.float64), 0.0)) < parts_needed(shown["wanted_rate"])
+    return None if few and shown["usual"] is None else _set(shown, good, picked)
 
 
 def _set(shown: Mapping[str, Any], good: Mapping[int, float], picked: bool = False) -> Thresholds:

@@ -345,3 +345,11 @@ def test_damaged_provenance_proposes_nothing_wrong_and_stops_nothing(parts, dama
             if basis is Basis.GOOD:
                 assert found.proposed.ng == pytest.approx(sound.ng)
     assert isinstance(words(list_thresholds(project, detector_id)[class_id].thresholds), str)
+
+
+def test_thresholds_moved_by_hand_are_left_in_peace_while_nobody_judges(project):
+    class_id, detector_id = taught(project, tuple(0.2 + n / 200 for n in range(20)))
+    assert list_calibrated(project, detector_id)[class_id].provenance["promised"]
+    inspected(project, class_id, detector_id, GOOD)
+    set_thresholds(project, detector_id, class_id, Thresholds(0.5, 0.6, 0.5), who="Ada")
+    assert not propose_thresholds(project, detector_id, class_id).news
