@@ -33,7 +33,6 @@ class RunConfirmation:
         """With the number of parts, by what they are now."""
         if run is None or self.box is not None or self.context.writable() is None:
             return
-
         self.context.query(self._parent, partial(_unjudged, run_id=run.id), partial(self._counted, run))
 
     def _leave(self) -> None:

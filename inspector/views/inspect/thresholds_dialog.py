@@ -225,7 +225,7 @@ class ThresholdsDialog(QDialog):
         if one is None:
             return "The class has no thresholds, or was removed."
         if one.proposed is None:
-            return "An earlier version taught this detector: it needs more confirmed parts, or to be taught again."
+            return "It isn't known well enough what these were set from: confirm more parts, or teach again."
         then, now = one.proposed, one.current
         told = [[dict(each.provenance).get(key) for key in _TOLD] for each in (then, now)]
         same = then.numbers == now.numbers and told[0] == told[1]
