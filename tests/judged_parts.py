@@ -5,7 +5,7 @@ import io
 import numpy as np
 import PIL.Image
 
-from inspector.domain import Decision, ScoreMap
+from inspector.domain import Decision, ScoreMap, Thresholds
 from inspector.images import read
 from inspector.records.classes import add_class
 from inspector.records.detectors import NewDetector, add_detector, detector_staging
@@ -36,25 +36,29 @@ def taught(
     class_id = add_class(project, "washer")
     count = len(held_out) if shots is None else shots
     add_shots(project, class_id, [(f"shot {n}.png", png(1000 + n)) for n in range(count)])
+    maps = [ScoreMap(np.full((8, 8), USUAL, np.float32), score, "washer") for score in held_out]
+    return class_id, detector_of(project, class_id, thresholds(maps, 0.05, count), held_out)
+
+
+def detector_of(
+    project: Project, class_id: int, set_from: Thresholds, held_out: tuple[float, ...] = HELD_OUT
+) -> int:
+    """A detector of all shots of a class."""
     folder = detector_staging(project)
     for name in ("detector.json", "detector.safetensors"):
         (folder / name).write_bytes(b"{}")
-    maps = [ScoreMap(np.full((8, 8), USUAL, np.float32), score, "washer") for score in held_out]
-    detector_id = add_detector(
-        project,
-        NewDetector(
-            folder=folder,
-            title="PatchCore, washer",
-            method="patchcore",
-            backbone={"key": "k", "weights": "inspector-tiny"},
-            settings={},
-            false_alarm_rate=0.05,
-            shot_ids=[row.id for row in list_shots(project, class_id)],
-            held_out={class_id: list(held_out)},
-            thresholds={class_id: thresholds(maps, 0.05, count)},
-        ),
+    new = NewDetector(
+        folder=folder,
+        title="PatchCore, washer",
+        method="patchcore",
+        backbone={"key": "k", "weights": "inspector-tiny"},
+        settings={},
+        false_alarm_rate=0.05,
+        shot_ids=[row.id for row in list_shots(project, class_id)],
+        held_out={class_id: list(held_out)},
+        thresholds={class_id: set_from},
     )
-    return class_id, detector_id
+    return add_detector(project, new)
 
 
 def inspected(

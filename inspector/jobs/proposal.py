@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _COMPARING = 96.0
 """Per cent of the bar where it begins; one result hardly moves it."""
-_SCORING = 90.0
-"""Per cent of the bar while good parts are scored."""
+_SCORING, HELD_OUT = 90.0, 95.0
+"""Per cent of the bar while good parts are scored, and when thresholds are set."""
 MOST_GOOD = 100
 """So many parts of a class that people confirmed good are scored by a new detector at least, the newest: what 1 % needs."""
 MOST = 50
@@ -38,27 +38,27 @@ def standing_out(shots: Sequence[ShotRow], held_out: Sequence[ScoreMap]) -> dict
 
 
 @dataclass(frozen=True, slots=True)
-class GoodParts:
+class _GoodParts:
     """Image id → score of parts of a class that people confirmed good; `picked`: they may have been, see `picked_runs`."""
 
     scores: Mapping[int, float]
     picked: bool
 
 
-def score_good_parts(
+def _score_good_parts(
     project: Project,
     detector: "Detector",
     names: Mapping[int, str],
     rate: float,
     report: Reporter,
     cancel: CancelToken,
-) -> dict[int, GoodParts]:
+) -> dict[int, _GoodParts]:
     """By class id, the newest parts that people confirmed good, as many as a false-alarm `rate` needs, MOST_GOOD at least.
     Those whose image is gone or can't be read are named in the log and passed over. `names`: class id → what the detector
     calls it."""
     from inspector.verdicts.calibrate import parts_needed
 
-    found: dict[int, GoodParts] = {}
+    found: dict[int, _GoodParts] = {}
     for class_id, name in names.items():
         parts, picked = list_judged_parts(project, class_id)
         images = {one.result_id: one.image_id for one in parts if one.good}
@@ -76,34 +76,45 @@ def score_good_parts(
                 continue
             if score_map.finite:
                 scores[images[row.id]] = float(score_map.image_score)
-        found[class_id] = GoodParts(scores, picked)
+        found[class_id] = _GoodParts(scores, picked)
     return found
 
 
 def set_thresholds_from(
-    held_out: Sequence[ScoreMap],
+    project: Project,
+    detector: "Detector",
+    names: Mapping[int, str],
+    shots: Mapping[int, Sequence[ShotRow]],
+    held_out: Mapping[str, Sequence[ScoreMap]],
     rate: float,
-    shots: Sequence[ShotRow],
-    outliers: Mapping[int, float],
-    independent: bool,
-    spread: float,
-    good: GoodParts,
-) -> Thresholds:
-    """Thresholds of a class, whose promise waits for every outlier to be called good. `spread`: see `usual_spread`; `good`: see
-    `score_good_parts`."""
+    report: Reporter,
+    cancel: CancelToken,
+) -> tuple[dict[int, dict[int, float]], dict[int, Thresholds]]:
+    """By class id, the shots that stand out (see `standing_out`) and thresholds at a false-alarm `rate`, from the shots and from
+    the parts that people confirmed good, which the detector scores now. A promise waits for every outlier to be called good.
+    `names`: class id → what the detector calls it."""
+    from inspector.methods import catalogue
     from inspector.verdicts import calibrate
+    from inspector.verdicts.usual_spread import usual_spread
 
-    found = calibrate.thresholds(
-        held_out,
-        rate,
-        len(shots),
-        independent=independent,
-        outliers=list(outliers),
-        spread=spread,
-        good=good.scores,
-        picked=good.picked,
-    )
-    return calibrate.confirmed(found, [shot.id for shot in shots if shot.confirmed_good])
+    good = _score_good_parts(project, detector, names, rate, report, cancel)
+    report.progress(HELD_OUT, "Setting thresholds")
+    outliers = {key: standing_out(shots[key], held_out[name]) for key, name in names.items()}
+    spread = usual_spread(detector.method, detector.backbone.identity.as_json())
+    thresholds = {}
+    for key, name in names.items():
+        found = calibrate.thresholds(
+            held_out[name],
+            rate,
+            len(shots[key]),
+            independent=catalogue.find(detector.method).independent,
+            outliers=list(outliers[key]),
+            spread=spread,
+            good=good[key].scores,
+            picked=good[key].picked,
+        )
+        thresholds[key] = calibrate.confirmed(found, [shot.id for shot in shots[key] if shot.confirmed_good])
+    return outliers, thresholds
 
 
 def doubted(

@@ -16,9 +16,7 @@ from inspector.jobs.proposal import (
     doubted,
     find_flips,
     said,
-    score_good_parts,
     set_thresholds_from,
-    standing_out,
     told,
 )
 from inspector.methods import catalogue
@@ -31,8 +29,8 @@ from inspector.records.shots import ShotRow, list_shots, same_pictures
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
 
-_FITTED, _HELD_OUT = 70.0, 95.0
-"""Per cent of the bar after fitting and after scoring the held-out shots."""
+_FITTED = 70.0
+"""Per cent of the bar after fitting."""
 
 
 def teach(
@@ -59,7 +57,6 @@ def teach(
         from inspector.features.cached_backbone import CachedBackbone
         from inspector.features.tiles import View, resolution
         from inspector.methods import storage
-        from inspector.verdicts.usual_spread import usual_spread
 
         project.require_writable()
         chosen = user_settings.load()
@@ -102,22 +99,7 @@ def teach(
         report.progress(_FITTED, "Scoring each shot without itself")
         held_out = made.held_out(shots)
         cancel.check()
-        good = score_good_parts(project, made, names, rate, report, cancel)
-        report.progress(_HELD_OUT, "Setting thresholds")
-        outliers = {key: standing_out(rows[key], held_out[name]) for key, name in names.items()}
-        spread = usual_spread(info.name, engine.identity())
-        thresholds = {
-            class_id: set_thresholds_from(
-                held_out[name],
-                rate,
-                rows[class_id],
-                outliers[class_id],
-                info.independent,
-                spread,
-                good[class_id],
-            )
-            for class_id, name in names.items()
-        }
+        outliers, thresholds = set_thresholds_from(project, made, names, rows, held_out, rate, report, cancel)
         doubtful = doubted(rows, outliers)
         taught = [key for key in names if classes[key].detector_id is not None]
         proposal = None

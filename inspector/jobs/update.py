@@ -12,9 +12,7 @@ from inspector.jobs.proposal import (
     doubted,
     find_flips,
     said,
-    score_good_parts,
     set_thresholds_from,
-    standing_out,
     told,
 )
 from inspector.jobs.teach import read_shot
@@ -36,8 +34,8 @@ if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
     from inspector.features.tiles import View
 
-_READ, _ADDED, _HELD_OUT = 30.0, 60.0, 95.0
-"""Per cent of the bar after reading the shots, remembering the new ones and scoring all without themselves."""
+_READ, _ADDED = 30.0, 60.0
+"""Per cent of the bar after reading the shots and remembering the new ones."""
 
 
 def news(project: Project, row: DetectorRow) -> dict[int, list[ShotRow]]:
@@ -82,7 +80,6 @@ def update(
         from inspector.features.cached_backbone import CachedBackbone
         from inspector.methods import catalogue, storage
         from inspector.methods.taught import batches
-        from inspector.verdicts.usual_spread import usual_spread
 
         project.require_writable()
         row = find_detector(project)
@@ -113,22 +110,9 @@ def update(
         report.progress(_ADDED, "Scoring each shot without itself")
         held_out = made.held_out({name: images[class_id] for class_id, name in names.items()})
         cancel.check()
-        good = score_good_parts(project, made, names, row.false_alarm_rate, report, cancel)
-        report.progress(_HELD_OUT, "Setting thresholds")
-        outliers = {key: standing_out(rows[key], held_out[name]) for key, name in names.items()}
-        spread = usual_spread(info.name, row.backbone)
-        thresholds = {
-            key: set_thresholds_from(
-                held_out[name],
-                row.false_alarm_rate,
-                rows[key],
-                outliers[key],
-                info.independent,
-                spread,
-                good[key],
-            )
-            for key, name in names.items()
-        }
+        outliers, thresholds = set_thresholds_from(
+            project, made, names, rows, held_out, row.false_alarm_rate, report, cancel
+        )
         found = list_calibrated(project, row.id)
         current = list_thresholds(project, row.id)
         kept = _carried(current, found, thresholds)

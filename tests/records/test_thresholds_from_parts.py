@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from judged_parts import HELD_OUT, inspected, taught, verdict_of
+from judged_parts import detector_of, inspected, taught, verdict_of
 
 from inspector.domain import Decision, Thresholds
 from inspector.errors import ProjectError
@@ -106,7 +106,7 @@ def test_a_part_that_another_detector_judged_waits_until_this_one_has_seen_it(pa
     project, class_id, detector_id = parts
     _, ids = inspected(project, class_id, detector_id, GOOD)
     add_review(project, ids, Decision.OK, who="Ada")
-    _, other = taught_again(project, class_id)
+    other = detector_of(project, class_id, list_calibrated(project, detector_id)[class_id])
     found = propose_thresholds(project, other, class_id)
     assert (found.good, found.unscored) == (0, 30)
     assert not found.news
@@ -114,27 +114,6 @@ def test_a_part_that_another_detector_judged_waits_until_this_one_has_seen_it(pa
     found = propose_thresholds(project, other, class_id)
     assert (found.good, found.unscored) == (30, 0)
     assert found.proposed.ng > 1.2
-
-
-def taught_again(project, class_id, thresholds=None):
-    from inspector.records.detectors import NewDetector, add_detector, detector_staging
-
-    folder = detector_staging(project)
-    for name in ("detector.json", "detector.safetensors"):
-        (folder / name).write_bytes(b"{}")
-    first = list_calibrated(project, 1)[class_id]
-    new = NewDetector(
-        folder=folder,
-        title="PatchCore, washer",
-        method="patchcore",
-        backbone={"key": "k", "weights": "inspector-tiny"},
-        settings={},
-        false_alarm_rate=0.05,
-        shot_ids=[row.id for row in list_shots(project, class_id)],
-        held_out={class_id: list(HELD_OUT)},
-        thresholds={class_id: thresholds or first},
-    )
-    return class_id, add_detector(project, new)
 
 
 def test_what_would_change_is_counted_and_named_and_comes_true(parts):
@@ -286,7 +265,8 @@ def test_a_part_keeps_the_score_of_its_teaching_when_it_is_confirmed_again_elsew
     _, ids = inspected(project, class_id, detector_id, GOOD)
     add_review(project, ids, Decision.OK, who="Ada")
     known = {part.image_id: 0.3 for part in list_judged_parts(project, class_id)[0]}
-    _, other = taught_again(project, class_id, with_good_parts(list_calibrated(project, 1)[class_id], known))
+    first = list_calibrated(project, detector_id)[class_id]
+    other = detector_of(project, class_id, with_good_parts(first, known))
     _, again = inspected(project, class_id, detector_id, GOOD)
     add_review(project, again, Decision.OK, who="Bea")
     found = propose_thresholds(project, other, class_id)
@@ -298,7 +278,7 @@ def test_a_defect_that_the_detector_has_not_seen_is_counted_as_missing(parts):
     project, class_id, detector_id = parts
     _, ids = inspected(project, class_id, detector_id, [0.2, 0.3, 0.9])
     add_review(project, ids[1:], Decision.NG, who="Ada")
-    _, other = taught_again(project, class_id)
+    other = detector_of(project, class_id, list_calibrated(project, detector_id)[class_id])
     found = propose_thresholds(project, other, class_id, Basis.DEFECTS)
     assert (found.defective, found.unscored) == (0, 2)
 
