@@ -27,7 +27,7 @@ from inspector.jobs.engine import least_side
 from inspector.jobs.evaluation import datasets
 from inspector.methods import catalogue
 from inspector.verdicts import usual_spread
-from inspector.verdicts.calibrate import USUAL_WEIGHT, log_contrast
+from inspector.verdicts.calibrate import USUAL_WEIGHT, log_contrast, usual_value
 
 LEAST = 8
 """Fewer good parts than that don't say how a product varies."""
@@ -50,10 +50,8 @@ def variances(data: Path, method: str, shots: Sequence[int], draws: int) -> dict
                 if len(rest) < LEAST:
                     continue
                 scores = [one.image_score for one in made.score(rest, [name] * len(rest))]
-                usual = float(np.mean([np.median(one.values) for one in held_out[name]]))
-                found.setdefault(name, []).append(
-                    (float(log_contrast(scores, usual).var(ddof=1)), len(rest) - 1)
-                )
+                contrast = log_contrast(scores, usual_value(held_out[name]))
+                found.setdefault(name, []).append((float(contrast.var(ddof=1)), len(rest) - 1))
     return {
         name: (float(np.mean([one for one, _ in own])), min(n for _, n in own)) for name, own in found.items()
     }

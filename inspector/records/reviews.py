@@ -14,6 +14,9 @@ from inspector.records import schema as t
 from inspector.records.project import Project
 from inspector.records.result_filter import FAILED_SEVERITY, among, by_scan, run_not_removed
 
+MOST = 1000
+"""So many parts of each kind count when thresholds are set, those judged last: what a rate of 0.1 % needs."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
@@ -94,10 +97,6 @@ def withdraw_review(project: Project, review_ids: Iterable[int], *, who: str) ->
         _store(session, rows)
 
 
-MOST = 1000
-"""So many parts of each kind count, those judged last: what a rate of 0.1 % needs."""
-
-
 @dataclass(frozen=True, slots=True)
 class JudgedPart:
     """What people said last of an image that teaches nothing: whether its part is good or defective. `result_id`: the result
@@ -119,14 +118,14 @@ def judged_parts(session: Session, class_id: int, detector_id: int | None = None
     else:
         taught = select(t.DetectorShot.shot_id).where(t.DetectorShot.detector_id == detector_id)
         shots = shots.where(t.Shot.id.in_(taught))
-    seen = set(session.scalars(shots))
+    seen, kept = set(session.scalars(shots)), run_not_removed(session)
     said: dict[int, tuple[int, int, bool]] = {}
     counts = {Decision.OK: 0, Decision.NG: 0}
     rows = session.connection().execute(
         select(t.Result.id, t.Result.image_id, t.Result.run_id, t.Result.override)
         .where(t.Result.reviewed.is_not(None), by_scan(t.Result.class_id) == class_id)
         .where(t.Result.image_id.is_not(None), t.Result.override.is_not(None))
-        .where(run_not_removed(session))
+        .where(kept)
         .order_by(t.Result.reviewed.desc(), t.Result.id.desc())
         .limit(10 * MOST)
     )
@@ -143,7 +142,7 @@ def judged_parts(session: Session, class_id: int, detector_id: int | None = None
         for image_id, score in session.execute(
             select(t.Result.image_id, t.Result.image_score)
             .where(t.Result.detector_id == detector_id, by_scan(t.Result.class_id) == class_id)
-            .where(among(t.Result.image_id, [*said]), run_not_removed(session))
+            .where(among(t.Result.image_id, [*said]), kept)
             .order_by(t.Result.id)
         ):
             if image_id is not None and score is not None:
@@ -177,15 +176,11 @@ def picked_runs(session: Session, class_id: int, parts: Sequence[JudgedPart]) ->
     query = (
         select(t.Result.run_id)
         .where(by_scan(t.Result.class_id) == class_id, t.Result.severity < FAILED_SEVERITY)
-        .where(t.Result.is_shot.is_(False), run_not_removed(session))
-        .where(func.coalesce(t.Result.override, "review") == "review", ~judged)
+        .where(t.Result.is_shot.is_(False), func.coalesce(t.Result.override, "review") == "review")
+        .where(~judged)  # the condition before spares looking up those that are
     )
-    runs = session.scalars(
-        select(t.Result.run_id)
-        .distinct()
-        .where(among(t.Result.image_id, images))
-        .where(run_not_removed(session))
-    )
+    holding = select(t.Result.run_id).distinct().where(among(t.Result.image_id, images))
+    runs = session.scalars(holding.where(run_not_removed(session)))
     return {run_id for run_id in runs if session.scalar(query.where(t.Result.run_id == run_id).limit(1))}
 
 

@@ -102,14 +102,11 @@ def propose_thresholds(
         good = {one.image_id: score for one, score in own}
         defective = [score for one, score in scored if not one.good and score is not None]
         picked = picked_runs(session, class_id, [one for one, _ in own])
-        proposed: Thresholds | None
+        proposed = with_good_parts(calibrated, good, bool(picked)) if good else calibrated
         if not isinstance(basis, Basis):
             proposed = _again(history, basis, good)
-        elif basis is Basis.GOOD:
-            proposed = with_good_parts(calibrated, good, bool(picked)) if good else calibrated
-        else:
-            found = (with_good_parts(calibrated, good, bool(picked)) if good else None) or calibrated
-            proposed = steered(found, basis, [*good.values()], defective)
+        elif basis is not Basis.GOOD:
+            proposed = steered(proposed or calibrated, basis, [*good.values()], defective)
         if proposed is not None:
             proposed = confirmed(proposed, _good_shots(session))
         changes, flips = (

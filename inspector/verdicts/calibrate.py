@@ -84,7 +84,7 @@ def thresholds(
             "There is no good part to set a threshold from.", "Add normal shots and teach again."
         )
     scores = np.array([item.image_score for item in held_out], np.float64)
-    usual = _usual(held_out)
+    usual = usual_value(held_out)
     if not np.isfinite([*scores, usual, *(good or {}).values()]).all():
         raise InspectorError("A normal shot has no finite score.", "Look at the shots for damaged images.")
     shown = {
@@ -159,17 +159,15 @@ def _set(shown: Mapping[str, Any], good: Mapping[int, float], picked: bool = Fal
 
 def steered(found: Thresholds, basis: Basis, good: Sequence[float], defective: Sequence[float]) -> Thresholds:
     """`found` by good parts, moved by what people marked: scores of parts confirmed `good` and of `defective` ones (at least
-    one, unless by good parts alone). What good parts let promise is no longer promised."""
-    if basis is Basis.GOOD or not defective:
+    one, else nothing moves). What good parts let promise is no longer promised."""
+    if not defective:
         return found
     if basis is Basis.DEFECTS:
         ng = min(found.ng, *defective)
     else:
-        every = sorted([*good, *defective])
-        rounded = best_f1(rank([*good, *defective], [False] * len(good) + [True] * len(defective)))[1]
-        best = next(
-            (score for score in every if np.float32(score) >= rounded), every[-1]
-        )  # ranks are of float32
+        every = [*good, *defective]
+        rounded = best_f1(rank(every, [False] * len(good) + [True] * len(defective)))[1]
+        best = min(score for score in every if np.float32(score) >= rounded)  # ranks are of float32
         below = max((score for score in every if score < best), default=best)
         ng = below + (best - below) / 2  # all between part them alike
     above = sum(score >= ng for score in good)
@@ -209,12 +207,12 @@ def confirmed(chosen: Thresholds, good: Collection[int]) -> Thresholds:
     if not isinstance(told.get("outliers"), list):
         return chosen
     said = sorted(set(told["outliers"]) & set(good))
-    by_parts = told.get("method") == BY_PARTS
-    enough = not told.get("more_shots", 0) and not told.get("picked") and told.get("independent", True)
-    promised = (
-        bool(enough and len(said) == len(told["outliers"])) if not by_parts else bool(told.get("promised"))
-    )
-    return replace(chosen, provenance={**told, "confirmed": said, "promised": promised})
+    if told.get("method") == BY_PARTS:  # shots have no part in it
+        promised = told.get("promised")
+    else:
+        enough = not told.get("more_shots", 0) and not told.get("picked") and told.get("independent", True)
+        promised = enough and len(said) == len(told["outliers"])
+    return replace(chosen, provenance={**told, "confirmed": said, "promised": bool(promised)})
 
 
 def parts_needed(false_alarm_rate: float) -> int:
@@ -289,7 +287,8 @@ def _distinct(scores: NDArray[np.float64], usual: float) -> NDArray[np.float64]:
     return ordered[np.diff(ordered, prepend=-np.inf) > ALIKE * np.abs(ordered - usual)]
 
 
-def _usual(held_out: Sequence[ScoreMap]) -> float:
+def usual_value(held_out: Sequence[ScoreMap]) -> float:
+    """The value that the maps of held-out shots have almost everywhere."""
     return float(np.mean([np.median(item.values) for item in held_out]))
 
 

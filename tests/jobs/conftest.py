@@ -30,6 +30,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def more(demo: Path) -> list[Path]:
+    """Good washers that are no shots yet."""
+    return sorted((demo / "washer" / "test" / "good").iterdir())
+
+
+@pytest.fixture
 def project(tmp_path: Path, demo: Path) -> Iterator[Project]:
     """Both products as classes with three shots each, not taught."""
     with projects.create(tmp_path / "project", "Line 4") as opened:

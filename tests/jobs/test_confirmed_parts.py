@@ -34,12 +34,6 @@ from inspector.verdicts.provenance import good_parts, words
 Run = Callable[[Callable[..., None]], list[JobEvent]]
 
 
-@pytest.fixture
-def good(demo: Path) -> list[Path]:
-    """Good washers that are no shots."""
-    return sorted((demo / "washer" / "test" / "good").iterdir())
-
-
 def inspected(project: Project, engine: Engine, run: Run, paths: list[Path]) -> dict[str, int]:
     """Name → result of the newest run."""
     before = set(result_ids(project).tolist())
@@ -68,9 +62,9 @@ def chosen(project: Project) -> Thresholds:
 
 
 def test_a_detector_that_is_taught_anew_scores_confirmed_parts_itself(
-    taught: Project, engine: Engine, run: Run, good: list[Path]
+    taught: Project, engine: Engine, run: Run, more: list[Path]
 ) -> None:
-    ids = inspected(taught, engine, run, good)
+    ids = inspected(taught, engine, run, more)
     add_review(taught, ids.values(), Decision.OK, who="Ada")
     events = run(lambda emit: teach(taught, engine, method="anomalydino", emit=emit, cancel=CancelToken()))
     assert isinstance(events[-1], JobEnded)
@@ -78,8 +72,8 @@ def test_a_detector_that_is_taught_anew_scores_confirmed_parts_itself(
     done = [event.done for event in events if isinstance(event, JobProgress)]
     assert done == sorted(done)
     assert good_parts(chosen(taught)).keys() == set(images(taught, ids.values()))
-    assert f"and {len(good)} parts confirmed good" in words(chosen(taught))
-    again = inspected(taught, engine, run, good)  # by the new one
+    assert f"and {len(more)} parts confirmed good" in words(chosen(taught))
+    again = inspected(taught, engine, run, more)  # by the new one
     for name, image_id in zip(ids, images(taught, ids.values()), strict=True):
         assert good_parts(chosen(taught))[image_id] == pytest.approx(score(taught, again[name]), abs=1e-4)
     found = propose_thresholds(taught, find_detector(taught).id, find_class(taught, "washer").id)
@@ -88,9 +82,9 @@ def test_a_detector_that_is_taught_anew_scores_confirmed_parts_itself(
 
 
 def test_a_new_detector_promises_nothing_from_parts_that_were_picked(
-    taught: Project, engine: Engine, run: Run, good: list[Path]
+    taught: Project, engine: Engine, run: Run, more: list[Path]
 ) -> None:
-    ids = inspected(taught, engine, run, good)
+    ids = inspected(taught, engine, run, more)
     add_review(taught, [*ids.values()][:-1], Decision.OK, who="Ada")
     run(
         lambda emit: teach(
@@ -110,57 +104,57 @@ def test_a_new_detector_promises_nothing_from_parts_that_were_picked(
 
 
 def test_a_part_that_becomes_a_shot_or_whose_image_is_gone_does_not_count(
-    taught: Project, engine: Engine, run: Run, good: list[Path]
+    taught: Project, engine: Engine, run: Run, more: list[Path]
 ) -> None:
-    ids = inspected(taught, engine, run, good)
+    ids = inspected(taught, engine, run, more)
     add_review(taught, ids.values(), Decision.OK, who="Ada")
     rows = {row.name: row for row in list_results(taught, ids.values())}
-    lost = rows[good[1].name].path
+    lost = rows[more[1].name].path
     assert lost is not None
     lost.unlink()
-    rows[good[2].name].path.write_bytes(b"no image")  # type: ignore[union-attr]
-    add_shots(taught, find_class(taught, "washer").id, good[:1])
+    rows[more[2].name].path.write_bytes(b"no image")  # type: ignore[union-attr]
+    add_shots(taught, find_class(taught, "washer").id, more[:1])
     events = run(lambda emit: update(taught, engine, emit=emit, cancel=CancelToken()))
     assert isinstance(events[-1], JobEnded)
     assert events[-1].status is JobStatus.DONE, events[-1]
     assert good_parts(chosen(taught)) == {}
     said = " ".join(event.message for event in events if isinstance(event, JobLog))
-    assert f"“{good[2].name}” no longer counts as a good part" in said
+    assert f"“{more[2].name}” no longer counts as a good part" in said
 
 
 def test_shots_that_are_added_keep_thresholds_from_parts_and_carry_those_moved_by_hand(
-    taught: Project, engine: Engine, run: Run, good: list[Path]
+    taught: Project, engine: Engine, run: Run, more: list[Path]
 ) -> None:
     class_id, detector_id = find_class(taught, "washer").id, find_detector(taught).id
-    ids = inspected(taught, engine, run, good)
+    ids = inspected(taught, engine, run, more)
     add_review(taught, ids.values(), Decision.OK, who="Ada")
     found = propose_thresholds(taught, detector_id, class_id)
     assert found is not None
     assert found.proposed is not None
     set_thresholds(taught, detector_id, class_id, found.proposed, proposed=True)
-    add_shots(taught, class_id, good[:1])
+    add_shots(taught, class_id, more[:1])
     run(lambda emit: update(taught, engine, emit=emit, cancel=CancelToken()))
     now = chosen(taught)
-    assert good_parts(now).keys() == set(images(taught, [ids[path.name] for path in good[1:]]))
+    assert good_parts(now).keys() == set(images(taught, [ids[path.name] for path in more[1:]]))
     assert "From 4 normal shots, each left out once, and 2 parts confirmed good." in words(now)
     set_thresholds(
         taught, find_detector(taught).id, class_id, Thresholds(now.review * 2, now.ng * 2, 0.1), who="Ada"
     )
-    add_shots(taught, class_id, good[1:2])
+    add_shots(taught, class_id, more[1:2])
     run(lambda emit: update(taught, engine, emit=emit, cancel=CancelToken()))
     assert words(chosen(taught)).startswith("Moved by hand by Ada")
 
 
 def test_a_class_of_one_shot_calls_nothing_ng_until_good_parts_are_confirmed(
-    project: Project, engine: Engine, run: Run, demo: Path, good: list[Path]
+    project: Project, engine: Engine, run: Run, demo: Path, more: list[Path]
 ) -> None:
     from inspector.records.shots import list_shots, remove_shots
 
     washers = find_class(project, "washer").id
     remove_shots(project, [shot.id for shot in list_shots(project, washers)[1:]])
     run(lambda emit: teach(project, engine, method="patchcore", emit=emit, cancel=CancelToken()))
-    bad = [path for path in sorted((demo / "washer" / "test").rglob("*.png")) if path not in good]
-    ids = inspected(project, engine, run, [*good, *bad])
+    bad = [path for path in sorted((demo / "washer" / "test").rglob("*.png")) if path not in more]
+    ids = inspected(project, engine, run, [*more, *bad])
     assert not chosen(project).calls_ng
     decisions = {row.decision for row in list_results(project, ids.values())}
     assert Decision.NG not in decisions

@@ -32,12 +32,6 @@ from inspector.records.thresholds import list_calibrated, list_thresholds, set_t
 Run = Callable[[Callable[..., None]], list[JobEvent]]
 
 
-@pytest.fixture
-def more(demo: Path) -> list[Path]:
-    """Good washers that are no shots yet."""
-    return sorted((demo / "washer" / "test" / "good").iterdir())
-
-
 def washer(project: Project) -> ClassRow:
     return find_class(project, "washer")
 

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from judged_parts import detector_of
 
 from inspector.domain import Region, Thresholds
 from inspector.images import read
 from inspector.records import project as projects
 from inspector.records.classes import add_class
-from inspector.records.detectors import NewDetector, add_detector, detector_staging
 from inspector.records.files import ImageFacts
 from inspector.records.new_results import NewResult, record_results
 from inspector.records.project import Project
 from inspector.records.runs import list_runs, start_run
-from inspector.records.shots import add_shots, list_shots
+from inspector.records.shots import add_shots
 from inspector.records.thresholds import list_thresholds
 from inspector.settings import Settings
 
@@ -136,23 +136,7 @@ def stock(stocked: tuple[Path, Stock], tmp_path: Path) -> Iterator[Stock]:
 def _fill(project: Project) -> Stock:
     class_id = add_class(project, "washer")
     add_shots(project, class_id, [(f"shot {n}.png", _png(100 + n)) for n in range(3)])
-    folder = detector_staging(project)
-    for name in ("detector.json", "detector.safetensors"):
-        (folder / name).write_bytes(b"{}")
-    detector_id = add_detector(
-        project,
-        NewDetector(
-            folder=folder,
-            title="PatchCore, washer",
-            method="patchcore",
-            backbone={"key": "k", "weights": "inspector-tiny"},
-            settings={},
-            false_alarm_rate=0.05,
-            shot_ids=[row.id for row in list_shots(project, class_id)],
-            held_out={class_id: [0.15, 0.2, 0.3]},
-            thresholds={class_id: THRESHOLDS},
-        ),
-    )
+    detector_id = detector_of(project, class_id, THRESHOLDS, (0.15, 0.2, 0.3))
     run_id = start_run(project, detector_id, "Monday", class_id=class_id)
     ids = [
         _add_result(project, run_id, class_id, f"part {number}.png", score, number)

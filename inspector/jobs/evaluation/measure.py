@@ -130,10 +130,8 @@ class Bench:
 
         variant, rate = catalogue.parse(one.method), self._protocol.false_alarm_rate
         backbone = self.backbone(variant.random_weights)
-        info, spread = (
-            catalogue.find(variant.method),
-            usual_spread(variant.method, backbone.identity.as_json()),
-        )
+        info = catalogue.find(variant.method)
+        spread = usual_spread(variant.method, backbone.identity.as_json())
         look, white = self._protocol.resolution, self._protocol.white
         at_least = least_side(backbone, look)
         shots = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -202,13 +201,13 @@ class ThresholdsDialog(QDialog):
 
     def _list_earlier(self, rows: Sequence[ThresholdRow]) -> None:
         """What they were before, below what they can be set by; the choice stays."""
+        from inspector.records.names import moment
+
         chosen = self.basis.currentData()
         self._items.removeRows(len(_BASES), self._items.rowCount() - len(_BASES))
         for row in rows:
             by = f" by {row.who}" if row.who else ""
-            item = QStandardItem(
-                f"As before: {_moment(row.created)}{by}, NG from {number(row.thresholds.ng)}"
-            )
+            item = QStandardItem(f"As before: {moment(row.created)}{by}, NG from {number(row.thresholds.ng)}")
             item.setData(row.id, Qt.ItemDataRole.UserRole)
             self._items.appendRow(item)
         place = self.basis.findData(chosen)
@@ -296,10 +295,6 @@ def _known(one: ThresholdProposal) -> str:
             f"{'it' if one.unscored == 1 else 'them'}."
         )
     return " ".join(said)
-
-
-def _moment(when: datetime) -> str:
-    return f"{when.astimezone():%d %b %H:%M}"
 
 
 def _quiet(text: str) -> QLabel:

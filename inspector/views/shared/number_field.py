@@ -24,7 +24,7 @@ class NumberField(QLineEdit):
     ) -> None:
         """`word`: stands for one number, and may be typed."""
         super().__init__(parent)
-        self._word = word
+        self._word, self._worth = word or ("", math.nan)
         self.setAccessibleName(name)
         self.low, self.high = 0.0, 1.0
         self._value, self._decimals, self._shown = 0.0, 3, ""
@@ -40,8 +40,7 @@ class NumberField(QLineEdit):
     def set_value(self, value: float, decimals: int = 3) -> None:
         """Show a number; what is being typed gives way."""
         self._value, self._decimals = value, decimals
-        named = self._word is not None and value == self._word[1]
-        self._shown = self._word[0] if self._word is not None and named else f"{value:.{decimals}f}"
+        self._shown = self._word if value == self._worth else f"{value:.{decimals}f}"
         if self.text() != self._shown:
             self.setText(self._shown)
 
@@ -50,10 +49,9 @@ class NumberField(QLineEdit):
         if typed == self._shown:
             return
         number = float(typed.replace(",", ".")) if _NUMBER.fullmatch(typed) else math.nan
-        named = self._word is not None and typed.casefold() == self._word[0]
-        if self._word is not None and named:
-            number = self._word[1]
-        if named or self.low <= number <= self.high:
+        if typed.casefold() == self._word:
+            number = self._worth
+        if number == self._worth or self.low <= number <= self.high:
             self.set_value(number, self._decimals)
             self.entered.emit(number)
             return
@@ -67,7 +65,7 @@ class NumberField(QLineEdit):
         if not steps:
             super().keyPressEvent(event)
             return
-        if self._word is not None and self._value == self._word[1]:
+        if self._value == self._worth:
             return  # there is no next one
         stepped = self._value + steps * 10.0**-self._decimals
         self.setText(f"{min(max(stepped, self.low), self.high):.{self._decimals}f}")

@@ -42,10 +42,10 @@ def promise(name: str, shots: int, rate: float, independent: bool = True) -> str
             " test it on. Confirm good parts among the first results: they can."
         )
     wanted = parts_needed(rate)
-    one = f"From one shot of {name} nothing is called NG, only sent to review." if shots == 1 else ""
-    if one and shots >= wanted:
-        return one
+    alone = f"From one shot of {name} nothing is called NG, only sent to review."
     if shots >= wanted:
+        if shots == 1:
+            return alone
         return f"{name}: {shots_text(shots)} are enough to promise {share_text(rate, '.3g')} false alarms."
     more = wanted - shots
     line = (
@@ -53,8 +53,8 @@ def promise(name: str, shots: int, rate: float, independent: bool = True) -> str
     )
     if shots == 0:
         return f"{line} false alarms; 4 are a good start."
-    if one:
-        return f"{one} {line} false alarms."
+    if shots == 1:
+        return f"{alone} {line} false alarms."
     return f"{line} false alarms; with {shots} it is {share_text(1 / (shots + 1), '.3g')} at best."
 
 
