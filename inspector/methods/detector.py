@@ -11,7 +11,9 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
+from inspector.features.places import Box
 from inspector.features.tiles import View
+from inspector.methods.evidence import NormalPatches
 
 
 class Detector(Protocol):
@@ -88,6 +90,19 @@ class Detector(Protocol):
     def held_out(self, shots: Mapping[str, Sequence[Image]]) -> dict[str, list[ScoreMap]]:
         """The taught shots scored as if they were new: each without itself, or, for a class with a single shot,
         altered views of it. Feeds the thresholds."""
+        ...
+
+    def add_places(self, class_name: str, places: Sequence[tuple[Image, Box]]) -> None:
+        """Remember what boxes of images (in shares of their sides) show as normal for a class: false alarms that somebody called
+        no defect. Raises DetectorError for a class that it doesn't know, and where nothing is inspected; the detector is then
+        as it was."""
+        ...
+
+    def normal_patches(
+        self, class_name: str, shots: Sequence[Image], places: Sequence[tuple[Image, Box]] = ()
+    ) -> NormalPatches:
+        """What a place of an image of a class can be compared with, by eye too. `shots`, `places`: those that it was taught on
+        and that it remembers, in the same order. Raises DetectorError if the number of shots differs."""
         ...
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -33,7 +33,8 @@ SAMPLE = 16
 """Patches of an image that the shortlist looks at."""
 DOUBT = 0.1
 """A class that lies this share farther away than the nearest is e times less likely."""
-
+PLACE = "place"
+"""Before the number of a place, in the name of what is kept of it."""
 
 Joined = tuple[Tensor, ...]
 
@@ -54,6 +55,7 @@ class MemoryBank:
             raise ValueError("sigma can't be negative")
         self.map_size, self.neighbourhood, self.sigma = map_size, neighbourhood, sigma
         self._shots: dict[str, list[dict[str, Tensor]]] = {}  # class → shots → tap → what is kept of it
+        self._places: dict[str, list[dict[str, Tensor]]] = {}  # the same of single places of further images
         self._joined: dict[tuple[str, str], Joined] = {}
 
     @property
@@ -82,7 +84,18 @@ class MemoryBank:
         fresh = [{tap: values[index].clone() for tap, values in kept.items()} for index in range(count)]
         grown = copy.copy(self)
         grown._shots = {**self._shots, class_name: [*self._shots.get(class_name, ()), *fresh]}
-        grown._joined = {key: value for key, value in self._joined.copy().items() if key[0] != class_name}
+        grown._joined = self._others(class_name)
+        return grown
+
+    def with_place(self, class_name: str, patches: Mapping[str, Tensor]) -> Self:
+        """The same memory with some patches of an image, [N, 2 d] of every tap, as normal ones of a class that it knows. They are
+        compared with always, and count as no shot. Raises DetectorError for an unknown class."""
+        if class_name not in self._shots:
+            raise self._unknown(class_name)
+        fresh = {tap: self.keep(values[None])[0].clone() for tap, values in patches.items()}
+        grown = copy.copy(self)
+        grown._places = {**self._places, class_name: [*self._places.get(class_name, ()), fresh]}
+        grown._joined = self._others(class_name)
         return grown
 
     def patches(self, features: Features) -> dict[str, Tensor]:
@@ -112,6 +125,10 @@ class MemoryBank:
         if result is None:
             raise ValueError("the features hold no taps")
         return (result / len(patches)).clamp(0, 1)
+
+    def between(self, tap: str, class_name: str, patch: Tensor, others: Tensor) -> Tensor:
+        """How far one described patch of a tap, [2 d], lies from others, [M, 2 d], as patches of a class are compared: [M]."""
+        return self.apart(patch[None], others, self._joint(class_name, tap))[0]
 
     def spread(self, distances: Tensor, grid: tuple[int, int]) -> Tensor:
         """Distances of patches on `grid`, [B, N], as smooth maps [B, map_size, map_size] float32."""
@@ -188,15 +205,23 @@ class MemoryBank:
         squared = flat.square().sum(1) - 2 * highest(F.pad(flat, (0, 1), value=1.0), rows)
         return on_scale(squared).reshape(patches.shape[:2])
 
+    def apart(self, patches: Tensor, others: Tensor, joined: Joined) -> Tensor:
+        """[n, 2 d], [M, 2 d] → [n, M]: how far patches lie from others, as `distance` measures it."""
+        _, usual, centre, basis = joined
+        left, right = (compact(relative(one, usual) - centre, basis) for one in (patches, others))
+        return on_scale(torch.cdist(left, right).square())
+
     # State
 
     def tensors(self) -> dict[str, Tensor]:
-        """What is kept of every shot and tap, [N, width] or as
-        a subclass shapes it, as "CLASS NUMBER.SHOT.TAP"."""
+        """What is kept of every shot and tap, [N, width] or as a subclass shapes it, as "CLASS NUMBER.SHOT.TAP"; of every place
+        as "CLASS NUMBER.placeN.TAP"."""
+        numbers = {name: number for number, name in enumerate(self._shots)}
         return {
-            f"{number}.{shot}.{tap}": values
-            for number, shots in enumerate(self._shots.values())
-            for shot, taps in enumerate(shots)
+            f"{numbers[name]}.{mark}{one}.{tap}": values
+            for mark, kept in (("", self._shots), (PLACE, self._places))
+            for name, own in kept.items()
+            for one, taps in enumerate(own)
             for tap, values in taps.items()
         }
 
@@ -231,24 +256,36 @@ class MemoryBank:
             )
         own = {name: settings[name] for name in ("neighbourhood", "sigma")}
         bank = cls(size, **checked(own, {"neighbourhood": 3, "sigma": 1.0}, {}))
-        counts = [0] * len(classes)
-        for name in stored.names():
-            number, shot, tap = (*name.split(".", 2), "", "")[:3]
-            if tap in widths and number.isdecimal() and shot.isdecimal() and int(number) < len(classes):
-                counts[int(number)] += tap == min(widths)
-        bank._shots = {
-            str(name): [
-                {
-                    tap: stored.take(f"{number}.{shot}.{tap}", *cls.shape(width), dtype=cls.dtype)
-                    for tap, width in sorted(widths.items())
-                }
-                for shot in range(counts[number])
-            ]
-            for number, name in enumerate(classes)
-        }
+        for mark, own in (("", bank._shots), (PLACE, bank._places)):
+            counts = [0] * len(classes)
+            for full in stored.names():
+                place, one, tap = (*full.split(".", 2), "", "")[:3]
+                counted = one.startswith(mark) and one.removeprefix(mark).isdecimal()
+                if counted and tap in widths and place.isdecimal() and int(place) < len(classes):
+                    counts[int(place)] += tap == min(widths)
+            for number, name in enumerate(classes):
+                found = [
+                    {
+                        tap: stored.take(f"{number}.{mark}{one}.{tap}", *cls.shape(width), dtype=cls.dtype)
+                        for tap, width in sorted(widths.items())
+                    }
+                    for one in range(counts[number])
+                ]
+                if found or not mark:
+                    own[str(name)] = found
         return bank
 
     # Parts
+
+    def _others(self, class_name: str) -> dict[tuple[str, str], Joined]:
+        """What is joined of other classes."""
+        return {key: value for key, value in self._joined.copy().items() if key[0] != class_name}
+
+    def _unknown(self, class_name: str) -> DetectorError:
+        return DetectorError(
+            f"This detector does not know the class “{class_name}”.",
+            f"It knows: {', '.join(self.classes)}.",
+        )
 
     def _any(self, features: Features) -> Tensor:
         return next(iter(features.taps.values()))
@@ -256,10 +293,8 @@ class MemoryBank:
     def _joint(self, class_name: str, tap: str, without: int | None = None) -> Joined:
         shots = self._shots.get(class_name)
         if not shots:
-            raise DetectorError(
-                f"This detector does not know the class “{class_name}”.",
-                f"It knows: {', '.join(self.classes)}.",
-            )
+            raise self._unknown(class_name)
+        places = [place[tap] for place in self._places.get(class_name, ())]
         if without is not None:
             rest = [shot[tap] for index, shot in enumerate(shots) if index != without]
             if not rest:
@@ -267,9 +302,9 @@ class MemoryBank:
                     f"The class “{class_name}” has a single shot, which can't be left out.",
                     "Add a normal shot.",
                 )
-            return self.join(rest)
+            return self.join([*rest, *places])
         if (class_name, tap) not in self._joined:
-            self._joined[class_name, tap] = self.join([shot[tap] for shot in shots])
+            self._joined[class_name, tap] = self.join([*(shot[tap] for shot in shots), *places])
         return self._joined[class_name, tap]
 
     def distances(

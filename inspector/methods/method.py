@@ -13,8 +13,10 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
+from inspector.features.places import Box
 from inspector.features.tiles import View
 from inspector.methods.detector import Detector
+from inspector.methods.evidence import NormalPatches
 from inspector.methods.settings import checked
 from inspector.methods.taught import Taught, shrunk
 
@@ -119,6 +121,12 @@ class Method(ABC, Generic[T]):
             self.finder.add_shots(class_name, images)
         self._taught = taught
 
+    def add_places(self, class_name: str, places: Sequence[tuple[Image, Box]]) -> None:
+        taught = self.taught
+        for image, box in places:
+            taught = taught.with_place(class_name, image, box)
+        self._taught = taught
+
     def prepare_one(self, pixels: NDArray[np.uint8], class_name: str | None = None) -> NDArray[np.uint8]:
         taught, view = self.taught, View(self._resolution(class_name))
         return shrunk(pixels, view, taught.backbone, taught.proportions, taught.memory.map_size)
@@ -136,6 +144,11 @@ class Method(ABC, Generic[T]):
 
     def held_out(self, shots: Mapping[str, Sequence[Image]]) -> dict[str, list[ScoreMap]]:
         return self.taught.held_out(shots)
+
+    def normal_patches(
+        self, class_name: str, shots: Sequence[Image], places: Sequence[tuple[Image, Box]] = ()
+    ) -> NormalPatches:
+        return NormalPatches(self.taught, class_name, shots, places)
 
     def _resolution(self, class_name: str | None) -> int:
         """Pixels of the short side at which images of a class, or of any, are looked at; 0 where as a whole."""

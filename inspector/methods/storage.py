@@ -26,13 +26,14 @@ from inspector.images.area import Area
 from inspector.images.value_range import FULL, LEAST
 from inspector.methods import catalogue
 from inspector.methods.detector import Detector
+from inspector.methods.memory_bank import PLACE
 from inspector.methods.stored_tensors import TEACH_AGAIN
 from inspector.text import reason
 
 TENSORS_FILE = "detector.safetensors"
 MANIFEST_FILE = "detector.json"
-FORMAT = 5
-"""Of detectors that inspect an area of a class's images; 4 of those that look at a class in tiles, 3 of those with one of NEW_SETTINGS, 2 of those with `whites`, 1 of all others.
+FORMAT = 6
+"""Of detectors that remember single places; 5 of those that inspect an area of a class's images, 4 of those that look at a class in tiles, 3 of those with one of NEW_SETTINGS, 2 of those with `whites`, 1 of all others.
 Earlier versions, which would not heed what a format stands for, refuse it."""
 FINDER = "finder."
 """Before the names of the values of the one that finds classes."""
@@ -57,7 +58,7 @@ def save(detector: Detector, folder: Path) -> None:
         {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     )
     manifest = {
-        "format": _format(detector, settings),
+        "format": _format(detector, tensors, settings),
         "method": detector.method,
         "classes": list(detector.classes),
         "backbone": detector.backbone.identity.as_json(),
@@ -167,10 +168,12 @@ def _views_as_json(detector: Detector) -> dict[str, dict[str, Any]]:
     return {what: values for what, values in found.items() if values}
 
 
-def _format(detector: Detector, settings: Mapping[str, Any]) -> int:
+def _format(detector: Detector, tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any]) -> int:
+    if any(f".{PLACE}" in name for name in tensors):
+        return FORMAT
     said = _views_as_json(detector)
     if said:
-        return FORMAT if "areas" in said else 4
+        return 5 if "areas" in said else 4
     return 3 if NEW_SETTINGS & settings.keys() else 2 if detector.whites else 1
 
 

@@ -17,6 +17,7 @@ from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone, Features, joined
 from inspector.features.framing import resized
+from inspector.features.places import Box, inside, piece_boxes
 from inspector.features.tiles import Tiles, View, tiles
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.single_shot_views import altered_views
@@ -25,6 +26,8 @@ BORDER = 0.05
 """Share of a map's side from the border of an area that altered views of a single shot don't tell anything of."""
 BATCH = 8
 """Images looked at together; an accelerator scores eight times as many."""
+FINE = (64, 64)
+"""Rows and columns in which it is looked for whether a piece shows a box."""
 Item = TypeVar("Item")
 
 
@@ -67,6 +70,10 @@ class Taught(ABC):
         """The class each image most resembles and how sure that is, 0–1."""
         return self.memory.find(features)
 
+    def turns(self, class_name: str) -> Sequence[int]:
+        """By how many degrees (see `turning`) a class's shots are turned to be remembered; 0 is the shot as it is."""
+        return (0,)
+
     def shot_features(self, class_name: str, images: Sequence[Image]) -> Features:
         """What is remembered of shots [B] of one frame."""
         return self.features_of(images)
@@ -74,6 +81,24 @@ class Taught(ABC):
     def remembering(self, class_name: str, features: Features, together: bool = False) -> Self:
         """The same, with every image in `features` as a further shot of the class; `together`: as the tiles of one."""
         return dataclasses.replace(self, memory=self.memory.with_shots(class_name, features, together))
+
+    def with_place(self, class_name: str, image: Image, box: Box) -> Self:
+        """The same, with what a box of an image shows, in shares of its sides, as normal for a class. Only the memory learns of
+        it. Raises DetectorError for a class that the memory doesn't know, and for a box where nothing is inspected."""
+        view = self.views.get(class_name)
+        covered = inside(box, (0.0, 0.0, 1.0, 1.0), FINE).numpy().reshape(FINE)
+        if view is not None and view.area is not None and not (view.area.mask(FINE) & covered).any():
+            raise DetectorError("Nothing is inspected at this place.", "Choose one inside the class's area.")
+        found: dict[str, list[Tensor]] = {}
+        pieces = self.cut(class_name, image)
+        for piece, where in zip(pieces, piece_boxes(self.tiles(class_name, image)), strict=True):
+            if inside(box, where, FINE).any():
+                features = self.features_of([piece])
+                for tap, patches in self.memory.patches(features).items():
+                    own = inside(box, where, features.grids[tap])
+                    found.setdefault(tap, []).append(patches[0, own.to(patches.device)])
+        kept = {tap: torch.cat(own) for tap, own in found.items()}
+        return dataclasses.replace(self, memory=self.memory.with_place(class_name, kept))
 
     # The flow
 

@@ -20,16 +20,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from inspector.domain import CancelToken, Image, Progress
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone, Features
+from inspector.images.turning import turned
 from inspector.methods.detector import need_shots
 from inspector.methods.memory.cosine import CosineBank
 from inspector.methods.memory_bank import Joined
@@ -80,13 +78,14 @@ class TaughtDino(Taught):
         assert seen.patches is not None
         return Features(None, None, None, {TAP: seen.patches}, {TAP: seen.grids["patches"]})
 
+    def turns(self, class_name: str) -> Sequence[int]:
+        return ANGLES if _among(class_name, self.rotated) else (0,)
+
     def shot_features(self, class_name: str, images: Sequence[Image]) -> Features:
         """All patches of a shot and of its turned copies, one after the other: together they are kept or left out."""
-        if not _among(class_name, self.rotated):
-            return self.features_of(images)
         seen = [
             self.features_of([replace(one, pixels=turned(one.pixels, angle)) for one in images])
-            for angle in ANGLES
+            for angle in self.turns(class_name)
         ]
         return replace(seen[0], taps={TAP: torch.cat([one.taps[TAP] for one in seen], dim=1)})
 
@@ -172,16 +171,6 @@ class AnomalyDINO(Method[TaughtDino]):
 
 def _among(name: str, names: Sequence[str] | None) -> bool:
     return names is None or name in names
-
-
-def turned(pixels: NDArray[np.uint8], angle: int) -> NDArray[np.uint8]:
-    """uint8 RGB (h, w, 3) turned by `angle` degrees about its centre on a canvas of its size, mirrored beyond the border."""
-    if angle == 0:
-        return pixels
-    height, width = pixels.shape[:2]
-    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
-    moved = cv2.warpAffine(pixels, turn, (width, height), borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(moved, np.uint8)
 
 
 def foreground(tokens: Tensor, grid: tuple[int, int]) -> Tensor:

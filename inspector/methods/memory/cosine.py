@@ -42,5 +42,9 @@ class CosineBank(MemoryBank):
         best = highest(patches.flatten(0, 1), rows)
         return ((1 - best) / 2).clamp(0, 1).reshape(patches.shape[:2])
 
+    def apart(self, patches: Tensor, others: Tensor, joined: Joined) -> Tensor:
+        """[n, d], [M, d] → [n, M], ½(1 − cos)."""
+        return ((1 - patches @ others.T) / 2).clamp(0, 1)
+
     def settings(self) -> dict[str, Any]:
         return {**super().settings(), "distance": self.distance_name}

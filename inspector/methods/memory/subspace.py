@@ -69,6 +69,11 @@ class SubspaceBank(MemoryBank):
         squared = centred.square().sum(-1) - (centred @ directions).square().sum(-1)
         return (squared.clamp_min(0).sqrt() / (2 * usual)).clamp_max(1)
 
+    def apart(self, patches: Tensor, others: Tensor, joined: Joined) -> Tensor:
+        """[n, 2 d], [M, 2 d] → [n, M]: half the chord between their directions, as a subspace knows no single patches."""
+        left, right = (one.chunk(2, dim=-1)[1] for one in (patches, others))
+        return torch.cdist(left, right) / 2
+
 
 class SubspaceAD(PatchCore):
     """`taps`, `neighbourhood`, `sigma` as in PatchCore, but for the default taps."""

@@ -18,8 +18,9 @@ from inspector.features import loading, random_weights
 from inspector.features.backbone import Backbone
 from inspector.features.loading import from_model
 from inspector.images.demo import parts as demo_parts
+from inspector.images.turning import turned
 from inspector.methods import catalogue, storage
-from inspector.methods.memory.anomalydino import ANGLES, foreground, turned
+from inspector.methods.memory.anomalydino import ANGLES, foreground
 from inspector.verdicts import metrics
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "packaging" / "golden"))
