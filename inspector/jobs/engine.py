@@ -1,5 +1,8 @@
 """What stays loaded between jobs: the backbone and the detector that were used last."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,48 +25,51 @@ class Engine:
     None follows the user's settings.
     """
 
+    beside: Callable[[], Engine | None] | None = None
+    """Another engine, of another thread, whose backbone serves here too where it is the one that is wanted."""
+
     def __init__(
         self, weights: str | Path | None = None, device: str | None = None, batch_size: int | None = None
     ) -> None:
         self.weights = weights
         self.device = device
         self.batch_size = batch_size
-        self._backbone: Backbone | None = None
-        self._backbone_asked: tuple[str, str] | None = None
+        self._held: tuple[tuple[str, str], Backbone] | None = None  # (weights, device) that were asked for
         self._detector: Detector | None = None
         self._detector_of: tuple[Any, ...] | None = None
 
-    def use(self, backbone: "Backbone", weights: str) -> None:
+    def use(self, backbone: Backbone, weights: str) -> None:
         """Take a backbone that is in memory already for the one of these weights."""
         self.forget()
         self.weights = weights
-        self._backbone = backbone
-        self._backbone_asked = (weights, self.device or settings.load().device)
+        self._held = (weights, self.device or settings.load().device), backbone
 
     @property
-    def loaded(self) -> "Backbone | None":
+    def loaded(self) -> Backbone | None:
         """The backbone in memory, if any."""
-        return self._backbone
+        held = self._held
+        return held[1] if held else None
 
-    def backbone(self, weights: str | Path | None = None) -> "Backbone":
+    def backbone(self, weights: str | Path | None = None) -> Backbone:
         """The backbone of these weights (the engine's own when None). Raises `WeightsError`."""
         from inspector.features import loading
 
         chosen = settings.load()
         asked = (str(weights or self.weights or chosen.weights), self.device or chosen.device)
-        if self._backbone is None or asked != self._backbone_asked:
+        if self._held is None or asked != self._held[0]:
             self.forget()
-            self._backbone = loading.load(*asked)
-            self._backbone_asked = asked
-        return self._backbone
+            other = self.beside() if self.beside else None
+            lent = other._held if other else None
+            self._held = lent if lent and lent[0] == asked else (asked, loading.load(*asked))
+        return self._held[1]
 
     def identity(self) -> dict[str, Any]:
         """What a detector row says of the backbone in use, in plain JSON values."""
         found = self.backbone()
-        assert self._backbone_asked is not None
-        return {**found.identity.as_json(), "weights": self._backbone_asked[0]}
+        assert self._held is not None
+        return {**found.identity.as_json(), "weights": self._held[0][0]}
 
-    def detector(self, project: Project, row: DetectorRow) -> "Detector":
+    def detector(self, project: Project, row: DetectorRow) -> Detector:
         """A detector of a project, ready to score, on the backbone it was taught on. Raises `DetectorError`,
         `WeightsError`."""
         from inspector.methods import storage
@@ -82,11 +88,11 @@ class Engine:
 
     def forget(self) -> None:
         """Free the memory."""
-        self._backbone = self._backbone_asked = None
+        self._held = None
         self._detector = self._detector_of = None
 
 
-def check_ranges(detector: "Detector", row: DetectorRow) -> None:
+def check_ranges(detector: Detector, row: DetectorRow) -> None:
     """Raises `DetectorError` unless the project names the ranges that a detector was taught with: it shows images in
     them."""
     if detector.whites != {row.taught_names[key]: end for key, end in row.whites.items()}:
@@ -96,7 +102,7 @@ def check_ranges(detector: "Detector", row: DetectorRow) -> None:
         )
 
 
-def least_side(backbone: "Backbone", resolution: int = 0) -> int:
+def least_side(backbone: Backbone, resolution: int = 0) -> int:
     """Pixels on the short side below which no image is decoded (large JPEGs are decoded smaller, many times faster), where it
     is looked at with `resolution` pixels (0: as a whole).
 

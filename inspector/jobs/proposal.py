@@ -70,7 +70,7 @@ def _score_good_parts(
             if row.path is None:
                 continue
             try:
-                (score_map,) = detector.score([_prepared(row, detector, name)], [name])
+                (score_map,) = detector.score([prepared(row, detector, name)], [name])
             except InspectorError as error:
                 report.log(f"“{row.name}” no longer counts as a good part: {error.message}")
                 continue
@@ -177,7 +177,7 @@ def find_flips(
             cancel.check()
             report.progress(_COMPARING + place / len(rows), f"Comparing with stored results of “{name}”")
             try:
-                (score_map,) = detector.score([_prepared(row, detector, name)], [name])
+                (score_map,) = detector.score([prepared(row, detector, name)], [name])
                 after = judge(score_map, thresholds[class_id], row.size).decision
             except InspectorError as error:
                 report.log(f"“{row.name}” is not compared: {error.message}")
@@ -199,7 +199,7 @@ def _newest(project: Project, class_id: int) -> list[ResultRow]:
     return list(found.values())
 
 
-def _prepared(row: ResultRow, detector: "Detector", name: str) -> Image:
+def prepared(row: ResultRow, detector: "Detector", name: str) -> Image:
     """A stored image as `inspect` hands it to the detector for the class of this name. Raises `ImageError`."""
     assert row.path is not None
     image = read.read(row.path, detector.least_side(name), detector.whites.get(name))

@@ -55,6 +55,18 @@ def scene_inspect_contour(stage: Stage) -> None:
     page.viewer.set_mode(1)
 
 
+def scene_inspect_why(stage: Stage) -> None:
+    page = _inspect(stage, "washer_stain")
+    page.viewer.why.setChecked(True)
+    stage.wait(lambda: page.viewer.good.words.isVisible())
+
+
+def scene_inspect_why_tiny_room(stage: Stage) -> None:
+    page = _inspect(stage, "cloth_scratch")
+    page.evidence.ask(0.2, 0.2)
+    stage.wait(lambda: page.viewer.good.words.isVisible())
+
+
 def scene_inspect_compare(stage: Stage) -> None:
     page = _inspect(stage, "washer_stain")
     page.viewer.compare.setChecked(True)

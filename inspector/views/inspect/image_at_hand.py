@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from inspector.views.inspect.result_loader import ResultLoader, Shown
 from inspector.views.viewer import nearest_shot
@@ -26,6 +26,8 @@ _PATIENCE = 150  # milliseconds that the image before stays while the next is op
 class ImageAtHand(QObject):
     """`choose` a result of the queue; `shown` is on screen then."""
 
+    image_changed = Signal()  # another image is on screen, or none
+
     def __init__(
         self,
         context: WindowContext,
@@ -44,6 +46,7 @@ class ImageAtHand(QObject):
         self._opening.setInterval(_PATIENCE)
         self._opening.timeout.connect(self._say_opening)
         viewer.compare.toggled.connect(self._compare)
+        self.image_changed.connect(self._compare)
 
     @property
     def rows(self) -> list[ResultRow]:
@@ -80,6 +83,7 @@ class ImageAtHand(QObject):
         self.viewer.show_picture("", None)
         self.panel.show_detail(None)
         self.live.show(None)
+        self.image_changed.emit()
 
     def _say_opening(self) -> None:
         """It takes a while: no other image's verdict may stand under its name meanwhile."""
@@ -105,7 +109,7 @@ class ImageAtHand(QObject):
         self.panel.show_detail(shown.detail)
         self.live.show(shown)
         if not same_pixels:
-            self._compare()
+            self.image_changed.emit()
         self.loader.ahead(self.queue.neighbours())
 
     def _compare(self) -> None:
@@ -114,6 +118,10 @@ class ImageAtHand(QObject):
         picture = shown.pixels.picture if shown else None
         class_id = shown.detail.row.class_id if shown else None
         on = self.viewer.compare.isChecked()
+        if self.viewer.why.isChecked():
+            if not on:
+                return
+            self.viewer.why.setChecked(False)
         self.viewer.show_good(on)
         if not on or picture is None or class_id is None:
             self.viewer.good.show_shot(None)

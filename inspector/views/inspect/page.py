@@ -13,6 +13,7 @@ from superqt.utils import qthrottled
 
 from inspector.errors import InspectorError
 from inspector.views.inspect import holdings, inspections
+from inspector.views.inspect.evidence import EvidenceAtHand
 from inspector.views.inspect.holdings import Holdings
 from inspector.views.inspect.image_at_hand import ImageAtHand
 from inspector.views.inspect.inspections import Inspections
@@ -48,6 +49,8 @@ class InspectPage(ReviewPage):
         ("0", "Whole image"),
         ("9", "One to one"),
         ("C", "Nearest good shot beside the image"),
+        ("W", "Why is it red? Click a spot"),
+        ("B", "The good shot in place of the image, and back"),
         ("F", "Panels away or back"),
         ("A", "Accept the verdict, next image"),
         ("X", "Override the verdict"),
@@ -73,6 +76,7 @@ class InspectPage(ReviewPage):
             "images", "Drop images or a folder here to inspect them.", "Add images"
         )
         self.untaught = EmptyState("teach", _UNTAUGHT, "Go to Teach")
+        self.evidence = EvidenceAtHand(context, self.viewer, self.at_hand)
         self._build()
         self._read_stream_soon = qthrottled(self._read_stream, timeout=500, leading=False)
         self._rescore_soon = qthrottled(self.live.refresh, timeout=3000, leading=False)
@@ -134,6 +138,8 @@ class InspectPage(ReviewPage):
                 "0": view.fit,
                 "9": view.one_to_one,
                 "C": self.viewer.compare.toggle,
+                "W": self.viewer.why.toggle,
+                "B": self.viewer.blink,
                 "F": self.toggle_panels,
             }
         )
@@ -338,8 +344,11 @@ class InspectPage(ReviewPage):
     def _menu(self, widget: QWidget, at: QPoint) -> None:
         if widget is self.queue.list and not self.queue.list.indexAt(at).isValid():
             return
+        spot = self.viewer.view.share_at(at.toPointF()) if widget is self.viewer.view else None
+        why = None if spot is None else partial(self.evidence.ask, *spot)
         for row in self.at_hand.rows:
-            self.show_menu(widget.mapToGlobal(at), row, self.panel.accept, self.panel.override)
+            place = widget.mapToGlobal(at)
+            self.show_menu(place, row, self.panel.accept, self.panel.override, ask_why=why)
 
     # the page itself
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QUrl
@@ -21,15 +21,19 @@ def show(
     row: ResultRow,
     *,
     open_it: Callable[[], object] | None = None,
-    accept: QAction,
-    override: QAction,
+    ask_why: Callable[[], object] | None = None,
+    judge: Sequence[QAction],
 ) -> QMenu:
-    """Open it at the global point `at`. `open_it`: None where the result is open already."""
+    """Open it at the global point `at`. `open_it`: None where the result is open already; `ask_why`: about the spot under it,
+    None where there is none."""
     menu = QMenu(parent)
     if open_it is not None:
         _add(menu, "Open in Inspect", "inspect", open_it)
         menu.addSeparator()
-    menu.addActions([accept, override])
+    if ask_why is not None:
+        _add(menu, "Why is it red here?", "why", ask_why)
+        menu.addSeparator()
+    menu.addActions(judge)
     menu.addSeparator()
     folder = _add(menu, "Show in folder", "folder", lambda: _show_folder(row))
     folder.setEnabled(row.path is not None)

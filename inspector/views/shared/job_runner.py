@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from threading import Condition
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import shiboken6
-from PySide6.QtCore import QDeadlineTimer, QObject, QRunnable, Qt, QThread, QThreadPool, QTimer, Signal
+from PySide6.QtCore import QDeadlineTimer, QObject, Qt, QThread, QTimer, Signal
 
 from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobKind, JobStatus
 from inspector.errors import Cancelled, InspectorError
+from inspector.views.shared.reads import Reads
 
 if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
+    from inspector.jobs.evidence import Explainer
 
 _log = logging.getLogger("inspector.runner")
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class _Lane(QThread):
         self.current: Job | None = None
         self.pending: list[Job] = []
         self._make_engine = make_engine
-        self._engine: Engine | None = None
+        self.engine: Engine | None = None
         self._jobs: deque[Job] = deque()
         self._wake = Condition()
         self._leave = False
@@ -88,10 +89,10 @@ class _Lane(QThread):
                 job = self._jobs.popleft()
             self.turn.emit(self, job)
             self._do(job)
-            if self._engine is not None and self._engine.loaded is not None:
-                self.device.emit(self._engine.loaded.device_note)
+            if self.engine is not None and self.engine.loaded is not None:
+                self.device.emit(self.engine.loaded.device_note)
             self.turn.emit(self, None)
-        self._engine = None  # freed on the thread that made it
+        self.engine = None  # freed on the thread that made it
 
     def _do(self, job: Job) -> None:
         job_id = 0
@@ -112,9 +113,9 @@ class _Lane(QThread):
 
         try:
             job.token.check()
-            if self._engine is None:
-                self._engine = self._make_engine()
-            job.work(self._engine, emit, job.token)
+            if self.engine is None:
+                self.engine = self._make_engine()
+            job.work(self.engine, emit, job.token)
         except Cancelled as error:
             end(JobStatus.CANCELLED, error.message)
         except InspectorError as error:
@@ -128,85 +129,6 @@ class _Lane(QThread):
             )
         else:
             end(JobStatus.DONE, f"{job.title}: done.")
-
-
-class _Read(QRunnable):
-    def __init__(self, reads: _Reads, number: int, work: Callable[[], Any], always: bool) -> None:
-        super().__init__()
-        self.reads, self.number, self.work, self.always = reads, number, work, always
-
-    def run(self) -> None:
-        value: Any = None
-        error: BaseException | None = None
-        if self.always or self.reads.wanted(self.number):
-            try:
-                value = self.work()
-            except Exception as problem:
-                error = problem
-        with contextlib.suppress(RuntimeError):  # the window is gone, and with it whoever asked
-            self.reads.arrived.emit(self.number, value, error)
-
-
-class _Reads(QObject):
-    """Lives on the GUI thread; hands each answer to who asked, if it still exists."""
-
-    arrived = Signal(int, object, object)
-
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self.pool = QThreadPool(self)
-        self.pool.setMaxThreadCount(2)
-        self.line = QThreadPool(self)  # one thread, so that writes keep their order
-        self.line.setMaxThreadCount(1)
-        self._open: dict[
-            int, tuple[QObject, Callable[[Any], None], Callable[[BaseException], None] | None, str]
-        ] = {}
-        self._told: dict[tuple[int, str], int] = {}  # owner's id, `latest` → the newest read answered
-        self._number = 0
-        self.arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
-
-    def wanted(self, number: int) -> bool:
-        asked = self._open.get(number)
-        return asked is not None and shiboken6.isValid(asked[0])
-
-    def ask(
-        self,
-        owner: QObject,
-        work: Callable[[], Any],
-        done: Callable[[Any], None],
-        failed: Callable[[BaseException], None] | None,
-        priority: int,
-        in_line: bool = False,
-        latest: str = "",
-    ) -> None:
-        self._number += 1
-        self._open[self._number] = (owner, done, failed, latest)
-        (self.line if in_line else self.pool).start(_Read(self, self._number, work, in_line), priority)
-
-    def settled(self, milliseconds: int = 0) -> bool:
-        """Whether every write is done, and every read that had begun; waits so long for them at most."""
-        self.pool.clear()
-        until = QDeadlineTimer(milliseconds)
-        return self.line.waitForDone(milliseconds) and self.pool.waitForDone(max(0, until.remainingTime()))
-
-    def forget(self) -> None:
-        self._open.clear()
-
-    def _deliver(self, number: int, value: Any, error: BaseException | None) -> None:
-        owner, done, failed, latest = self._open.pop(number, (None, None, None, ""))
-        if owner is None or done is None or not shiboken6.isValid(owner):
-            return
-        if latest:
-            key = (id(owner), latest)
-            if number < self._told.get(key, 0):
-                return
-            self._told[key] = number
-        if error is None:
-            done(value)
-        elif failed is not None:
-            failed(error)
-        else:
-            _log.error("a read failed", exc_info=error)
 
 
 class JobRunner(QObject):
@@ -233,7 +155,8 @@ class JobRunner(QObject):
         self, make_engine: Callable[[], Engine] = _make_engine, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._reads = _Reads(self)
+        self._make_engine = make_engine
+        self._reads = Reads(self)
         self._engine = _Lane("engine", make_engine, self)
         self._downloads = _Lane("downloads", make_engine, self)
         self._lanes = (self._engine, self._downloads)
@@ -247,6 +170,14 @@ class JobRunner(QObject):
         self._leaving.setInterval(20)
         self._leaving.timeout.connect(self._look_if_left)
         self.device_note = ""
+
+    def make_explainer(self) -> Explainer:
+        """On whichever thread: one that uses the backbone of the engine where that has the wanted one in memory."""
+        from inspector.jobs.evidence import Explainer
+
+        engine = self._make_engine()
+        engine.beside = lambda: self._engine.engine
+        return Explainer(engine)
 
     @property
     def busy(self) -> bool:

@@ -45,7 +45,7 @@ class ColourBar(Chart):
         return QSize(220, _HEIGHT)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(84, _HEIGHT)
+        return QSize(48, _HEIGHT)
 
     def show_heat(self, heat: Heat | None) -> None:
         self.heat = heat

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QImage,
@@ -20,18 +18,18 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from inspector.exports.heat import LEVELS, Heat, Mode, lookup, quantise
+from inspector.exports.heat import Heat
 from inspector.views.viewer import layers
-from inspector.views.viewer import map_overlay as sight
-from inspector.views.viewer.picture import Picture
+from inspector.views.viewer.heat_layer import HeatLayer
+from inspector.views.viewer.picture import Box, Cover, Picture
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from inspector.domain import Region
 
 _LARGEST_SCALE = 64.0
-_OVERLAY_PIXELS = 1_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +45,13 @@ class ImageView(QWidget):
     """Shows a `Picture` and, over it, an anomaly map that covers the whole image.
 
     Positions inside are device pixels; `scale` is device pixels per image pixel, so 1.0 is one to one on any screen.
-    What is slow (drawing the image, enlarging the map) is done once per view and kept; a new threshold, colour map
-    or opacity is only a look-up.
+    Drawing the image is slow: it is done once per view.
     """
 
     hovered = Signal(object)  # Hover, or None when the cursor is off the image
     view_changed = Signal()  # panned or zoomed
     region_clicked = Signal(int)
+    spot_clicked = Signal(float, float)  # while `asking`: where, in shares of the image's sides
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,24 +62,30 @@ class ImageView(QWidget):
         self.setMinimumSize(160, 120)
         self.setAccessibleName("Image")
         self.picture: Picture | None = None
-        self.values: NDArray[np.float32] | None = None
+        self.layer = HeatLayer()
         self.regions: tuple[Region, ...] = ()
         self.selected = -1
+        self.asking = False
+        self.mark: Box | None = None  # a place in shares of the image's sides
+        self.cover: Cover | None = None
         self.note = ""
         self.message = ""
-        self.heat = Heat(0.0, 1.0, 0.5)
         self.overlay_on = True
         self.boxes_on = True
         self.scale = 1.0
         self._origin = (0.0, 0.0)
         self._fitted = True
         self._base: QImage | None = None
-        self._field: NDArray[np.uint16] | None = None
-        self._field_rect = QRect()
-        self._range = (0.0, 1.0)
-        self._overlay: tuple[QImage, NDArray[np.uint32]] | None = None
         self._pressed: QPointF | None = None
         self._dragged = False
+
+    @property
+    def heat(self) -> Heat:
+        return self.layer.heat
+
+    @property
+    def values(self) -> NDArray[np.float32] | None:
+        return self.layer.values
 
     # what is shown
 
@@ -99,7 +103,7 @@ class ImageView(QWidget):
             and self.picture is not None
             and (picture.width, picture.height) == (self.picture.width, self.picture.height)
         )
-        self.picture, self.note, self.message = picture, note, ""
+        self.picture, self.note, self.message, self.mark, self.cover = picture, note, "", None, None
         self.regions, self.selected = tuple(regions), -1
         self._set_values(values)
         if not same or self._fitted:
@@ -111,9 +115,8 @@ class ImageView(QWidget):
         self.update()
 
     def set_heat(self, heat: Heat) -> None:
-        if heat != self.heat:
-            self.heat = heat
-            self._overlay = None
+        if heat != self.layer.heat:
+            self.layer.set_heat(heat)
             self.update()
 
     def set_overlay(self, on: bool) -> None:
@@ -124,18 +127,37 @@ class ImageView(QWidget):
         self.boxes_on = on
         self.update()
 
+    def set_asking(self, on: bool) -> None:
+        """Whether a click asks about a spot rather than choosing a region."""
+        self.asking = on
+        self._rest()
+
+    def set_mark(self, mark: Box | None) -> None:
+        self.mark = mark
+        self.update()
+
+    def set_cover(self, cover: Cover | None) -> None:
+        """Show another picture in place of the image and of all that lies over it."""
+        self.cover = cover
+        self._changed()
+
+    def share_at(self, position: QPointF) -> tuple[float, float] | None:
+        """A point of the widget in shares of the image's sides; None beside the image."""
+        (x, y), size = self._image_point(position), self.picture
+        beside = size is None or not (0 <= x < size.width and 0 <= y < size.height)
+        return None if size is None or beside else (x / size.width, y / size.height)
+
     def show_message(self, text: str) -> None:
         """Say `text` in place of an image."""
         self.picture, self.message, self.note, self.regions = None, text, "", ()
+        self.mark = self.cover = None
         self._set_values(None)
         self._changed()
 
     def value_at(self, x: float, y: float) -> float | None:
         """The map's value at a point of the image in pixels."""
-        if self.values is None or self.picture is None:
-            return None
-        at = np.array([x / self.picture.width]), np.array([y / self.picture.height])
-        return float(sight.enlarge(self.values, *at)[0, 0])
+        size = self.picture
+        return None if size is None else self.layer.value_at(x / size.width, y / size.height)
 
     # pan and zoom
 
@@ -239,17 +261,13 @@ class ImageView(QWidget):
         self.view_changed.emit()
 
     def _changed(self) -> None:
-        self._base = self._field = self._overlay = None
+        self._base = None
+        self.layer.moved()
         self.update()
 
     def _set_values(self, values: NDArray[np.float32] | None) -> None:
-        if values is not None and values.size and np.isfinite(values).all():
-            self.values = np.ascontiguousarray(values, np.float32)
-            self._range = (float(values.min()), float(values.max()))
-        else:
-            if values is not None:
-                self.note = "heatmap unavailable"
-            self.values = None
+        if not self.layer.set_values(values):
+            self.note = "heatmap unavailable"
 
     def _target(self) -> QRectF:
         """Where the image lies, in device pixels."""
@@ -259,55 +277,33 @@ class ImageView(QWidget):
     def _visible(self) -> QRect:
         return self._target().toAlignedRect().intersected(QRect(0, 0, *self._device_size()))
 
-    def _make_field(self) -> NDArray[np.uint16]:
-        """The visible part of the map at screen resolution."""
-        assert self.values is not None
-        rect = self._visible()
-        step = max(1.0, math.sqrt(rect.width() * rect.height() / _OVERLAY_PIXELS))
-        target = self._target()
-        columns, rows = max(1, round(rect.width() / step)), max(1, round(rect.height() / step))
-        x = (rect.x() + (np.arange(columns) + 0.5) * rect.width() / columns - target.x()) / target.width()
-        y = (rect.y() + (np.arange(rows) + 0.5) * rect.height() / rows - target.y()) / target.height()
-        self._field_rect = rect
-        return quantise(sight.enlarge(self.values, x, y), *self._range)
-
-    def _draw_overlay(self) -> tuple[QImage, NDArray[np.uint32]]:
-        if self._field is None:
-            self._field = self._make_field()
-        lowest, highest = self._range
-        if self.heat.mode is Mode.CONTOUR:
-            level = (self.heat.threshold - lowest) / max(highest - lowest, 1e-12) * (LEVELS - 1)
-            argb = sight.outline(self._field >= level)
-        else:
-            table = lookup(self.heat, lowest, highest)
-            argb = np.take(table, self._field, mode="clip")
-        height, width = argb.shape
-        image = QImage(argb.data, width, height, width * 4, QImage.Format.Format_ARGB32_Premultiplied)
-        return image, argb
-
     def paintEvent(self, event: QPaintEvent) -> None:
         ratio = self.devicePixelRatioF()
         if self._base is None:
-            self._base = layers.base(self._device_size(), self.picture, self._origin, self.scale)
+            place = self.picture, self._origin, self.scale
+            if self.picture is not None and self.cover is not None:
+                place = self.cover.place(self.picture, self._origin, self.scale)
+            self._base = layers.base(self._device_size(), *place)
         painter = QPainter(self)
         painter.scale(1 / ratio, 1 / ratio)
         painter.drawImage(QRect(0, 0, *self._device_size()), self._base)
-        if self.picture is not None and self.overlay_on:
-            if self.values is not None and not self._visible().isEmpty():
-                if self._overlay is None:
-                    self._overlay = self._draw_overlay()
-                painter.drawImage(self._field_rect, self._overlay[0])
+        covered = self.picture is None or self.cover is not None
+        if self.overlay_on and not covered:
+            self.layer.paint(painter, self._visible(), self._target())
             if self.boxes_on:
                 layers.regions(
                     painter, self.regions, self.selected, self._origin, self.scale, ratio, self.font()
                 )
+        if self.mark is not None and not covered:
+            layers.mark(painter, self.mark, self._target(), ratio)
         painter.resetTransform()
         if self.message:
             painter.setPen(self.palette().windowText().color())
             box = self.rect().adjusted(24, 24, -24, -24)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.message)
-        if self.note:
-            layers.note(painter, self.note, self.rect(), self.font())
+        note = self.note if self.cover is None else self.cover.note
+        if note:
+            layers.note(painter, note, self.rect(), self.font())
         painter.end()
 
     # events
@@ -360,16 +356,21 @@ class ImageView(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         was_click = self._pressed is not None and not self._dragged
         self._pressed = None
-        self.unsetCursor()
-        if was_click and event.button() == Qt.MouseButton.LeftButton and self.overlay_on and self.boxes_on:
-            x, y = self._image_point(event.position())
-            hit = [
-                (r.box[2] * r.box[3], i)
-                for i, r in enumerate(self.regions)
-                if r.box[0] <= x < r.box[0] + r.box[2] and r.box[1] <= y < r.box[1] + r.box[3]
-            ]
-            if hit:
-                self.region_clicked.emit(min(hit)[1])
+        self._rest()
+        if not was_click or event.button() != Qt.MouseButton.LeftButton:
+            return
+        if self.asking:
+            at = self.share_at(event.position())
+            if at is not None:
+                self.spot_clicked.emit(*at)
+        elif self.overlay_on and self.boxes_on:
+            hit = layers.region_at(self.regions, *self._image_point(event.position()))
+            if hit is not None:
+                self.region_clicked.emit(hit)
+
+    def _rest(self) -> None:
+        """The cursor that says what a click does."""
+        self.setCursor(Qt.CursorShape.CrossCursor if self.asking else Qt.CursorShape.ArrowCursor)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if self.picture is None:
@@ -390,10 +391,5 @@ class ImageView(QWidget):
         )
 
     def _tell_hover(self, position: QPointF) -> None:
-        if self.picture is None:
-            return
-        x, y = self._image_point(position)
-        if 0 <= x < self.picture.width and 0 <= y < self.picture.height:
-            self.hovered.emit(Hover(int(x), int(y), self.value_at(x, y)))
-        else:
-            self.hovered.emit(None)
+        (x, y), on_it = self._image_point(position), self.share_at(position) is not None
+        self.hovered.emit(Hover(int(x), int(y), self.value_at(x, y)) if on_it else None)

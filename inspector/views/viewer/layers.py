@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
 
 from inspector.views.look import theme
-from inspector.views.viewer.picture import Picture
+from inspector.views.viewer.picture import Box, Picture
 
 if TYPE_CHECKING:
     from inspector.domain import Region
@@ -85,6 +85,42 @@ def regions(
         painter.fillRect(tag, QColor(0, 0, 0, 150))
         painter.setPen(line)
         painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def region_at(found: Sequence[Region], x: float, y: float) -> int | None:
+    """The smallest region whose box holds a point of the image in pixels."""
+    hit = [
+        (one.box[2] * one.box[3], number)
+        for number, one in enumerate(found)
+        if one.box[0] <= x < one.box[0] + one.box[2] and one.box[1] <= y < one.box[1] + one.box[3]
+    ]
+    return min(hit)[1] if hit else None
+
+
+def mark(painter: QPainter, place: Box, image: QRectF, ratio: float) -> None:
+    """Corners around a place (left, top, width, height in shares of the image's sides), which leave in sight what it shows."""
+    left, top, width, height = place
+    box = QRectF(
+        image.x() + left * image.width(),
+        image.y() + top * image.height(),
+        width * image.width(),
+        height * image.height(),
+    )
+    least = 14 * ratio
+    centre = box.center()
+    box.setSize(QSizeF(max(box.width(), least), max(box.height(), least)))
+    box.moveCenter(centre)
+    reach = min(box.width(), box.height()) / 3
+    lines = QPainterPath()
+    for x, across in ((box.left(), reach), (box.right(), -reach)):
+        for y, down in ((box.top(), reach), (box.bottom(), -reach)):
+            lines.moveTo(x + across, y)
+            lines.lineTo(x, y)
+            lines.lineTo(x, y + down)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for colour, wide in ((QColor(0, 0, 0, 190), 4), (QColor("#ffe45c"), 2)):
+        painter.setPen(QPen(colour, wide * ratio))
+        painter.drawPath(lines)
 
 
 def note(painter: QPainter, text: str, area: QRect, font: QFont) -> None:

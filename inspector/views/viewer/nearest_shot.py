@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from inspector import paths
 from inspector.errors import InspectorError
 from inspector.views.viewer import picture as pictures
 from inspector.views.viewer.image_view import ImageView
-from inspector.views.viewer.picture import Picture
+from inspector.views.viewer.picture import Box, Cover, Picture, Point
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
@@ -66,15 +67,24 @@ def _pattern(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 class GoodSide(QWidget):
-    """Follows `leader` and leads it: one pan and one zoom for both."""
+    """Follows `leader` and leads it: one pan and one zoom for both, `here` of the leader beside `there` of the shot. `words`
+    belong over both, so that both are equally high."""
 
     def __init__(self, leader: ImageView, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._leader = leader
         self._following = False
+        self.here: Point = (0.5, 0.5)
+        self.there: Point = (0.5, 0.5)
         self.view = ImageView()
         self.view.set_overlay(False)
         self.view.setAccessibleName("Nearest good shot")
+        self.words = QLabel()
+        self.words.setWordWrap(True)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words.setContentsMargins(12, 8, 12, 8)
+        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.words.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -83,22 +93,51 @@ class GoodSide(QWidget):
         self.view.view_changed.connect(lambda: self._follow(self.view, leader))
 
     def show_shot(self, shot: GoodShot | None) -> None:
-        self._following = True  # its own fit must not move the image
+        """The shot that is most like the image as a whole; None where there is none."""
         if shot is None:
-            self.view.show_message(
-                "No good shot to compare with." if self._leader.picture is not None else ""
-            )
+            self.show_message("No good shot to compare with." if self._leader.picture is not None else "")
         else:
-            note = f"Nearest good shot: {' '.join(shot.name.split())}"
-            self.view.show_picture(shot.picture, note=note)
+            self._show(shot, f"Nearest good shot: {' '.join(shot.name.split())}", "")
+
+    def show_patch(self, shot: GoodShot, here: Box, there: Box, words: str) -> None:
+        """What of a shot resembles the place `here` of the image most lies `there`; `words` over it. Boxes in shares."""
+        self._show(
+            shot, f"Most alike in “{' '.join(shot.name.split())}”", words, _middle(here), _middle(there)
+        )
+        self.view.set_mark(there)
+
+    def show_message(self, text: str) -> None:
+        """`text` in place of a shot."""
+        self.words.hide()
+        self.view.show_message(text)
+
+    def cover(self) -> Cover | None:
+        """What is shown here, to be shown in place of the image; None where there is no shot."""
+        shown = self.view.picture
+        return None if shown is None else Cover(shown, self.here, self.there, self.view.note)
+
+    def _show(
+        self, shot: GoodShot, note: str, words: str, here: Point = (0.5, 0.5), there: Point = (0.5, 0.5)
+    ) -> None:
+        self.here, self.there = here, there
+        self._following = True  # its own fit must not move the image
+        self.words.setText(words)
+        self.words.setVisible(bool(words))
+        self.view.show_picture(shot.picture, note=note)
         self._following = False
         self._follow(self._leader, self.view)
 
     def _follow(self, one: ImageView, other: ImageView) -> None:
-        """The same part of both, by fractions of the image, whatever their sizes."""
+        """The same part of both, by shares of the image, whatever their sizes."""
         if self._following or not self.isVisible() or one.picture is None or other.picture is None:
             return
         self._following = True
         scale, x, y = one.view()
+        sign = 1 if one is self._leader else -1
+        x, y = (at + sign * (b - a) for at, a, b in zip((x, y), self.here, self.there, strict=True))
         other.set_view(scale * one.picture.width / other.picture.width, x, y)
         self._following = False
+
+
+def _middle(box: Box) -> Point:
+    return box[0] + box[2] / 2, box[1] + box[3] / 2

@@ -34,6 +34,28 @@ class Picture:
         return sum(buffer.nbytes for buffer in self._buffers)
 
 
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+"""Left, top, width and height. All in shares of a picture's sides, 0–1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cover:
+    """A picture that is shown in place of another one, as wide: its point `there` lies over the other's point `here`."""
+
+    picture: Picture
+    here: Point
+    there: Point
+    note: str
+
+    def place(self, covered: Picture, origin: Point, scale: float) -> tuple[Picture, Point, float]:
+        """It, where its corner lies and its scale, where the `covered` picture lies at `origin`, at `scale`."""
+        own = scale * covered.width / self.picture.width
+        x = origin[0] + self.here[0] * covered.width * scale - self.there[0] * self.picture.width * own
+        y = origin[1] + self.here[1] * covered.height * scale - self.there[1] * self.picture.height * own
+        return self.picture, (x, y), own
+
+
 def picture(pixels: NDArray[np.uint8], name: str = "") -> Picture:
     """Prepare uint8 RGB `pixels` (height, width, 3) for painting. Takes some 50 ms for 24 megapixels: for a worker."""
     import cv2

@@ -71,6 +71,9 @@ class ViewerPanel(QWidget):
         self.colours.setToolTip("Colours of the heat")
         self.colours.setAccessibleName("Colour map")
         self.bar = ColourBar()
+        self.why = tool(
+            "why", "Why is it red? Click a spot to see the good part most like it (W)", checkable=True
+        )
         self.compare = tool("images", "Nearest good shot beside it (C)", checkable=True)
         fit = tool("fit", "Whole image (0)")
         single = QToolButton()
@@ -79,7 +82,7 @@ class ViewerPanel(QWidget):
         single.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         tools = QHBoxLayout()
         tools.setContentsMargins(8, 4, 8, 4)
-        tools.setSpacing(4)
+        tools.setSpacing(3)
         for number, mode in enumerate(Mode):
             button = tool(mode.value, f"{mode.value.capitalize()} ({number + 1})", checkable=True)
             self.modes.addButton(button, number)
@@ -93,6 +96,7 @@ class ViewerPanel(QWidget):
         tools.addWidget(self.colours)
         tools.addWidget(self.bar, 4)
         tools.addStretch(1)
+        tools.addWidget(self.why)
         tools.addWidget(self.compare)
         tools.addWidget(fit)
         tools.addWidget(single)
@@ -106,6 +110,7 @@ class ViewerPanel(QWidget):
         self.sides.addWidget(self.good)
         self.sides.setChildrenCollapsible(False)
         self.good.hide()
+        layout.addWidget(self.good.words)
         layout.addWidget(self.sides, 1)
         layout.addLayout(tools)
 
@@ -160,6 +165,13 @@ class ViewerPanel(QWidget):
         if on and self.good.isHidden():
             self.sides.setSizes([self.sides.width() // 2] * 2)
         self.good.setVisible(on)
+        if not on:
+            self.good.words.hide()
+            self.view.set_cover(None)
+
+    def blink(self) -> None:
+        """The good shot in place of the image, or the image again."""
+        self.view.set_cover(None if self.view.cover or self.good.isHidden() else self.good.cover())
 
     def set_mode(self, number: int) -> None:
         """0 heat, 1 contour, 2 mask; turns the overlay on."""
