@@ -27,7 +27,7 @@ def slider(megapixels: float = 24, moves: int = 200) -> dict[str, float]:
 
     from inspector.domain import Thresholds
     from inspector.exports.heat import Heat
-    from inspector.views.inspect.score_view import ScoreView
+    from inspector.views.inspect.scores.score_view import ScoreView
     from inspector.views.look import theme
     from inspector.views.viewer.image_view import ImageView
     from inspector.views.viewer.picture import picture

@@ -13,7 +13,7 @@ from inspector.jobs.teach import read_shot
 from inspector.records.detectors import DetectorRow, find_detector, list_memory
 from inspector.records.project import Project
 from inspector.records.results import find_result
-from inspector.records.shots import ShotRow, list_shots
+from inspector.records.shots import ShotRow, list_shots_and_places
 
 if TYPE_CHECKING:
     from inspector.domain import Image
@@ -59,9 +59,10 @@ class Explainer:
             if self._image is None or self._image[0] != result_id:
                 self._image = result_id, prepared(result, detector, name)
             evidence = patches.find(self._image[1], x, y)
+            count = sum(shot.place is None for shot in shots)
             white = row.whites.get(result.class_id)
             learned = catalogue.find(row.method).learns
-            return Explanation(evidence, shots[evidence.shot], white, len(shots), learned)
+            return Explanation(evidence, shots[evidence.shot], white, count, learned)
 
     def _patches(
         self, project: Project, row: DetectorRow, detector: Detector, class_id: int
@@ -71,18 +72,21 @@ class Explainer:
             return self._found
         self._asked = self._found = self._image = None
         name = row.taught_names[class_id]
-        known = {shot.id: shot for shot in list_shots(project, class_id)}
+        known = {shot.id: shot for shot in list_shots_and_places(project, class_id)}
         remembered = list_memory(project, row.id)[class_id]
-        if not known.keys() >= set(remembered):
+        places = list_memory(project, row.id, places=True).get(class_id, [])
+        if not known.keys() >= {*remembered, *places}:
             raise ProjectError(
-                "A shot that the detector was taught on was removed, so there is nothing to compare with.",
+                "What the detector was taught on was removed in part, so there is nothing to compare with.",
                 "Bring it back, or teach again and inspect this image anew.",
             )
-        shots = [known[key] for key in remembered]
+        shots = [known[key] for key in (*remembered, *places)]
         view = detector.views.get(name)
         look = view.resolution if view else 0
         images = [read_shot(shot, detector.backbone, row.whites.get(class_id), look) for shot in shots]
-        self._found = shots, detector.normal_patches(name, images)
+        count = len(remembered)
+        boxes = [(image, shot.place) for image, shot in zip(images, shots, strict=True) if shot.place]
+        self._found = shots, detector.normal_patches(name, images[:count], boxes)
         self._asked = asked
         return self._found
 

@@ -1,7 +1,7 @@
 """Teach: normal shots → detector with thresholds, stored with the very shots it was taught on."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,11 @@ from inspector.records.classes import ClassRow, list_classes, list_descriptions
 from inspector.records.detectors import NewDetector, Proposal, add_detector, detector_staging
 from inspector.records.disk.recovery import CHECKPOINTS
 from inspector.records.project import Project
-from inspector.records.shots import ShotRow, list_shots, same_pictures
+from inspector.records.shots import ShotRow, list_places, list_shots, same_pictures
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
+    from inspector.methods.detector import Detector
 
 _FITTED = 70.0
 """Per cent of the bar after fitting."""
@@ -51,7 +52,7 @@ def teach(
     one. Classes without a shot are left out, with a line in the log; a shot that can't be read fails the job. With
     `propose`, a detector of a class that is taught already, or with shots that stand out and that nobody called good,
     is only proposed. `JobEnded.result`: `detector_id`, `classes`, `shots`, and as `update` says. A teaching that fails
-    or is stopped leaves nothing behind.
+    or is stopped leaves nothing behind. The memory gets what people called no defect.
     """
     with job(project, JobKind.TEACH, emit) as report:
         from inspector.features.cached_backbone import CachedBackbone
@@ -95,6 +96,11 @@ def teach(
                 report.log(message, values)
 
         made.fit(shots, CachedBackbone(backbone), progress=progress, cancel=cancel)
+        places = [
+            place.id
+            for key, name in names.items()
+            for place in add_places(made, name, list_places(project, key), report)
+        ]
         cancel.check()
         report.progress(_FITTED, "Scoring each shot without itself")
         held_out = made.held_out(shots)
@@ -124,7 +130,7 @@ def teach(
                     | ({catalogue.SMALLEST: smallest} if smallest else {})
                     | ({catalogue.AREAS: areas} if areas else {}),
                     false_alarm_rate=rate,
-                    shot_ids=[row.id for own in rows.values() for row in own],
+                    shot_ids=[*(row.id for own in rows.values() for row in own), *places],
                     held_out={
                         class_id: [score_map.image_score for score_map in held_out[name]]
                         for class_id, name in names.items()
@@ -231,6 +237,23 @@ def _read_shots(
     if not rows:
         raise ProjectError("There is no class with a shot, so nothing can be taught.", "Add good shots.")
     return rows, images
+
+
+def add_places(detector: "Detector", name: str, places: Sequence[ShotRow], report: Reporter) -> list[ShotRow]:
+    """Let a taught detector remember places called no defect as normal for the class of this name; those that it remembers. One
+    whose image is gone or can't be read, or that is no longer inspected, is named in the log and left out."""
+    view, kept = detector.views.get(name), []
+    for place in places:
+        assert place.place is not None
+        try:
+            look = view.resolution if view else 0
+            image = read_shot(place, detector.backbone, detector.whites.get(name), look)
+            detector.add_places(name, [(image, place.place)])
+        except InspectorError as error:
+            report.log(f"A place of “{place.name}” that was called no defect is left out: {error.message}")
+            continue
+        kept.append(place)
+    return kept
 
 
 def read_shot(shot: ShotRow, backbone: "Backbone", white: int | None = None, resolution: int = 0) -> Image:

@@ -1,7 +1,7 @@
 """Update: shots that were added since go into the memory of the newest detector at once, without teaching it again."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inspector.domain import CancelToken, Emit, Image, JobKind, Thresholds
@@ -15,7 +15,7 @@ from inspector.jobs.proposal import (
     set_thresholds_from,
     told,
 )
-from inspector.jobs.teach import read_shot
+from inspector.jobs.teach import add_places, read_shot
 from inspector.records.detectors import (
     DetectorRow,
     NewDetector,
@@ -26,13 +26,18 @@ from inspector.records.detectors import (
     list_memory,
 )
 from inspector.records.project import Project
-from inspector.records.shots import ShotRow, list_shots, same_pictures
+from inspector.records.shots import (
+    ShotRow,
+    list_places,
+    list_shots,
+    list_shots_and_places,
+    same_pictures,
+)
 from inspector.records.thresholds import ThresholdRow, list_calibrated, list_thresholds
 from inspector.verdicts.provenance import number
 
 if TYPE_CHECKING:
-    from inspector.features.backbone import Backbone
-    from inspector.features.tiles import View
+    from inspector.methods.detector import Detector
 
 _READ, _ADDED = 30.0, 60.0
 """Per cent of the bar after reading the shots and remembering the new ones."""
@@ -41,10 +46,10 @@ _READ, _ADDED = 30.0, 60.0
 def news(project: Project, row: DetectorRow) -> dict[int, list[ShotRow]]:
     """Class id → shots that a detector does not know and can simply remember.
 
-    Classes without such shots are left out, and those of which it remembers a shot that was removed: a memory can't
-    forget one. A copy of a picture that the class has counts once, so it isn't news.
+    Classes without such shots are left out, and those of which it remembers a shot that was removed, or a place that was taken
+    back: a memory can't forget one. A copy of a picture that the class has counts once, so it isn't news.
     """
-    known = list_memory(project, row.id)
+    known = _unforgotten(project, row)
     found: dict[int, list[ShotRow]] = {}
     for shot in list_shots(project):
         if shot.class_id in known:
@@ -62,16 +67,43 @@ def news(project: Project, row: DetectorRow) -> dict[int, list[ShotRow]]:
     return {class_id: shots for class_id, shots in left.items() if shots}
 
 
+def new_places(project: Project, row: DetectorRow) -> dict[int, list[ShotRow]]:
+    """Class id → places called no defect that a detector does not know and can simply remember, as for `news`."""
+    remembered, known = _unforgotten(project, row), list_memory(project, row.id, places=True)
+    found: dict[int, list[ShotRow]] = {}
+    for place in list_places(project):
+        if place.class_id in remembered and place.id not in known.get(place.class_id, ()):
+            found.setdefault(place.class_id, []).append(place)
+    return found
+
+
+def _unforgotten(project: Project, row: DetectorRow) -> dict[int, list[int]]:
+    """Class id → the shots that a detector remembers, of classes of which all that it remembers is still there."""
+    places = list_memory(project, row.id, places=True)
+    gone = set(row.gone_shots)
+    return {
+        class_id: shots
+        for class_id, shots in list_memory(project, row.id).items()
+        if not gone.intersection([*shots, *places.get(class_id, ())])
+    }
+
+
 def update(
-    project: Project, engine: Engine, *, propose: bool = False, emit: Emit, cancel: CancelToken
+    project: Project,
+    engine: Engine,
+    *,
+    detector_id: int | None = None,
+    propose: bool = False,
+    emit: Emit,
+    cancel: CancelToken,
 ) -> None:
-    """Add the `news` of the detector in charge to its memory and store it as a new detector, which takes charge, or, with
-    `propose`, waits to be accepted (see `records.detectors`).
+    """Add the `news` and the `new_places` of a detector (the one in charge when None) to its memory and store it as a new detector, which takes
+    charge, or, with `propose`, waits to be accepted (see `records.detectors`).
 
     Held-out scores and thresholds of the changed classes are made anew; everything else stays. Thresholds that people
     moved stay moved, those of a changed class by the same factor. Learned prompts stay as they are: their classes are
-    then out of date. Shots that can't be read are left out, and so are classes of which a known shot can't be read.
-    `JobEnded.result`: `detector_id`, `classes`, `shots`; `outliers`: shot id (as text) → score without itself of those
+    then out of date. Shots and places that can't be read are left out, and so are classes of which a known shot can't be read.
+    `JobEnded.result`: `detector_id`, `classes`, `shots`, `places`; `outliers`: shot id (as text) → score without itself of those
     that stand out and that nobody called good, which holds back the promise; `proposed`; `compared`: how many stored
     results were scored anew, and `flips`: [result id, decision before, decision after, score] of those that would
     change. An update that fails or is stopped leaves nothing behind.
@@ -82,20 +114,19 @@ def update(
         from inspector.methods.taught import batches
 
         project.require_writable()
-        row = find_detector(project)
-        fresh = news(project, row)
-        count = sum(map(len, fresh.values()))
-        report.start(f"Add {_shots(count)} to the memory", 100)
-        if not fresh:
+        row = find_detector(project, detector_id)
+        fresh, places = news(project, row), new_places(project, row)
+        report.start(f"Add {_counted(fresh, places)} to the memory", 100)
+        if not fresh and not places:
             raise ProjectError("There are no new shots that the memory could learn.", "Teach again.")
         report.progress(0, "Loading the detector")
-        backbone = engine.backbone(row.backbone.get("weights"))
-        made = storage.load(row.folder, CachedBackbone(backbone))
+        made = storage.load(row.folder, CachedBackbone(engine.backbone(row.backbone.get("weights"))))
         check_ranges(made, row)
         info = catalogue.find(row.method)
 
         known = list_memory(project, row.id)
-        rows, images = _read(project, known, fresh, row, made.views, backbone, report, cancel)
+        wanted = {class_id: fresh.get(class_id, []) for class_id in (*fresh, *places)}
+        rows, images = _read(project, known, wanted, places, row, made, report, cancel)
         report.progress(_READ, "Adding the new shots")
         names = {class_id: row.taught_names[class_id] for class_id in rows}
         new = {
@@ -106,6 +137,9 @@ def update(
             for batch in batches(images[class_id][len(known[class_id]) :]):
                 cancel.check()
                 made.add_shots(name, batch)
+        places = {key: add_places(made, name, places.get(key, []), report) for key, name in names.items()}
+        if not any(new.values()) and not any(places.values()):
+            raise ProjectError("None of the new places can be remembered, so the detector stays as it was.")
         cancel.check()
         report.progress(_ADDED, "Scoring each shot without itself")
         held_out = made.held_out({name: images[class_id] for class_id, name in names.items()})
@@ -128,11 +162,12 @@ def update(
             with project.plain_errors():
                 storage.save(made, staging)
             cancel.check()
-            present = {shot.id for shot in list_shots(project)}
-            if not present.issuperset(_flat(new.values())):
-                report.message = "The new shots were removed again, so the detector stays as it was."
+            added = {class_id: [*own, *(one.id for one in places[class_id])] for class_id, own in new.items()}
+            present = {one.id for one in list_shots_and_places(project)}
+            if not present.issuperset(_flat(added.values())):
+                report.message = "What is new was removed again, so the detector stays as it was."
                 raise Cancelled
-            added = {class_id: [*row.added_shots.get(class_id, ()), *own] for class_id, own in new.items()}
+            later = {class_id: [*row.added_shots.get(class_id, ()), *own] for class_id, own in added.items()}
             scores = {key: [one.image_score for one in held_out[name]] for key, name in names.items()}
             detector_id = add_detector(
                 project,
@@ -143,13 +178,17 @@ def update(
                     backbone=row.backbone,
                     settings=row.settings,
                     false_alarm_rate=row.false_alarm_rate,
-                    shot_ids=[*_flat(known.values()), *_flat(new.values())],
+                    shot_ids=[
+                        *_flat(known.values()),
+                        *_flat(list_memory(project, row.id, places=True).values()),
+                        *_flat(added.values()),
+                    ],
                     held_out={**row.held_out, **scores},
                     thresholds={**found, **thresholds},
                     chosen=kept,
                     taught_names=row.taught_names,
                     whites=row.whites,
-                    added_shots={**row.added_shots, **added},
+                    added_shots={**row.added_shots, **later},
                     updated_from=row.id,
                     proposal=proposal,
                     job_id=report.job_id,
@@ -166,20 +205,24 @@ def update(
                     f"“{along[-1]}” is NG from {number(chosen.ng)} instead of {number(before.ng)} on: its scores changed with "
                     "the memory, and the threshold that was moved went along."
                 )
-        count = sum(map(len, new.values()))
+        counts = sum(map(len, new.values())), sum(map(len, places.values()))
         of = next(iter(names.values())) if len(names) == 1 else f"{len(names)} classes"
-        renew = "; teach again to renew the prompts" if info.learns else ""
+        renew = "; teach again to renew the prompts" if info.learns and counts[0] else ""
         report.progress(100, "Updated")
         moved = f"; thresholds moved by hand went along: {', '.join(along)}" if along else ""
         report.message = (
-            f"The memory knows {_shots(count, 'new ')} of {of}{renew}{moved}.{said(proposal, doubtful)}"
+            f"The memory knows {_counted(new, places)} of {of}{renew}{moved}.{said(proposal, doubtful)}"
         )
-        report.result = {"detector_id": detector_id, "classes": list(names.values()), "shots": count}
+        report.result = {"detector_id": detector_id, "classes": list(names.values())}
+        report.result |= {"shots": counts[0], "places": counts[1]}
         report.result |= told(proposal, doubtful)
 
 
-def _shots(count: int, kind: str = "new ") -> str:
-    return f"{count} {kind}shot{'s' if count != 1 else ''}"
+def _counted(shots: Mapping[int, Sequence[Any]], places: Mapping[int, Sequence[Any]]) -> str:
+    """ "2 new shots and 1 new place" """
+    counts = {"shot": sum(map(len, shots.values())), "place": sum(map(len, places.values()))}
+    said = [f"{count} new {what}{'s' if count != 1 else ''}" for what, count in counts.items() if count]
+    return " and ".join(said) or "nothing new"
 
 
 def _flat(groups: Any) -> list[int]:
@@ -190,14 +233,14 @@ def _read(
     project: Project,
     known: Mapping[int, Sequence[int]],
     fresh: Mapping[int, Sequence[ShotRow]],
+    places: Container[int],
     row: DetectorRow,
-    views: Mapping[str, "View"],
-    backbone: "Backbone",
+    made: "Detector",
     report: Reporter,
     cancel: CancelToken,
 ) -> tuple[dict[int, list[ShotRow]], dict[int, list[Image]]]:
     """Rows and images of the shots of the classes that can be updated, by class id: those that the memory knows, in its
-    order, then the new ones."""
+    order, then the new ones. `places`: ids of classes that can be updated without a new shot too."""
     rows: dict[int, list[ShotRow]] = {}
     images: dict[int, list[Image]] = {}
     for class_id, added in fresh.items():
@@ -206,14 +249,14 @@ def _read(
         for shot_id in (*known[class_id], *(shot.id for shot in added)):
             cancel.check()
             try:
-                view = views.get(row.taught_names[class_id])
+                view = made.views.get(row.taught_names[class_id])
                 look = view.resolution if view else 0
-                found[shot_id] = read_shot(present[shot_id], backbone, row.whites.get(class_id), look)
+                found[shot_id] = read_shot(present[shot_id], made.backbone, row.whites.get(class_id), look)
             except InspectorError as error:
                 report.item(present[shot_id].name, error=str(error))
         if any(shot_id not in found for shot_id in known[class_id]):
-            report.log(f"“{added[0].class_name}” is left out: a shot that it was taught on can't be read.")
-        elif len(found) > len(known[class_id]):
+            report.log(f"“{row.classes[class_id]}” is left out: a shot that it was taught on can't be read.")
+        elif len(found) > len(known[class_id]) or class_id in places:
             rows[class_id] = [present[shot_id] for shot_id in found]
             images[class_id] = list(found.values())
             for shot in added:

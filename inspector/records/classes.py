@@ -1,7 +1,7 @@
 """Classes: products that are inspected, what state each is in, and what people said they look like."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -82,7 +82,7 @@ def list_classes(project: Project) -> list[ClassRow]:
         for class_id, shot_id, image in session.execute(
             select(t.Shot.class_id, t.Shot.id, t.StoredImage)
             .join(t.StoredImage)
-            .where(t.Shot.removed.is_(None))
+            .where(t.Shot.removed.is_(None), t.Shot.place.is_(None))
             .order_by(t.Shot.id)
         ):
             shots.setdefault(class_id, {})[shot_id] = image.sha256, image.suffix
@@ -90,12 +90,16 @@ def list_classes(project: Project) -> list[ClassRow]:
             sides.setdefault(class_id, {})[image.size] = None
         newest = in_charge(session)
         taught: dict[tuple[int, int], set[int]] = {}
-        for key, class_id, shot_id in session.execute(
-            select(t.DetectorShot.detector_id, t.DetectorShot.class_id, t.DetectorShot.shot_id).where(
-                t.DetectorShot.detector_id.in_(newest.values())
-            )
+        places = set[int]()
+        for key, class_id, shot_id, place, removed in session.execute(
+            select(t.DetectorShot.detector_id, t.Shot.class_id, t.Shot.id, t.Shot.place, t.Shot.removed)
+            .join(t.Shot, t.DetectorShot.shot_id == t.Shot.id)
+            .where(t.DetectorShot.detector_id.in_(newest.values()))
         ):
-            taught.setdefault((key, class_id), set()).add(shot_id)
+            if place is not None:
+                places.add(shot_id)
+            if place is None or removed is not None:
+                taught.setdefault((key, class_id), set()).add(shot_id)
         known = {
             row.id: row
             for row in session.scalars(select(t.Detector).where(t.Detector.id.in_(newest.values())))
@@ -113,7 +117,7 @@ def list_classes(project: Project) -> list[ClassRow]:
             state = ClassState.READY
         else:
             same = taught.get((detector_id, row.id)) == own.keys()
-            note = _out_of_date(known[detector_id], row, same, descriptions.get(row.id))
+            note = _out_of_date(known[detector_id], row, same, places, descriptions.get(row.id))
             state = ClassState.OUT_OF_DATE if note else ClassState.TAUGHT
         thumbnail = find_image(project, *next(iter(own.values())))[0] if own else None
         kinds = tuple(modes.get(row.id, ()))
@@ -234,8 +238,10 @@ def _descriptions(session: Session) -> dict[int, PartDescription]:
     return found
 
 
-def _out_of_date(row: t.Detector, of: t.Class, same: bool, description: PartDescription | None) -> str:
-    """Why a class should be taught again, in a sentence, or ""."""
+def _out_of_date(
+    row: t.Detector, of: t.Class, same: bool, places: Container[int], description: PartDescription | None
+) -> str:
+    """Why a class should be taught again, in a sentence, or "". `places`: those of its added shots that are none."""
     class_id = of.id
     if _range_changed(row, of):
         now, before = words(of.white or FULL), words(whites_of(row.whites).get(class_id, FULL))
@@ -250,7 +256,8 @@ def _out_of_date(row: t.Detector, of: t.Class, same: bool, description: PartDesc
     if not same:
         return "Its shots were changed after it was taught."
     info = catalogue.METHODS.get(row.method)
-    if info is not None and info.learns and (row.added_shots or {}).get(str(class_id)):
+    added = [one for one in (row.added_shots or {}).get(str(class_id), ()) if one not in places]
+    if info is not None and info.learns and added:
         return "The memory knows all shots; the prompts were learned without the newest."
     if catalogue.reads_descriptions(row.method):
         taught_with = catalogue.descriptions(row.settings).get(row.taught_names.get(str(class_id), ""))

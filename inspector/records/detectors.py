@@ -95,9 +95,9 @@ class DetectorRow:
     waits to be put in charge; `proposal`: what it would change, kept afterwards too. `held_out`: class id → scores of
     its normal shots, each scored without itself. `classes`: id → name, as the classes are called now; `taught_names`:
     as the detector itself calls them. `whites`: class id → end of the range in which images of the class are read,
-    see `images.read`; classes without one are read as the files say. `added_shots`: class id → shots that only its
-    memory knows, as they were added after the teaching. `gone_shots`: shots that it knows and that were removed
-    since."""
+    see `images.read`; classes without one are read as the files say. `added_shots`: class id → shots and
+    places that only its memory knows, as they were added after the teaching. `gone_shots`: shots and places that it knows and
+    that were removed since."""
 
     id: int
     label: str
@@ -160,20 +160,24 @@ def find_detector(
     )
 
 
-def list_memory(project: Project, detector_id: int) -> dict[int, list[int]]:
-    """Class id → the shots that a detector knows, removed ones too, in the order in which it got them."""
+def list_memory(project: Project, detector_id: int, places: bool = False) -> dict[int, list[int]]:
+    """Class id → the shots (or the `places`) that a detector knows, removed ones too, in the order in which it got them."""
+    which = t.Shot.place.is_not(None) if places else t.Shot.place.is_(None)
     with project.reading() as session:
         rows = session.execute(
             select(t.DetectorShot.class_id, t.DetectorShot.shot_id)
-            .where(t.DetectorShot.detector_id == detector_id)
+            .join(t.Shot, t.DetectorShot.shot_id == t.Shot.id)
+            .where(t.DetectorShot.detector_id == detector_id, which)
             .order_by(t.DetectorShot.shot_id)
         ).all()
         added = session.scalar(select(t.Detector.added_shots).where(t.Detector.id == detector_id)) or {}
     found: dict[int, list[int]] = {}
     for class_id, shot_id in rows:
-        if shot_id not in _ids(added, class_id):
-            found.setdefault(class_id, []).append(shot_id)
-    return {class_id: [*found.get(class_id, ()), *_ids(added, class_id)] for class_id in {c for c, _ in rows}}
+        found.setdefault(class_id, []).append(shot_id)
+    for class_id, own in found.items():
+        later = _ids(added, class_id)
+        own.sort(key=lambda one: (one in later, later.index(one) if one in later else one))
+    return found
 
 
 def detector_staging(project: Project) -> Path:
@@ -339,14 +343,16 @@ def _rows(project: Project) -> list[DetectorRow]:
         taught: dict[int, dict[int, str]] = {}
         counts: Counter[int] = Counter()
         gone: dict[int, list[int]] = {}
-        for detector_id, class_id, name, shot_id, removed in session.execute(
-            select(t.DetectorShot.detector_id, t.Class.id, t.Class.name, t.Shot.id, t.Shot.removed)
+        for detector_id, class_id, name, shot_id, removed, place in session.execute(
+            select(
+                t.DetectorShot.detector_id, t.Class.id, t.Class.name, t.Shot.id, t.Shot.removed, t.Shot.place
+            )
             .join(t.Class, t.DetectorShot.class_id == t.Class.id)
             .join(t.Shot, t.DetectorShot.shot_id == t.Shot.id)
             .order_by(t.Class.name, t.Shot.id)
         ):
             taught.setdefault(detector_id, {})[class_id] = name
-            counts[detector_id] += 1
+            counts[detector_id] += place is None
             if removed is not None:
                 gone.setdefault(detector_id, []).append(shot_id)
     found = []

@@ -28,10 +28,9 @@ from inspector.text import one_line
 
 E = TypeVar("E", bound=StrEnum)
 
-KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every revision that can be opened, oldest first; any other was written by a newer Inspector."""
 REVISION = KNOWN_REVISIONS[-1]
-"""The newest revision that this version of Inspector writes."""
 
 
 def now() -> datetime:
@@ -49,9 +48,9 @@ def _words(kind: type[E]) -> dict[str, E]:
     return {one.value: one for one in kind}
 
 
-# Damage that SQLite doesn't notice (a date that is none, text in place of a number) must not hide the other rows: these
-# types read it as what it would be if nobody had said anything, and leave it as it is in the database. They give SQLAlchemy
-# their reading functions as they are (`result_processor`), as there are some twenty values in each of a million rows.
+# Damage that SQLite doesn't notice (a date that is none, text for a number) must not hide other rows: these types read it as
+# if nobody had said anything, and leave it as it is. They give SQLAlchemy their reading functions as they are, as there are
+# some twenty values in each of a million rows.
 Reader = Callable[[Any], Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -206,11 +205,14 @@ class StoredImage(Base):
 
 
 class Shot(Base):
-    """`confirmed_good`: when a person said that it is good though it stands out from the others."""
+    """`confirmed_good`: when a person said that it is good though it stands out from the others. `place`: what alone counts of
+    the image, as somebody called it no defect, {"box", "who"}; NULL: all of it, as a shot."""
 
     __tablename__ = "shots"
     __table_args__ = (
-        Index("uq_shots_class_image", "class_id", "image_id", unique=True),
+        Index(
+            "uq_shots_class_image", "class_id", "image_id", unique=True, sqlite_where=text("place IS NULL")
+        ),
         Index("ix_shots_image", "image_id"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -220,6 +222,7 @@ class Shot(Base):
     created: Mapped[datetime] = mapped_column(default=now)
     removed: Mapped[datetime | None]
     confirmed_good: Mapped[datetime | None]
+    place: Mapped[dict[str, Any] | None]
 
 
 class Job(Base):
@@ -305,12 +308,9 @@ class Run(Base):
 
 
 class Result(Base):
-    """One inspected image, or one that failed (`error`).
-
-    `decision` follows the newest thresholds; `override` is the effective review's word and wins. `severity` is what
-    counts in the end, as a number that sorts and filters by index: 0 OK, 1 review, 2 NG, 3 failed.
-    `regions_threshold_id` names the thresholds that the stored regions were cut with.
-    """
+    """One inspected image, or one that failed (`error`). `decision` follows the newest thresholds; `override` is the effective
+    review's word and wins. `severity` is what counts in the end, as a number that sorts and filters by index: 0 OK, 1 review,
+    2 NG, 3 failed. `regions_threshold_id` names the thresholds that the stored regions were cut with."""
 
     __tablename__ = "results"
     __table_args__ = (

@@ -1,26 +1,32 @@
 """Normal shots of classes, in the order in which they were added."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select, update
 
-from inspector.errors import InspectorError
+from inspector.errors import InspectorError, ProjectError
 from inspector.images import read as images
 from inspector.images.likeness import Look, look, same_picture
 from inspector.images.value_range import narrower
 from inspector.records import schema as t
+from inspector.records.detectors import number_list
 from inspector.records.files import ImageFacts, find_image, image_ids, keep_image
 from inspector.records.names import file_name
 from inspector.records.project import Project
 from inspector.records.thresholds import confirm_thresholds
 
+_log = logging.getLogger("inspector.records")
 LOSSY = frozenset([".jpg", ".webp"])
 """Suffixes of kept images whose format may have changed the picture."""
+
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,8 @@ class ShotRow:
     """`duplicate_of`: name of another class that has the same image, or "". `odd_size`: its size differs from that of
     most shots of its class. `missing`: the file is gone from the project folder. `size`: (width, height).
     `confirmed_good`: a person said so though it stands out from the others. `white`: the end of the range that was chosen
-    for its class."""
+    for its class. `place`: None for a shot; else the box of the image that `who` called no defect, in shares of its sides (left,
+    top, width, height)."""
 
     id: int
     class_id: int
@@ -44,6 +51,8 @@ class ShotRow:
     confirmed_good: bool
     white: int | None
     created: datetime
+    place: Box | None = None
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +70,40 @@ class AddedShot:
 
 def list_shots(project: Project, class_id: int | None = None) -> list[ShotRow]:
     """The shots (of one class) that were not removed, oldest first."""
+    return [row for row in list_shots_and_places(project, class_id) if row.place is None]
+
+
+def list_places(project: Project, class_id: int | None = None) -> list[ShotRow]:
+    """The places (of one class) that were called no defect, oldest first; without those that were taken back or are damaged."""
+    return [row for row in list_shots_and_places(project, class_id) if row.place is not None]
+
+
+def list_shots_and_places(project: Project, class_id: int | None = None) -> list[ShotRow]:
+    """Both, the shots first."""
     with project.reading() as session:
         rows = session.execute(
             select(t.Shot, t.StoredImage, t.Class.name, t.Class.white)
             .join(t.StoredImage, t.Shot.image_id == t.StoredImage.id)
             .join(t.Class, t.Shot.class_id == t.Class.id)
             .where(t.Shot.removed.is_(None), t.Class.removed.is_(None))
-            .order_by(t.Shot.id)
+            .order_by(t.Shot.place.is_not(None), t.Shot.id)
         ).all()
     owners: dict[int, list[tuple[int, str]]] = {}
     sizes: dict[int, Counter[tuple[int, int]]] = {}
     for shot, image, name, _ in rows:
+        if shot.place is not None:
+            continue
         owners.setdefault(image.id, []).append((shot.class_id, name))
         sizes.setdefault(shot.class_id, Counter())[image.size] += 1
     result = []
     for shot, image, name, white in rows:
         if class_id is not None and shot.class_id != class_id:
             continue
+        place, who = (None, "") if shot.place is None else _place(shot.place)
+        if shot.place is not None and place is None:
+            _log.warning("a place of “%s” in “%s” is damaged and not used", name, shot.name)
+            continue
+        whole = place is None
         path, missing = find_image(project, image.sha256, image.suffix)
         size = image.size
         result.append(
@@ -91,11 +117,15 @@ def list_shots(project: Project, class_id: int | None = None) -> list[ShotRow]:
                 size=size,
                 mode=image.mode,
                 missing=missing,
-                duplicate_of=next((other for own, other in owners[image.id] if own != shot.class_id), ""),
-                odd_size=size != sizes[shot.class_id].most_common(1)[0][0],
+                duplicate_of=next((other for own, other in owners[image.id] if own != shot.class_id), "")
+                if whole
+                else "",
+                odd_size=whole and size != sizes[shot.class_id].most_common(1)[0][0],
                 confirmed_good=shot.confirmed_good is not None,
                 white=white,
                 created=shot.created,
+                place=place,
+                who=who,
             )
         )
     return result
@@ -112,6 +142,31 @@ def add_shots(
     with project.reading() as session:
         white = session.scalar(select(t.Class.white).where(t.Class.id == class_id))
     return [_add_shot(project, class_id, source, white) for source in sources]
+
+
+def add_place(project: Project, result_id: int, box: Box, who: str = "") -> int:
+    """What a box of a result's image shows, in shares of its sides, is no defect of its class; the id of the place. `remove_shots`
+    takes it back. Raises `ProjectError` for a result that is gone, without class or image, or with a box beside the image."""
+    left, top, width, height = (float(one) for one in box)
+    if not (0 <= left < left + width <= 1.0001 and 0 <= top < top + height <= 1.0001):
+        raise ProjectError("This place lies beside the image.", "Choose one inside it.")
+    with project.writing() as session:
+        found = session.execute(
+            select(t.Result.class_id, t.Result.image_id, t.Result.name).where(t.Result.id == result_id)
+        ).first()
+        if found is None or found.class_id is None or found.image_id is None:
+            raise ProjectError("This result has no class or no image any more.", "Refresh the list.")
+        said = {"box": [left, top, width, height], "who": who}
+        row = t.Shot(class_id=found.class_id, image_id=found.image_id, name=found.name, place=said)
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def _place(said: dict[str, Any]) -> tuple[Box | None, str]:
+    box, who = number_list(said.get("box")), said.get("who")
+    inside = len(box) == 4 and all(0 <= one <= 1 for one in box) and box[2] > 0 < box[3]
+    return (box[0], box[1], box[2], box[3]) if inside else None, who if isinstance(who, str) else ""
 
 
 def remove_shots(project: Project, shot_ids: Iterable[int]) -> None:
@@ -167,7 +222,11 @@ def _add_shot(
     keep_image(project, facts, data)
     with project.writing() as session:
         image_id = image_ids(session, [facts])[facts.sha256]
-        own = session.scalar(select(t.Shot).where(t.Shot.class_id == class_id, t.Shot.image_id == image_id))
+        own = session.scalar(
+            select(t.Shot).where(
+                t.Shot.class_id == class_id, t.Shot.image_id == image_id, t.Shot.place.is_(None)
+            )
+        )
         if own is not None and own.removed is None:
             said = "was there already" if own.name == name else f"is the same image as “{own.name}”"
             return AddedShot(name, "duplicate", own.id, f"“{name}” {said}.")
@@ -176,6 +235,7 @@ def _add_shot(
             .join(t.Shot, t.Shot.class_id == t.Class.id)
             .where(
                 t.Shot.image_id == image_id,
+                t.Shot.place.is_(None),
                 t.Shot.removed.is_(None),
                 t.Class.removed.is_(None),
                 t.Class.id != class_id,

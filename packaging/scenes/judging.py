@@ -61,10 +61,22 @@ def scene_inspect_why(stage: Stage) -> None:
     stage.wait(lambda: page.viewer.good.words.isVisible())
 
 
-def scene_inspect_why_tiny_room(stage: Stage) -> None:
-    page = _inspect(stage, "cloth_scratch")
-    page.evidence.ask(0.2, 0.2)
-    stage.wait(lambda: page.viewer.good.words.isVisible())
+def scene_teach_no_defect(stage: Stage) -> None:
+    """A place was called no defect, and what comes of it waits."""
+    page = _inspect(stage, "washer_stain")
+    stage.wait(lambda: page.viewer.view.regions)
+    page.no_defects.call(page.viewer.view.regions[0])
+    stage.window.show_page("teach")
+    teach = stage.window.page
+    stage.wait(teach.proposal.isVisible)
+    names = [row.name for row in teach.classes.rows]
+    teach.class_view.setCurrentIndex(teach.classes.index(names.index("washer")))
+    stage.wait(lambda: teach.shots.rows and teach.shots.rows[-1].place is not None)
+    teach.grid.scrollToBottom()
+
+
+def after_teach_no_defect(stage: Stage) -> None:
+    stage.window.context.undo.undo()
 
 
 def scene_inspect_compare(stage: Stage) -> None:

@@ -31,7 +31,7 @@ from inspector.records.detectors import list_detectors
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import list_results, result_ids
 from inspector.records.reviews import add_review, list_reviews, withdraw_review
-from inspector.records.shots import add_shots
+from inspector.records.shots import add_place, add_shots, list_places
 
 
 def main() -> None:
@@ -63,6 +63,9 @@ def _make(folder: Path, top: Path) -> None:
             engine.forget()
             parts = [demo / "washer" / "test"]
             inspect(project, engine, parts, class_name="washer", emit=_complain, cancel=nothing)
+            if not list_places(project):  # all detectors but the first know it
+                first = int(result_ids(project)[0])
+                add_place(project, first, (0.4, 0.1, 0.2, 0.2), "Ada")
         # pictures this small are enlarged, so that they need several tiles
         set_smallest(project, ids["cloth"], 2)
         corners = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9))
@@ -87,6 +90,7 @@ def _make(folder: Path, top: Path) -> None:
             "results": [
                 [methods[item.detector_id], item.name, item.verdict, item.image_score] for item in rows
             ],
+            "places": [item.place for item in list_places(project)],
             "reviewers": [item.who for one in rows for item in list_reviews(project, one.id)],
         }
     with closing(sqlite3.connect(folder / projects.DATABASE)) as connection:

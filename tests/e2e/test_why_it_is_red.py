@@ -152,7 +152,7 @@ def test_a_shot_that_was_removed_is_said_to_be_missing_and_comes_back_with_undo(
     remove_shots(project, [shot.id])
     inspected.viewer.why.click()
     idle()
-    assert "was removed" in inspected.viewer.good.view.message
+    assert "was removed in part" in inspected.viewer.good.view.message
     assert inspected.viewer.good.words.isHidden()
 
 

@@ -26,7 +26,7 @@ from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import ResultRow, list_results, result_ids
 from inspector.records.reviews import list_reviews
-from inspector.records.shots import list_shots
+from inspector.records.shots import list_places, list_shots
 
 YOUNGER = {"anomalydino"}
 """Methods that came with the fifth."""
@@ -66,6 +66,7 @@ def test_a_stored_project_says_the_same_today(tmp_path: Path, revision: int) -> 
             found = [[methods[row.detector_id], row.name, row.verdict, row.image_score] for row in rows]
             assert found == expected["results"]
             assert [*list_descriptions(project)]
+        assert [list(row.place or ()) for row in list_places(project)] == expected.get("places", [])
         assert [word.who for row in rows for word in list_reviews(project, row.id)] == expected["reviewers"]
         _export(project, tmp_path / "export", rows)
 

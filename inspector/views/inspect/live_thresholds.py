@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject
 from superqt.utils import qthrottled
 
 from inspector.domain import Region, Thresholds
-from inspector.views.inspect import class_scores
-from inspector.views.inspect.class_scores import ClassScores
+from inspector.views.inspect.scores import class_scores
+from inspector.views.inspect.scores.class_scores import ClassScores
 from inspector.views.inspect.thresholds_dialog import ThresholdsDialog
 from inspector.views.review.verdict_edits import ThresholdChange
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from inspector.views.inspect.holdings import Holdings
 from inspector.views.inspect.image_at_hand import ImageAtHand
 from inspector.views.inspect.inspections import Inspections
 from inspector.views.inspect.live_thresholds import LiveThresholds
+from inspector.views.inspect.no_defects import NoDefects
 from inspector.views.inspect.queue_panel import QueuePanel
 from inspector.views.inspect.run_confirmation import RunConfirmation
 from inspector.views.inspect.verdict_panel import VerdictPanel
@@ -55,6 +56,7 @@ class InspectPage(ReviewPage):
         ("A", "Accept the verdict, next image"),
         ("X", "Override the verdict"),
         ("D", "Defect type"),
+        ("N", "The chosen region is no defect"),
         ("U", "Undo"),
     )
 
@@ -77,6 +79,7 @@ class InspectPage(ReviewPage):
         )
         self.untaught = EmptyState("teach", _UNTAUGHT, "Go to Teach")
         self.evidence = EvidenceAtHand(context, self.viewer, self.at_hand)
+        self.no_defects = NoDefects(context, self.viewer, self.panel, self.at_hand)
         self._build()
         self._read_stream_soon = qthrottled(self._read_stream, timeout=500, leading=False)
         self._rescore_soon = qthrottled(self.live.refresh, timeout=3000, leading=False)
@@ -140,6 +143,7 @@ class InspectPage(ReviewPage):
                 "C": self.viewer.compare.toggle,
                 "W": self.viewer.why.toggle,
                 "B": self.viewer.blink,
+                "N": self.no_defects.call_selected,
                 "F": self.toggle_panels,
             }
         )
@@ -344,11 +348,16 @@ class InspectPage(ReviewPage):
     def _menu(self, widget: QWidget, at: QPoint) -> None:
         if widget is self.queue.list and not self.queue.list.indexAt(at).isValid():
             return
-        spot = self.viewer.view.share_at(at.toPointF()) if widget is self.viewer.view else None
-        why = None if spot is None else partial(self.evidence.ask, *spot)
+        asked: dict[str, Callable[[], object]] = {}
+        if widget is self.viewer.view:
+            spot = self.viewer.view.share_at(at.toPointF())
+            region = self.no_defects.region_at(at.toPointF())
+            if spot is not None:
+                asked["Why is it red here?"] = partial(self.evidence.ask, *spot)
+            if region is not None and not self.context.viewing_only:
+                asked["Not a defect"] = partial(self.no_defects.call, region)
         for row in self.at_hand.rows:
-            place = widget.mapToGlobal(at)
-            self.show_menu(place, row, self.panel.accept, self.panel.override, ask_why=why)
+            self.show_menu(widget.mapToGlobal(at), row, self.panel.accept, self.panel.override, here=asked)
 
     # the page itself
 

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 from inspector.domain import Decision
 from inspector.verdicts.judge import decide
 from inspector.verdicts.provenance import Basis, number, percent, rates, words
-from inspector.views.inspect.score_view import drift_words
+from inspector.views.inspect.scores.score_view import drift_words
 from inspector.views.look import theme
 from inspector.views.look.kit import switch
 from inspector.views.look.labels import wrapped

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVB
 from inspector.domain import Decision, Region, Thresholds
 from inspector.verdicts.judge import decide
 from inspector.views.inspect.regions_table import RegionsTable
-from inspector.views.inspect.score_view import ScoreView
+from inspector.views.inspect.scores.score_view import ScoreView
 from inspector.views.look import icons, theme
 from inspector.views.look.labels import plain
 from inspector.views.look.verdict_chip import VerdictChip
@@ -20,6 +20,9 @@ from inspector.views.look.words import share_text
 
 if TYPE_CHECKING:
     from inspector.records.results import ResultDetail, ResultRow
+
+
+NO_DEFECT = "The chosen region shows no defect: the memory learns it as normal (N)"
 
 
 class _AcceptButton(QPushButton):
@@ -59,6 +62,8 @@ class VerdictPanel(QScrollArea):
         theme.set_role(self.regions_note, "small")
         self.regions = RegionsTable()
         self.regions.setMinimumHeight(88)
+        self.no_defect = QPushButton("Not a defect")
+        theme.set_role(self.no_defect, "link")
         head = QHBoxLayout()
         head.addWidget(self.chip)
         head.addStretch(1)
@@ -76,7 +81,11 @@ class VerdictPanel(QScrollArea):
         layout.addLayout(buttons)
         layout.addWidget(self.remark)
         layout.addWidget(self.scores)
-        layout.addWidget(self.regions_title)
+        title = QHBoxLayout()
+        title.addWidget(self.regions_title)
+        title.addStretch(1)
+        title.addWidget(self.no_defect)
+        layout.addLayout(title)
         layout.addWidget(self.regions_note)
         layout.addWidget(self.regions, 1)
         layout.addStretch()
@@ -108,8 +117,10 @@ class VerdictPanel(QScrollArea):
             button.setEnabled(not why)
             button.setToolTip(plain(why) or words)
         scored = row is not None and row.image_score is not None
-        for widget in (self.scores, self.regions_title, self.regions):
+        for widget in (self.scores, self.regions_title, self.regions, self.no_defect):
             widget.setVisible(scored)
+        self.no_defect.setEnabled(not self._viewing)
+        self.no_defect.setToolTip(plain(self._viewing) or NO_DEFECT)
         if not scored:
             self.regions_note.hide()
         self.class_line.setText(_class_words(detail) if detail else "")
@@ -124,6 +135,7 @@ class VerdictPanel(QScrollArea):
         words = ""
         if regions and threshold is not None:
             words = f"Marked from review ({threshold:.3f}) on. The highest place is the score of the image."
+        self.no_defect.setVisible(bool(regions))
         self.regions_note.setText(words)
         self.regions_note.setVisible(bool(words))
 

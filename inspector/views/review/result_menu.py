@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QUrl
@@ -21,17 +21,18 @@ def show(
     row: ResultRow,
     *,
     open_it: Callable[[], object] | None = None,
-    ask_why: Callable[[], object] | None = None,
+    here: Mapping[str, Callable[[], object]],
     judge: Sequence[QAction],
 ) -> QMenu:
-    """Open it at the global point `at`. `open_it`: None where the result is open already; `ask_why`: about the spot under it,
-    None where there is none."""
+    """Open it at the global point `at`. `open_it`: None where the result is open already; `here`: what can be done with the place
+    under it."""
     menu = QMenu(parent)
     if open_it is not None:
         _add(menu, "Open in Inspect", "inspect", open_it)
         menu.addSeparator()
-    if ask_why is not None:
-        _add(menu, "Why is it red here?", "why", ask_why)
+    for text, action in here.items():
+        _add(menu, text, "", action)
+    if here:
         menu.addSeparator()
     menu.addActions(judge)
     menu.addSeparator()

@@ -99,10 +99,10 @@ class ReviewPage(Page):
         accept: QPushButton,
         override: QPushButton,
         open_it: Callable[[], object] | None = None,
-        ask_why: Callable[[], object] | None = None,
+        here: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
-        """What can be done with a result, at a global point: what these buttons would do, and more."""
+        """What can be done with a result, at a global point: what these buttons would do, and more; `here`: with the place."""
         self.accept_action.setEnabled(accept.isEnabled())
         self.override_action.setEnabled(override.isEnabled())
         actions = self.accept_action, self.override_action
-        result_menu.show(self, at, row, open_it=open_it, ask_why=ask_why, judge=actions)
+        result_menu.show(self, at, row, open_it=open_it, here=here or {}, judge=actions)

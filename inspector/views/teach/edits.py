@@ -108,7 +108,8 @@ class ClassEdits(QObject):
         from inspector.records.shots import remove_shots, restore_shots
 
         ids = [row.id for row in rows]
-        what = f"“{rows[0].name}”" if len(rows) == 1 else f"{len(rows)} shots"
+        kind = "shots" if all(row.place is None for row in rows) else "pictures"
+        what = f"“{rows[0].name}”" if len(rows) == 1 else f"{len(rows)} {kind}"
         self.steps.do(
             f"remove {what}",
             lambda project: remove_shots(project, ids),

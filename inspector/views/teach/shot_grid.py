@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -19,6 +28,7 @@ from PySide6.QtWidgets import (
 from inspector.views.look import icons, theme
 from inspector.views.look.labels import plain
 from inspector.views.look.thumbnails import Thumbnails
+from inspector.views.viewer import layers
 
 if TYPE_CHECKING:
     from inspector.records.shots import ShotRow
@@ -97,6 +107,11 @@ class ShotModel(QAbstractListModel):
             return row
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             facts = f"{row.name}\n{row.size[0]}×{row.size[1]}, {row.mode}"
+            if row.place is not None:
+                who = row.who or "Somebody"
+                facts = (
+                    f"{row.name}\n{who} said that what is marked is no defect. Remove it to take that back."
+                )
             return plain(f"{facts}\n{complaint(row)}" if complaint(row) else facts)
         return None
 
@@ -128,6 +143,8 @@ class _Delegate(QStyledItemDelegate):
             box_of_picture = QRect(box.topLeft(), size / ratio)
             box_of_picture.moveCenter(box.center())
             painter.drawPixmap(box_of_picture, small)
+            if row.place is not None:
+                layers.mark(painter, row.place, QRectF(box_of_picture), 1.0)
         else:
             painter.fillRect(box, QColor(t.base))
             lost = row.missing or self._thumbnails.failed(row.path, row.white)
@@ -160,7 +177,8 @@ class _Delegate(QStyledItemDelegate):
             painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, words)
         else:
             painter.setPen(QColor(t.quiet))
-            painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, f"{row.size[0]}×{row.size[1]}")
+            said = "Not a defect" if row.place is not None else f"{row.size[0]}×{row.size[1]}"
+            painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, said)
         painter.restore()
 
 

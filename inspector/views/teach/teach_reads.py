@@ -43,6 +43,7 @@ def read_all(project: Project) -> Found:
 
 
 def read_shots(project: Project, class_id: int) -> list[ShotRow]:
-    from inspector.records.shots import list_shots
+    """Of one class, and after them the places that were called no defect."""
+    from inspector.records.shots import list_shots_and_places
 
-    return list_shots(project, class_id)
+    return list_shots_and_places(project, class_id)

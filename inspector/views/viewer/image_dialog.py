@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
 from inspector.views.viewer import picture as pictures
 from inspector.views.viewer.image_view import ImageView
-from inspector.views.viewer.picture import Picture
+from inspector.views.viewer.picture import Box, Picture
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
@@ -21,9 +21,15 @@ class ImageDialog(QDialog):
     """Opens at once; the image comes when it is read. Esc closes it."""
 
     def __init__(
-        self, context: WindowContext, path: Path, title: str, parent: QWidget, white: int | None = None
+        self,
+        context: WindowContext,
+        path: Path,
+        title: str,
+        parent: QWidget,
+        white: int | None = None,
+        mark: Box | None = None,
     ) -> None:
-        """`white`: the end of its range, see `images.read`."""
+        """`white`: the end of its range, see `images.read`. `mark`: a place of it that is marked."""
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
@@ -41,6 +47,8 @@ class ImageDialog(QDialog):
 
             return pictures.picture(read(path, white=white).pixels, path.name)
 
-        context.query(
-            self, read, self.view.show_picture, failed=lambda error: self.view.show_message(str(error))
-        )
+        def show(picture: Picture) -> None:
+            self.view.show_picture(picture)
+            self.view.set_mark(mark)
+
+        context.query(self, read, show, failed=lambda error: self.view.show_message(str(error)))

@@ -147,6 +147,10 @@ class ImageView(QWidget):
         beside = size is None or not (0 <= x < size.width and 0 <= y < size.height)
         return None if size is None or beside else (x / size.width, y / size.height)
 
+    def region_at(self, position: QPointF) -> int | None:
+        """The number of the smallest region under a point of the widget."""
+        return layers.region_at(self.regions, *self._image_point(position))
+
     def show_message(self, text: str) -> None:
         """Say `text` in place of an image."""
         self.picture, self.message, self.note, self.regions = None, text, "", ()
@@ -364,7 +368,7 @@ class ImageView(QWidget):
             if at is not None:
                 self.spot_clicked.emit(*at)
         elif self.overlay_on and self.boxes_on:
-            hit = layers.region_at(self.regions, *self._image_point(event.position()))
+            hit = self.region_at(event.position())
             if hit is not None:
                 self.region_clicked.emit(hit)
 

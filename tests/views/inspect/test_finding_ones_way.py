@@ -4,7 +4,7 @@ import numpy as np
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 
-from inspector.views.inspect.score_view import ScoreView
+from inspector.views.inspect.scores.score_view import ScoreView
 
 
 def test_a_filter_of_results_is_stepped_through_on_inspect_until_it_is_cleared(hand, window, idle, qtbot):

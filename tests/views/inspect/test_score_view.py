@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor
 from inspector.domain import Decision, ScoreMap, Thresholds
 from inspector.verdicts.calibrate import thresholds
 from inspector.verdicts.provenance import moved_by_hand
-from inspector.views.inspect.score_view import ScoreView, moved
+from inspector.views.inspect.scores.score_view import ScoreView, moved
 from inspector.views.look import theme
 
 CALIBRATED = Thresholds(0.4, 0.6, 0.5, {"method": "leave-one-out", "shots": 4})

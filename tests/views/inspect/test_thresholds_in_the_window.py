@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt
 from inspector.domain import Decision
 from inspector.records.results import find_result
 from inspector.records.thresholds import list_thresholds
-from inspector.views.inspect import class_scores
-from inspector.views.inspect.score_view import moved
+from inspector.views.inspect.scores import class_scores
+from inspector.views.inspect.scores.score_view import moved
 
 
 def type_into(qtbot, field, text):

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVB
 
 from inspector.domain import NEVER, Decision, Thresholds
 from inspector.verdicts.provenance import number, words
-from inspector.views.inspect.score_histogram import Histogram
+from inspector.views.inspect.scores.score_histogram import Histogram
 from inspector.views.look import theme
 from inspector.views.look.kit import switch
 from inspector.views.look.labels import wrapped

@@ -1,0 +1,168 @@
+"""A false alarm is called no defect: by key, button or menu; what comes of it is seen on Teach, accepted, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QMenu
+from pytestqt.qtbot import QtBot
+
+from inspector.domain import Decision
+from inspector.records.detectors import find_detector, list_proposed
+from inspector.records.project import Project
+from inspector.records.results import find_result
+from inspector.records.shots import list_places
+from inspector.views.teach.page import TeachPage
+from inspector.views.window.main_window import MainWindow
+
+Idle = Callable[[], None]
+Drop = Callable[..., None]
+
+
+@pytest.fixture
+def odd(tmp_path: Path, washers: Path) -> list[Path]:
+    """Two good washers with an inspector's mark, which nobody minds."""
+    found = []
+    for number, path in enumerate(sorted((washers / "test" / "good").iterdir())):
+        pixels = cv2.imread(str(path))
+        height, width = pixels.shape[:2]
+        cv2.circle(pixels, (width // 2, height // 5), height // 25, (40, 200, 30), -1)
+        found.append(tmp_path / f"marked {number}.png")
+        assert cv2.imwrite(str(found[-1]), pixels)
+    return found
+
+
+@pytest.fixture
+def inspected(
+    window: MainWindow, page: TeachPage, idle: Idle, drop: Drop, odd: list[Path], qtbot: QtBot
+) -> Any:
+    """The Inspect page with the marked washers, the first on screen."""
+    window.show_page("inspect")
+    drop(*odd)
+    inspect: Any = window.pages["inspect"]
+    inspect.no_defects._learn_soon.setTimeout(50)
+    qtbot.waitUntil(lambda: inspect.model.rowCount() == 2)
+    inspect.queue.list.choose_place(0)
+    idle()
+    assert inspect.at_hand.rows[0].verdict is Decision.NG
+    return inspect
+
+
+def _project(window: MainWindow) -> Project:
+    assert window.context.project is not None
+    return window.context.project
+
+
+def _settle(qtbot: QtBot, idle: Idle) -> None:
+    idle()
+    qtbot.wait(200)
+    idle()
+
+
+def _press(qtbot: QtBot, inspected: Any, idle: Idle) -> None:
+    inspected.viewer.view.setFocus()
+    qtbot.keyClick(inspected.viewer.view, Qt.Key.Key_N)
+    _settle(qtbot, idle)
+
+
+def test_a_false_alarm_is_called_no_defect_accepted_and_ok_from_then_on(
+    inspected: Any, window: MainWindow, idle: Idle, drop: Drop, odd: list[Path], qtbot: QtBot
+) -> None:
+    project, first = _project(window), inspected.at_hand.rows[0].id
+    before = find_detector(project).id
+    _press(qtbot, inspected, idle)
+    (place,) = list_places(project)
+    assert (place.who, place.name, find_detector(project).id) == ("Ada", "marked 0.png", before)
+    (proposed,) = list_proposed(project)
+    assert proposed.proposal is not None
+    assert {one.result_id: one.after for one in proposed.proposal.flips}[first] is Decision.OK
+    assert find_result(project, first).row.verdict is Decision.NG  # nothing is changed yet
+
+    window.show_page("teach")
+    idle()
+    teach: Any = window.pages["teach"]
+    assert teach.proposal.isVisible()
+    teach.proposal.accept_button.click()
+    _settle(qtbot, idle)
+    window.show_page("inspect")
+    drop(odd[0])
+    newest = inspected.at_hand.rows[0]
+    assert (newest.verdict, newest.detector_id) == (Decision.OK, proposed.id)
+
+    window.context.undo.undo()  # of the acceptance
+    window.context.undo.undo()
+    _settle(qtbot, idle)
+    assert list_places(project) == []
+    assert list_proposed(project) == []
+    assert find_detector(project).id == before
+    window.context.undo.redo()
+    _settle(qtbot, idle)
+    assert [one.id for one in list_places(project)] == [place.id]
+
+
+def test_two_regions_called_one_after_the_other_are_learned_together(
+    inspected: Any, window: MainWindow, idle: Idle, qtbot: QtBot
+) -> None:
+    inspected.no_defects._learn_soon.setTimeout(1500)
+    inspected.panel.no_defect.click()
+    inspected.step(1)
+    idle()
+    inspected.panel.no_defect.click()
+    qtbot.waitUntil(lambda: len(list_proposed(_project(window))) == 1, timeout=60_000)
+    _settle(qtbot, idle)
+    (proposed,) = list_proposed(_project(window))
+    assert proposed.proposal is not None
+    assert {one.after for one in proposed.proposal.flips} == {Decision.OK}
+    assert len(proposed.proposal.flips) == 2
+
+
+def test_a_place_taken_back_before_it_is_learned_changes_nothing(
+    inspected: Any, window: MainWindow, idle: Idle, qtbot: QtBot
+) -> None:
+    inspected.panel.no_defect.click()
+    qtbot.waitUntil(lambda: window.context.undo.canUndo())
+    window.context.undo.undo()
+    _settle(qtbot, idle)
+    assert list_places(_project(window)) == []
+    assert list_proposed(_project(window)) == []
+
+
+def test_the_menu_offers_it_on_a_region_only(inspected: Any, window: MainWindow, idle: Idle) -> None:
+    view = inspected.viewer.view
+    x, y, width, height = view.regions[0].box
+    ratio = view.devicePixelRatioF()
+    target = view._target()
+
+    def asked(at_x: float, at_y: float) -> list[str]:
+        at = QPoint(
+            round((target.x() + at_x * view.scale) / ratio), round((target.y() + at_y * view.scale) / ratio)
+        )
+        view.customContextMenuRequested.emit(at)
+        menu = next(one for one in inspected.findChildren(QMenu) if one.isVisible())
+        words = [action.text() for action in menu.actions() if action.text()]
+        menu.close()
+        menu.deleteLater()
+        idle()
+        return words
+
+    assert asked(x + width / 2, y + height / 2)[:2] == ["Why is it red here?", "Not a defect"]
+    assert asked(2, view.picture.height - 2)[:2] == ["Why is it red here?", "Accept"]
+
+
+def test_where_only_teaching_helps_it_is_said(
+    inspected: Any, window: MainWindow, idle: Idle, qtbot: QtBot
+) -> None:
+    from inspector.records.shots import list_shots, remove_shots
+
+    project = _project(window)
+    said: list[str] = []
+    window.context.toast_requested.connect(lambda text, _undo: said.append(text))
+    remove_shots(project, [list_shots(project)[0].id])
+    _press(qtbot, inspected, idle)
+    assert list_proposed(project) == []
+    assert any("at the next teaching" in text for text in said)
