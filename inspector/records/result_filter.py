@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from inspector.domain import Decision
+from inspector.domain import NEVER, Decision
 from inspector.records import schema as t
 
 SEVERITY = {Decision.OK: 0, Decision.REVIEW: 1, Decision.NG: 2}
@@ -49,6 +49,7 @@ class ResultSort(StrEnum):
     REVIEWED = "reviewed"
     DEFECT_TYPE = "defect type"
     RUN = "run"
+    DOUBT = "doubt"
 
 
 EVERYTHING = ResultFilter()
@@ -117,6 +118,8 @@ def sort_column(session: Session, sort: ResultSort) -> Any:
         ids = session.scalars(select(t.Class.id).order_by(func.lower(t.Class.name), t.Class.id)).all()
         places = {class_id: place for place, class_id in enumerate(ids)}
         return case(places, value=t.Result.class_id, else_=len(places)) if places else t.Result.id
+    if sort is ResultSort.DOUBT:
+        return _doubt(session)
     return {
         ResultSort.TIME: t.Result.id,
         ResultSort.NAME: t.Result.name,
@@ -126,3 +129,36 @@ def sort_column(session: Session, sort: ResultSort) -> Any:
         ResultSort.DEFECT_TYPE: t.Result.defect_type,
         ResultSort.RUN: t.Result.run_id,
     }[sort]
+
+
+_REVIEWED, _FAILED = 1e6, 2e6
+"""What the distance of results is, of which nothing is to be doubted."""
+
+
+def _doubt(session: Session) -> Any:
+    """How far a score lies from where its class is neither OK nor NG, in shares of that; results that people judged come after
+    all others, and failed ones last."""
+    newest = select(func.max(t.Threshold.id)).group_by(t.Threshold.detector_id, t.Threshold.class_id)
+    rows = session.execute(
+        select(t.Threshold.detector_id, t.Threshold.class_id, t.Threshold.review, t.Threshold.ng).where(
+            t.Threshold.id.in_(newest)
+        )
+    ).all()
+    # those of any other class, and of damaged thresholds, are nowhere near
+    middles = {
+        (detector_id, class_id): review if ng >= NEVER else (review + ng) / 2
+        for detector_id, class_id, review, ng in rows
+        if review and ng
+    }
+    away: Any = _REVIEWED / 2
+    if middles:
+        cases = [
+            (and_(t.Result.detector_id == detector_id, t.Result.class_id == class_id), middle)
+            for (detector_id, class_id), middle in middles.items()
+        ]
+        away = func.coalesce(func.abs(t.Result.image_score / case(*cases) - 1), _REVIEWED / 2)
+    return case(
+        (t.Result.severity == FAILED_SEVERITY, _FAILED),
+        (t.Result.reviewed.is_not(None), _REVIEWED + away),
+        else_=away,
+    )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ORDERS = (  # words, sort, descending
     ("As they came", "time", False),
+    ("Most doubtful first", "doubt", False),
     ("Highest score", "score", True),
     ("Worst verdict", "verdict", True),
     ("Name", "name", False),

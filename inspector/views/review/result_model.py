@@ -153,7 +153,7 @@ class ResultModel(QAbstractTableModel):
         self._known.judge_anew(move)
         self._say_changed()
         question = self._question
-        if move.flipped and question is not None and question.by_verdict:
+        if question is not None and ((move.flipped and question.by_verdict) or question.by_thresholds):
             self.refresh()
 
     # what is known

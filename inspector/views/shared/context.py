@@ -38,6 +38,11 @@ class ResultQuery:
         """Whether other verdicts make it other results, or another order."""
         return self.where.verdict is not None or self.sort == "verdict"
 
+    @property
+    def by_thresholds(self) -> bool:
+        """Whether other thresholds make it another order, whichever verdict they give."""
+        return self.sort == "doubt"
+
 
 class WindowContext(QObject):
     """One per window. Signals carry no rows: who needs them asks for them with `query`.

@@ -310,3 +310,22 @@ def test_the_colour_scale_follows_the_detector_and_not_the_image(page, stock, qt
         shows(qtbot, page, result_id)
         ends.add((page.viewer.view.heat.low, page.viewer.view.heat.high))
     assert len(ends) == 1
+
+
+def test_the_queue_in_order_of_doubt_leads_from_one_doubtful_part_to_the_next(
+    hand, choose, window, idle, qtbot
+):
+    good, doubtful, bad, broken = hand.ids
+    page = choose(good)
+    order = page.queue.order
+    order.setCurrentIndex(order.findText("Most doubtful first"))
+    order.activated.emit(order.currentIndex())
+    idle()
+    assert page.model.ids.tolist() == [doubtful, good, bad, broken]
+    page.queue.list.choose(good)
+    idle()
+    page.viewer.view.setFocus()
+    qtbot.keyClick(page.viewer.view, Qt.Key.Key_A)
+    idle()
+    qtbot.waitUntil(lambda: page.model.ids.tolist() == [doubtful, bad, good, broken])
+    assert page.queue.list.result_id == bad
