@@ -16,6 +16,10 @@ import pytest
 
 # A screen as people have it: the offscreen one of 800×800 is smaller than the window's least size.
 os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={Path(__file__).parent / 'data' / 'screen.json'}"
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # threads that wait for others would keep the other workers' tests waiting
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 for _name in ("DISPLAY", "WAYLAND_DISPLAY", "INSPECTOR_STARTUP_PROBE"):
     os.environ.pop(_name, None)
 

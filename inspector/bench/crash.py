@@ -4,7 +4,7 @@ import multiprocessing
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,12 @@ def crash(
     seed: int = 0,
     images: int = 60,
     kinds: Sequence[str] = ("inspect",),
+    methods: Mapping[str, Sequence[str]] = METHODS,
     make_engine: Callable[[], Engine] = Engine,
     progress: Callable[[int, str], None] = lambda number, line: None,
 ) -> dict[str, Any]:
     """Kill a working process `kills` times at random moments
-    and see what is left. `kinds`: of `KINDS`, in turns.
+    and see what is left. `kinds`: of `KINDS`, in turns. `methods`: what is taught in turns, by kind.
 
     After each kill the project must open, its database and every row's files be whole, every result, review,
     threshold, detector, export and project that the dead process had announced be there, no result be there
@@ -79,8 +80,8 @@ def crash(
             make_old(place.folder, place.old)
         for number in range(kills):
             kind, turn = kinds[number % len(kinds)], number // len(kinds)
-            methods = METHODS.get(kind, ("",))
-            method = methods[turn // 2 % len(methods)]  # the second one finds what the first one's death left
+            names = methods.get(kind, ("",))
+            method = names[turn // 2 % len(names)]  # the second one finds what the first one's death left
             receiver, sender = context.Pipe(duplex=False)
             child = context.Process(target=work, args=(kind, method, place, make_engine, sender))
             child.start()

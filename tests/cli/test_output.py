@@ -31,6 +31,12 @@ def run(*arguments: str | Path, encoding: str = "utf-8") -> tuple[int, str]:
     return done.returncode, text
 
 
+def set_badly() -> None:
+    config = Path(os.environ["INSPECTOR_HOME"]) / "config"
+    config.mkdir(parents=True)
+    (config / "settings.toml").write_text("batch_size = -5\n")
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The demo project, made by the command with its output in a Windows code page, and what it said."""
@@ -86,14 +92,20 @@ def test_evaluate_speaks_ascii(tmp_path: Path) -> None:
     assert "washer" in said
 
 
-def test_names_reach_the_terminal_without_what_it_would_obey(demo: tuple[Path, str], tmp_path: Path) -> None:
-    hostile = tmp_path / "a\x1b[31m‮gnp.exe.png"
+def test_names_reach_the_terminal_without_what_it_would_obey_and_a_bad_setting_is_said_once(
+    demo: tuple[Path, str], tmp_path: Path
+) -> None:
+    set_badly()
+    hostile, good = tmp_path / "a\x1b[31m‮gnp.exe.png", tmp_path / "good.png"
     hostile.write_bytes(b"no image")
-    code, said = run("inspect", demo[0], hostile)
+    PIL.Image.fromarray(demo_parts.draw("washer", 5001)[0]).save(good)
+    code, said = run("inspect", demo[0], hostile, good, "--class", "washer")
     assert code == 3
     assert "a␣[31m␣gnp.exe.png" in said
     assert "\x1b" not in said
     assert "‮" not in said
+    assert said.count("batch_size can't be “-5”") == 1
+    assert "8 is used" in said
 
 
 def test_inspect_says_by_its_exit_code_whether_parts_are_good_bad_or_unseen(
@@ -108,22 +120,12 @@ def test_inspect_says_by_its_exit_code_whether_parts_are_good_bad_or_unseen(
         return CliRunner().invoke(app, ["inspect", str(demo[0]), *map(str, words)]).exit_code
 
     assert code(good, "--class", "washer") == 0
+    set_badly()
+    assert code(good, "--class", "washer") == 0  # with the default
     assert code(good, bad, "--class", "washer") == 2
     assert code(bad, broken, "--class", "washer") == 3
     assert code(good, broken) == 3
     assert code(broken) == 3
-
-
-def test_a_bad_setting_is_said_once_and_the_default_used(demo: tuple[Path, str], tmp_path: Path) -> None:
-    config = Path(os.environ["INSPECTOR_HOME"]) / "config"
-    config.mkdir(parents=True)
-    (config / "settings.toml").write_text("batch_size = -5\n")
-    good = tmp_path / "good.png"
-    PIL.Image.fromarray(demo_parts.draw("washer", 5001)[0]).save(good)
-    code, said = run("inspect", demo[0], good, "--class", "washer")
-    assert code == 0
-    assert said.count("batch_size can't be “-5”") == 1
-    assert "8 is used" in said
 
 
 def test_two_spellings_of_a_class_are_taught_as_one_whenever_the_command_is_given(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_window_killed_twice_while_it_inspects_leaves_a_run_that_is_finished_w
     tmp_path: Path,
 ) -> None:
     images = tmp_path / "to inspect"
-    for number in range(24):
+    for number in range(16):
         shutil.copytree(washers / "test", images / f"{number:02}")
     files = sorted(path.relative_to(images).as_posix() for path in images.rglob("*.png"))
     settings.save(settings.Settings(device="cpu", batch_size=4))

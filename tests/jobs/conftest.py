@@ -67,7 +67,7 @@ def taught(tmp_path: Path, _taught: Path) -> Iterator[Project]:
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> Run:
     """Run a job and give all it emitted, having checked that it began once and ended once, last of all."""
 

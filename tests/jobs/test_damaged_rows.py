@@ -34,7 +34,7 @@ TABLES = (
     "classes", "images", "shots", "jobs", "detectors", "detector_shots", "thresholds", "runs", "results", "regions",
     "reviews", "project",
 )  # fmt: skip
-MUTANTS = 100
+MUTANTS = 60
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def test_thresholds_from_the_shots_alone_are_measured_on_request(measure, parts)
     _, output = measure(parts, seeds=1)
     results = json.loads((output / "results.json").read_text())
     assert "verdicts" not in results
-    _, output = measure(parts, shots=(1, 3), seeds=2, false_alarm_rate=0.05)
+    _, output = measure(parts, shots=(1, 3), seeds=1, false_alarm_rate=0.05)
     results = json.loads((output / "results.json").read_text())
     assert results["provenance"]["false_alarm_rate"] == 0.05
     for shots in ("1", "3"):
@@ -167,17 +167,17 @@ def test_the_same_command_again_takes_what_was_finished(measure, parts, engine, 
             cancel.cancel()
 
     output = tmp_path / "out"
-    plan = EvaluationPlan(parts, ("patchcore", "subspace"), (2,), (0, 1), output)
+    plan = EvaluationPlan(parts, ("patchcore", "subspace"), (2,), (0,), output)
     evaluate(plan, backbone=engine.backbone(), emit=stop_after_the_first, cancel=cancel)
     assert events[-1].status is JobStatus.CANCELLED
     assert not (output / "results.json").exists()
     assert len(list((output / "parts").iterdir())) == 1
-    events, _ = measure(parts, ("patchcore", "subspace"))
+    events, _ = measure(parts, ("patchcore", "subspace"), seeds=1)
     assert events[-1].status is JobStatus.DONE
     about = json.loads((output / "results.json").read_text())["provenance"]
     assert about["taken_from_parts"] == 1
     continued = json.loads((output / "details.json").read_text())
-    whole_events, _ = measure(parts, ("patchcore", "subspace"), resume=False)
+    whole_events, _ = measure(parts, ("patchcore", "subspace"), seeds=1, resume=False)
     assert whole_events[-1].status is JobStatus.DONE
     assert json.loads((output / "details.json").read_text()) == continued
 
@@ -259,7 +259,7 @@ def test_what_goes_wrong_in_a_process_is_told_in_its_own_words(parts):
 
 
 def test_the_training_loss_before_and_after_and_the_seconds_of_teaching_are_told(measure, parts):
-    learning = "anople:epochs=3"
+    learning = "promptad:epochs=3"
     _, output = measure(parts, (learning, "patchcore"), seeds=1)
     about = json.loads((output / "results.json").read_text())["provenance"]
     ((first, last),) = about["losses"][f"{learning}/2/0"]

@@ -30,14 +30,15 @@ from inspector.records.result_filter import ResultFilter
 from inspector.records.results import ResultRow, find_result, list_results, result_ids
 from inspector.records.shots import add_shots, list_shots
 
-SIDE, SMALLEST = 960, 16
+SIDE, SMALLEST = 640, 16
+RESOLUTION = 480  # which follows from the smallest defect
 
 
 def draw(number: int, spot: tuple[int, int, int] | None = None) -> np.ndarray:
     """A ring on a mat with noise of its own; `spot`: x, y and pixels across."""
     rng = np.random.default_rng(number)
-    pixels = np.full((SIDE, SIDE + 160, 3), 70, np.uint8)
-    cv2.circle(pixels, (560, 480), 400, (170, 165, 160), 160)
+    pixels = np.full((SIDE, SIDE + 106, 3), 70, np.uint8)
+    cv2.circle(pixels, (373, 320), 267, (170, 165, 160), 107)
     if spot is not None:
         cv2.circle(pixels, spot[:2], spot[2] // 2, (110, 105, 100), -1, cv2.LINE_AA)
     return np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8)
@@ -51,18 +52,51 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(folder / f"train/good/{number}.png", draw(number))
     for number in range(3):
         write(folder / f"test/good/{number}.png", draw(10 + number))
-        write(folder / f"test/spot/{number}.png", draw(20 + number, (200 + 3 * number, 470, SMALLEST)))
-        mask = np.zeros((SIDE, SIDE + 160), np.uint8)
-        cv2.circle(mask, (200 + 3 * number, 470), SMALLEST // 2, 255, -1)
+        write(folder / f"test/spot/{number}.png", draw(20 + number, (133 + 3 * number, 313, SMALLEST)))
+        mask = np.zeros((SIDE, SIDE + 106), np.uint8)
+        cv2.circle(mask, (133 + 3 * number, 313), SMALLEST // 2, 255, -1)
         write(folder / f"ground_truth/spot/{number}_mask.png", mask)
     return folder
 
 
 @pytest.fixture
 def line(tmp_path: Path, parts: Path) -> Iterator[Project]:
-    with projects.create(tmp_path / "line", "Line 6") as opened:
-        add_shots(opened, add_class(opened, "ring"), sorted((parts / "train/good").iterdir())[:3])
+    with made(tmp_path / "line", parts) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def _inspected(tmp_path_factory: pytest.TempPathFactory, parts: Path, engine: Engine, run: Run) -> Path:
+    """Two projects that are taught and have inspected all parts: `whole` looks at pictures as a whole, `tiled` in tiles."""
+    folder = tmp_path_factory.mktemp("lines")
+    for name, smallest in (("whole", None), ("tiled", SMALLEST)):
+        with made(folder / name, parts) as opened:
+            taught(opened, engine, run, smallest)
+            inspected(opened, engine, run, parts)
+    return folder
+
+
+@pytest.fixture
+def whole(tmp_path: Path, _inspected: Path) -> Iterator[Project]:
+    with projects.open(shutil.copytree(_inspected / "whole", tmp_path / "whole")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tiled(tmp_path: Path, _inspected: Path) -> Iterator[Project]:
+    with projects.open(shutil.copytree(_inspected / "tiled", tmp_path / "tiled")) as opened:
+        yield opened
+
+
+def made(folder: Path, parts: Path) -> Project:
+    """The class “ring” of three shots, not taught."""
+    project = projects.create(folder, "Line 6")
+    add_shots(project, add_class(project, "ring"), sorted((parts / "train/good").iterdir())[:3])
+    return project
+
+
+def by_name(line: Project) -> dict[str, ResultRow]:
+    return {row.name: row for row in list_results(line, result_ids(line))}
 
 
 def taught(line: Project, engine: Engine, run: Run, smallest: int | None, **more: object) -> None:
@@ -84,26 +118,21 @@ def inspected(
     return {row.name: row for row in list_results(line, result_ids(line)) if row.id not in before}
 
 
-def test_a_small_defect_is_found_in_tiles_and_marked_where_it_is(
-    line: Project, engine: Engine, run: Run, parts: Path
-) -> None:
-    def marked(row: ResultRow) -> int:
+def test_a_small_defect_is_found_in_tiles_and_marked_where_it_is(whole: Project, tiled: Project) -> None:
+    def marked(line: Project, row: ResultRow) -> int:
         """Pixels of the picture that are marked as the defect."""
         return find_result(line, row.id).regions[0].area
 
-    taught(line, engine, run, None)
-    whole = inspected(line, engine, run, parts)
-    taught(line, engine, run, SMALLEST)
-    tiled = inspected(line, engine, run, parts)
-    for name, row in tiled.items():
+    as_a_whole, in_tiles = by_name(whole), by_name(tiled)
+    assert len(in_tiles) == 6
+    for name, row in in_tiles.items():
         assert (row.decision is Decision.NG) == name.startswith("spot"), (name, row.image_score)
     for name in ("spot/0.png", "spot/1.png", "spot/2.png"):
-        assert 3 * marked(tiled[name]) < marked(whole[name])
+        assert 3 * marked(tiled, in_tiles[name]) < marked(whole, as_a_whole[name])
 
 
-def test_a_defect_on_a_seam_scores_as_one_within_a_tile(line: Project, engine: Engine, run: Run) -> None:
-    taught(line, engine, run, SMALLEST)
-    detector = engine.detector(line, find_detector(line))
+def test_a_defect_on_a_seam_scores_as_one_within_a_tile(tiled: Project, engine: Engine) -> None:
+    detector = engine.detector(tiled, find_detector(tiled))
     image = Image(draw(30), "", "")
     tiles = detector.taught.tiles("ring", image)  # type: ignore[attr-defined]
     assert tiles is not None
@@ -111,34 +140,33 @@ def test_a_defect_on_a_seam_scores_as_one_within_a_tile(line: Project, engine: E
     scale = SIDE / tiles.shape[0] * tiles.side / tiles.cells
     starts = sorted({row for row, _ in tiles.starts})
     seam, inside = starts[1] + tiles.cells / 12, starts[1] + tiles.cells / 2
-    pictures = [Image(draw(31, (230, round(row * scale), SMALLEST)), "", "") for row in (seam, inside)]
+    pictures = [Image(draw(31, (125, round(row * scale), SMALLEST)), "", "") for row in (seam, inside)]
     on_seam, within = (one.image_score for one in detector.score(pictures, ["ring"] * 2))
     assert on_seam == pytest.approx(within, rel=0.15)
     assert min(on_seam, within) > 1.5 * detector.score([image], ["ring"])[0].image_score
 
 
 def test_a_choice_after_teaching_makes_the_class_out_of_date_until_it_is_taught_again(
-    line: Project, engine: Engine, run: Run
+    whole: Project, engine: Engine, run: Run
 ) -> None:
-    taught(line, engine, run, None)
-    assert find_class(line, "ring").state is ClassState.TAUGHT
-    set_smallest(line, find_class(line, "ring").id, SMALLEST)
-    row = find_class(line, "ring")
+    assert find_class(whole, "ring").state is ClassState.TAUGHT
+    set_smallest(whole, find_class(whole, "ring").id, SMALLEST)
+    row = find_class(whole, "ring")
     assert row.state is ClassState.OUT_OF_DATE
     assert "smallest defect" in row.note
-    taught(line, engine, run, SMALLEST)
-    assert find_class(line, "ring").state is ClassState.TAUGHT
+    taught(whole, engine, run, SMALLEST)
+    assert find_class(whole, "ring").state is ClassState.TAUGHT
 
 
 def test_new_shots_enter_the_memory_tile_by_tile(
-    line: Project, engine: Engine, run: Run, parts: Path
+    tiled: Project, engine: Engine, run: Run, parts: Path
 ) -> None:
-    taught(line, engine, run, SMALLEST)
-    class_id = find_class(line, "ring").id
-    add_shots(line, class_id, [parts / "train/good/3.png"])
-    done(run(lambda emit: update(line, engine, emit=emit, cancel=CancelToken())))
-    assert find_class(line, "ring").state is ClassState.TAUGHT
-    rows = inspected(line, engine, run, parts)
+    class_id = find_class(tiled, "ring").id
+    add_shots(tiled, class_id, [parts / "train/good/3.png"])
+    done(run(lambda emit: update(tiled, engine, emit=emit, cancel=CancelToken())))
+    assert find_class(tiled, "ring").state is ClassState.TAUGHT
+    rows = inspected(tiled, engine, run, parts)
+    assert len(rows) == 6
     for name, row in rows.items():
         assert (row.decision is Decision.NG) == name.startswith("spot"), (name, row.image_score)
 
@@ -153,20 +181,18 @@ def test_shots_are_held_no_larger_than_they_are_looked_at(
     assert read_shot(shot, engine.backbone(), None, 480).pixels.shape[0] == 480
 
 
-def test_what_would_flip_is_scored_in_tiles_too(line: Project, engine: Engine, run: Run, parts: Path) -> None:
-    taught(line, engine, run, None)
-    inspected(line, engine, run, parts)
-    set_smallest(line, find_class(line, "ring").id, SMALLEST)
+def test_what_would_flip_is_scored_in_tiles_too(whole: Project, engine: Engine, run: Run) -> None:
+    set_smallest(whole, find_class(whole, "ring").id, SMALLEST)
     ended = done(
         run(
             lambda emit: teach(
-                line, engine, method="patchcore", propose=True, emit=emit, cancel=CancelToken()
+                whole, engine, method="patchcore", propose=True, emit=emit, cancel=CancelToken()
             )
         )
     )
-    rows = list_results(line, result_ids(line, ResultFilter()))
+    rows = list_results(whole, result_ids(whole, ResultFilter()))
     assert ended.result["compared"] == len(rows) == 6
-    detector = engine.detector(line, find_detector(line, ended.result["detector_id"]))
+    detector = engine.detector(whole, find_detector(whole, ended.result["detector_id"]))
     assert detector.views
     for row in rows:
         assert row.path is not None
@@ -207,7 +233,7 @@ def test_evaluate_looks_with_as_many_pixels_as_it_is_told(
         found: dict[str, float] = results["summary"]["patchcore"]["2"]
         return found
 
-    whole, tiled = figures(0), figures(720)
+    whole, tiled = figures(0), figures(RESOLUTION)
     assert tiled["image_auroc"] == 1
     assert tiled["pixel_ap"] > whole["pixel_ap"]
 
@@ -215,9 +241,10 @@ def test_evaluate_looks_with_as_many_pixels_as_it_is_told(
 def test_a_picture_too_elongated_for_tiles_is_named_and_the_others_are_measured(
     engine: Engine, run: Run, parts: Path, tmp_path: Path
 ) -> None:
-    folder = Path(shutil.copytree(parts, tmp_path / "rings"))
+    only = shutil.ignore_patterns("[123].png", "[123]_mask.png")  # one of each
+    folder = Path(shutil.copytree(parts, tmp_path / "rings", ignore=only))
     write(folder / "test/good/long.png", np.full((12, 30_000, 3), 90, np.uint8))
-    plan = EvaluationPlan(folder, ("patchcore",), (1,), (0,), tmp_path / "out", resolution=720)
+    plan = EvaluationPlan(folder, ("patchcore",), (1,), (0,), tmp_path / "out", resolution=RESOLUTION)
     events = run(lambda emit: evaluate(plan, backbone=engine.backbone(), emit=emit, cancel=CancelToken()))
     done(events)
     assert [event for event in events if "long.png" in repr(event) and "too elongated" in repr(event)], events

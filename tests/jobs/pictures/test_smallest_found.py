@@ -1,7 +1,8 @@
 """How small a defect a class finds, painted into its own shots."""
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from inspector.domain import CancelToken, JobEvent, Thresholds
 from inspector.errors import Cancelled, ProjectError
 from inspector.images.area import Area
 from inspector.images.demo import parts as demo_parts
+from inspector.jobs import smallest
 from inspector.jobs.engine import Engine
 from inspector.jobs.smallest import SIZES, smallest_defect
 from inspector.jobs.teach import teach
@@ -22,6 +24,7 @@ from inspector.records.shots import add_shots, list_shots, remove_shots
 from inspector.records.thresholds import list_thresholds, set_thresholds
 
 Run = Callable[[Callable[..., None]], list[JobEvent]]
+Spots = tuple[list[float], list[float], float]
 
 
 @pytest.fixture(scope="module")
@@ -31,34 +34,54 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "washer" / "train" / "good"
 
 
-@pytest.fixture
-def line(tmp_path: Path, shots: Path, engine: Engine, run: Run) -> Project:
-    with projects.create(tmp_path / "line", "Line 7") as opened:
+@pytest.fixture(scope="module")
+def _line(tmp_path_factory: pytest.TempPathFactory, shots: Path, engine: Engine, run: Run) -> Path:
+    folder = tmp_path_factory.mktemp("line") / "line"
+    with projects.create(folder, "Line 7") as opened:
         add_shots(opened, add_class(opened, "washer"), sorted(shots.iterdir()))
         run(lambda emit: teach(opened, engine, method="patchcore", emit=emit, cancel=CancelToken()))
+    return folder
+
+
+@pytest.fixture
+def line(tmp_path: Path, _line: Path) -> Iterator[Project]:
+    with projects.open(shutil.copytree(_line, tmp_path / "line")) as opened:
         yield opened
 
 
-def spots(line: Project, engine: Engine) -> tuple[list[float], list[float], float]:
-    found = smallest_defect(line, engine, "Washer", kinds=["spot"])
-    faint, clear = found["curves"]
-    assert faint["sizes"] == [max(1, round(256 * share)) for share in SIZES]
-    return faint["ng"], clear["ng"], found["good"]["ng"]
+@pytest.fixture(scope="module")
+def found(_line: Path, engine: Engine) -> Spots:
+    """Of `line` as it is."""
+    with projects.open(_line) as opened:
+        return spots(opened, engine)
+
+
+@pytest.fixture
+def few_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smallest, "SIZES", (SIZES[0], SIZES[-2], SIZES[-1]))
+
+
+def spots(line: Project, engine: Engine) -> Spots:
+    """Shares called NG of faint spots, by size, of clear ones, and of the shots."""
+    told = smallest_defect(line, engine, "Washer", kinds=["spot"])
+    faint, clear = told["curves"]
+    assert faint["sizes"] == [max(1, round(256 * share)) for share in smallest.SIZES]
+    return faint["ng"], clear["ng"], told["good"]["ng"]
 
 
 def test_larger_and_clearer_defects_are_found_more_often_and_good_shots_are_not(
-    line: Project, engine: Engine
+    line: Project, engine: Engine, found: Spots
 ) -> None:
-    faint, clear, good = spots(line, engine)
+    faint, clear, good = found
     assert clear[0] <= 0.2
     assert clear[-1] == 1
     assert sum(clear) > sum(faint)
     assert good <= 1 / 3
-    assert spots(line, engine) == (faint, clear, good)  # the same again
+    assert spots(line, engine) == found  # the same again
 
 
-def test_another_threshold_moves_the_smallest_size(line: Project, engine: Engine) -> None:
-    _, before, _ = spots(line, engine)
+def test_another_threshold_moves_the_smallest_size(line: Project, engine: Engine, found: Spots) -> None:
+    _, before, _ = found
     (row,) = list_thresholds(line, 1).values()
     high = 1.5 * row.thresholds.ng
     set_thresholds(line, 1, row.class_id, Thresholds(high, high, high), who="Ada")
@@ -66,6 +89,7 @@ def test_another_threshold_moves_the_smallest_size(line: Project, engine: Engine
     assert sum(after) < sum(before)
 
 
+@pytest.mark.usefixtures("few_sizes")
 def test_only_the_area_is_harmed(line: Project, engine: Engine, run: Run) -> None:
     (class_id,) = (row.class_id for row in list_thresholds(line, 1).values())
     set_area(line, class_id, Area((((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)),)))
@@ -86,6 +110,7 @@ def test_what_can_not_be_tested_is_said(line: Project, engine: Engine) -> None:
         smallest_defect(line, engine, "washer")
 
 
+@pytest.mark.usefixtures("few_sizes")
 def test_a_class_of_one_shot_is_tested_on_altered_views_of_it(
     tmp_path: Path, shots: Path, engine: Engine, run: Run
 ) -> None:
@@ -98,6 +123,7 @@ def test_a_class_of_one_shot_is_tested_on_altered_views_of_it(
     assert found["curves"][1]["seen"][-1] > 0.5
 
 
+@pytest.mark.usefixtures("few_sizes")
 def test_the_command_prints_a_table_or_writes_the_figures(shots: Path, tmp_path: Path) -> None:
     project = str(tmp_path / "line")
     taught = CliRunner().invoke(
