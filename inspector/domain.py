@@ -226,3 +226,38 @@ class CancelToken:
         """Raises `Cancelled` once `cancel` was called."""
         if self._event.is_set():
             raise Cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A stored result whose decision a proposed detector would change: from `before` to `after`, at `score`."""
+
+    result_id: int
+    before: Decision
+    after: Decision
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Why a detector is only proposed: of `compared` stored results it would flip these, and these shots (id → score
+    without itself) stood out from the others of their class when it was made."""
+
+    compared: int = 0
+    flips: tuple[Flip, ...] = ()
+    outliers: Mapping[int, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """As the database keeps it."""
+        return {
+            "compared": self.compared,
+            "flips": [[one.result_id, one.before, one.after, one.score] for one in self.flips],
+            "outliers": {str(key): score for key, score in self.outliers.items()},
+        }
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Proposal":
+        """What `as_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
+        flips = (Flip(key, Decision(a), Decision(b), score) for key, a, b, score in values["flips"])
+        outliers = {int(key): score for key, score in values["outliers"].items()}
+        return cls(values["compared"], tuple(flips), outliers)

@@ -193,7 +193,10 @@ def make_old(folder: Path, target: Path) -> None:
     target.mkdir()
     shutil.copyfile(folder / projects.DATABASE, target / projects.DATABASE)
     with closing(sqlite3.connect(target / projects.DATABASE)) as connection, connection:
-        connection.execute("ALTER TABLE shots DROP COLUMN confirmed_good")
+        connection.execute("DROP INDEX uq_shots_class_image")
+        for column in ("confirmed_good", "place"):
+            connection.execute(f"ALTER TABLE shots DROP COLUMN {column}")
+        connection.execute("CREATE UNIQUE INDEX uq_shots_class_image ON shots (class_id, image_id)")
         for column in ("white", "smallest", "area"):
             connection.execute(f"ALTER TABLE classes DROP COLUMN {column}")
         for column in ("charge", "proposal", "updated_from", "whites"):

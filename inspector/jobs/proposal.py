@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from inspector.domain import CancelToken, Decision, Image, ScoreMap, Thresholds
+from inspector.domain import CancelToken, Decision, Flip, Image, Proposal, ScoreMap, Thresholds
 from inspector.errors import InspectorError
 from inspector.images import read
 from inspector.jobs.events import Reporter
-from inspector.records.detectors import Flip, Proposal
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.results import ResultRow, list_results, result_ids

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inspector import settings as user_settings
-from inspector.domain import CancelToken, Emit, Image, JobKind, Thresholds
+from inspector.domain import CancelToken, Emit, Image, JobKind, Proposal, Thresholds
 from inspector.errors import ImageError, InspectorError, ProjectError
 from inspector.images import read
 from inspector.images.value_range import FULL
@@ -21,7 +21,7 @@ from inspector.jobs.proposal import (
 )
 from inspector.methods import catalogue
 from inspector.records.classes import ClassRow, list_classes, list_descriptions
-from inspector.records.detectors import NewDetector, Proposal, add_detector, detector_staging
+from inspector.records.detectors import NewDetector, add_detector, detector_staging
 from inspector.records.disk.recovery import CHECKPOINTS
 from inspector.records.project import Project
 from inspector.records.shots import ShotRow, list_places, list_shots, same_pictures

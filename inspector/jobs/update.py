@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from inspector.domain import CancelToken, Emit, Image, JobKind, Thresholds
+from inspector.domain import CancelToken, Emit, Image, JobKind, Proposal, Thresholds
 from inspector.errors import Cancelled, InspectorError, ProjectError
 from inspector.jobs.engine import Engine, check_ranges
 from inspector.jobs.events import Reporter, job
@@ -19,7 +19,6 @@ from inspector.jobs.teach import add_places, read_shot
 from inspector.records.detectors import (
     DetectorRow,
     NewDetector,
-    Proposal,
     add_detector,
     detector_staging,
     find_detector,

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from inspector import paths
-from inspector.domain import Decision, Thresholds
+from inspector.domain import Proposal, Thresholds
 from inspector.errors import ProjectError
 from inspector.methods import catalogue
 from inspector.records import schema as t
@@ -23,41 +23,6 @@ from inspector.records.names import class_key, moment
 from inspector.records.project import Project
 from inspector.records.ranges import whites_of
 from inspector.records.thresholds import new_threshold
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """A stored result whose decision a proposed detector would change: from `before` to `after`, at `score`."""
-
-    result_id: int
-    before: Decision
-    after: Decision
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """Why a detector is only proposed: of `compared` stored results it would flip these, and these shots (id → score
-    without itself) stood out from the others of their class when it was made."""
-
-    compared: int = 0
-    flips: tuple[Flip, ...] = ()
-    outliers: Mapping[int, float] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """As the database keeps it."""
-        return {
-            "compared": self.compared,
-            "flips": [[one.result_id, one.before, one.after, one.score] for one in self.flips],
-            "outliers": {str(key): score for key, score in self.outliers.items()},
-        }
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "Proposal":
-        """What `as_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
-        flips = (Flip(key, Decision(a), Decision(b), score) for key, a, b, score in values["flips"])
-        outliers = {int(key): score for key, score in values["outliers"].items()}
-        return cls(values["compared"], tuple(flips), outliers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +62,7 @@ class DetectorRow:
     as the detector itself calls them. `whites`: class id → end of the range in which images of the class are read,
     see `images.read`; classes without one are read as the files say. `added_shots`: class id → shots and
     places that only its memory knows, as they were added after the teaching. `gone_shots`: shots and places that it knows and
-    that were removed since."""
+    that were removed since. `places`: those it knows that were called no defect."""
 
     id: int
     label: str
@@ -112,6 +77,7 @@ class DetectorRow:
     whites: Mapping[int, int]
     added_shots: Mapping[int, tuple[int, ...]]
     gone_shots: tuple[int, ...]
+    places: frozenset[int]
     shots: int
     folder: Path
     problem: str
@@ -238,18 +204,22 @@ def add_detector(project: Project, new: NewDetector) -> int:
         raise
 
 
-def accept_detector(project: Project, detector_id: int) -> None:
-    """Put a proposed detector, or an earlier one, in charge of its classes."""
+def accept_detector(project: Project, detector_id: int) -> int | None:
+    """Put a proposed detector, or an earlier one, in charge of its classes; its charge before, for `propose_detector`."""
     with project.writing() as session:
-        session.execute(
-            update(t.Detector).where(t.Detector.id == detector_id).values(charge=_next_charge(session))
-        )
+        before = session.scalar(select(t.Detector.charge).where(t.Detector.id == detector_id))
+        _set_charge(session, detector_id, _next_charge(session))
+        return before
 
 
-def propose_detector(project: Project, detector_id: int) -> None:
-    """Undo `accept_detector`: it is only proposed again, and the one before it in charge."""
+def propose_detector(project: Project, detector_id: int, charge: int | None = None) -> None:
+    """Undo `accept_detector`: it is only proposed again, or has its earlier `charge`, and the one before it is in charge."""
     with project.writing() as session:
-        session.execute(update(t.Detector).where(t.Detector.id == detector_id).values(charge=None))
+        _set_charge(session, detector_id, charge)
+
+
+def _set_charge(session: Session, detector_id: int, charge: int | None) -> None:
+    session.execute(update(t.Detector).where(t.Detector.id == detector_id).values(charge=charge))
 
 
 def remove_detector(project: Project, detector_id: int) -> None:
@@ -343,6 +313,7 @@ def _rows(project: Project) -> list[DetectorRow]:
         taught: dict[int, dict[int, str]] = {}
         counts: Counter[int] = Counter()
         gone: dict[int, list[int]] = {}
+        places: dict[int, set[int]] = {}
         for detector_id, class_id, name, shot_id, removed, place in session.execute(
             select(
                 t.DetectorShot.detector_id, t.Class.id, t.Class.name, t.Shot.id, t.Shot.removed, t.Shot.place
@@ -352,7 +323,10 @@ def _rows(project: Project) -> list[DetectorRow]:
             .order_by(t.Class.name, t.Shot.id)
         ):
             taught.setdefault(detector_id, {})[class_id] = name
-            counts[detector_id] += place is None
+            if place is None:
+                counts[detector_id] += 1
+            else:
+                places.setdefault(detector_id, set()).add(shot_id)
             if removed is not None:
                 gone.setdefault(detector_id, []).append(shot_id)
     found = []
@@ -376,6 +350,7 @@ def _rows(project: Project) -> list[DetectorRow]:
             whites={key: white for key, white in whites_of(row.whites).items() if key in classes},
             added_shots={key: ids for key in classes if (ids := _ids(row.added_shots, key))},
             gone_shots=tuple(gone.get(row.id, ())),
+            places=frozenset(places.get(row.id, ())),
             shots=counts[row.id],
             folder=project.path(f"detectors/{row.id}"),
             problem=_problem(project, row),

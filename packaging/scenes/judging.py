@@ -9,6 +9,7 @@ from stage import Stage
 
 from inspector.domain import Decision
 from inspector.views.review.verdict_edits import Review
+from inspector.views.teach.detector_history import DetectorHistory
 
 
 def scene_inspect_empty(stage: Stage) -> None:
@@ -73,6 +74,22 @@ def scene_teach_no_defect(stage: Stage) -> None:
     teach.class_view.setCurrentIndex(teach.classes.index(names.index("washer")))
     stage.wait(lambda: teach.shots.rows and teach.shots.rows[-1].place is not None)
     teach.grid.scrollToBottom()
+
+
+def scene_teach_history(stage: Stage) -> None:
+    """After a place was called no defect: what changed from one detector to the next."""
+    scene_teach_no_defect(stage)
+    stage.window.page.panel.history.click()
+    stage.settle()
+    history = next(one for one in stage.window.findChildren(DetectorHistory) if one.isVisible())
+    stage.wait(lambda: history.past)
+    history.table.selectRow(1)
+
+
+def after_teach_history(stage: Stage) -> None:
+    for history in stage.window.findChildren(DetectorHistory):
+        history.close()
+    stage.window.context.undo.undo()
 
 
 def after_teach_no_defect(stage: Stage) -> None:

@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
 
-from inspector.domain import Decision, Thresholds
+from inspector.domain import Decision, Proposal, Thresholds
 from inspector.records import project as projects
 from inspector.records.classes import (
     ClassState,
@@ -22,7 +22,6 @@ from inspector.records.classes import (
 )
 from inspector.records.detectors import (
     NewDetector,
-    Proposal,
     accept_detector,
     add_detector,
     detector_staging,

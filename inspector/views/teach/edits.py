@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from inspector.images.area import Area
     from inspector.methods.prompts.description import PartDescription
     from inspector.records.classes import ClassRow
+    from inspector.records.detectors import DetectorRow
     from inspector.records.project import Project
     from inspector.records.shots import ShotRow
 
@@ -161,13 +162,21 @@ class DetectorEdits(QObject):
         self._steps = Steps(context, self._changed, self)
 
     def accept(self, waiting: Waiting) -> None:
+        self.put_in_charge(waiting.row)
+
+    def put_in_charge(self, row: DetectorRow) -> None:
+        """A proposed detector, or an earlier one."""
         from inspector.records.detectors import accept_detector, propose_detector
 
-        row = waiting.row
+        before: list[int | None] = []
+
+        def put(project: Project) -> None:
+            before[:] = [accept_detector(project, row.id)]
+
         self._steps.do(
             f"put detector #{row.id} in charge",
-            lambda project: accept_detector(project, row.id),
-            lambda project: propose_detector(project, row.id),
+            put,
+            lambda project: propose_detector(project, row.id, before[0]),
             f"Detector #{row.id} judges from now on.",
             self._on_teach,
         )

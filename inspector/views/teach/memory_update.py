@@ -31,7 +31,7 @@ class MemoryUpdate(QObject):
         self._context = context
         self._start_soon = qdebounced(self._start, timeout=self.PAUSE)
         self._wanted: _What | None = None
-        self._tried: _What | None = None
+        self._seen: set[int] = set()  # shots that were tried, or there at the beginning
         self._fresh = True
         self._job: Job | None = None
         context.project_changed.connect(self._forget)
@@ -50,12 +50,11 @@ class MemoryUpdate(QObject):
         shots = frozenset(shot for own in news.values() for shot in own)
         what = (row.id, shots) if row is not None and shots else None
         if self._fresh:
-            self._fresh, self._tried = False, what
-        if what is None:
-            self._tried = None
+            self._fresh = False
+            self._seen |= shots
         if (
             what is None
-            or what == self._tried
+            or shots <= self._seen
             or project is None
             or project.read_only
             or (row and row.problem)
@@ -77,7 +76,8 @@ class MemoryUpdate(QObject):
         project, what = self._context.project, self._wanted
         if project is None or what is None or self._context.runner.busy:
             return  # `_busy_changed` comes back to it
-        self._wanted, self._tried = None, what
+        self._wanted = None
+        self._seen |= what[1]
 
         def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
             from inspector.jobs.update import update
@@ -96,5 +96,6 @@ class MemoryUpdate(QObject):
 
     def _forget(self) -> None:
         self._start_soon.cancel()
-        self._wanted = self._tried = None
+        self._wanted = None
+        self._seen.clear()
         self._fresh = True

@@ -25,6 +25,7 @@ from inspector.views.teach.adding_shots import AddingShots
 from inspector.views.teach.class_column import ClassColumn
 from inspector.views.teach.class_list import ROW, ClassModel
 from inspector.views.teach.description.form import DescriptionForm
+from inspector.views.teach.detector_history import DetectorHistory
 from inspector.views.teach.edits import ClassEdits, DetectorEdits
 from inspector.views.teach.looking.look_choice import LookChoice
 from inspector.views.teach.memory_update import MemoryUpdate
@@ -108,6 +109,7 @@ class TeachPage(Page):
         self.panel.teach_requested.connect(self.teach)
         self.panel.describe_requested.connect(lambda: self.describe(not self._describing))
         self.panel.progress.cancel.clicked.connect(self._cancel)
+        self.panel.history.clicked.connect(lambda: DetectorHistory(context, self.decisions, self).open())
         self.form = DescriptionForm(context)
         self.form.changed.connect(self._described)
         self.form.closed.connect(lambda: self.describe(False))
@@ -369,15 +371,8 @@ class TeachPage(Page):
         def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
             from inspector.jobs.teach import teach
 
-            teach(
-                project,
-                engine,
-                method=method,
-                false_alarm_rate=rate,
-                propose=True,
-                emit=emit,
-                cancel=cancel,
-            )
+            chosen = {"method": method, "false_alarm_rate": rate}
+            teach(project, engine, **chosen, propose=True, emit=emit, cancel=cancel)
 
         title = f"Teach {len(ready)} class{'es' if len(ready) != 1 else ''}"
         self.memory.cancel()

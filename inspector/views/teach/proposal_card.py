@@ -17,7 +17,8 @@ from inspector.views.look.labels import plain, wrapped
 from inspector.views.look.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
-    from inspector.records.detectors import DetectorRow, Flip
+    from inspector.domain import Flip
+    from inspector.records.detectors import DetectorRow
     from inspector.records.project import Project
     from inspector.records.shots import ShotRow
 

@@ -114,6 +114,11 @@ class TeachPanel(QWidget):
             QShortcut(QKeySequence(keys), self).activated.connect(self.button.click)
         self.reason = wrapped("small")
         self.taught = wrapped("small")
+        self.history = QPushButton("All detectors…")
+        self.history.setToolTip("What changed from one detector to the next, and the way back")
+        theme.set_role(self.history, "link")
+        self.history.hide()
+        self._known = False  # whether there is a detector
         self.progress = TeachProgress(context)
 
         inside = QWidget()
@@ -145,6 +150,7 @@ class TeachPanel(QWidget):
         column.addWidget(self.reason)
         column.addWidget(self.progress)
         column.addWidget(self.taught)
+        column.addWidget(self.history, alignment=Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -253,7 +259,7 @@ class TeachPanel(QWidget):
         else:
             reason = ""
         self.reason.setText(reason)
-        self.reason.setVisible(bool(reason) and not self.progress.isVisible())
+        self.reason.setVisible(bool(reason) and self.progress.isHidden())
         switch(self.button, reason if read_only or busy or not ready else "")
         rate = self._context.settings.false_alarm_rate
         self.promise.setText(
@@ -272,17 +278,20 @@ class TeachPanel(QWidget):
         if row is not None and self._own is None:
             self._own = row.method
             self._show_settings()
+        self._known = row is not None
+        self.history.setVisible(self._known and self.progress.isHidden())
         if row is None:
             self.taught.setText("")
         else:
             title = catalogue.title(row.method)
             when = row.created.astimezone().strftime("%d %b %Y, %H:%M")
             names = ", ".join(row.classes.values())
-            added = sum(map(len, row.added_shots.values()))
-            done = "Updated" if added else "Taught"
-            more = ""
+            later = {key for ids in row.added_shots.values() for key in ids}
+            added = len(later - row.places)
+            done = "Updated" if later else "Taught"
+            more = f" It knows {_places(len(row.places))} called no defect." if row.places else ""
             if added and row.method in METHODS and METHODS[row.method].learns:
-                more = f" The memory knows {shots_text(added)} that the prompts do not; teach again to renew them."
+                more += f" The memory knows {shots_text(added)} that the prompts do not; teach again to renew them."
             self.taught.setText(
                 f"{done} {when}: {title} on {shots_text(row.shots)} of {names}.{more} {row.problem}".strip()
             )
@@ -292,12 +301,18 @@ class TeachPanel(QWidget):
         self.button.hide()
         self.reason.hide()
         self.taught.hide()
+        self.history.hide()
         self.progress.begin()
 
     def end(self) -> None:
         self.progress.end()
         self.button.show()
         self.taught.show()
+        self.history.setVisible(self._known)
+
+
+def _places(count: int) -> str:
+    return f"{count} place{'' if count == 1 else 's'}"
 
 
 def _heading(text: str) -> QLabel:
