@@ -199,6 +199,6 @@ def make_old(folder: Path, target: Path) -> None:
         connection.execute("CREATE UNIQUE INDEX uq_shots_class_image ON shots (class_id, image_id)")
         for column in ("white", "smallest", "area"):
             connection.execute(f"ALTER TABLE classes DROP COLUMN {column}")
-        for column in ("charge", "proposal", "updated_from", "whites"):
+        for column in ("charge", "proposal", "updated_from", "whites", "takes"):
             connection.execute(f"ALTER TABLE detectors DROP COLUMN {column}")
         connection.execute("UPDATE alembic_version SET version_num = '0002'")

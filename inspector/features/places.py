@@ -7,6 +7,8 @@ from inspector.features.tiles import Tiles
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height."""
+Outline = tuple[tuple[float, float], ...]
+"""Corners (x, y)."""
 
 
 def piece_boxes(tiles: Tiles | None) -> list[Box]:
@@ -52,16 +54,26 @@ def cell(x: float, y: float, grid: tuple[int, int]) -> Box:
     return min(max(x - width / 2, 0), 1 - width), min(max(y - height / 2, 0), 1 - height), width, height
 
 
-def inside(box: Box, piece: Box, grid: tuple[int, int]) -> Tensor:
-    """Which patches of a piece have their centre in a box of the image: bool [rows · columns]; where the box is smaller than a
-    patch, the one that shows its centre, if the piece does."""
+def bounds(outline: Outline) -> Box:
+    """The box around an outline."""
     (left, top), (right, bottom) = (
-        in_piece(piece, box[0], box[1]),
-        in_piece(piece, box[0] + box[2], box[1] + box[3]),
+        tuple(pick(one[axis] for one in outline) for axis in (0, 1)) for pick in (min, max)
     )
-    y = (torch.arange(grid[0]) + 0.5) / grid[0]
-    x = (torch.arange(grid[1]) + 0.5) / grid[1]
-    found = (((y >= top) & (y <= bottom))[:, None] & ((x >= left) & (x <= right))).flatten()
-    if depth(piece, *centre(box)) >= 0:
-        found[index(*in_piece(piece, *centre(box)), grid)] = True
-    return found
+    return left, top, right - left, bottom - top
+
+
+def inside(outline: Outline, piece: Box, grid: tuple[int, int]) -> Tensor:
+    """Which patches of a piece have their centre within an outline in the image: bool [rows · columns]; where it is so small
+    or thin that none has, those that show its corners."""
+    x = piece[0] + (torch.arange(grid[1]) + 0.5) / grid[1] * piece[2]
+    y = (piece[1] + (torch.arange(grid[0]) + 0.5) / grid[0] * piece[3])[:, None]
+    found = torch.zeros(grid, dtype=torch.bool)
+    for (x1, y1), (x2, y2) in zip(outline, (*outline[1:], outline[0]), strict=True):
+        if y1 != y2:  # how often a ray to the left crosses the outline
+            found ^= ((y1 > y) != (y2 > y)) & (x > (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+    flat = found.flatten()
+    if not flat.any():
+        for corner in outline:
+            if depth(piece, *corner) >= 0:
+                flat[index(*in_piece(piece, *corner), grid)] = True
+    return flat

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from inspector.errors import ProjectError
+from inspector.domain import CancelToken
+from inspector.errors import ImageError, ProjectError
 from inspector.jobs.engine import Engine
 from inspector.jobs.proposal import prepared
 from inspector.jobs.teach import read_shot
 from inspector.records.detectors import DetectorRow, find_detector, list_memory
 from inspector.records.project import Project
-from inspector.records.results import find_result
+from inspector.records.results import ResultRow, find_result
 from inspector.records.shots import ShotRow, list_shots_and_places
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Explainer:
     """Keeps what the last question needed for the next one. Any thread may ask; they wait for each other."""
 
     def __init__(self, engine: Engine | None = None) -> None:
+        self.cancel = CancelToken()
         self._engine = engine or Engine()
         self._lock = Lock()
         self._asked: tuple[Any, ...] | None = None
@@ -45,23 +47,30 @@ class Explainer:
 
     def explain(self, project: Project, result_id: int, x: float, y: float) -> Explanation:
         """Of the place (x, y), in shares of the image's sides, of a result. Raises `InspectorError` for a result, an image, a
-        detector or a shot that is gone, and for a place that isn't inspected."""
+        detector or a shot that is gone, and for a place that isn't inspected; Cancelled once `cancel` says so."""
         from inspector.methods import catalogue
 
         with self._lock:
             result = find_result(project, result_id).row
             if result.class_id is None or result.path is None or result.image_score is None:
                 raise ProjectError("This result has no image or no score, so nothing can be said of a place.")
-            row = find_detector(project, result.detector_id)
+            try:
+                row = find_detector(project, result.detector_id)
+            except ProjectError:
+                raise ProjectError(
+                    "The detector that judged this image was removed, so it can't be asked.",
+                    "Inspect the image again.",
+                ) from None
             detector = self._engine.detector(project, row)
             name = row.taught_names[result.class_id]
             shots, patches = self._patches(project, row, detector, result.class_id)
             if self._image is None or self._image[0] != result_id:
-                self._image = result_id, prepared(result, detector, name)
+                self._image = result_id, _image(result, detector, name)
             evidence = patches.find(self._image[1], x, y)
             count = sum(shot.place is None for shot in shots)
             white = row.whites.get(result.class_id)
-            learned = catalogue.find(row.method).learns
+            info = catalogue.find(row.method)
+            learned = info.learns or "text" in info.needs
             return Explanation(evidence, shots[evidence.shot], white, count, learned)
 
     def _patches(
@@ -85,8 +94,8 @@ class Explainer:
         look = view.resolution if view else 0
         images = [read_shot(shot, detector.backbone, row.whites.get(class_id), look) for shot in shots]
         count = len(remembered)
-        boxes = [(image, shot.place) for image, shot in zip(images, shots, strict=True) if shot.place]
-        self._found = shots, detector.normal_patches(name, images[:count], boxes)
+        marked = [(image, shot.place) for image, shot in zip(images, shots, strict=True) if shot.place]
+        self._found = shots, detector.normal_patches(name, images[:count], marked, self.cancel)
         self._asked = asked
         return self._found
 
@@ -95,3 +104,13 @@ class Explainer:
         with self._lock:
             self._asked = self._found = self._image = None
             self._engine.forget()
+
+
+def _image(result: ResultRow, detector: Detector, name: str) -> Image:
+    try:
+        return prepared(result, detector, name)
+    except ImageError as error:
+        raise ImageError(
+            f"The image of “{result.name}” is missing from the project folder or damaged.",
+            "Inspect the image again.",
+        ) from error

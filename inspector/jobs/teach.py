@@ -156,10 +156,11 @@ def teach(
             else ""
         )
         report.message = (
-            f"{info.title} taught on {total} {'shot' if total == 1 else 'shots'} of {_listed(names)}."
+            f"{info.title} taught on {total} {'shot' if total == 1 else 'shots'} of {_listed(names)}{_knowing(places)}."
             f"{once}{_single(names, thresholds)}{said(proposal, doubtful)}"
         )
         report.result = {"detector_id": detector_id, "classes": list(names.values()), "shots": total}
+        report.result["places"] = len(places)
         report.result |= told(proposal, doubtful)
 
 
@@ -176,6 +177,12 @@ def _described(
             name: known[class_id].as_json() for class_id, name in names.items() if class_id in known
         }
     }
+
+
+def _knowing(places: Sequence[int]) -> str:
+    if not places:
+        return ""
+    return f", and {len(places)} {'place' if len(places) == 1 else 'places'} called no defect"
 
 
 def _single(names: Mapping[int, str], thresholds: Mapping[int, Thresholds]) -> str:

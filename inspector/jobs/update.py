@@ -189,6 +189,7 @@ def update(
                     whites=row.whites,
                     added_shots={**row.added_shots, **later},
                     updated_from=row.id,
+                    takes=row.in_charge,
                     proposal=proposal,
                     job_id=report.job_id,
                 ),

@@ -11,7 +11,7 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
-from inspector.features.places import Box
+from inspector.features.places import Outline
 from inspector.features.tiles import View
 from inspector.methods.evidence import NormalPatches
 
@@ -92,17 +92,21 @@ class Detector(Protocol):
         altered views of it. Feeds the thresholds."""
         ...
 
-    def add_places(self, class_name: str, places: Sequence[tuple[Image, Box]]) -> None:
-        """Remember what boxes of images (in shares of their sides) show as normal for a class: false alarms that somebody called
+    def add_places(self, class_name: str, places: Sequence[tuple[Image, Outline]]) -> None:
+        """Remember what images show within outlines (in shares of their sides) as normal for a class: false alarms that somebody called
         no defect. Raises DetectorError for a class that it doesn't know, and where nothing is inspected; the detector is then
         as it was."""
         ...
 
     def normal_patches(
-        self, class_name: str, shots: Sequence[Image], places: Sequence[tuple[Image, Box]] = ()
+        self,
+        class_name: str,
+        shots: Sequence[Image],
+        places: Sequence[tuple[Image, Outline]] = (),
+        cancel: CancelToken | None = None,
     ) -> NormalPatches:
         """What a place of an image of a class can be compared with, by eye too. `shots`, `places`: those that it was taught on
-        and that it remembers, in the same order. Raises DetectorError if the number of shots differs."""
+        and that it remembers, in the same order. Raises DetectorError if the number of shots differs, Cancelled."""
         ...
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -16,10 +16,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from inspector.domain import Image
+from inspector.domain import CancelToken, Image
 from inspector.errors import DetectorError
 from inspector.features.backbone import Features
-from inspector.features.places import Box, cell, depth, in_image, in_piece, index, inside, piece_boxes
+from inspector.features.places import (
+    Box,
+    Outline,
+    cell,
+    depth,
+    in_image,
+    in_piece,
+    index,
+    inside,
+    piece_boxes,
+)
 from inspector.images.turning import before_turning, turned
 from inspector.methods.taught import Taught
 
@@ -74,22 +84,27 @@ class _Piece:
 
 class NormalPatches:
     """The patches of a class's normal shots: what it was taught on, in the order of its memory; and of `places`, which are
-    numbered after them. Raises DetectorError where the number of shots isn't the memory's."""
+    numbered after them. Raises DetectorError where the number of shots isn't the memory's, and Cancelled, later too."""
 
     def __init__(
         self,
         taught: Taught,
         class_name: str,
         shots: Sequence[Image],
-        places: Sequence[tuple[Image, Box]] = (),
+        places: Sequence[tuple[Image, Outline]] = (),
+        cancel: CancelToken | None = None,
     ) -> None:
         self._name = class_name
-        self._shots: list[tuple[Image, Box | None]] = [*((shot, None) for shot in shots), *places]
+        self._cancel = cancel or CancelToken()
+        self._shots: list[tuple[Image, Outline | None]] = [*((shot, None) for shot in shots), *places]
         fields = ("backbone", "memory", "proportions", "views")
         self._taught = _MemoryAlone(inner=taught, **{name: getattr(taught, name) for name in fields})
         self._turns = taught.turns(class_name)
-        held_out = self._taught.held_out({class_name: shots})[class_name]
-        self._usual = np.sort(np.concatenate([one.values[self._inside(one.values)] for one in held_out]))
+        usual = []
+        for one in self._taught.held_out_singly(class_name, shots):
+            self._cancel.check()
+            usual.append(one.values[self._inside(one.values)])
+        self._usual = np.sort(np.concatenate(usual))
         self._kept: dict[tuple[int, int, int], _Piece] = {}
         self._room = KEPT
 
@@ -156,6 +171,7 @@ class NormalPatches:
             boxes = piece_boxes(self._taught.tiles(self._name, shot))
             for part, (image, box) in enumerate(zip(pieces, boxes, strict=True)):
                 for angle in self._turns if place is None else (0,):
+                    self._cancel.check()
                     key = number, part, angle
                     yield self._kept.get(key) or self._seen(key, image, box)
 

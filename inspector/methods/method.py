@@ -13,7 +13,7 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
-from inspector.features.places import Box
+from inspector.features.places import Outline
 from inspector.features.tiles import View
 from inspector.methods.detector import Detector
 from inspector.methods.evidence import NormalPatches
@@ -121,10 +121,10 @@ class Method(ABC, Generic[T]):
             self.finder.add_shots(class_name, images)
         self._taught = taught
 
-    def add_places(self, class_name: str, places: Sequence[tuple[Image, Box]]) -> None:
+    def add_places(self, class_name: str, places: Sequence[tuple[Image, Outline]]) -> None:
         taught = self.taught
-        for image, box in places:
-            taught = taught.with_place(class_name, image, box)
+        for image, outline in places:
+            taught = taught.with_place(class_name, image, outline)
         self._taught = taught
 
     def prepare_one(self, pixels: NDArray[np.uint8], class_name: str | None = None) -> NDArray[np.uint8]:
@@ -146,9 +146,13 @@ class Method(ABC, Generic[T]):
         return self.taught.held_out(shots)
 
     def normal_patches(
-        self, class_name: str, shots: Sequence[Image], places: Sequence[tuple[Image, Box]] = ()
+        self,
+        class_name: str,
+        shots: Sequence[Image],
+        places: Sequence[tuple[Image, Outline]] = (),
+        cancel: CancelToken | None = None,
     ) -> NormalPatches:
-        return NormalPatches(self.taught, class_name, shots, places)
+        return NormalPatches(self.taught, class_name, shots, places, cancel)
 
     def _resolution(self, class_name: str | None) -> int:
         """Pixels of the short side at which images of a class, or of any, are looked at; 0 where as a whole."""

@@ -17,7 +17,7 @@ from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone, Features, joined
 from inspector.features.framing import resized
-from inspector.features.places import Box, inside, piece_boxes
+from inspector.features.places import Outline, inside, piece_boxes
 from inspector.features.tiles import Tiles, View, tiles
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.single_shot_views import altered_views
@@ -82,22 +82,24 @@ class Taught(ABC):
         """The same, with every image in `features` as a further shot of the class; `together`: as the tiles of one."""
         return dataclasses.replace(self, memory=self.memory.with_shots(class_name, features, together))
 
-    def with_place(self, class_name: str, image: Image, box: Box) -> Self:
-        """The same, with what a box of an image shows, in shares of its sides, as normal for a class. Only the memory learns of
-        it. Raises DetectorError for a class that the memory doesn't know, and for a box where nothing is inspected."""
+    def with_place(self, class_name: str, image: Image, outline: Outline) -> Self:
+        """The same, with what an image shows within an outline, in shares of its sides, as normal for a class. Only the memory
+        learns of it. Raises DetectorError for a class that the memory doesn't know, and where nothing is inspected."""
         view = self.views.get(class_name)
-        covered = inside(box, (0.0, 0.0, 1.0, 1.0), FINE).numpy().reshape(FINE)
+        covered = inside(outline, (0.0, 0.0, 1.0, 1.0), FINE).numpy().reshape(FINE)
         if view is not None and view.area is not None and not (view.area.mask(FINE) & covered).any():
             raise DetectorError("Nothing is inspected at this place.", "Choose one inside the class's area.")
         found: dict[str, list[Tensor]] = {}
         pieces = self.cut(class_name, image)
         for piece, where in zip(pieces, piece_boxes(self.tiles(class_name, image)), strict=True):
-            if inside(box, where, FINE).any():
+            if inside(outline, where, FINE).any():
                 features = self.features_of([piece])
                 for tap, patches in self.memory.patches(features).items():
-                    own = inside(box, where, features.grids[tap])
+                    own = inside(outline, where, features.grids[tap])
                     found.setdefault(tap, []).append(patches[0, own.to(patches.device)])
-        kept = {tap: torch.cat(own) for tap, own in found.items()}
+        kept = {tap: self.memory.few(torch.cat(own)) for tap, own in found.items()}
+        if not kept or not all(map(len, kept.values())):
+            raise DetectorError("Nothing is inspected at this place.", "Choose one inside the class's area.")
         return dataclasses.replace(self, memory=self.memory.with_place(class_name, kept))
 
     # The flow
@@ -135,16 +137,28 @@ class Taught(ABC):
         """
         result: dict[str, list[ScoreMap]] = {}
         for name, images in shots.items():
-            if self.memory.count(name) != len(images):
-                raise DetectorError(
-                    f"The class “{name}” was taught on {self.memory.count(name)} shots, not on {len(images)}.",
-                    "Teach the detector again.",
-                )
+            self._check_count(name, images)
             if len(images) == 1:
                 result[name] = self._altered(name, images[0])
             else:
                 result[name] = self._score(images, [name] * len(images), range(len(images)))
         return result
+
+    def held_out_singly(self, class_name: str, images: Sequence[Image]) -> Iterator[ScoreMap]:
+        """The same of one class, one after the other, for who may want to stop in between."""
+        self._check_count(class_name, images)
+        if len(images) == 1:
+            yield from self._altered(class_name, images[0])
+        else:
+            for number, image in enumerate(images):
+                yield from self._score([image], [class_name], [number])
+
+    def _check_count(self, class_name: str, images: Sequence[Image]) -> None:
+        if self.memory.count(class_name) != len(images):
+            raise DetectorError(
+                f"The class “{class_name}” was taught on {self.memory.count(class_name)} shots, not on {len(images)}.",
+                "Teach the detector again.",
+            )
 
     def _altered(self, class_name: str, image: Image) -> list[ScoreMap]:
         """Altered views of a class's only shot.

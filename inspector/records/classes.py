@@ -90,16 +90,18 @@ def list_classes(project: Project) -> list[ClassRow]:
             sides.setdefault(class_id, {})[image.size] = None
         newest = in_charge(session)
         taught: dict[tuple[int, int], set[int]] = {}
-        places = set[int]()
-        for key, class_id, shot_id, place, removed in session.execute(
-            select(t.DetectorShot.detector_id, t.Shot.class_id, t.Shot.id, t.Shot.place, t.Shot.removed)
+        places: dict[int, set[int]] = {}
+        for class_id, shot_id in session.execute(
+            select(t.Shot.class_id, t.Shot.id).where(t.Shot.removed.is_(None), t.Shot.place.is_not(None))
+        ):
+            places.setdefault(class_id, set()).add(shot_id)
+        remembered: dict[tuple[int, int], set[int]] = {}  # the places
+        for key, class_id, shot_id, partial in session.execute(
+            select(t.DetectorShot.detector_id, t.Shot.class_id, t.Shot.id, t.Shot.place.is_not(None))
             .join(t.Shot, t.DetectorShot.shot_id == t.Shot.id)
             .where(t.DetectorShot.detector_id.in_(newest.values()))
         ):
-            if place is not None:
-                places.add(shot_id)
-            if place is None or removed is not None:
-                taught.setdefault((key, class_id), set()).add(shot_id)
+            (remembered if partial else taught).setdefault((key, class_id), set()).add(shot_id)
         known = {
             row.id: row
             for row in session.scalars(select(t.Detector).where(t.Detector.id.in_(newest.values())))
@@ -116,8 +118,13 @@ def list_classes(project: Project) -> list[ClassRow]:
         elif detector_id is None:
             state = ClassState.READY
         else:
-            same = taught.get((detector_id, row.id)) == own.keys()
-            note = _out_of_date(known[detector_id], row, same, places, descriptions.get(row.id))
+            of = detector_id, row.id
+            known_places = remembered.get(of, set())
+            if taught.get(of) != own.keys():
+                note = "Its shots were changed after it was taught."
+            elif known_places != places.get(row.id, set()):
+                note = "It doesn't know what was called no defect since, or what no longer is."
+            note = _out_of_date(known[detector_id], row, note, known_places, descriptions.get(row.id))
             state = ClassState.OUT_OF_DATE if note else ClassState.TAUGHT
         thumbnail = find_image(project, *next(iter(own.values())))[0] if own else None
         kinds = tuple(modes.get(row.id, ()))
@@ -239,9 +246,10 @@ def _descriptions(session: Session) -> dict[int, PartDescription]:
 
 
 def _out_of_date(
-    row: t.Detector, of: t.Class, same: bool, places: Container[int], description: PartDescription | None
+    row: t.Detector, of: t.Class, shots: str, places: Container[int], description: PartDescription | None
 ) -> str:
-    """Why a class should be taught again, in a sentence, or "". `places`: those of its added shots that are none."""
+    """Why a class should be taught again, in a sentence, or "". `shots`: what of it is said of its shots; `places`: those that the
+    detector knows."""
     class_id = of.id
     if _range_changed(row, of):
         now, before = words(of.white or FULL), words(whites_of(row.whites).get(class_id, FULL))
@@ -253,8 +261,8 @@ def _out_of_date(
         area and area.as_json()
     ):
         return "What is inspected of its pictures was changed after it was taught."
-    if not same:
-        return "Its shots were changed after it was taught."
+    if shots:
+        return shots
     info = catalogue.METHODS.get(row.method)
     added = [one for one in (row.added_shots or {}).get(str(class_id), ()) if one not in places]
     if info is not None and info.learns and added:

@@ -32,7 +32,7 @@ class NewDetector:
     By class id: `held_out`; `thresholds`, as teaching found them; `chosen`, what a person puts in their place, and
     who; `taught_names`, what the detector calls its classes (as they are called now when None); `whites`, as in
     `DetectorRow`; `added_shots`, those of `shot_ids` that only its memory knows, in that order. `updated_from`: the
-    detector whose memory got new shots. `proposal`: it is only proposed, and this is what it would change.
+    detector whose memory got new shots. `takes`: the classes that it judges once it is in charge, all when None. `proposal`: it is only proposed, and this is what it would change.
     """
 
     folder: Path
@@ -49,6 +49,7 @@ class NewDetector:
     whites: Mapping[int, int] = field(default_factory=dict)
     added_shots: Mapping[int, Sequence[int]] = field(default_factory=dict)
     updated_from: int | None = None
+    takes: Iterable[int] | None = None
     proposal: Proposal | None = None
     job_id: int | None = None
 
@@ -62,7 +63,8 @@ class DetectorRow:
     as the detector itself calls them. `whites`: class id → end of the range in which images of the class are read,
     see `images.read`; classes without one are read as the files say. `added_shots`: class id → shots and
     places that only its memory knows, as they were added after the teaching. `gone_shots`: shots and places that it knows and
-    that were removed since. `places`: those it knows that were called no defect."""
+    that were removed since. `places`: those it knows that were called no defect. `updated_from`: whose memory got its added shots. `takes`:
+    the classes that it judges once it is in charge."""
 
     id: int
     label: str
@@ -77,6 +79,8 @@ class DetectorRow:
     whites: Mapping[int, int]
     added_shots: Mapping[int, tuple[int, ...]]
     gone_shots: tuple[int, ...]
+    updated_from: int | None
+    takes: frozenset[int]
     places: frozenset[int]
     shots: int
     folder: Path
@@ -93,14 +97,17 @@ def list_detectors(project: Project) -> list[DetectorRow]:
 
 
 def list_proposed(project: Project) -> list[DetectorRow]:
-    """Detectors that wait to be put in charge, newest first; not those that a newer one in charge or a removed shot has
-    made pointless."""
+    """Detectors that wait to be put in charge, newest first; not those that a newer one in charge has made pointless, or a removed
+    shot that the one in charge doesn't know as well."""
     rows = _rows(project)
     charged = {class_id: row.id for row in rows for class_id in row.in_charge}
+    gone = {row.id: set(row.gone_shots) for row in rows}
     return [
         row
         for row in rows
-        if row.proposed and not row.gone_shots and any(charged.get(key, 0) < row.id for key in row.classes)
+        if row.proposed
+        and gone[row.id] <= gone.get(row.updated_from or 0, set())
+        and any(charged.get(key, 0) < row.id for key in row.takes)
     ]
 
 
@@ -172,6 +179,7 @@ def add_detector(project: Project, new: NewDetector) -> int:
                 whites={str(key): white for key, white in new.whites.items()} or None,
                 added_shots={str(key): list(ids) for key, ids in new.added_shots.items()} or None,
                 updated_from=new.updated_from,
+                takes=None if new.takes is None else {"classes": sorted(new.takes)},
                 charge=None if new.proposal is not None else _next_charge(session),
                 proposal=None if new.proposal is None else new.proposal.as_json(),
                 job_id=new.job_id,
@@ -243,7 +251,7 @@ def in_charge(session: Session) -> dict[int, int]:
     known = {
         row.id: row
         for row in session.execute(
-            select(t.Detector.id, t.Detector.updated_from, t.Detector.added_shots)
+            select(t.Detector.id, t.Detector.updated_from, t.Detector.added_shots, t.Detector.takes)
             .where(t.Detector.removed.is_(None), t.Detector.charge.is_not(None))
             .order_by(t.Detector.charge)
         )
@@ -264,7 +272,9 @@ def in_charge(session: Session) -> dict[int, int]:
         .where(t.DetectorShot.detector_id.in_(known))
         .distinct()
     ):
-        classes.setdefault(detector_id, []).append(class_id)
+        takes = known[detector_id].takes
+        if takes is None or class_id in _ids(takes, "classes"):
+            classes.setdefault(detector_id, []).append(class_id)
     return {class_id: stands_for(key) for key in known for class_id in classes.get(key, ())}
 
 
@@ -293,7 +303,7 @@ def number_list(value: Any) -> list[float]:
     return [float(one) for one in found if isinstance(one, int | float) and math.isfinite(one)]
 
 
-def _ids(added_shots: Mapping[str, Any] | None, class_id: int) -> tuple[int, ...]:
+def _ids(added_shots: Mapping[str, Any] | None, class_id: int | str) -> tuple[int, ...]:
     return tuple(int(one) for one in number_list((added_shots or {}).get(str(class_id))))
 
 
@@ -314,19 +324,24 @@ def _rows(project: Project) -> list[DetectorRow]:
         counts: Counter[int] = Counter()
         gone: dict[int, list[int]] = {}
         places: dict[int, set[int]] = {}
-        for detector_id, class_id, name, shot_id, removed, place in session.execute(
+        for detector_id, class_id, name, shot_id, removed, partial in session.execute(
             select(
-                t.DetectorShot.detector_id, t.Class.id, t.Class.name, t.Shot.id, t.Shot.removed, t.Shot.place
+                t.DetectorShot.detector_id,
+                t.Class.id,
+                t.Class.name,
+                t.Shot.id,
+                t.Shot.removed,
+                t.Shot.place.is_not(None),
             )
             .join(t.Class, t.DetectorShot.class_id == t.Class.id)
             .join(t.Shot, t.DetectorShot.shot_id == t.Shot.id)
             .order_by(t.Class.name, t.Shot.id)
         ):
             taught.setdefault(detector_id, {})[class_id] = name
-            if place is None:
-                counts[detector_id] += 1
-            else:
+            if partial:
                 places.setdefault(detector_id, set()).add(shot_id)
+            else:
+                counts[detector_id] += 1
             if removed is not None:
                 gone.setdefault(detector_id, []).append(shot_id)
     found = []
@@ -350,6 +365,8 @@ def _rows(project: Project) -> list[DetectorRow]:
             whites={key: white for key, white in whites_of(row.whites).items() if key in classes},
             added_shots={key: ids for key in classes if (ids := _ids(row.added_shots, key))},
             gone_shots=tuple(gone.get(row.id, ())),
+            updated_from=row.updated_from,
+            takes=frozenset(classes if row.takes is None else _ids(row.takes, "classes")),
             places=frozenset(places.get(row.id, ())),
             shots=counts[row.id],
             folder=project.path(f"detectors/{row.id}"),

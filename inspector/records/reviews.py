@@ -164,8 +164,8 @@ def list_judged_parts(project: Project, class_id: int) -> tuple[list[JudgedPart]
 
 
 def picked_runs(session: Session, class_id: int, parts: Sequence[JudgedPart]) -> set[int]:
-    """The runs that hold these images and, of the same class, others that nobody has called good or defective: what was judged
-    there may have been picked by how it looked or scored."""
+    """The runs that hold these images and, of the same class, others that nobody has called good or defective, or that were left
+    out for a place called no defect: what was judged there may have been picked by how it looked or scored."""
     if not parts:
         return set()
     images = [one.image_id for one in parts]
@@ -179,9 +179,17 @@ def picked_runs(session: Session, class_id: int, parts: Sequence[JudgedPart]) ->
         .where(t.Result.is_shot.is_(False), func.coalesce(t.Result.override, "review") == "review")
         .where(~judged)  # the condition before spares looking up those that are
     )
-    holding = select(t.Result.run_id).distinct().where(among(t.Result.image_id, images))
-    runs = session.scalars(holding.where(run_not_removed(session)))
-    return {run_id for run_id in runs if session.scalar(query.where(t.Result.run_id == run_id).limit(1))}
+    holding = select(t.Result.run_id).distinct().where(run_not_removed(session))
+    marked = select(t.Shot.image_id).where(
+        t.Shot.class_id == class_id, t.Shot.place.is_not(None), t.Shot.removed.is_(None)
+    )
+    excused = set(session.scalars(holding.where(t.Result.image_id.in_(marked))))
+    runs = session.scalars(holding.where(among(t.Result.image_id, images)))
+    return {
+        run_id
+        for run_id in runs
+        if run_id in excused or session.scalar(query.where(t.Result.run_id == run_id).limit(1))
+    }
 
 
 def unjudged_results(project: Project, run_id: int) -> dict[Decision, list[int]]:

@@ -48,9 +48,8 @@ def _words(kind: type[E]) -> dict[str, E]:
     return {one.value: one for one in kind}
 
 
-# Damage that SQLite doesn't notice (a date that is none, text for a number) must not hide other rows: these types read it as
-# if nobody had said anything, and leave it as it is. They give SQLAlchemy their reading functions as they are, as there are
-# some twenty values in each of a million rows.
+# Damage that SQLite doesn't notice must not hide other rows: these types read it as if nobody had said anything. They give
+# SQLAlchemy their reading functions as they are, as there are some twenty values in each of a million rows.
 Reader = Callable[[Any], Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -206,7 +205,7 @@ class StoredImage(Base):
 
 class Shot(Base):
     """`confirmed_good`: when a person said that it is good though it stands out from the others. `place`: what alone counts of
-    the image, as somebody called it no defect, {"box", "who"}; NULL: all of it, as a shot."""
+    the image, as somebody called it no defect, {"outline", "who"}; NULL: all of it, as a shot."""
 
     __tablename__ = "shots"
     __table_args__ = (
@@ -242,10 +241,10 @@ class Job(Base):
 
 
 class Detector(Base):
-    """By class id (as text): `taught_names`, what the detector itself calls each class, and `held_out`, the scores of
-    its normal shots, each scored without itself. `whites`: see `ranges`. `added_shots`: shots that its memory got after
-    the teaching, in that order (NULL: none). `updated_from`: the detector whose memory got them. `charge`: who was put in
-    charge last has the highest number; NULL: only proposed. `proposal`: what it would change, see `detectors.Proposal`."""
+    """By class id (as text): `taught_names`, what the detector itself calls each class, and `held_out`, the scores of its normal
+    shots, each scored without itself. `whites`: see `ranges`. `added_shots`: what its memory got after the teaching, in that
+    order (NULL: none). `updated_from`: the detector whose memory got them. `takes`: {"classes": ids of those it judges} (NULL:
+    all). `charge`: who was put in charge last has the highest number; NULL: only proposed. `proposal`: see `Proposal`."""
 
     __tablename__ = "detectors"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -260,6 +259,7 @@ class Detector(Base):
     added_shots: Mapped[dict[str, Any] | None]
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="RESTRICT"))
     updated_from: Mapped[int | None]
+    takes: Mapped[dict[str, Any] | None]
     charge: Mapped[int | None]
     proposal: Mapped[dict[str, Any] | None]
     created: Mapped[datetime] = mapped_column(default=now)

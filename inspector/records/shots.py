@@ -26,7 +26,9 @@ LOSSY = frozenset([".jpg", ".webp"])
 """Suffixes of kept images whose format may have changed the picture."""
 
 
-Box = tuple[float, float, float, float]
+Outline = tuple[tuple[float, float], ...]
+"""Corners (x, y) in shares of an image's sides."""
+_MOST_CORNERS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,7 @@ class ShotRow:
     """`duplicate_of`: name of another class that has the same image, or "". `odd_size`: its size differs from that of
     most shots of its class. `missing`: the file is gone from the project folder. `size`: (width, height).
     `confirmed_good`: a person said so though it stands out from the others. `white`: the end of the range that was chosen
-    for its class. `place`: None for a shot; else the box of the image that `who` called no defect, in shares of its sides (left,
-    top, width, height)."""
+    for its class. `place`: None for a shot; else what of the image `who` called no defect."""
 
     id: int
     class_id: int
@@ -51,8 +52,16 @@ class ShotRow:
     confirmed_good: bool
     white: int | None
     created: datetime
-    place: Box | None = None
+    place: Outline | None = None
     who: str = ""
+
+    @property
+    def box(self) -> tuple[float, float, float, float] | None:
+        """Around its place: left, top, width, height in shares of the image's sides."""
+        if self.place is None:
+            return None
+        across, down = zip(*self.place, strict=True)
+        return min(across), min(down), max(across) - min(across), max(down) - min(down)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ def list_shots_and_places(project: Project, class_id: int | None = None) -> list
     """Both, the shots first."""
     with project.reading() as session:
         rows = session.execute(
-            select(t.Shot, t.StoredImage, t.Class.name, t.Class.white)
+            select(t.Shot, t.StoredImage, t.Class.name, t.Class.white, t.Shot.place.is_not(None))
             .join(t.StoredImage, t.Shot.image_id == t.StoredImage.id)
             .join(t.Class, t.Shot.class_id == t.Class.id)
             .where(t.Shot.removed.is_(None), t.Class.removed.is_(None))
@@ -90,20 +99,20 @@ def list_shots_and_places(project: Project, class_id: int | None = None) -> list
         ).all()
     owners: dict[int, list[tuple[int, str]]] = {}
     sizes: dict[int, Counter[tuple[int, int]]] = {}
-    for shot, image, name, _ in rows:
-        if shot.place is not None:
+    for shot, image, name, _, partial in rows:
+        if partial:
             continue
         owners.setdefault(image.id, []).append((shot.class_id, name))
         sizes.setdefault(shot.class_id, Counter())[image.size] += 1
     result = []
-    for shot, image, name, white in rows:
+    for shot, image, name, white, partial in rows:
         if class_id is not None and shot.class_id != class_id:
             continue
-        place, who = (None, "") if shot.place is None else _place(shot.place)
-        if shot.place is not None and place is None:
+        place = _outline(shot.place) if partial else None
+        who = (shot.place or {}).get("who", "") if partial else ""
+        if partial and place is None:
             _log.warning("a place of “%s” in “%s” is damaged and not used", name, shot.name)
             continue
-        whole = place is None
         path, missing = find_image(project, image.sha256, image.suffix)
         size = image.size
         result.append(
@@ -118,14 +127,14 @@ def list_shots_and_places(project: Project, class_id: int | None = None) -> list
                 mode=image.mode,
                 missing=missing,
                 duplicate_of=next((other for own, other in owners[image.id] if own != shot.class_id), "")
-                if whole
+                if not partial
                 else "",
-                odd_size=whole and size != sizes[shot.class_id].most_common(1)[0][0],
+                odd_size=not partial and size != sizes[shot.class_id].most_common(1)[0][0],
                 confirmed_good=shot.confirmed_good is not None,
                 white=white,
                 created=shot.created,
                 place=place,
-                who=who,
+                who=who if isinstance(who, str) else "",
             )
         )
     return result
@@ -144,29 +153,49 @@ def add_shots(
     return [_add_shot(project, class_id, source, white) for source in sources]
 
 
-def add_place(project: Project, result_id: int, box: Box, who: str = "") -> int:
-    """What a box of a result's image shows, in shares of its sides, is no defect of its class; the id of the place. `remove_shots`
-    takes it back. Raises `ProjectError` for a result that is gone, without class or image, or with a box beside the image."""
-    left, top, width, height = (float(one) for one in box)
-    if not (0 <= left < left + width <= 1.0001 and 0 <= top < top + height <= 1.0001):
+def add_place(project: Project, result_id: int, outline: Outline, who: str = "") -> int:
+    """What a result's image shows within an outline, in shares of its sides, is no defect of its class; the id of the place.
+    `remove_shots` takes it back. Raises `ProjectError` for a result that is gone, without class or image or of a removed class,
+    for what is no outline inside an image, and where the same was said before."""
+    said = {"outline": [[round(float(x), 5), round(float(y), 5)] for x, y in outline], "who": who}
+    if _outline(said) is None:
         raise ProjectError("This place lies beside the image.", "Choose one inside it.")
     with project.writing() as session:
         found = session.execute(
-            select(t.Result.class_id, t.Result.image_id, t.Result.name).where(t.Result.id == result_id)
+            select(t.Result.class_id, t.Result.image_id, t.Result.name, t.Class.removed)
+            .join(t.Class, t.Result.class_id == t.Class.id)
+            .where(t.Result.id == result_id, t.Result.image_id.is_not(None))
         ).first()
-        if found is None or found.class_id is None or found.image_id is None:
-            raise ProjectError("This result has no class or no image any more.", "Refresh the list.")
-        said = {"box": [left, top, width, height], "who": who}
+        if found is None or found.removed is not None:
+            raise ProjectError(
+                "This result has no class or no image any more, so nothing can be learned of it.",
+                "Bring its class back with Undo, or inspect the image again.",
+            )
+        for other in session.scalars(
+            select(t.Shot).where(
+                t.Shot.class_id == found.class_id,
+                t.Shot.image_id == found.image_id,
+                t.Shot.place.is_not(None),
+                t.Shot.removed.is_(None),
+            )
+        ):
+            if (other.place or {}).get("outline") == said["outline"]:
+                raise ProjectError("This place was called no defect already.")
         row = t.Shot(class_id=found.class_id, image_id=found.image_id, name=found.name, place=said)
         session.add(row)
         session.flush()
         return row.id
 
 
-def _place(said: dict[str, Any]) -> tuple[Box | None, str]:
-    box, who = number_list(said.get("box")), said.get("who")
-    inside = len(box) == 4 and all(0 <= one <= 1 for one in box) and box[2] > 0 < box[3]
-    return (box[0], box[1], box[2], box[3]) if inside else None, who if isinstance(who, str) else ""
+def _outline(said: Any) -> Outline | None:
+    """Of a stored place; None for anything but corners inside an image."""
+    corners = said.get("outline") if isinstance(said, dict) else None
+    if not isinstance(corners, list) or not 3 <= len(corners) <= _MOST_CORNERS:
+        return None
+    found = [number_list(one) for one in corners]
+    if not all(len(one) == 2 and min(one) >= 0 and max(one) <= 1 for one in found):
+        return None
+    return tuple((x, y) for x, y in found)
 
 
 def remove_shots(project: Project, shot_ids: Iterable[int]) -> None:

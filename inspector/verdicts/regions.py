@@ -35,6 +35,37 @@ def on_score_scale(values: NDArray[np.floating], image_score: float) -> NDArray[
     return np.asarray(values + np.float64(image_score - peak), np.float32)
 
 
+def outline(
+    values: NDArray[np.floating], threshold: float, size: tuple[int, int], region: Region
+) -> tuple[tuple[float, float], ...]:
+    """The outline of one of the `regions` that were cut at this threshold: corners (x, y) in shares of the image's sides, holes
+    filled; of its box where it isn't found."""
+    import cv2
+
+    width, height = size
+    x, y, w, h = region.box
+    box = ((x, y), (x + w, y), (x + w, y + h), (x, y + h))
+    fallback = tuple((min(a / width, 1.0), min(b / height, 1.0)) for a, b in box)
+    if not values.size:
+        return fallback
+    rows, columns = values.shape
+    fine = min(width, columns * ENLARGE), min(height, rows * ENLARGE)
+    mask = (enlarge(values, fine) >= threshold).astype(np.uint8)
+    across, down = fine[0] / width, fine[1] / height
+    best, found = 0.9, None  # how alike the boxes must be
+    for one in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
+        left, top, wide, high = cv2.boundingRect(one)
+        common = max(0.0, min(left + wide, (x + w) * across) - max(left, x * across)) * max(
+            0.0, min(top + high, (y + h) * down) - max(top, y * down)
+        )
+        alike = common / (wide * high + w * h * across * down - common)
+        if alike > best:
+            best, found = alike, cv2.approxPolyDP(one, 1.0, True)[:, 0]
+    if found is None or len(found) < 3:
+        return fallback
+    return tuple(((float(a) + 0.5) / fine[0], (float(b) + 0.5) / fine[1]) for a, b in found)
+
+
 def regions(values: NDArray[np.floating], threshold: float, size: tuple[int, int]) -> tuple[Region, ...]:
     """8-connected regions with map values >= `threshold`, strongest peak first, at most `MOST`.
 

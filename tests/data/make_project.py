@@ -65,7 +65,7 @@ def _make(folder: Path, top: Path) -> None:
             inspect(project, engine, parts, class_name="washer", emit=_complain, cancel=nothing)
             if not list_places(project):  # all detectors but the first know it
                 first = int(result_ids(project)[0])
-                add_place(project, first, (0.4, 0.1, 0.2, 0.2), "Ada")
+                add_place(project, first, ((0.4, 0.1), (0.6, 0.1), (0.5, 0.3)), "Ada")
         # pictures this small are enlarged, so that they need several tiles
         set_smallest(project, ids["cloth"], 2)
         corners = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9))

@@ -166,3 +166,90 @@ def test_where_only_teaching_helps_it_is_said(
     _press(qtbot, inspected, idle)
     assert list_proposed(project) == []
     assert any("at the next teaching" in text for text in said)
+
+
+def test_discarding_what_was_learned_takes_the_place_back_and_undo_brings_both(
+    inspected: Any, window: MainWindow, idle: Idle, qtbot: QtBot
+) -> None:
+    project = _project(window)
+    _press(qtbot, inspected, idle)
+    (place,) = list_places(project)
+    (proposed,) = list_proposed(project)
+    window.show_page("teach")
+    idle()
+    teach: Any = window.pages["teach"]
+    assert teach.proposal.line.text().startswith("It has learned 1 place called no defect.")
+    teach.proposal.discard_button.click()
+    _settle(qtbot, idle)
+    assert (list_places(project), list_proposed(project)) == ([], [])
+    window.context.undo.undo()
+    _settle(qtbot, idle)
+    assert [one.id for one in list_places(project)] == [place.id]
+    assert [one.id for one in list_proposed(project)] == [proposed.id]
+
+
+def test_the_same_region_counts_once_however_often_the_key_is_pressed(
+    inspected: Any, window: MainWindow, idle: Idle, qtbot: QtBot
+) -> None:
+    inspected.viewer.view.setFocus()
+    for _ in range(3):
+        qtbot.keyClick(inspected.viewer.view, Qt.Key.Key_N)
+    _settle(qtbot, idle)
+    assert len(list_places(_project(window))) == 1
+    assert len(list_proposed(_project(window))) == 1
+    window.context.undo.undo()
+    _settle(qtbot, idle)
+    assert list_places(_project(window)) == []
+
+
+def test_what_is_not_seen_is_not_called_no_defect(
+    inspected: Any, window: MainWindow, idle: Idle, qtbot: QtBot
+) -> None:
+    said: list[str] = []
+    window.context.toast_requested.connect(lambda text, _undo: said.append(text))
+    inspected.viewer.overlay.click()
+    _press(qtbot, inspected, idle)
+    assert list_places(_project(window)) == []
+    assert any("Turn the heat" in text for text in said)
+
+
+def test_only_what_the_outline_holds_is_kept_and_shown_on_teach(
+    inspected: Any, window: MainWindow, idle: Idle, qtbot: QtBot
+) -> None:
+    region, picture = inspected.viewer.view.regions[0], inspected.viewer.view.picture
+    _press(qtbot, inspected, idle)
+    (place,) = list_places(_project(window))
+    assert place.place is not None
+    assert place.box is not None
+    x, y, width, height = region.box
+    wanted = (x / picture.width, y / picture.height, width / picture.width, height / picture.height)
+    assert place.box == pytest.approx(wanted, abs=0.03)
+    assert len(place.place) > 4  # round, not its box
+    window.show_page("teach")
+    idle()
+    teach: Any = window.pages["teach"]
+    assert [row.place is None for row in teach.shots.rows] == [True, True, True, False]
+    teach.grid.setCurrentIndex(teach.shots.index(3))
+    qtbot.keyClick(teach.grid, Qt.Key.Key_Delete)
+    _settle(qtbot, idle)
+    assert list_places(_project(window)) == []
+    assert list_proposed(_project(window)) == []
+
+
+def test_a_project_opened_again_says_that_something_was_not_learned(
+    inspected: Any, window: MainWindow, idle: Idle, qtbot: QtBot, tmp_path: Path
+) -> None:
+    from inspector.records.classes import ClassState, list_classes
+
+    inspected.no_defects._learn_soon.setTimeout(60_000)
+    folder = _project(window).folder
+    inspected.panel.no_defect.click()
+    qtbot.waitUntil(window.context.undo.canUndo)
+    window.projects.create(tmp_path / "other", "Other")
+    qtbot.waitUntil(lambda: _project(window).name == "Other")
+    window.open_project(folder, "teach")
+    qtbot.waitUntil(lambda: _project(window).folder == folder)
+    idle()
+    (row,) = list_classes(_project(window))
+    assert row.state is ClassState.OUT_OF_DATE
+    assert "called no defect" in row.note

@@ -168,3 +168,24 @@ def test_the_next_image_is_asked_about_by_itself(inspected: Any, window: MainWin
     project = window.context.project
     assert project is not None
     assert len(list_results(project, result_ids(project).tolist())) == 2
+
+
+def test_a_fitted_image_stays_fitted_however_often_the_comparison_comes_and_goes(
+    inspected: Any, idle: Idle
+) -> None:
+    viewer = inspected.viewer
+    viewer.view.fit()
+    scale = viewer.view.scale
+    for _ in range(4):
+        viewer.why.click()
+        idle()
+    assert viewer.view.scale == pytest.approx(scale)
+    assert viewer.view._fitted
+
+
+def test_what_nobody_waits_for_any_more_leaves_no_word_behind(inspected: Any, idle: Idle) -> None:
+    viewer = inspected.viewer
+    viewer.why.click()
+    inspected.at_hand.clear()  # as when an item that failed is chosen
+    idle()
+    assert viewer.good.view.message == ""

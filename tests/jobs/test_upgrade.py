@@ -66,7 +66,8 @@ def test_a_stored_project_says_the_same_today(tmp_path: Path, revision: int) -> 
             found = [[methods[row.detector_id], row.name, row.verdict, row.image_score] for row in rows]
             assert found == expected["results"]
             assert [*list_descriptions(project)]
-        assert [list(row.place or ()) for row in list_places(project)] == expected.get("places", [])
+        places = [[list(corner) for corner in row.place or ()] for row in list_places(project)]
+        assert places == expected.get("places", [])
         assert [word.who for row in rows for word in list_reviews(project, row.id)] == expected["reviewers"]
         _export(project, tmp_path / "export", rows)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
-from inspector.errors import InspectorError
+from inspector.errors import Cancelled, InspectorError
 from inspector.views.look.words import share_text
 from inspector.views.viewer import picture as pictures
 from inspector.views.viewer.nearest_shot import GoodShot
@@ -70,6 +70,8 @@ class EvidenceAtHand(QObject):
         if self._next is None:
             self._next = self._viewer.view.layer.hottest()
         if self._next is None or not self._at_hand.rows:
+            self._next = None
+            self._waiting.stop()
             self._viewer.good.show_message("")
         self._go_on()
 
@@ -111,18 +113,21 @@ class EvidenceAtHand(QObject):
             found, shot = answer
             evidence = found.evidence
             self._viewer.view.set_mark(evidence.patch)
-            self._viewer.good.show_patch(shot, evidence.patch, evidence.nearest, sentence(found))
+            place = found.shot.place is not None
+            self._viewer.good.show_patch(shot, evidence.patch, evidence.nearest, sentence(found), place)
 
     def _failed(self, result_id: int, error: BaseException) -> None:
         if not self._answered(result_id):
             return
-        if isinstance(error, InspectorError):
+        if isinstance(error, InspectorError | Cancelled):
             self._viewer.good.show_message(str(error))
         else:
             self._context.show_error(error)
 
     def _free(self) -> None:
         """Another project is open: what its detector needs may take the room."""
+        if self._explainer is not None:
+            self._explainer.cancel.cancel()
         self._busy, self._next, self._explainer = False, None, None
 
 
@@ -132,7 +137,7 @@ def sentence(found: Explanation) -> str:
     if found.shots == 1:
         places, rest = "altered views of the only good shot", "the shot itself"
     else:
-        places, rest = f"the {found.shots} good shots", "the other shots"
+        places, rest = f"the {found.shots} good shots", f"the other shot{'s' if found.shots > 2 else ''}"
     if unusual >= 1:
         return f"No place in {places} differs so much from {rest}."
     if unusual >= _USUAL:

@@ -47,6 +47,7 @@ class LiveThresholds(QObject):
         self.others: ThresholdsDialog | None = None
         self._moving: Thresholds | None = None
         self._cut_number = self._moves = 0
+        self.cut_with: Thresholds | None = None  # the regions on screen
         self._cut_soon = qthrottled(self._cut, timeout=40, leading=False)
         panel.scores.moved.connect(self._move)
         panel.scores.chosen.connect(self._keep)
@@ -217,6 +218,7 @@ class LiveThresholds(QObject):
 
     def _show_regions(self, regions: tuple[Region, ...], thresholds: Thresholds | None) -> None:
         """`thresholds`: what they were cut with; a hand may have moved on since."""
+        self.cut_with = thresholds
         self.viewer.view.set_regions(regions)
         self.panel.show_regions(regions, thresholds.review if thresholds else None)
 

@@ -79,7 +79,7 @@ class InspectPage(ReviewPage):
         )
         self.untaught = EmptyState("teach", _UNTAUGHT, "Go to Teach")
         self.evidence = EvidenceAtHand(context, self.viewer, self.at_hand)
-        self.no_defects = NoDefects(context, self.viewer, self.panel, self.at_hand)
+        self.no_defects = NoDefects(context, self.viewer.view, self.panel, self.at_hand, self.judging.edits)
         self._build()
         self._read_stream_soon = qthrottled(self._read_stream, timeout=500, leading=False)
         self._rescore_soon = qthrottled(self.live.refresh, timeout=3000, leading=False)

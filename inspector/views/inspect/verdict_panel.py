@@ -179,7 +179,7 @@ def _remark(detail: ResultDetail) -> str:
         if review.defect_type:
             said.append(f"Defect type: {review.defect_type}.")
     if row.is_shot:
-        said.append("This image also taught the detector, so its score says little.")
+        said.append("This image, or a place of it, taught the detector too, so its score says little.")
     return " ".join(said)
 
 

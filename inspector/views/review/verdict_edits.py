@@ -74,7 +74,7 @@ class VerdictEdits:
         """A person's words on results, one step together. `begun`: once it is sure that they will be written."""
         ids = [result_id for one in reviews for result_id in one.result_ids]
         if ids:
-            self._signed(partial(self._review, tuple(reviews), ids, toast, begun), _nothing)
+            self.signed(partial(self._review, tuple(reviews), ids, toast, begun), _nothing)
 
     def set_thresholds(
         self, move: ThresholdChange, begun: Callable[[], None], left: Callable[[], None]
@@ -108,7 +108,7 @@ class VerdictEdits:
             )
 
         def sign() -> None:
-            self._signed(signed, left)
+            self.signed(signed, left)
 
         if self.context.writable() is None:
             left()
@@ -162,7 +162,7 @@ class VerdictEdits:
         if result_id:
             self.context.show_result(result_id, self.page)
 
-    def _signed(self, then: Callable[[str], None], left: Callable[[], None]) -> None:
+    def signed(self, then: Callable[[str], None], left: Callable[[], None]) -> None:
         """`then(name)`; or `left()`, where nothing may be written or nobody gives a name."""
         if self.context.writable() is None:
             left()

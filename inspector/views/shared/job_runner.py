@@ -57,6 +57,7 @@ class _Lane(QThread):
         self.current: Job | None = None
         self.pending: list[Job] = []
         self._make_engine = make_engine
+        self._asked: list[CancelToken] = []  # stop whoever explains something
         self.engine: Engine | None = None
         self._jobs: deque[Job] = deque()
         self._wake = Condition()
@@ -156,6 +157,7 @@ class JobRunner(QObject):
     ) -> None:
         super().__init__(parent)
         self._make_engine = make_engine
+        self._asked: list[CancelToken] = []  # stop whoever explains something
         self._reads = Reads(self)
         self._engine = _Lane("engine", make_engine, self)
         self._downloads = _Lane("downloads", make_engine, self)
@@ -177,7 +179,9 @@ class JobRunner(QObject):
 
         engine = self._make_engine()
         engine.beside = lambda: self._engine.engine
-        return Explainer(engine)
+        made = Explainer(engine)
+        self._asked.append(made.cancel)
+        return made
 
     @property
     def busy(self) -> bool:
@@ -277,8 +281,7 @@ class JobRunner(QObject):
 
     def stop(self) -> None:
         """Cancel everything; `stopped` follows when the threads have left and what the user did is written."""
-        for lane in self._lanes:
-            lane.leave()
+        self._leave()
         self._patience.setRemainingTime(round(self.PATIENCE * 1000))
         self._leaving.start()
 
@@ -291,12 +294,17 @@ class JobRunner(QObject):
         """Stop and wait. Returns False if a job did not come to its next check, or a drive did not answer, in time."""
         self._leaving.stop()
         until = QDeadlineTimer(round(seconds * 1000))
-        for lane in self._lanes:
-            lane.leave()
+        self._leave()
         left = [lane.wait(until) for lane in self._lanes]
         left.append(self._reads.settled(max(0, until.remainingTime())))
         self._reads.forget()
         return all(left)
+
+    def _leave(self) -> None:
+        for lane in self._lanes:
+            lane.leave()
+        for token in self._asked:
+            token.cancel()
 
     def _look_if_left(self) -> None:
         if self.settled or self._patience.hasExpired():

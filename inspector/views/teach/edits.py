@@ -182,23 +182,33 @@ class DetectorEdits(QObject):
         )
 
     def discard(self, waiting: Waiting) -> None:
-        from inspector.records.detectors import remove_detector, restore_detector
+        from inspector.records.detectors import list_detectors, remove_detector, restore_detector
+        from inspector.records.shots import list_places, remove_shots, restore_shots
 
         ids = [waiting.row.id, *waiting.older]
 
+        places: list[int] = []  # called no defect, which nothing in charge knows: taken back with it
+
         def away(project: Project) -> None:
+            gone = set(waiting.row.places).difference(
+                *(row.places for row in list_detectors(project) if row.in_charge)
+            )
             for detector_id in ids:
                 remove_detector(project, detector_id)
+            places[:] = {row.id for row in list_places(project)} & gone
+            remove_shots(project, places)
 
         def back(project: Project) -> None:
+            restore_shots(project, places)
             for detector_id in reversed(ids):
                 restore_detector(project, detector_id)
 
+        also = " What was called no defect with it is taken back." if waiting.places else ""
         self._steps.do(
             f"discard detector #{waiting.row.id}",
             away,
             back,
-            "The new detector was discarded; the one in charge stays.",
+            f"The new detector was discarded; the one in charge stays.{also}",
             self._on_teach,
         )
 
@@ -214,6 +224,7 @@ class DetectorEdits(QObject):
         )
 
     def _changed(self, _value: object) -> None:
+        self.context.classes_changed.emit()
         self.context.detectors_changed.emit()
         self.context.results_changed.emit()
 

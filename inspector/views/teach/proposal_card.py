@@ -30,17 +30,19 @@ _NAMED = 12
 @dataclass(frozen=True)
 class Waiting:
     """The newest proposed detector. `doubtful`: shots that stand out and that nobody called good, with their scores.
-    `flips`: by name, for the first few. `older`: ids of proposed detectors that it makes pointless."""
+    `flips`: by name, for the first few. `older`: ids of proposed detectors that it makes pointless. `places`: how many it knows, that were called no
+    defect and that no detector in charge knows."""
 
     row: DetectorRow
     doubtful: list[tuple[ShotRow, float]] = field(default_factory=list)
     flips: list[tuple[Flip, str]] = field(default_factory=list)
     older: list[int] = field(default_factory=list)
+    places: int = 0
 
 
 def read_waiting(project: Project) -> Waiting | None:
     """What waits in this project, or None."""
-    from inspector.records.detectors import list_proposed
+    from inspector.records.detectors import list_detectors, list_proposed
     from inspector.records.results import list_results
     from inspector.records.shots import list_shots
 
@@ -59,7 +61,8 @@ def read_waiting(project: Project) -> Waiting | None:
         rows[0],
         doubtful,
         [(one, names.get(one.result_id, "")) for one in flips],
-        [row.id for row in rows[1:]],
+        [row.id for row in rows[1:] if row.takes <= rows[0].takes],
+        len(rows[0].places.difference(*(row.places for row in list_detectors(project) if row.in_charge))),
     )
 
 
@@ -139,8 +142,11 @@ class ProposalCard(QFrame):
         counts = Counter((one.before, one.after) for one in proposal.flips)
         passed = sum(count for (_, after), count in counts.items() if after is Decision.OK)
         self.heading.setText(f"A new detector waits: {waiting.row.label}")
+        learned = ""
+        if waiting.places:
+            learned = f"It has learned {waiting.places} place{'s' if waiting.places != 1 else ''} called no defect. "
         self.line.setText(
-            f"{words(proposal.compared, counts)} The one in charge goes on judging until you decide."
+            f"{learned}{words(proposal.compared, counts)} The one in charge goes on judging until you decide."
         )
         self.alarm.setText(
             f"{passed} part{'s' if passed != 1 else ''} that {'were' if passed != 1 else 'was'} held back would pass."

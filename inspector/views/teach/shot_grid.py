@@ -143,8 +143,8 @@ class _Delegate(QStyledItemDelegate):
             box_of_picture = QRect(box.topLeft(), size / ratio)
             box_of_picture.moveCenter(box.center())
             painter.drawPixmap(box_of_picture, small)
-            if row.place is not None:
-                layers.mark(painter, row.place, QRectF(box_of_picture), 1.0)
+            if row.box is not None:
+                layers.mark(painter, row.box, QRectF(box_of_picture), 1.0)
         else:
             painter.fillRect(box, QColor(t.base))
             lost = row.missing or self._thumbnails.failed(row.path, row.white)

@@ -164,7 +164,7 @@ class ContextMenus(QObject):
     def _show(self, index: QModelIndex) -> None:
         row: ShotRow = index.data(ROW)
         title = f"{row.class_name}: {row.name}"
-        ImageDialog(self._context, row.path, title, self._parent, row.white, row.place).open()
+        ImageDialog(self._context, row.path, title, self._parent, row.white, row.box).open()
 
     def _on_shots(self, at: QPoint) -> None:
         index, header = self._grid.indexAt(at), self._header

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from inspector import paths
@@ -66,6 +67,15 @@ def _pattern(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(small / max(float(np.linalg.norm(small)), 1e-6), np.float32)
 
 
+class _Follower(ImageView):
+    resizing = False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.resizing = True
+        super().resizeEvent(event)
+        self.resizing = False
+
+
 class GoodSide(QWidget):
     """Follows `leader` and leads it: one pan and one zoom for both, `here` of the leader beside `there` of the shot. `words`
     belong over both, so that both are equally high."""
@@ -76,7 +86,7 @@ class GoodSide(QWidget):
         self._following = False
         self.here: Point = (0.5, 0.5)
         self.there: Point = (0.5, 0.5)
-        self.view = ImageView()
+        self.view = _Follower()
         self.view.set_overlay(False)
         self.view.setAccessibleName("Nearest good shot")
         self.words = QLabel()
@@ -90,7 +100,7 @@ class GoodSide(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.view, 1)
         leader.view_changed.connect(lambda: self._follow(leader, self.view))
-        self.view.view_changed.connect(lambda: self._follow(self.view, leader))
+        self.view.view_changed.connect(self._lead)
 
     def show_shot(self, shot: GoodShot | None) -> None:
         """The shot that is most like the image as a whole; None where there is none."""
@@ -99,11 +109,11 @@ class GoodSide(QWidget):
         else:
             self._show(shot, f"Nearest good shot: {' '.join(shot.name.split())}", "")
 
-    def show_patch(self, shot: GoodShot, here: Box, there: Box, words: str) -> None:
-        """What of a shot resembles the place `here` of the image most lies `there`; `words` over it. Boxes in shares."""
-        self._show(
-            shot, f"Most alike in “{' '.join(shot.name.split())}”", words, _middle(here), _middle(there)
-        )
+    def show_patch(self, shot: GoodShot, here: Box, there: Box, words: str, place: bool = False) -> None:
+        """What of a shot, or of a `place` that was called no defect, resembles the place `here` of the image most lies `there`;
+        `words` over it. Boxes in shares."""
+        note = f"Most alike in “{' '.join(shot.name.split())}”{', called no defect' if place else ''}"
+        self._show(shot, note, words, _middle(here), _middle(there))
         self.view.set_mark(there)
 
     def show_message(self, text: str) -> None:
@@ -126,6 +136,10 @@ class GoodSide(QWidget):
         self.view.show_picture(shot.picture, note=note)
         self._following = False
         self._follow(self._leader, self.view)
+
+    def _lead(self) -> None:
+        if not self.view.resizing:  # the image fits itself into the room it has
+            self._follow(self.view, self._leader)
 
     def _follow(self, one: ImageView, other: ImageView) -> None:
         """The same part of both, by shares of the image, whatever their sizes."""

@@ -26,7 +26,7 @@ _ABOVE = 88  # px: over the status bar and the row of tools that a page has at i
 
 
 class Toast(QFrame):
-    """One line for a few seconds above the foot of its parent, with Undo where something can be undone."""
+    """A line, or two, for a few seconds above the foot of its parent, with Undo where something can be undone."""
 
     SECONDS = 6.0
 
@@ -101,9 +101,11 @@ class Toast(QFrame):
 
     def _place(self) -> None:
         room = max(200, self._window.width() - 240)
-        self.label.setText(
-            self.label.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, room)
-        )
+        metrics = self.label.fontMetrics()
+        wraps = metrics.horizontalAdvance(self._text) > room  # into two lines at most
+        self.label.setWordWrap(wraps)
+        self.label.setFixedWidth(room if wraps else metrics.horizontalAdvance(self._text) + 4)
+        self.label.setText(metrics.elidedText(self._text, Qt.TextElideMode.ElideMiddle, round(1.8 * room)))
         self.adjustSize()
         parent = self._window
         self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - _ABOVE)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from viewed_parts import QUICK, detector_of
 
-from inspector.domain import Image
-from inspector.errors import DetectorError
+from inspector.domain import CancelToken, Image
+from inspector.errors import Cancelled, DetectorError
 from inspector.features import inspector_tiny, loading
 from inspector.features.tiles import View
 from inspector.images.area import Area
@@ -27,6 +27,11 @@ def stem():
 def washer(seed, defect=None):
     pixels, mask = demo_parts.draw("washer", seed, defect, size=240)
     return Image(pixels, f"washer {seed} {defect}", f"washer {seed}"), mask
+
+
+def outlined(left, top, width, height):
+    right, bottom = left + width, top + height
+    return (left, top), (right, top), (right, bottom), (left, bottom)
 
 
 def holds(box, x, y):
@@ -123,9 +128,9 @@ def test_a_place_that_is_not_inspected_is_refused(tiny_clip, new_part):
         patches.find(shots["plate"][0], 0.9, 0.9)
 
 
-def _marked(image, x, y):
+def _marked(image, x, y, colour=(30, 200, 40)):
     pixels = image.pixels.copy()
-    cv2.circle(pixels, (int(x * pixels.shape[1]), int(y * pixels.shape[0])), 9, (30, 200, 40), -1)
+    cv2.circle(pixels, (int(x * pixels.shape[1]), int(y * pixels.shape[0])), 9, colour, -1)
     return Image(pixels, image.sha256 + "marked", image.mode)
 
 
@@ -138,7 +143,7 @@ def test_what_is_remembered_of_a_place_is_normal_from_then_on_and_kept(
     shots = {kind: [new_part(kind, number) for number in range(3)] for kind in ("disc", "plate")}
     made = taught(catalogue.make(method, **quick), shots, tiny_clip)
     odd = _marked(new_part("plate", 9), 0.4, 0.6)
-    box = (0.3, 0.5, 0.2, 0.2)
+    box = outlined(0.3, 0.5, 0.2, 0.2)
     before = made.normal_patches("plate", shots["plate"]).find(odd, 0.4, 0.6)
     first = made.score([odd, shots["disc"][0]], ["plate", "disc"])
     storage.save(made, tmp_path / "before")
@@ -169,7 +174,7 @@ def test_a_false_alarm_that_was_called_normal_goes_and_a_defect_elsewhere_stays(
     odd = [_marked(washer(seed)[0], 0.5, 0.2) for seed in (50, 51)]
     defect = washer(201, demo_parts.DEFECTS["washer"][1])[0]
     before = made.score([*odd, defect], ["washer"] * 3)
-    made.add_places("washer", [(odd[0], (0.4, 0.1, 0.2, 0.2))])
+    made.add_places("washer", [(odd[0], outlined(0.4, 0.1, 0.2, 0.2))])
     after = made.score([*odd, defect], ["washer"] * 3)
     worst = max(one.image_score for one in made.held_out({"washer": shots})["washer"])
     assert min(one.image_score for one in before) > 1.3 * worst
@@ -181,8 +186,8 @@ def test_a_place_smaller_than_a_patch_is_the_patch_that_shows_it(tiny_clip, new_
     shots = [new_part("plate", number) for number in range(2)]
     made = taught(catalogue.make("patchcore"), {"plate": shots}, tiny_clip)
     odd = _marked(new_part("plate", 9), 0.4, 0.6)
-    made.add_places("plate", [(odd, (0.4, 0.6, 0.001, 0.001))])
-    found = made.normal_patches("plate", shots, [(odd, (0.4, 0.6, 0.001, 0.001))]).find(odd, 0.4, 0.6)
+    made.add_places("plate", [(odd, outlined(0.4, 0.6, 0.001, 0.001))])
+    found = made.normal_patches("plate", shots, [(odd, outlined(0.4, 0.6, 0.001, 0.001))]).find(odd, 0.4, 0.6)
     assert (found.shot, found.distance) == (2, pytest.approx(0, abs=0.01))
 
 
@@ -193,7 +198,7 @@ def test_a_place_in_tiles_is_remembered_from_every_tile_that_shows_it(view, tiny
     made, _shots = detector_of("patchcore", tiny_clip, new_part, view)
     odd = _marked(new_part("plate", 9, (180, 200)), 0.4, 0.4)
     before = made.score([odd], ["plate"])[0].values
-    made.add_places("plate", [(odd, (0.3, 0.3, 0.2, 0.2))])
+    made.add_places("plate", [(odd, outlined(0.3, 0.3, 0.2, 0.2))])
     after = made.score([odd], ["plate"])[0].values
     rows, columns = (slice(int(0.35 * side), int(0.45 * side)) for side in before.shape)
     assert after[rows, columns].mean() < 0.5 * before[rows, columns].mean()
@@ -204,6 +209,54 @@ def test_a_place_that_is_not_inspected_or_of_an_unknown_class_is_refused(tiny_cl
     for view in (View(0, area), View(128, area)):
         made, shots = detector_of("patchcore", tiny_clip, new_part, view)
         with pytest.raises(DetectorError, match="inspected"):
-            made.add_places("plate", [(shots["plate"][0], (0.8, 0.8, 0.1, 0.1))])
+            made.add_places("plate", [(shots["plate"][0], outlined(0.8, 0.8, 0.1, 0.1))])
         with pytest.raises(DetectorError, match="does not know"):
-            made.add_places("screw", [(shots["plate"][0], (0.2, 0.2, 0.1, 0.1))])
+            made.add_places("screw", [(shots["plate"][0], outlined(0.2, 0.2, 0.1, 0.1))])
+
+
+def test_what_lies_inside_the_box_but_outside_the_outline_is_not_excused(stem, taught):
+    """An L-shaped mark says nothing of what lies in the corner that it leaves free."""
+    shots = [washer(seed)[0] for seed in range(4)]
+    made = taught(catalogue.make("patchcore"), {"washer": shots}, stem)
+    odd = _marked(_marked(washer(50)[0], 0.3, 0.15), 0.72, 0.7, (20, 10, 10))
+    corner = _marked(washer(51)[0], 0.72, 0.7, (20, 10, 10))
+    whole = taught(catalogue.make("patchcore"), {"washer": shots}, stem)
+    ell = ((0.1, 0.05), (0.9, 0.05), (0.9, 0.25), (0.3, 0.25), (0.3, 0.9), (0.1, 0.9))
+    before = made.score([corner], ["washer"])[0].image_score
+    made.add_places("washer", [(odd, ell)])
+    whole.add_places("washer", [(odd, outlined(0.1, 0.05, 0.8, 0.85))])
+    assert made.score([corner], ["washer"])[0].image_score > 0.9 * before
+    assert whole.score([corner], ["washer"])[0].image_score < 0.7 * before
+    assert made.score([odd], ["washer"])[0].values[:15].max() < 0.6 * before
+
+
+def test_a_line_thinner_than_a_patch_is_remembered_where_it_lies(tiny_clip, new_part, taught):
+    shots = [new_part("plate", number) for number in range(2)]
+    made = taught(catalogue.make("patchcore"), {"plate": shots}, tiny_clip)
+    thin = ((0.1, 0.26), (0.9, 0.26), (0.9, 0.261), (0.1, 0.261))
+    odd = _marked(new_part("plate", 9), 0.1, 0.26)
+    before = made.normal_patches("plate", shots).find(odd, 0.1, 0.26)
+    made.add_places("plate", [(odd, thin)])
+    after = made.normal_patches("plate", shots, [(odd, thin)]).find(odd, 0.1, 0.26)
+    assert (after.shot, after.distance) == (2, pytest.approx(0, abs=0.01))
+    assert before.distance > 0.05
+
+
+def test_a_place_in_tiles_is_kept_no_larger_than_a_shot(tiny_clip, new_part, monkeypatch):
+    monkeypatch.setattr("inspector.methods.memory_bank.LARGEST", 50)
+    made, shots = detector_of("patchcore", tiny_clip, new_part, View(128))
+    made.add_places("plate", [(shots["plate"][0], outlined(0, 0, 1, 1))])
+    sizes = {len(values) for name, values in made.taught.memory.tensors().items() if ".place" in name}
+    assert sizes == {50}
+
+
+def test_an_explanation_that_nobody_waits_for_ends_between_two_shots(stem, taught):
+    shots = [washer(seed)[0] for seed in range(3)]
+    made = taught(catalogue.make("patchcore"), {"washer": shots}, stem)
+    token = CancelToken()
+    patches = made.normal_patches("washer", shots, cancel=token)
+    token.cancel()
+    with pytest.raises(Cancelled):
+        patches.find(shots[0], 0.5, 0.5)
+    with pytest.raises(Cancelled):
+        made.normal_patches("washer", shots, cancel=token)

@@ -1,4 +1,4 @@
-"""Places of images that somebody called no defect, kept beside the shots."""
+"""Places of images that somebody called no defect, kept beside the shots; which classes a detector takes over."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,3 +19,4 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("place IS NULL"),
     )
+    op.add_column("detectors", sa.Column("takes", sa.String(), nullable=True))
