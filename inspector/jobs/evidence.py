@@ -37,8 +37,8 @@ class Explanation:
 class Explainer:
     """Keeps what the last question needed for the next one. Any thread may ask; they wait for each other."""
 
-    def __init__(self, engine: Engine | None = None) -> None:
-        self.cancel = CancelToken()
+    def __init__(self, engine: Engine | None = None, cancel: CancelToken | None = None) -> None:
+        self.cancel = cancel or CancelToken()
         self._engine = engine or Engine()
         self._lock = Lock()
         self._asked: tuple[Any, ...] | None = None
@@ -81,19 +81,8 @@ class Explainer:
             return self._found
         self._asked = self._found = self._image = None
         name = row.taught_names[class_id]
-        known = {shot.id: shot for shot in list_shots_and_places(project, class_id)}
-        remembered = list_memory(project, row.id)[class_id]
-        places = list_memory(project, row.id, places=True).get(class_id, [])
-        if not known.keys() >= {*remembered, *places}:
-            raise ProjectError(
-                "What the detector was taught on was removed in part, so there is nothing to compare with.",
-                "Bring it back, or teach again and inspect this image anew.",
-            )
-        shots = [known[key] for key in (*remembered, *places)]
-        view = detector.views.get(name)
-        look = view.resolution if view else 0
-        images = [read_shot(shot, detector.backbone, row.whites.get(class_id), look) for shot in shots]
-        count = len(remembered)
+        shots, images = read_remembered(project, row, detector, class_id)
+        count = sum(shot.place is None for shot in shots)
         marked = [(image, shot.place) for image, shot in zip(images, shots, strict=True) if shot.place]
         self._found = shots, detector.normal_patches(name, images[:count], marked, self.cancel)
         self._asked = asked
@@ -104,6 +93,25 @@ class Explainer:
         with self._lock:
             self._asked = self._found = self._image = None
             self._engine.forget()
+
+
+def read_remembered(
+    project: Project, row: DetectorRow, detector: Detector, class_id: int
+) -> tuple[list[ShotRow], list[Image]]:
+    """Rows and images of the shots that a detector knows of a class, in its order, then of the places. Raises `ProjectError` where
+    one was removed, `ImageError` where one can't be read."""
+    known = {shot.id: shot for shot in list_shots_and_places(project, class_id)}
+    remembered = list_memory(project, row.id)[class_id]
+    places = list_memory(project, row.id, places=True).get(class_id, [])
+    if not known.keys() >= {*remembered, *places}:
+        raise ProjectError(
+            "What the detector was taught on was removed in part, so there is nothing to compare with.",
+            "Bring it back, or teach again and inspect this image anew.",
+        )
+    shots = [known[key] for key in (*remembered, *places)]
+    view = detector.views.get(row.taught_names[class_id])
+    look = view.resolution if view else 0
+    return shots, [read_shot(shot, detector.backbone, row.whites.get(class_id), look) for shot in shots]
 
 
 def _image(result: ResultRow, detector: Detector, name: str) -> Image:

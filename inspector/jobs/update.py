@@ -77,13 +77,14 @@ def new_places(project: Project, row: DetectorRow) -> dict[int, list[ShotRow]]:
 
 
 def _unforgotten(project: Project, row: DetectorRow) -> dict[int, list[int]]:
-    """Class id → the shots that a detector remembers, of classes of which all that it remembers is still there."""
+    """Class id → the shots that a detector remembers, of the classes that it judges and of which all that it remembers is still
+    there."""
     places = list_memory(project, row.id, places=True)
-    gone = set(row.gone_shots)
+    gone, judged = set(row.gone_shots), row.in_charge or row.takes
     return {
         class_id: shots
         for class_id, shots in list_memory(project, row.id).items()
-        if not gone.intersection([*shots, *places.get(class_id, ())])
+        if class_id in judged and not gone.intersection([*shots, *places.get(class_id, ())])
     }
 
 
@@ -96,8 +97,8 @@ def update(
     emit: Emit,
     cancel: CancelToken,
 ) -> None:
-    """Add the `news` and the `new_places` of a detector (the one in charge when None) to its memory and store it as a new detector, which takes
-    charge, or, with `propose`, waits to be accepted (see `records.detectors`).
+    """Add the `news` and the `new_places` of a detector (the one in charge when None) to its memory and store it as a new
+    detector, which takes charge of the classes that the former judged, or, with `propose`, waits to be accepted.
 
     Held-out scores and thresholds of the changed classes are made anew; everything else stays. Thresholds that people
     moved stay moved, those of a changed class by the same factor. Learned prompts stay as they are: their classes are

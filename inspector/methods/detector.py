@@ -14,6 +14,7 @@ from inspector.features.backbone import Backbone
 from inspector.features.places import Outline
 from inspector.features.tiles import View
 from inspector.methods.evidence import NormalPatches
+from inspector.methods.shot_doctor import ShotDoctor
 
 
 class Detector(Protocol):
@@ -107,6 +108,12 @@ class Detector(Protocol):
     ) -> NormalPatches:
         """What a place of an image of a class can be compared with, by eye too. `shots`, `places`: those that it was taught on
         and that it remembers, in the same order. Raises DetectorError if the number of shots differs, Cancelled."""
+        ...
+
+    def shot_doctor(
+        self, class_name: str, shots: Sequence[Image], cancel: CancelToken | None = None
+    ) -> ShotDoctor:
+        """What each shot of a class is good for. `shots`: those that it was taught on, in the same order. Raises Cancelled."""
         ...
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -98,6 +98,13 @@ class MemoryBank:
         grown._joined = self._others(class_name)
         return grown
 
+    def without(self, class_name: str, shot: int) -> Self:
+        """The same memory without one shot of a class, which has another."""
+        kept = [one for number, one in enumerate(self._shots[class_name]) if number != shot]
+        grown = copy.copy(self)
+        grown._shots, grown._joined = {**self._shots, class_name: kept}, self._others(class_name)
+        return grown
+
     def patches(self, features: Features) -> dict[str, Tensor]:
         """Every tap of `features` as patch descriptions [B, N, 2 d] float32; see `describe`."""
         return {

@@ -18,6 +18,7 @@ from inspector.features.tiles import View
 from inspector.methods.detector import Detector
 from inspector.methods.evidence import NormalPatches
 from inspector.methods.settings import checked
+from inspector.methods.shot_doctor import ShotDoctor
 from inspector.methods.taught import Taught, shrunk
 
 T = TypeVar("T", bound=Taught)
@@ -153,6 +154,11 @@ class Method(ABC, Generic[T]):
         cancel: CancelToken | None = None,
     ) -> NormalPatches:
         return NormalPatches(self.taught, class_name, shots, places, cancel)
+
+    def shot_doctor(
+        self, class_name: str, shots: Sequence[Image], cancel: CancelToken | None = None
+    ) -> ShotDoctor:
+        return ShotDoctor(self.taught, class_name, shots, cancel)
 
     def _resolution(self, class_name: str | None) -> int:
         """Pixels of the short side at which images of a class, or of any, are looked at; 0 where as a whole."""

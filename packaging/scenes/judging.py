@@ -10,6 +10,7 @@ from stage import Stage
 from inspector.domain import Decision
 from inspector.views.review.verdict_edits import Review
 from inspector.views.teach.detector_history import DetectorHistory
+from inspector.views.teach.shot_doctor_dialog import ShotDoctorDialog
 
 
 def scene_inspect_empty(stage: Stage) -> None:
@@ -66,6 +67,7 @@ def scene_teach_no_defect(stage: Stage) -> None:
     """A place was called no defect, and what comes of it waits."""
     page = _inspect(stage, "washer_stain")
     stage.wait(lambda: page.viewer.view.regions)
+    stage.window.context.settings.reviewer = "Ada"
     page.no_defects.call(page.viewer.view.regions[0])
     stage.window.show_page("teach")
     teach = stage.window.page
@@ -84,6 +86,31 @@ def scene_teach_history(stage: Stage) -> None:
     history = next(one for one in stage.window.findChildren(DetectorHistory) if one.isVisible())
     stage.wait(lambda: history.past)
     history.table.selectRow(1)
+
+
+def scene_teach_shots_examined(stage: Stage) -> None:
+    """What each shot is good for, once good parts and defects were judged."""
+    page = _inspect(stage, "washer_good")
+    good, bad = _results(stage, "washer_good")[:4], _results(stage, "washer_stain")[:1]
+    words = [Review(tuple(good), Decision.OK), Review(tuple(bad), Decision.NG)]
+    stage.window.context.settings.reviewer = "Ada"
+    page.judging.edits.review(words)
+    stage.settle()
+    stage.window.show_page("teach")
+    teach = stage.window.page
+    stage.wait(lambda: teach.classes.rows)
+    names = [row.name for row in teach.classes.rows]
+    teach.class_view.setCurrentIndex(teach.classes.index(names.index("washer")))
+    stage.settle()
+    teach.header.examine_button.click()
+    (dialog,) = (one for one in stage.window.findChildren(ShotDoctorDialog) if one.isVisible())
+    stage.wait(lambda: dialog.examined is not None)
+
+
+def after_teach_shots_examined(stage: Stage) -> None:
+    for dialog in stage.window.findChildren(ShotDoctorDialog):
+        dialog.close()
+    stage.window.context.undo.undo()
 
 
 def after_teach_history(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
+from inspector.domain import CancelToken
 from inspector.errors import Cancelled, InspectorError
 from inspector.views.look.words import share_text
 from inspector.views.viewer import picture as pictures
@@ -92,9 +93,11 @@ class EvidenceAtHand(QObject):
 
     def _read(self, project: Project, result_id: int, x: float, y: float) -> tuple[Explanation, GoodShot]:
         from inspector.images.read import read
+        from inspector.jobs.evidence import Explainer
 
         if self._explainer is None:  # one question at a time, so one thread
-            self._explainer = self._context.runner.make_explainer()
+            cancel = CancelToken()
+            self._explainer = Explainer(self._context.runner.make_engine(cancel), cancel)
         found = self._explainer.explain(project, result_id, x, y)
         picture = pictures.picture(read(found.shot.path, white=found.white).pixels)
         return found, GoodShot(found.shot.name, picture)

@@ -19,7 +19,6 @@ from inspector.views.shared.reads import Reads
 
 if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
-    from inspector.jobs.evidence import Explainer
 
 _log = logging.getLogger("inspector.runner")
 T = TypeVar("T")
@@ -173,15 +172,13 @@ class JobRunner(QObject):
         self._leaving.timeout.connect(self._look_if_left)
         self.device_note = ""
 
-    def make_explainer(self) -> Explainer:
-        """On whichever thread: one that uses the backbone of the engine where that has the wanted one in memory."""
-        from inspector.jobs.evidence import Explainer
-
+    def make_engine(self, cancel: CancelToken) -> Engine:
+        """For whichever thread: one that uses the backbone of the jobs' engine where that has the wanted one in memory. `cancel`:
+        stops who works with it when the window closes."""
         engine = self._make_engine()
         engine.beside = lambda: self._engine.engine
-        made = Explainer(engine)
-        self._asked.append(made.cancel)
-        return made
+        self._asked.append(cancel)
+        return engine
 
     @property
     def busy(self) -> bool:

@@ -30,6 +30,7 @@ from inspector.views.teach.edits import ClassEdits, DetectorEdits
 from inspector.views.teach.looking.look_choice import LookChoice
 from inspector.views.teach.memory_update import MemoryUpdate
 from inspector.views.teach.proposal_card import ProposalCard
+from inspector.views.teach.shot_doctor_dialog import examine
 from inspector.views.teach.shot_grid import PICTURE, ShotGrid, ShotModel, complaints
 from inspector.views.teach.shots_header import ContextMenus, RangeChoice, ShotsHeader
 from inspector.views.teach.teach_panel import TeachPanel
@@ -95,6 +96,7 @@ class TeachPage(Page):
         self.adding.counted.connect(self.header.count.setText)
         self.header.paste_button.clicked.connect(lambda: self.paste())
         self.header.add_button.clicked.connect(self.choose_files)
+        self.header.examine_button.clicked.connect(lambda: examine(self.chosen_class, self.edits, self))
         ContextMenus(context, self.grid, self.class_view, self.header, self)
 
         self.decisions = DetectorEdits(context, self)

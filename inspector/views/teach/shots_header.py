@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from inspector.images.value_range import ENDS, FULL, narrower, words
 from inspector.views.look import icons, theme
 from inspector.views.look.elided import Elided
+from inspector.views.look.kit import switch
 from inspector.views.teach.class_list import ClassView, shots_text
 from inspector.views.teach.shot_grid import ROW, ShotGrid
 from inspector.views.viewer.image_dialog import ImageDialog
@@ -48,6 +49,9 @@ class ShotsHeader(QWidget):
         theme.set_role(self.count, "quiet")
         self.rename_button = _tool("rename", "Rename the class (F2)")
         self.remove_class_button = _tool("trash", "Remove the class")
+        self.examine_button = _tool(
+            "search", "What each shot is good for, and which part would be the best next one"
+        )
         self.remove_button = QPushButton("Remove")
         self.remove_button.setIcon(icons.icon("trash"))
         self.remove_button.setToolTip("Remove the chosen shots (Del)")
@@ -63,12 +67,13 @@ class ShotsHeader(QWidget):
         for widget in (self.title, self.count, self.rename_button, self.remove_class_button):
             row.addWidget(widget)
         row.addStretch(1)
-        for button in (self.remove_button, self.paste_button, self.add_button):
+        for button in (self.remove_button, self.examine_button, self.paste_button, self.add_button):
             row.addWidget(button)
 
     def show_class(self, row: ClassRow) -> None:
         self.title.setText(row.name)
         self.count.setText(shots_text(row.shots))
+        switch(self.examine_button, "" if row.detector_id is not None else "Teach the class first.")
 
     def show_chosen(self, count: int) -> None:
         """How many shots can be removed now."""
