@@ -6,19 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QDialog,
-    QHBoxLayout,
-    QHeaderView,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from inspector.views.look.kit import quiet_table, switch
-from inspector.views.look.labels import plain, wrapped
+from inspector.views.look.kit import fill, switch, word_table
+from inspector.views.look.labels import wrapped
 
 if TYPE_CHECKING:
     from inspector.records.detectors import DetectorRow
@@ -109,13 +100,7 @@ class DetectorHistory(QDialog):
             "Detectors never change: each new one stands beside those before it. Results stay as the detector judged them "
             "that was in charge then."
         )
-        self.table = QTableWidget(0, len(_HEADINGS))
-        self.table.setHorizontalHeaderLabels(_HEADINGS)
-        quiet_table(self.table, "Detectors", 30)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table = word_table(_HEADINGS, "Detectors", 2)
         self.button = QPushButton("Put in charge")
         self.button.setToolTip("The chosen detector judges from now on (can be undone)")
         close = QPushButton("Close")
@@ -143,19 +128,15 @@ class DetectorHistory(QDialog):
     def _show(self, past: list[Past]) -> None:
         chosen = self._row()
         self.past = past
-        self.table.setRowCount(len(past))
+        fill(
+            self.table,
+            [
+                (one.row.label, _knows(one.row), one.changed, f"{one.results:,}", _state(one.row))
+                for one in past
+            ],
+        )
         for number, one in enumerate(past):
-            row = one.row
-            places = len(row.places)
-            knows = f"{row.shots} shot{'' if row.shots == 1 else 's'}"
-            if places:
-                knows += f", {places} place{'' if places == 1 else 's'}"
-            words = (row.label, knows, one.changed, f"{one.results:,}", _state(row))
-            for column, text in enumerate(words):
-                item = QTableWidgetItem(text)
-                item.setToolTip(plain(text))
-                self.table.setItem(number, column, item)
-            if chosen is not None and row.id == chosen.id:
+            if chosen is not None and one.row.id == chosen.id:
                 self.table.selectRow(number)
         self._chosen()
 
@@ -180,6 +161,12 @@ class DetectorHistory(QDialog):
         row = self._row()
         if row is not None:
             self._edits.put_in_charge(row)
+
+
+def _knows(row: DetectorRow) -> str:
+    places = len(row.places)
+    shots = f"{row.shots} shot{'' if row.shots == 1 else 's'}"
+    return f"{shots}, {places} place{'' if places == 1 else 's'}" if places else shots
 
 
 def _state(row: DetectorRow) -> str:

@@ -7,21 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QDialog,
-    QHBoxLayout,
-    QHeaderView,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from inspector.domain import CancelToken
 from inspector.errors import Cancelled
-from inspector.views.look.kit import quiet_table, switch
-from inspector.views.look.labels import plain, wrapped
+from inspector.views.look.kit import fill, switch, word_table
+from inspector.views.look.labels import wrapped
 from inspector.views.look.words import share_text
 
 if TYPE_CHECKING:
@@ -48,13 +39,7 @@ class ShotDoctorDialog(QDialog):
         self.resize(min(760, parent.window().width() - 40), min(460, parent.window().height() - 80))
         self.said = wrapped("small")
         self.said.setText("Examining the shots…")
-        self.table = QTableWidget(0, len(_HEADINGS))
-        self.table.setHorizontalHeaderLabels(_HEADINGS)
-        quiet_table(self.table, "Shots", 30)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table = word_table(_HEADINGS, "Shots", 2)
         self.next = wrapped()
         self.add_button = QPushButton("Add it as a shot")
         self.add_button.setToolTip("The detector then learns it; what would change is shown first")
@@ -106,12 +91,10 @@ class ShotDoctorDialog(QDialog):
             "Each shot was left out in turn and scored by the memory of the others. "
             f"Looked at beside them: {judged}, the newest."
         )
-        self.table.setRowCount(len(examined.findings))
-        for number, one in enumerate(examined.findings):
-            for column, text in enumerate((one.shot.name, f"{one.finding.score:.3f}", words(one))):
-                item = QTableWidgetItem(text)
-                item.setToolTip(plain(text))
-                self.table.setItem(number, column, item)
+        fill(
+            self.table,
+            [(one.shot.name, f"{one.finding.score:.3f}", words(one)) for one in examined.findings],
+        )
         self._offer(examined)
         self._chosen()
 
