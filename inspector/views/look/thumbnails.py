@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import shiboken6
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage, QPixmap
 
@@ -83,7 +84,9 @@ class Thumbnails(QObject):
         while len(self._kept) > self.KEPT:
             self._kept.popitem(last=False)
         for arrived in self._waiting.pop(key, []):
-            arrived()
+            owner = getattr(arrived, "__self__", None)
+            if not isinstance(owner, QObject) or shiboken6.isValid(owner):  # a row may be gone by now
+                arrived()
 
 
 def _make(source: Path, size: int, sha256: str | None, white: int | None) -> QImage:
