@@ -4,11 +4,10 @@ import torch
 from torch import Tensor
 
 from inspector.features.tiles import Tiles
+from inspector.images.area import Polygon
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height."""
-Outline = tuple[tuple[float, float], ...]
-"""Corners (x, y)."""
 
 
 def piece_boxes(tiles: Tiles | None) -> list[Box]:
@@ -18,11 +17,6 @@ def piece_boxes(tiles: Tiles | None) -> list[Box]:
     rows, columns = tiles.map_shape
     size = tiles.cells / columns, tiles.cells / rows
     return [(column / columns, row / rows, *size) for row, column in tiles.starts]
-
-
-def centre(box: Box) -> tuple[float, float]:
-    """The point in the middle of a box."""
-    return box[0] + box[2] / 2, box[1] + box[3] / 2
 
 
 def depth(box: Box, x: float, y: float) -> float:
@@ -54,15 +48,7 @@ def cell(x: float, y: float, grid: tuple[int, int]) -> Box:
     return min(max(x - width / 2, 0), 1 - width), min(max(y - height / 2, 0), 1 - height), width, height
 
 
-def bounds(outline: Outline) -> Box:
-    """The box around an outline."""
-    (left, top), (right, bottom) = (
-        tuple(pick(one[axis] for one in outline) for axis in (0, 1)) for pick in (min, max)
-    )
-    return left, top, right - left, bottom - top
-
-
-def inside(outline: Outline, piece: Box, grid: tuple[int, int]) -> Tensor:
+def inside(outline: Polygon, piece: Box, grid: tuple[int, int]) -> Tensor:
     """Which patches of a piece have their centre within an outline in the image: bool [rows · columns]; where it is so small
     or thin that none has, those that show its corners."""
     x = piece[0] + (torch.arange(grid[1]) + 0.5) / grid[1] * piece[2]

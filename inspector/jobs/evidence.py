@@ -88,12 +88,6 @@ class Explainer:
         self._asked = asked
         return self._found
 
-    def forget(self) -> None:
-        """Free the memory."""
-        with self._lock:
-            self._asked = self._found = self._image = None
-            self._engine.forget()
-
 
 def read_remembered(
     project: Project, row: DetectorRow, detector: Detector, class_id: int

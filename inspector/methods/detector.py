@@ -11,8 +11,8 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
-from inspector.features.places import Outline
 from inspector.features.tiles import View
+from inspector.images.area import Polygon
 from inspector.methods.evidence import NormalPatches
 from inspector.methods.shot_doctor import ShotDoctor
 
@@ -93,7 +93,7 @@ class Detector(Protocol):
         altered views of it. Feeds the thresholds."""
         ...
 
-    def add_places(self, class_name: str, places: Sequence[tuple[Image, Outline]]) -> None:
+    def add_places(self, class_name: str, places: Sequence[tuple[Image, Polygon]]) -> None:
         """Remember what images show within outlines (in shares of their sides) as normal for a class: false alarms that somebody called
         no defect. Raises DetectorError for a class that it doesn't know, and where nothing is inspected; the detector is then
         as it was."""
@@ -103,7 +103,7 @@ class Detector(Protocol):
         self,
         class_name: str,
         shots: Sequence[Image],
-        places: Sequence[tuple[Image, Outline]] = (),
+        places: Sequence[tuple[Image, Polygon]] = (),
         cancel: CancelToken | None = None,
     ) -> NormalPatches:
         """What a place of an image of a class can be compared with, by eye too. `shots`, `places`: those that it was taught on

@@ -21,7 +21,6 @@ from inspector.errors import DetectorError
 from inspector.features.backbone import Features
 from inspector.features.places import (
     Box,
-    Outline,
     cell,
     depth,
     in_image,
@@ -30,6 +29,7 @@ from inspector.features.places import (
     inside,
     piece_boxes,
 )
+from inspector.images.area import Polygon
 from inspector.images.turning import before_turning, turned
 from inspector.methods.taught import Taught
 
@@ -91,12 +91,12 @@ class NormalPatches:
         taught: Taught,
         class_name: str,
         shots: Sequence[Image],
-        places: Sequence[tuple[Image, Outline]] = (),
+        places: Sequence[tuple[Image, Polygon]] = (),
         cancel: CancelToken | None = None,
     ) -> None:
         self._name = class_name
         self._cancel = cancel or CancelToken()
-        self._shots: list[tuple[Image, Outline | None]] = [*((shot, None) for shot in shots), *places]
+        self._shots: list[tuple[Image, Polygon | None]] = [*((shot, None) for shot in shots), *places]
         fields = ("backbone", "memory", "proportions", "views")
         self._taught = _MemoryAlone(inner=taught, **{name: getattr(taught, name) for name in fields})
         self._turns = taught.turns(class_name)

@@ -13,8 +13,8 @@ from torch import Tensor
 from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone
-from inspector.features.places import Outline
 from inspector.features.tiles import View
+from inspector.images.area import Polygon
 from inspector.methods.detector import Detector
 from inspector.methods.evidence import NormalPatches
 from inspector.methods.settings import checked
@@ -122,7 +122,7 @@ class Method(ABC, Generic[T]):
             self.finder.add_shots(class_name, images)
         self._taught = taught
 
-    def add_places(self, class_name: str, places: Sequence[tuple[Image, Outline]]) -> None:
+    def add_places(self, class_name: str, places: Sequence[tuple[Image, Polygon]]) -> None:
         taught = self.taught
         for image, outline in places:
             taught = taught.with_place(class_name, image, outline)
@@ -150,7 +150,7 @@ class Method(ABC, Generic[T]):
         self,
         class_name: str,
         shots: Sequence[Image],
-        places: Sequence[tuple[Image, Outline]] = (),
+        places: Sequence[tuple[Image, Polygon]] = (),
         cancel: CancelToken | None = None,
     ) -> NormalPatches:
         return NormalPatches(self.taught, class_name, shots, places, cancel)

@@ -17,8 +17,9 @@ from inspector.domain import CancelToken, Image, Progress, ScoreMap
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone, Features, joined
 from inspector.features.framing import resized
-from inspector.features.places import Outline, inside, piece_boxes
+from inspector.features.places import inside, piece_boxes
 from inspector.features.tiles import Tiles, View, tiles
+from inspector.images.area import Polygon
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.single_shot_views import altered_views
 
@@ -82,7 +83,7 @@ class Taught(ABC):
         """The same, with every image in `features` as a further shot of the class; `together`: as the tiles of one."""
         return dataclasses.replace(self, memory=self.memory.with_shots(class_name, features, together))
 
-    def with_place(self, class_name: str, image: Image, outline: Outline) -> Self:
+    def with_place(self, class_name: str, image: Image, outline: Polygon) -> Self:
         """The same, with what an image shows within an outline, in shares of its sides, as normal for a class. Only the memory
         learns of it. Raises DetectorError for a class that the memory doesn't know, and where nothing is inspected."""
         view = self.views.get(class_name)

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from inspector.errors import InspectorError, ProjectError
 from inspector.images import read as images
+from inspector.images.area import Polygon
 from inspector.images.likeness import Look, look, same_picture
 from inspector.images.value_range import narrower
 from inspector.records import schema as t
@@ -26,8 +27,6 @@ LOSSY = frozenset([".jpg", ".webp"])
 """Suffixes of kept images whose format may have changed the picture."""
 
 
-Outline = tuple[tuple[float, float], ...]
-"""Corners (x, y) in shares of an image's sides."""
 _MOST_CORNERS = 2000
 
 
@@ -52,7 +51,7 @@ class ShotRow:
     confirmed_good: bool
     white: int | None
     created: datetime
-    place: Outline | None = None
+    place: Polygon | None = None
     who: str = ""
 
     @property
@@ -153,7 +152,7 @@ def add_shots(
     return [_add_shot(project, class_id, source, white) for source in sources]
 
 
-def add_place(project: Project, result_id: int, outline: Outline, who: str = "") -> int:
+def add_place(project: Project, result_id: int, outline: Polygon, who: str = "") -> int:
     """What a result's image shows within an outline, in shares of its sides, is no defect of its class; the id of the place.
     `remove_shots` takes it back. Raises `ProjectError` for a result that is gone, without class or image or of a removed class,
     for what is no outline inside an image, and where the same was said before."""
@@ -187,7 +186,7 @@ def add_place(project: Project, result_id: int, outline: Outline, who: str = "")
         return row.id
 
 
-def _outline(said: Any) -> Outline | None:
+def _outline(said: Any) -> Polygon | None:
     """Of a stored place; None for anything but corners inside an image."""
     corners = said.get("outline") if isinstance(said, dict) else None
     if not isinstance(corners, list) or not 3 <= len(corners) <= _MOST_CORNERS:

@@ -79,8 +79,7 @@ def _difference(
             for what, count in (("shot", len(news - places)), ("place", len(news & places)))
             if count
         ]
-    others = {key: row.settings[key] for key in row.settings} != dict(before.settings)
-    if others and row.method == before.method:
+    if row.method == before.method and dict(row.settings) != dict(before.settings):
         said.append("other settings")
     return ", ".join(said) or "Taught again on the same"
 
