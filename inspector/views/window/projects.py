@@ -135,7 +135,8 @@ class Projects(QObject):
 
         if self._may_switch():
             self._set_opening(True)
-            self.context.runner.read(self, work, done, failed)
+            # In line: the project may be one whose closing is still under way, and locked until it is done.
+            self.context.runner.write(self, work, done, failed)
 
     def _may_switch(self) -> bool:
         if self.opening:
