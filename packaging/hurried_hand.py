@@ -22,7 +22,7 @@ from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtGui import QGuiApplication
 
 from inspector.domain import Decision
-from inspector.records.results import list_results, result_ids
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.settings import Settings
 from inspector.views import app
 from inspector.views.teach.page import TeachPage

@@ -14,7 +14,7 @@ from inspector.domain import Decision, Region, Thresholds
 from inspector.exports.overlay import mask
 from inspector.exports.rows import ExportRow
 from inspector.images.demo.parts import draw
-from inspector.records.results import ResultRow
+from inspector.records.inspected.results import ResultRow
 
 THRESHOLDS = Thresholds(0.40, 0.60, 0.5, {"method": "leave one out", "scores": [0.1, 0.2], "wanted": 0.05})
 TIME = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)

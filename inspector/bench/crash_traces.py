@@ -24,11 +24,11 @@ from inspector.records.detectors import find_detector, list_detectors
 from inspector.records.disk.lock import FILES
 from inspector.records.disk.recovery import CHECKPOINTS, FOLDERS
 from inspector.records.disk.seal import SEAL
+from inspector.records.inspected.results import list_names, list_results, result_ids
+from inspector.records.inspected.runs import list_runs, remove_run
 from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
-from inspector.records.results import list_names, list_results, result_ids
 from inspector.records.reviews import list_reviews
-from inspector.records.runs import list_runs, remove_run
 from inspector.records.thresholds import list_thresholds
 
 _OWN = {projects.DATABASE, *FILES, *FOLDERS, SEAL, "backups", EXPORTS}
@@ -201,4 +201,16 @@ def make_old(folder: Path, target: Path) -> None:
             connection.execute(f"ALTER TABLE classes DROP COLUMN {column}")
         for column in ("charge", "proposal", "updated_from", "whites", "takes"):
             connection.execute(f"ALTER TABLE detectors DROP COLUMN {column}")
+        for table in (
+            "acts",
+            "golden_scores",
+            "golden_parts",
+            "golden_checks",
+            "study_words",
+            "study_parts",
+            "studies",
+        ):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE results DROP COLUMN product_distance")
+        connection.execute("ALTER TABLE detectors DROP COLUMN products")
         connection.execute("UPDATE alembic_version SET version_num = '0002'")

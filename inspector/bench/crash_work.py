@@ -30,10 +30,10 @@ from inspector.methods import catalogue
 from inspector.records import project as projects
 from inspector.records.classes import find_class
 from inspector.records.detectors import find_detector
+from inspector.records.inspected.results import result_ids
+from inspector.records.inspected.runs import list_runs
 from inspector.records.project import Project
-from inspector.records.results import result_ids
 from inspector.records.reviews import add_review
-from inspector.records.runs import list_runs
 from inspector.records.shots import add_shots, list_shots, remove_shots
 from inspector.records.thresholds import list_thresholds, set_thresholds
 

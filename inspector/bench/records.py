@@ -25,12 +25,12 @@ from inspector.records import schema as t
 from inspector.records.classes import add_class
 from inspector.records.detectors import NewDetector, add_detector, detector_staging
 from inspector.records.files import ImageFacts, image_ids, keep_image, keep_map
+from inspector.records.inspected.results import count_results, list_results, result_ids
+from inspector.records.inspected.runs import list_runs, start_run
 from inspector.records.jobs import end_job, start_job
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter, ResultSort
-from inspector.records.results import count_results, list_results, result_ids
 from inspector.records.reviews import add_review, withdraw_review
-from inspector.records.runs import list_runs, start_run
 from inspector.records.shots import add_shots, list_shots
 from inspector.records.thresholds import set_thresholds
 from inspector.verdicts.judge import decide_all

@@ -20,9 +20,9 @@ from inspector.jobs.teach import teach
 from inspector.paths import write_atomic
 from inspector.records import project as projects
 from inspector.records.classes import add_class, set_smallest
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import list_results, result_ids
 from inspector.records.shots import add_shots
 
 SIZES = (8, 16, 24, 40, 80, 160)

@@ -248,8 +248,8 @@ def inspect(
     from inspector.jobs import inspect as job
     from inspector.jobs.engine import Engine
     from inspector.records import project as projects
+    from inspector.records.inspected.results import count_results
     from inspector.records.result_filter import ResultFilter
-    from inspector.records.results import count_results
 
     chosen = settings.load()
     ended: list[JobEnded] = []

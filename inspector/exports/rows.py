@@ -13,7 +13,7 @@ from inspector.domain import CancelToken, Decision, Progress, Region, Thresholds
 from inspector.errors import ExportError, ImageError
 from inspector.images.read import MAX_PIXELS
 from inspector.records.files import read_map
-from inspector.records.results import ResultRow
+from inspector.records.inspected.results import ResultRow
 from inspector.text import printable
 from inspector.verdicts.regions import on_score_scale
 

@@ -73,7 +73,7 @@ def _make(folder: Path, engine: "Engine", emit: Emit, cancel: CancelToken) -> st
     from inspector.jobs.teach import teach
     from inspector.records import project as projects
     from inspector.records.classes import add_class
-    from inspector.records.results import count_results
+    from inspector.records.inspected.results import count_results
     from inspector.records.shots import add_shots
 
     drawn = paths.scratch_folder("demo")
@@ -164,7 +164,7 @@ def summary(folder: Path) -> tuple[list[str], list[list[str]]]:
     which verdict, and the true state its file names tell."""
     from inspector.domain import Decision
     from inspector.records import project as projects
-    from inspector.records.results import list_results, result_ids
+    from inspector.records.inspected.results import list_results, result_ids
 
     head = ["class", "good: OK", "review", "NG", "bad: OK", "review", "NG"]
     counted: dict[str, dict[tuple[bool, Decision], int]] = {}

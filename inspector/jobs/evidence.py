@@ -12,8 +12,8 @@ from inspector.jobs.engine import Engine
 from inspector.jobs.proposal import prepared
 from inspector.jobs.teach import read_shot
 from inspector.records.detectors import DetectorRow, find_detector, list_memory
+from inspector.records.inspected.results import ResultRow, find_result
 from inspector.records.project import Project
-from inspector.records.results import ResultRow, find_result
 from inspector.records.shots import ShotRow, list_shots_and_places
 
 if TYPE_CHECKING:

@@ -28,10 +28,10 @@ from inspector.exports.rows import ExportRow, drawable_size, load_map
 from inspector.jobs.events import job
 from inspector.records.detectors import list_detectors, list_proposed
 from inspector.records.disk.recovery import is_own
+from inspector.records.inspected.results import ResultDetail, count_results, list_details, result_ids
+from inspector.records.inspected.runs import list_runs
 from inspector.records.project import Project
 from inspector.records.result_filter import EVERYTHING, ResultFilter
-from inspector.records.results import ResultDetail, count_results, list_details, result_ids
-from inspector.records.runs import list_runs
 from inspector.records.thresholds import list_calibrated, list_thresholds
 
 EXPORTS = "exports"

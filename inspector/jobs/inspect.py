@@ -28,12 +28,12 @@ from inspector.jobs.events import Reporter, job
 from inspector.jobs.judging import ReadFile, drawn_on, judged
 from inspector.records.detectors import DetectorRow, find_detector
 from inspector.records.files import ImageFacts, keep_image
+from inspector.records.inspected.new_results import NewResult, record_results
+from inspector.records.inspected.results import count_results, list_names
+from inspector.records.inspected.runs import continue_run, start_run
 from inspector.records.names import class_key, file_name
-from inspector.records.new_results import NewResult, record_results
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import count_results, list_names
-from inspector.records.runs import continue_run, start_run
 from inspector.records.thresholds import list_thresholds
 from inspector.text import printable
 

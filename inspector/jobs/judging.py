@@ -8,7 +8,7 @@ from inspector.domain import Image, ScoreMap
 from inspector.errors import DetectorError, ImageError, InspectorError
 from inspector.records.detectors import DetectorRow
 from inspector.records.files import ImageFacts, as_stored
-from inspector.records.new_results import NewResult
+from inspector.records.inspected.new_results import NewResult
 from inspector.records.project import Project
 from inspector.records.shots import list_shots
 from inspector.records.thresholds import ThresholdRow

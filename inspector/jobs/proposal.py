@@ -8,9 +8,9 @@ from inspector.domain import CancelToken, Decision, Flip, Image, Proposal, Score
 from inspector.errors import InspectorError
 from inspector.images import read
 from inspector.jobs.events import Reporter
+from inspector.records.inspected.results import ResultRow, list_results, result_ids
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import ResultRow, list_results, result_ids
 from inspector.records.reviews import list_judged_parts
 from inspector.records.shots import ShotRow
 

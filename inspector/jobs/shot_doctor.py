@@ -11,7 +11,7 @@ from inspector.errors import ImageError, ProjectError
 from inspector.jobs.evidence import read_remembered
 from inspector.jobs.proposal import prepared, standing_out
 from inspector.records.detectors import list_detectors
-from inspector.records.results import ResultRow, list_results
+from inspector.records.inspected.results import ResultRow, list_results
 from inspector.records.reviews import list_judged_parts
 
 if TYPE_CHECKING:

@@ -1,147 +1,18 @@
 """The tables of a project. Any change here goes with a new Alembic revision in `migrations/versions`."""
 
-import json
-import math
-from collections.abc import Callable
-from datetime import UTC, datetime
-from enum import StrEnum
-from functools import cache
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    CheckConstraint,
-    Computed,
-    Dialect,
-    Double,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    text,
-)
+from sqlalchemy import JSON, CheckConstraint, Computed, ForeignKey, Index, MetaData, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
 
-from inspector.text import one_line
+from inspector.records.columns import EPOCH, Json, Real, Text, Utc, Whole, present
+from inspector.records.columns import now as now
+from inspector.records.columns import word as word
 
-E = TypeVar("E", bound=StrEnum)
-
-KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every revision that can be opened, oldest first; any other was written by a newer Inspector."""
 REVISION = KNOWN_REVISIONS[-1]
-
-
-def now() -> datetime:
-    """This moment, as rows keep it."""
-    return datetime.now(UTC)
-
-
-def word(kind: type[E], value: str | None) -> E | None:
-    """A stored word as a member of `kind`; None for one that isn't any."""
-    return _words(kind).get(value or "")
-
-
-@cache
-def _words(kind: type[E]) -> dict[str, E]:
-    return {one.value: one for one in kind}
-
-
-# Damage that SQLite doesn't notice must not hide other rows: these types read it as if nobody had said anything. They give
-# SQLAlchemy their reading functions as they are, as there are some twenty values in each of a million rows.
-Reader = Callable[[Any], Any]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Utc(TypeDecorator[datetime]):
-    """Aware datetimes, kept as UTC (SQLite has no time zones). What is no date reads as 1970."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
-        return _moment
-
-
-class Json(TypeDecorator[dict[str, Any]]):
-    """A JSON object; what is none reads as an empty one."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> str | None:
-        # In ASCII: paths may hold bytes that are no UTF-8, and must stay the same.
-        return None if value is None else json.dumps(value)
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
-        return _object
-
-
-class Text(TypeDecorator[str]):
-    """Text on one line, without signs that would be obeyed; bytes in its place are read as well as they can be."""
-
-    impl = String
-    cache_ok = True
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
-        return _text
-
-
-class Real(TypeDecorator[float]):
-    """A finite number; anything else reads as none."""
-
-    impl = Double
-    cache_ok = True
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
-        return _number
-
-
-class Whole(TypeDecorator[int]):
-    """A whole number from 0 on; anything else reads as none."""
-
-    impl = Integer
-    cache_ok = True
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
-        return _whole
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
-    except (ValueError, TypeError):
-        return _EPOCH
-
-
-def _object(value: Any) -> dict[str, Any] | None:
-    if value is None or value == "null":
-        return None
-    try:
-        found = json.loads(value)
-    except (ValueError, TypeError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    if value is None or (type(value) is str and value.isprintable()):
-        return value
-    return one_line(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
 
 
 class Base(DeclarativeBase):
@@ -244,7 +115,7 @@ class Detector(Base):
     """By class id (as text): `taught_names`, what the detector itself calls each class, and `held_out`, the scores of its normal
     shots, each scored without itself. `whites`: see `ranges`. `added_shots`: what its memory got after the teaching, in that
     order (NULL: none). `updated_from`: the detector whose memory got them. `takes`: {"classes": ids of those it judges} (NULL:
-    all). `charge`: who was put in charge last has the highest number; NULL: only proposed. `proposal`: see `Proposal`."""
+    all). `products`: by class id, from which distance on a picture shows another product (NULL: it isn't asked). `charge`: who was put in charge last has the highest number; NULL: only proposed. `proposal`: see `Proposal`."""
 
     __tablename__ = "detectors"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -260,6 +131,7 @@ class Detector(Base):
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="RESTRICT"))
     updated_from: Mapped[int | None]
     takes: Mapped[dict[str, Any] | None]
+    products: Mapped[dict[str, Any] | None]
     charge: Mapped[int | None]
     proposal: Mapped[dict[str, Any] | None]
     created: Mapped[datetime] = mapped_column(default=now)
@@ -310,7 +182,7 @@ class Run(Base):
 class Result(Base):
     """One inspected image, or one that failed (`error`). `decision` follows the newest thresholds; `override` is the effective
     review's word and wins. `severity` is what counts in the end, as a number that sorts and filters by index: 0 OK, 1 review,
-    2 NG, 3 failed. `regions_threshold_id` names the thresholds that the stored regions were cut with."""
+    2 NG, 3 failed, 4 not this product. `product_distance`: see `verdicts/product`. `regions_threshold_id` names the thresholds that the stored regions were cut with."""
 
     __tablename__ = "results"
     __table_args__ = (
@@ -333,11 +205,12 @@ class Result(Base):
     name: Mapped[str]
     image_score: Mapped[float | None]
     class_confidence: Mapped[float | None]
+    product_distance: Mapped[float | None]
     decision: Mapped[str | None]
     override: Mapped[str | None]
     severity: Mapped[int] = mapped_column(
         Computed(
-            "CASE coalesce(override, decision) WHEN 'ok' THEN 0 WHEN 'review' THEN 1 WHEN 'ng' THEN 2 ELSE 3 END",
+            "CASE coalesce(override, decision) WHEN 'ok' THEN 0 WHEN 'review' THEN 1 WHEN 'ng' THEN 2 WHEN 'other' THEN 4 ELSE 3 END",
             persisted=False,
         )
     )
@@ -381,20 +254,113 @@ class Review(Base):
     created: Mapped[datetime] = mapped_column(default=now)
 
 
-def _present(kind: Any, nothing: Any) -> Any:
-    """The type `kind` for columns that no row lacks: where damage left none, `nothing` is read."""
+class Act(Base):
+    """What somebody did, in one line of the audit; triggers forbid changing or deleting one. `chain`: a checksum of this row and of
+    the row before."""
 
-    class Present(kind):  # type: ignore[misc]
-        cache_ok = True
+    __tablename__ = "acts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+    who: Mapped[str]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    old: Mapped[str] = mapped_column(default="")
+    new: Mapped[str] = mapped_column(default="")
+    reason: Mapped[str] = mapped_column(default="")
+    chain: Mapped[str]
 
-        def result_processor(self, dialect: Dialect, coltype: object) -> Reader:
-            read = kind.result_processor(self, dialect, coltype)
-            return lambda value: nothing if (found := read(value)) is None else found
 
-    return Present()
+class GoldenPart(Base):
+    """An image of the golden set: whatever changes, `expected` ("ok" or "ng") must be said of it as a part of its class."""
+
+    __tablename__ = "golden_parts"
+    __table_args__ = (
+        Index(
+            "uq_golden_parts_class_image",
+            "class_id",
+            "image_id",
+            unique=True,
+            sqlite_where=text("removed IS NULL"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    class_id: Mapped[int] = mapped_column(ForeignKey("classes.id", ondelete="RESTRICT"))
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"))
+    name: Mapped[str]
+    expected: Mapped[str]
+    who: Mapped[str]
+    created: Mapped[datetime] = mapped_column(default=now)
+    removed: Mapped[datetime | None]
 
 
-_PRESENT = {Utc: _present(Utc, _EPOCH), Text: _present(Text, ""), Json: _present(Json, {})}
+class GoldenScore(Base):
+    """What a detector scores a golden part; detectors never change, so it holds for good."""
+
+    __tablename__ = "golden_scores"
+    detector_id: Mapped[int] = mapped_column(
+        ForeignKey("detectors.id", ondelete="RESTRICT"), primary_key=True
+    )
+    part_id: Mapped[int] = mapped_column(ForeignKey("golden_parts.id", ondelete="RESTRICT"), primary_key=True)
+    image_score: Mapped[float | None]
+    error: Mapped[str] = mapped_column(default="")
+
+
+class GoldenCheck(Base):
+    """The record of one look at the golden set; triggers forbid changing or deleting one. `occasion`: what it was made for. `outcome`:
+    what was said of each part. `signed`: why somebody went on although parts were judged otherwise than expected."""
+
+    __tablename__ = "golden_checks"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+    who: Mapped[str]
+    occasion: Mapped[str]
+    outcome: Mapped[dict[str, Any]]
+    signed: Mapped[str] = mapped_column(default="")
+
+
+class Study(Base):
+    """A measurement system analysis: people judge the same parts several times, blind. `plan`: trials, appraisers, seed of their
+    orders. `closed`: when its last word was said, or somebody ended it."""
+
+    __tablename__ = "studies"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    plan: Mapped[dict[str, Any]]
+    who: Mapped[str]
+    created: Mapped[datetime] = mapped_column(default=now)
+    closed: Mapped[datetime | None]
+    removed: Mapped[datetime | None]
+
+
+class StudyPart(Base):
+    """One part of a study. `expected`: what it is known to be; `decision`: what the detector said of it when the study began."""
+
+    __tablename__ = "study_parts"
+    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id", ondelete="RESTRICT"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"))
+    class_id: Mapped[int | None] = mapped_column(ForeignKey("classes.id", ondelete="RESTRICT"))
+    name: Mapped[str]
+    expected: Mapped[str]
+    decision: Mapped[str | None]
+    image_score: Mapped[float | None]
+
+
+class StudyWord(Base):
+    """What somebody said of a part in one trial; the newest counts until the trial is closed."""
+
+    __tablename__ = "study_words"
+    __table_args__ = (Index("ix_study_words_study", "study_id", "appraiser", "trial", "position"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id", ondelete="RESTRICT"))
+    position: Mapped[int] = mapped_column(Whole)
+    appraiser: Mapped[str]
+    trial: Mapped[int] = mapped_column(Whole)
+    decision: Mapped[str]
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+_PRESENT = {Utc: present(Utc, EPOCH), Text: present(Text, ""), Json: present(Json, {})}
 for _column in (column for table in Base.metadata.sorted_tables for column in table.columns):
     if not _column.nullable:
         _column.type = _PRESENT.get(type(_column.type), _column.type)

@@ -235,7 +235,7 @@ def scene_inspect_failed(stage: Stage) -> None:
 
 def after_inspect_failed(stage: Stage) -> None:
     """Without its run, the newest is the demo's again."""
-    from inspector.records.runs import list_runs, remove_run
+    from inspector.records.inspected.runs import list_runs, remove_run
 
     project = stage.window.context.project
     remove_run(project, max(run.id for run in list_runs(project)))

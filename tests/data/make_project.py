@@ -28,8 +28,8 @@ from inspector.records import project as projects
 from inspector.records import schema
 from inspector.records.classes import add_class, describe_class, list_classes, set_area, set_smallest
 from inspector.records.detectors import list_detectors
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import list_results, result_ids
 from inspector.records.reviews import add_review, list_reviews, withdraw_review
 from inspector.records.shots import add_place, add_shots, list_places
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from inspector.records.results import list_results, result_ids
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow
 

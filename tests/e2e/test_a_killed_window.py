@@ -15,7 +15,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from inspector import settings
-from inspector.records.results import list_results, result_ids
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.views.inspect.page import InspectPage
 from inspector.views.window.main_window import MainWindow
 

@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from inspector.images.demo import parts as demo_parts
 from inspector.records.detectors import list_detectors
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.project import Project
-from inspector.records.results import list_results, result_ids
 from inspector.records.shots import list_shots
 from inspector.views.inspect.page import InspectPage
 from inspector.views.look import theme

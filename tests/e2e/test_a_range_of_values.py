@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from inspector.domain import Decision
-from inspector.records.results import find_result, list_results, result_ids
+from inspector.records.inspected.results import find_result, list_results, result_ids
 from inspector.views.inspect.page import InspectPage
 from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow

@@ -28,8 +28,8 @@ from inspector.jobs.teach import teach
 from inspector.records import project as projects
 from inspector.records.classes import add_class, list_classes
 from inspector.records.detectors import find_detector, list_detectors
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.project import Project
-from inspector.records.results import list_results, result_ids
 from inspector.records.shots import add_shots
 from inspector.views.inspect.page import InspectPage
 from inspector.views.teach.page import TeachPage

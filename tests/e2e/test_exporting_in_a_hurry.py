@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from inspector.records.detectors import list_detectors
-from inspector.records.results import result_ids
+from inspector.records.inspected.results import result_ids
 from inspector.views.results.page import ResultsPage
 from inspector.views.window.main_window import MainWindow
 

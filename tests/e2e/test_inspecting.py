@@ -24,8 +24,8 @@ from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
 from inspector.records import project as projects
 from inspector.records.detectors import list_proposed
-from inspector.records.results import list_results, result_ids
-from inspector.records.runs import list_runs
+from inspector.records.inspected.results import list_results, result_ids
+from inspector.records.inspected.runs import list_runs
 from inspector.records.shots import list_shots
 from inspector.records.thresholds import set_thresholds
 from inspector.views.inspect.page import InspectPage

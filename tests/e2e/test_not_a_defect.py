@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from inspector.domain import Decision
 from inspector.records.detectors import find_detector, list_proposed
+from inspector.records.inspected.results import find_result
 from inspector.records.project import Project
-from inspector.records.results import find_result
 from inspector.records.shots import list_places
 from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow

@@ -16,7 +16,7 @@ from inspector.errors import Cancelled
 from inspector.images import read
 from inspector.jobs.engine import Engine
 from inspector.methods import catalogue
-from inspector.records.results import list_results, result_ids
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.reviews import add_review
 from inspector.records.shots import list_shots
 from inspector.views.teach.page import TeachPage

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from inspector.domain import Decision
 from inspector.images.demo import parts as demo_parts
 from inspector.jobs.demo import _LOT
-from inspector.records.results import find_result, list_results, result_ids
+from inspector.records.inspected.results import find_result, list_results, result_ids
 from inspector.views.inspect.page import InspectPage
 from inspector.views.window.main_window import MainWindow
 

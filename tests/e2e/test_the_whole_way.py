@@ -26,8 +26,8 @@ from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
 from inspector.records import project as projects
 from inspector.records.classes import add_class, list_classes
+from inspector.records.inspected.results import ResultRow, find_result, list_results, result_ids
 from inspector.records.project import Project
-from inspector.records.results import ResultRow, find_result, list_results, result_ids
 from inspector.records.reviews import list_reviews
 from inspector.records.shots import add_shots
 from inspector.views.inspect.page import InspectPage

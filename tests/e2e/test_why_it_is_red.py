@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
-from inspector.records.results import list_results, result_ids
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.shots import list_shots, remove_shots
 from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow

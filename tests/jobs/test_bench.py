@@ -19,8 +19,8 @@ from inspector.exports.catalogue import FORMATS
 from inspector.jobs.engine import Engine
 from inspector.records import project as projects
 from inspector.records.disk.database import is_sound
+from inspector.records.inspected.results import count_results, list_details, result_ids
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import count_results, list_details, result_ids
 from inspector.records.thresholds import set_thresholds
 
 

@@ -24,8 +24,8 @@ from inspector.records import schema as t
 from inspector.records.classes import find_class
 from inspector.records.detectors import find_detector
 from inspector.records.files import pairs
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.project import Project
-from inspector.records.results import list_results, result_ids
 from inspector.records.reviews import add_review
 from inspector.records.shots import add_shots
 from inspector.records.thresholds import list_thresholds, propose_thresholds, set_thresholds

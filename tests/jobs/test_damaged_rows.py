@@ -16,11 +16,11 @@ from inspector.jobs.export import export
 from inspector.records import project as projects
 from inspector.records.classes import list_classes, list_descriptions
 from inspector.records.detectors import list_detectors, list_memory, list_proposed
+from inspector.records.inspected.results import count_results, list_details, list_scores, result_ids
+from inspector.records.inspected.runs import list_runs
 from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultSort
-from inspector.records.results import count_results, list_details, list_scores, result_ids
-from inspector.records.runs import list_runs
 from inspector.records.shots import list_shots
 from inspector.records.thresholds import list_calibrated, list_thresholds
 from inspector.text import is_printable

@@ -35,12 +35,12 @@ from inspector.records import project as projects
 from inspector.records import schema as t
 from inspector.records.classes import find_class
 from inspector.records.detectors import find_detector
+from inspector.records.inspected.results import list_results, result_ids
+from inspector.records.inspected.runs import list_runs
 from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import list_results, result_ids
 from inspector.records.reviews import add_review
-from inspector.records.runs import list_runs
 from inspector.records.thresholds import set_thresholds
 from inspector.verdicts.judge import judge
 

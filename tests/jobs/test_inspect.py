@@ -21,10 +21,17 @@ from inspector.jobs.engine import Engine, least_side
 from inspector.jobs.inspect import inspect
 from inspector.records.classes import add_class, find_class, remove_class, rename_class
 from inspector.records.detectors import find_detector
+from inspector.records.inspected.results import (
+    Counts,
+    ResultRow,
+    count_results,
+    find_result,
+    list_results,
+    result_ids,
+)
+from inspector.records.inspected.runs import list_runs
 from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
-from inspector.records.results import Counts, ResultRow, count_results, find_result, list_results, result_ids
-from inspector.records.runs import list_runs
 from inspector.records.thresholds import list_thresholds, set_thresholds
 
 Run = Callable[[Callable[..., None]], list[JobEvent]]

@@ -23,8 +23,8 @@ from inspector.jobs.teach import teach
 from inspector.methods.taught import Taught
 from inspector.records import project as projects
 from inspector.records.disk import database as db
+from inspector.records.inspected.results import result_ids
 from inspector.records.project import Project
-from inspector.records.results import result_ids
 
 Run = Callable[[Callable[..., None]], list[JobEvent]]
 _OPEN = Path("/proc/self/fd")

@@ -17,9 +17,9 @@ from inspector.jobs.teach import teach
 from inspector.jobs.update import update
 from inspector.records.classes import ClassState, find_class, remove_class
 from inspector.records.detectors import accept_detector, find_detector, list_memory, list_proposed
+from inspector.records.inspected.results import ResultRow, list_results, result_ids
 from inspector.records.project import DATABASE, Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import ResultRow, list_results, result_ids
 from inspector.records.reviews import add_review, list_judged_parts
 from inspector.records.shots import (
     add_place,

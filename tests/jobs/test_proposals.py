@@ -20,10 +20,10 @@ from inspector.records.detectors import (
     remove_detector,
     restore_detector,
 )
+from inspector.records.inspected.results import list_results, result_ids
+from inspector.records.inspected.runs import list_runs
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import list_results, result_ids
-from inspector.records.runs import list_runs
 from inspector.records.shots import add_shots, confirm_shots, list_shots, remove_shots, restore_shots
 from inspector.records.thresholds import list_thresholds
 

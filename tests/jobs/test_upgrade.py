@@ -22,9 +22,9 @@ from inspector.records import project as projects
 from inspector.records import schema
 from inspector.records.classes import list_classes, list_descriptions
 from inspector.records.detectors import DetectorRow, list_detectors
+from inspector.records.inspected.results import ResultRow, list_results, result_ids
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import ResultRow, list_results, result_ids
 from inspector.records.reviews import list_reviews
 from inspector.records.shots import list_places, list_shots
 

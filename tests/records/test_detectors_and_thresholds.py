@@ -22,13 +22,13 @@ from inspector.records.detectors import (
     find_detector,
     list_detectors,
 )
-from inspector.records.project import Project
-from inspector.records.results import (
+from inspector.records.inspected.results import (
     Counts,
     count_results,
     list_results,
     result_ids,
 )
+from inspector.records.project import Project
 from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
 
 Record = Callable[..., list[int]]

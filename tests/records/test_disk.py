@@ -21,10 +21,10 @@ from inspector.records.classes import add_class, list_classes
 from inspector.records.detectors import list_detectors
 from inspector.records.disk import database as db
 from inspector.records.disk.backups import list_backups, restore_backup
+from inspector.records.inspected.new_results import NewResult, record_results
+from inspector.records.inspected.results import result_ids
 from inspector.records.jobs import start_job
-from inspector.records.new_results import NewResult, record_results
 from inspector.records.project import Project
-from inspector.records.results import result_ids
 from inspector.records.shots import add_shots, list_shots
 
 Png = Callable[..., bytes]

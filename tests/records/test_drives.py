@@ -16,10 +16,10 @@ from inspector.records import project as projects
 from inspector.records.classes import add_class, list_classes
 from inspector.records.disk import database as db
 from inspector.records.files import ImageFacts
-from inspector.records.new_results import NewResult, record_results
+from inspector.records.inspected.new_results import NewResult, record_results
+from inspector.records.inspected.results import count_results
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import count_results
 from inspector.text import is_printable
 
 V1 = Path(__file__).parent.parent / "data" / "projects" / "v1"

@@ -7,10 +7,10 @@ from judged_parts import HELD_OUT, detector_of, inspected, taught
 from inspector.domain import NEVER, Decision, Thresholds
 from inspector.records.classes import add_class
 from inspector.records.files import ImageFacts
-from inspector.records.new_results import NewResult, record_results
+from inspector.records.inspected.new_results import NewResult, record_results
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter, ResultSort
-from inspector.records.results import list_results, result_ids
 from inspector.records.reviews import add_review, withdraw_review
 from inspector.records.thresholds import set_thresholds
 

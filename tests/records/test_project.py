@@ -33,9 +33,9 @@ from inspector.records.classes import (
 )
 from inspector.records.detectors import detector_staging, list_detectors
 from inspector.records.disk import database as db
+from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.jobs import end_job, list_jobs, start_job
 from inspector.records.project import Project
-from inspector.records.results import list_results, result_ids
 from inspector.records.reviews import list_reviews
 from inspector.records.shots import add_shots, list_shots
 

@@ -14,10 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from inspector.domain import Decision, Region, Thresholds
 from inspector.errors import ProjectError
 from inspector.records.files import ImageFacts
-from inspector.records.new_results import NewResult, record_results
-from inspector.records.project import Project
-from inspector.records.result_filter import EVERYTHING, ResultFilter, ResultSort
-from inspector.records.results import (
+from inspector.records.inspected.new_results import NewResult, record_results
+from inspector.records.inspected.results import (
     Counts,
     count_results,
     find_result,
@@ -27,6 +25,9 @@ from inspector.records.results import (
     list_scores,
     result_ids,
 )
+from inspector.records.inspected.runs import list_runs, remove_run, restore_run, start_run
+from inspector.records.project import Project
+from inspector.records.result_filter import EVERYTHING, ResultFilter, ResultSort
 from inspector.records.reviews import (
     NewReview,
     add_review,
@@ -34,7 +35,6 @@ from inspector.records.reviews import (
     list_reviews,
     withdraw_review,
 )
-from inspector.records.runs import list_runs, remove_run, restore_run, start_run
 from inspector.records.shots import list_shots
 from inspector.records.thresholds import list_thresholds, set_thresholds
 

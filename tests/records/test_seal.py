@@ -14,8 +14,8 @@ from inspector.records import project as projects
 from inspector.records.classes import add_class
 from inspector.records.disk import seal
 from inspector.records.disk.seal import SEAL, odd_values
+from inspector.records.inspected.results import find_result
 from inspector.records.project import DATABASE, Project
-from inspector.records.results import find_result
 from inspector.records.reviews import add_review
 from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
 

@@ -31,12 +31,12 @@ from inspector.records.detectors import (
     remove_detector,
     restore_detector,
 )
-from inspector.records.new_results import NewResult, record_results
+from inspector.records.inspected.new_results import NewResult, record_results
+from inspector.records.inspected.results import count_results, list_results, result_ids
+from inspector.records.inspected.runs import list_runs, remove_run, restore_run, start_run
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import count_results, list_results, result_ids
 from inspector.records.reviews import add_review, list_reviews, withdraw_review
-from inspector.records.runs import list_runs, remove_run, restore_run, start_run
 from inspector.records.shots import add_shots, list_shots, remove_shots, restore_shots
 from inspector.records.thresholds import set_thresholds
 

@@ -10,8 +10,8 @@ from judged_parts import detector_of, inspected, taught, verdict_of
 
 from inspector.domain import Decision, Thresholds
 from inspector.errors import ProjectError
+from inspector.records.inspected.runs import remove_run, restore_run
 from inspector.records.reviews import add_review, list_judged_parts, unjudged_results, withdraw_review
-from inspector.records.runs import remove_run, restore_run
 from inspector.records.shots import list_shots
 from inspector.records.thresholds import list_calibrated, list_thresholds, propose_thresholds, set_thresholds
 from inspector.verdicts.calibrate import with_good_parts

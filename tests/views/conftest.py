@@ -20,9 +20,9 @@ from inspector.images import read
 from inspector.records import project as projects
 from inspector.records.classes import add_class
 from inspector.records.files import ImageFacts
-from inspector.records.new_results import NewResult, record_results
+from inspector.records.inspected.new_results import NewResult, record_results
+from inspector.records.inspected.runs import list_runs, start_run
 from inspector.records.project import Project
-from inspector.records.runs import list_runs, start_run
 from inspector.records.shots import add_shots
 from inspector.records.thresholds import list_thresholds
 from inspector.settings import Settings

@@ -34,10 +34,7 @@ from inspector.methods.prompts.description import template
 from inspector.records import project as projects
 from inspector.records.classes import add_class, describe_class, find_class, list_classes, list_descriptions
 from inspector.records.detectors import find_detector, list_detectors, list_memory, list_proposed
-from inspector.records.jobs import list_jobs
-from inspector.records.project import Project
-from inspector.records.result_filter import ResultFilter, ResultSort
-from inspector.records.results import (
+from inspector.records.inspected.results import (
     count_results,
     list_defect_types,
     list_details,
@@ -45,8 +42,11 @@ from inspector.records.results import (
     list_scores,
     result_ids,
 )
+from inspector.records.inspected.runs import list_runs
+from inspector.records.jobs import list_jobs
+from inspector.records.project import Project
+from inspector.records.result_filter import ResultFilter, ResultSort
 from inspector.records.reviews import add_review, list_reviews
-from inspector.records.runs import list_runs
 from inspector.records.shots import add_shots, list_shots
 from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
 from inspector.text import is_printable

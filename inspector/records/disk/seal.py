@@ -17,7 +17,7 @@ from sqlalchemy import JSON, Boolean, Column
 from inspector import paths
 from inspector.domain import Decision, JobKind, JobStatus
 from inspector.errors import ProjectDamagedError
-from inspector.records import schema
+from inspector.records import columns, schema
 from inspector.records.disk.database import DATABASE, restore_hint
 from inspector.records.names import moment
 from inspector.text import one_line
@@ -110,16 +110,16 @@ def _check(column: Column[Any]) -> str:
     words = _WORDS.get((column.table.name, column.name))
     if words is not None:
         holds = f"{name} IN ({', '.join(repr(str(word)) for word in words)})"
-    elif isinstance(column.type, schema.Utc):
+    elif isinstance(column.type, columns.Utc):
         holds = f"typeof({name}) = 'text' AND datetime({name}) IS NOT NULL"
-    elif isinstance(column.type, schema.Json | JSON):
+    elif isinstance(column.type, columns.Json | JSON):
         valid = f"typeof({name}) = 'text' AND json_valid({name})"
         holds = f"CASE WHEN {valid} THEN json_type({name}) IN ('object', 'null') END"
-    elif isinstance(column.type, schema.Real):
+    elif isinstance(column.type, columns.Real):
         holds = f"typeof({name}) IN ('real', 'integer') AND abs({name}) < 1e308"
     elif isinstance(column.type, Boolean):
         holds = f"{name} IN (0, 1)"
-    elif isinstance(column.type, schema.Text):
+    elif isinstance(column.type, columns.Text):
         holds = f"typeof({name}) = 'text'"
     else:
         holds = f"typeof({name}) = 'integer' AND {name} >= 0"

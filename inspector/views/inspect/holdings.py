@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inspector.records.detectors import DetectorRow
+    from inspector.records.inspected.runs import RunRow
     from inspector.records.project import Project
-    from inspector.records.runs import RunRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Holdings:
 def read(project: Project, result_id: int | None = None) -> Holdings:
     """Some milliseconds of queries: for a worker."""
     from inspector.records.detectors import list_detectors
-    from inspector.records.results import list_results
-    from inspector.records.runs import list_runs
+    from inspector.records.inspected.results import list_results
+    from inspector.records.inspected.runs import list_runs
 
     found = list_results(project, [result_id]) if result_id is not None else []
     return Holdings(

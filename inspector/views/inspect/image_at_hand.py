@@ -11,7 +11,7 @@ from inspector.views.inspect.result_loader import ResultLoader, Shown
 from inspector.views.viewer import nearest_shot
 
 if TYPE_CHECKING:
-    from inspector.records.results import ResultRow
+    from inspector.records.inspected.results import ResultRow
     from inspector.records.thresholds import ThresholdMove
     from inspector.views.inspect.live_thresholds import LiveThresholds
     from inspector.views.inspect.verdict_panel import VerdictPanel

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inspector.domain import CancelToken, Emit
     from inspector.jobs.engine import Engine
     from inspector.records.detectors import DetectorRow
-    from inspector.records.runs import RunRow
+    from inspector.records.inspected.runs import RunRow
     from inspector.views.shared.context import WindowContext
 
 _KEPT_PICTURES = 20

@@ -25,8 +25,8 @@ from inspector.views.shared.context import ResultQuery
 
 if TYPE_CHECKING:
     from inspector.records.detectors import DetectorRow
-    from inspector.records.results import Counts
-    from inspector.records.runs import RunRow
+    from inspector.records.inspected.results import Counts
+    from inspector.records.inspected.runs import RunRow
     from inspector.views.shared.context import WindowContext
 
 ORDERS = (  # words, sort, descending

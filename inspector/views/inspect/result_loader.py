@@ -17,8 +17,8 @@ from inspector.verdicts.regions import on_score_scale
 from inspector.views.viewer.picture import Picture, picture
 
 if TYPE_CHECKING:
+    from inspector.records.inspected.results import ResultDetail, ResultRow
     from inspector.records.project import Project
-    from inspector.records.results import ResultDetail, ResultRow
     from inspector.records.thresholds import ThresholdMove
     from inspector.views.shared.context import WindowContext
 
@@ -131,7 +131,7 @@ class ResultLoader(QObject):
         state, epoch, kept = self._state, self._epoch, self._pixels.get(result_id)
 
         def look(project: Project) -> tuple[ResultDetail, Pixels] | None:
-            from inspector.records.results import find_result
+            from inspector.records.inspected.results import find_result
 
             if result_id not in self._near:
                 return None

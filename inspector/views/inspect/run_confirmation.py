@@ -12,8 +12,8 @@ from inspector.views.look import theme
 from inspector.views.review.verdict_edits import Review
 
 if TYPE_CHECKING:
+    from inspector.records.inspected.runs import RunRow
     from inspector.records.project import Project
-    from inspector.records.runs import RunRow
     from inspector.views.review.verdict_edits import VerdictEdits
     from inspector.views.shared.context import WindowContext
 

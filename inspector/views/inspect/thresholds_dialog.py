@@ -33,8 +33,8 @@ from inspector.views.look.labels import wrapped
 from inspector.views.review.verdict_edits import ThresholdChange
 
 if TYPE_CHECKING:
+    from inspector.records.inspected.results import ResultRow
     from inspector.records.project import Project
-    from inspector.records.results import ResultRow
     from inspector.records.thresholds import ThresholdMove, ThresholdProposal, ThresholdRow
     from inspector.views.review.verdict_edits import VerdictEdits
     from inspector.views.shared.context import WindowContext
@@ -58,7 +58,7 @@ class _Seen:
 def read(project: Project, of: tuple[int, int], basis: str | int) -> _Seen:
     """For a worker. `basis`: a `Basis`, or the row of earlier thresholds."""
     from inspector.records.classes import list_classes
-    from inspector.records.results import list_results
+    from inspector.records.inspected.results import list_results
     from inspector.records.thresholds import propose_thresholds
 
     detector_id, class_id = of

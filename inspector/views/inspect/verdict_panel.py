@@ -19,7 +19,7 @@ from inspector.views.look.verdict_chip import VerdictChip
 from inspector.views.look.words import share_text
 
 if TYPE_CHECKING:
-    from inspector.records.results import ResultDetail, ResultRow
+    from inspector.records.inspected.results import ResultDetail, ResultRow
 
 
 NO_DEFECT = "The chosen region shows no defect: the memory learns it as normal (N)"

@@ -17,8 +17,8 @@ from inspector.views.look.labels import plain
 
 if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
+    from inspector.records.inspected.runs import RunRow
     from inspector.records.result_filter import ResultFilter
-    from inspector.records.runs import RunRow
 
 
 class FilterBar(QWidget):

@@ -34,9 +34,9 @@ from inspector.views.shared.context import ResultQuery
 
 if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
+    from inspector.records.inspected.results import Counts, ResultRow
+    from inspector.records.inspected.runs import RunRow
     from inspector.records.project import Project
-    from inspector.records.results import Counts, ResultRow
-    from inspector.records.runs import RunRow
     from inspector.views.shared.context import WindowContext
 
 _MANY = 5000  # as many as can be judged in one go
@@ -158,7 +158,7 @@ class ResultsPage(ReviewPage):
     def _read_choices(self) -> None:
         def read(project: Project) -> tuple[list[RunRow], list[ClassRow]]:
             from inspector.records.classes import list_classes
-            from inspector.records.runs import list_runs
+            from inspector.records.inspected.runs import list_runs
 
             return list_runs(project), list_classes(project)
 
@@ -285,7 +285,7 @@ class ResultsPage(ReviewPage):
         ids = self.selection.ids().tolist()
 
         def read(project: Project) -> list[ResultRow]:
-            from inspector.records.results import list_results
+            from inspector.records.inspected.results import list_results
 
             return list_results(project, ids)
 

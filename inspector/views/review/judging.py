@@ -15,8 +15,8 @@ from inspector.views.review.review_popup import ReviewPopup
 from inspector.views.review.verdict_edits import Review, VerdictEdits
 
 if TYPE_CHECKING:
+    from inspector.records.inspected.results import ResultRow
     from inspector.records.project import Project
-    from inspector.records.results import ResultRow
     from inspector.views.shared.context import WindowContext
 
 
@@ -62,7 +62,7 @@ class Judging:
             return
 
         def read(project: Project) -> list[str]:
-            from inspector.records.results import list_defect_types
+            from inspector.records.inspected.results import list_defect_types
 
             return list_defect_types(project)
 

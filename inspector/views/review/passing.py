@@ -29,8 +29,8 @@ class Passed:
 
 def count_passed(project: Project, detector_id: int, class_id: int, after: Thresholds) -> Passed:
     """What a person has judged stays as it is and isn't counted. Some milliseconds: for a worker."""
+    from inspector.records.inspected.results import count_results
     from inspector.records.result_filter import ResultFilter
-    from inspector.records.results import count_results
     from inspector.records.thresholds import list_calibrated, list_thresholds
 
     row = list_thresholds(project, detector_id).get(class_id)

@@ -31,7 +31,7 @@ from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.review.result_model import ROW, VERDICT, ResultModel, score_text
 
 if TYPE_CHECKING:
-    from inspector.records.results import ResultRow
+    from inspector.records.inspected.results import ResultRow
     from inspector.views.shared.context import WindowContext
 
 _THUMB = 40

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from inspector.views.look import icons
 
 if TYPE_CHECKING:
-    from inspector.records.results import ResultRow
+    from inspector.records.inspected.results import ResultRow
 
 
 def show(

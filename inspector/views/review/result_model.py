@@ -25,8 +25,8 @@ from inspector.views.review.result_rows import ResultRows
 from inspector.views.shared.context import ResultQuery
 
 if TYPE_CHECKING:
+    from inspector.records.inspected.results import ResultRow
     from inspector.records.project import Project
-    from inspector.records.results import ResultRow
     from inspector.records.thresholds import ThresholdMove
     from inspector.views.shared.context import WindowContext
 
@@ -113,7 +113,7 @@ class ResultModel(QAbstractTableModel):
         number, began = self._number, time.perf_counter()
 
         def read(project: Project) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-            from inspector.records.results import result_ids
+            from inspector.records.inspected.results import result_ids
 
             ids = result_ids(project, question.where, sort=question.sort, descending=question.descending)
             return ids, np.argsort(ids)
@@ -274,7 +274,7 @@ class ResultModel(QAbstractTableModel):
         age = self._known.age
 
         def read(project: Project) -> list[ResultRow]:
-            from inspector.records.results import list_results
+            from inspector.records.inspected.results import list_results
 
             return list_results(project, ids)
 

@@ -13,7 +13,7 @@ from inspector.domain import Decision, Thresholds
 from inspector.verdicts.judge import decide
 
 if TYPE_CHECKING:
-    from inspector.records.results import ResultRow
+    from inspector.records.inspected.results import ResultRow
     from inspector.records.thresholds import ThresholdMove
 
 BLOCK = 100

@@ -18,9 +18,9 @@ from inspector.views.review.result_model import ResultModel
 from inspector.views.shared.page import Page
 
 if TYPE_CHECKING:
+    from inspector.records.inspected.results import Counts, ResultRow
     from inspector.records.project import Project
     from inspector.records.result_filter import ResultFilter
-    from inspector.records.results import Counts, ResultRow
     from inspector.views.review.review_popup import ReviewPopup
     from inspector.views.shared.context import WindowContext
 
@@ -86,7 +86,7 @@ class ReviewPage(Page):
         """How many results of each verdict there are, for `show`; the newest answer counts."""
 
         def read(project: Project) -> Counts:
-            from inspector.records.results import count_results
+            from inspector.records.inspected.results import count_results
 
             return count_results(project, where)
 

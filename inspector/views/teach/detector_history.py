@@ -32,8 +32,8 @@ class Past:
 def read_history(project: Project) -> list[Past]:
     """Newest first. For a worker."""
     from inspector.records.detectors import list_detectors, list_memory, list_proposed
+    from inspector.records.inspected.results import count_results
     from inspector.records.result_filter import ResultFilter
-    from inspector.records.results import count_results
 
     rows = sorted([*list_detectors(project), *list_proposed(project)], key=lambda row: -row.id)
     known: dict[int, dict[int, set[int]]] = {}

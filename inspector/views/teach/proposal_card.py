@@ -43,7 +43,7 @@ class Waiting:
 def read_waiting(project: Project) -> Waiting | None:
     """What waits in this project, or None."""
     from inspector.records.detectors import list_detectors, list_proposed
-    from inspector.records.results import list_results
+    from inspector.records.inspected.results import list_results
     from inspector.records.shots import list_shots
 
     rows = list_proposed(project)

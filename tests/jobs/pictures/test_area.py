@@ -19,8 +19,8 @@ from inspector.jobs.teach import teach
 from inspector.jobs.update import update
 from inspector.records import project as projects
 from inspector.records.classes import ClassState, add_class, find_class, set_area
+from inspector.records.inspected.results import find_result, list_results, result_ids
 from inspector.records.project import Project
-from inspector.records.results import find_result, list_results, result_ids
 from inspector.records.shots import add_shots
 
 LEFT = Area((((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)),))

@@ -32,10 +32,10 @@ from inspector.methods.detector import Detector
 from inspector.records import project as projects
 from inspector.records.classes import ClassState, add_class, find_class
 from inspector.records.detectors import find_detector
+from inspector.records.inspected.results import ResultRow, list_results, result_ids
 from inspector.records.project import Project
 from inspector.records.ranges import set_white
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import ResultRow, list_results, result_ids
 from inspector.records.shots import add_shots
 
 Run = Callable[[Callable[..., None]], list[JobEvent]]

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from inspector.cli.main import app
 from inspector.images.demo import parts as demo_parts
 from inspector.records import project as projects
-from inspector.records.results import list_results, result_ids
+from inspector.records.inspected.results import list_results, result_ids
 
 SAID = "smaller than what the detector looks at (120 × 120 pixels, not 240 × 240)"
 

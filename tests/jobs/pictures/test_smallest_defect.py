@@ -25,9 +25,9 @@ from inspector.methods import catalogue
 from inspector.records import project as projects
 from inspector.records.classes import ClassState, add_class, find_class, set_smallest
 from inspector.records.detectors import find_detector
+from inspector.records.inspected.results import ResultRow, find_result, list_results, result_ids
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.results import ResultRow, find_result, list_results, result_ids
 from inspector.records.shots import add_shots, list_shots
 
 SIDE, SMALLEST = 640, 16

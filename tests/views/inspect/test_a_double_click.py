@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt
 
-from inspector.records.results import find_result
+from inspector.records.inspected.results import find_result
 
 
 def test_a_double_click_on_accept_signs_one_image_and_the_next_click_the_next(hand, choose, idle, qtbot):

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QPushButton
 
 from inspector.domain import Decision
 from inspector.records import project as projects
-from inspector.records.results import find_result, list_results
+from inspector.records.inspected.results import find_result, list_results
 from inspector.records.reviews import list_reviews
 from inspector.records.thresholds import list_thresholds
 

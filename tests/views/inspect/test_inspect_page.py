@@ -9,9 +9,9 @@ from inspector.domain import Decision, JobItem
 from inspector.errors import InspectorError
 from inspector.exports.heat import Mode
 from inspector.records.detectors import find_detector
-from inspector.records.results import find_result, list_results
+from inspector.records.inspected.results import find_result, list_results
+from inspector.records.inspected.runs import start_run
 from inspector.records.reviews import list_reviews
-from inspector.records.runs import start_run
 from inspector.records.thresholds import list_thresholds
 from inspector.views.inspect.page import InspectPage
 from inspector.views.review.result_model import VERDICT

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
 from inspector.domain import Decision
-from inspector.records.results import find_result
+from inspector.records.inspected.results import find_result
 from inspector.records.thresholds import list_thresholds
 
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 from inspector.domain import Decision
 from inspector.records import project as projects
 from inspector.records.classes import remove_class
-from inspector.records.results import find_result
+from inspector.records.inspected.results import find_result
 from inspector.records.reviews import add_review
 from inspector.records.thresholds import list_thresholds
 from inspector.verdicts.provenance import Basis

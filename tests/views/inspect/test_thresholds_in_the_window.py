@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from inspector.domain import Decision
-from inspector.records.results import find_result
+from inspector.records.inspected.results import find_result
 from inspector.records.thresholds import list_thresholds
 from inspector.views.inspect.scores import class_scores
 from inspector.views.inspect.scores.score_view import moved

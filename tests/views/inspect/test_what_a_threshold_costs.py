@@ -8,8 +8,8 @@ from PySide6.QtCore import QPoint, Qt
 from sqlalchemy import event
 
 from inspector.domain import Decision
+from inspector.records.inspected.results import find_result
 from inspector.records.result_filter import ResultFilter, ResultSort
-from inspector.records.results import find_result
 from inspector.views.review.result_model import VERDICT
 from inspector.views.shared.context import ResultQuery
 

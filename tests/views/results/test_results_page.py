@@ -8,8 +8,8 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 
 from inspector.domain import Decision, JobEnded, JobStatus
-from inspector.records.new_results import NewResult, record_results
-from inspector.records.results import count_results, list_results
+from inspector.records.inspected.new_results import NewResult, record_results
+from inspector.records.inspected.results import count_results, list_results
 from inspector.records.reviews import list_reviews
 from inspector.views.results.page import ResultsPage
 from inspector.views.review.result_model import HEADINGS, ResultModel

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from inspector.domain import Decision
 from inspector.records.disk import backups, database
-from inspector.records.results import find_result
+from inspector.records.inspected.results import find_result
 from inspector.records.shots import list_shots
 from inspector.views.inspect.page import InspectPage
 from inspector.views.window.main_window import MainWindow

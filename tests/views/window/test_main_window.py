@@ -127,20 +127,6 @@ def test_a_project_is_not_switched_under_a_running_job(
     qtbot.waitUntil(lambda: not project_window.context.runner.busy)
 
 
-def test_a_project_that_is_still_being_closed_is_opened_again_once_it_is(
-    qtbot: QtBot, project_window: MainWindow, tmp_path: Path
-) -> None:
-    context = project_window.context
-    first = context.project
-    assert first is not None
-    context.runner.write(project_window, lambda: time.sleep(0.5), lambda _none: None)  # a slow drive
-    project_window.projects.create(tmp_path / "Other", "Other")
-    qtbot.waitUntil(lambda: context.project is not first)
-    project_window.open_project(first.folder, "teach")
-    qtbot.waitUntil(lambda: context.project is not None and context.project.name == "Line 3")
-    assert not project_window.banner.isVisible()
-
-
 def _drop(window: MainWindow, paths: list[Path]) -> tuple[QDragEnterEvent, QDropEvent]:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])

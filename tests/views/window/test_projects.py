@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from inspector.records import project as projects
 from inspector.records.classes import add_class, list_classes
 from inspector.records.disk import backups
-from inspector.records.results import find_result
+from inspector.records.inspected.results import find_result
 from inspector.records.reviews import list_reviews
 from inspector.views.inspect.page import InspectPage
 from inspector.views.window.main_window import MainWindow
@@ -227,3 +228,17 @@ def test_thousands_of_dropped_files_are_looked_at_off_the_gui_thread(
     qtbot.waitUntil(lambda: project_window.windowTitle() == "Other — Inspector")
     assert asked
     assert threading.get_ident() not in asked
+
+
+def test_a_project_that_is_still_being_closed_is_opened_again_once_it_is(
+    qtbot: QtBot, project_window: MainWindow, tmp_path: Path
+) -> None:
+    context = project_window.context
+    first = context.project
+    assert first is not None
+    context.runner.write(project_window, lambda: time.sleep(0.5), lambda _none: None)  # a slow drive
+    project_window.projects.create(tmp_path / "Other", "Other")
+    qtbot.waitUntil(lambda: context.project is not first)
+    project_window.open_project(first.folder, "teach")
+    qtbot.waitUntil(lambda: context.project is not None and context.project.name == "Line 3")
+    assert not project_window.banner.isVisible()

@@ -10,10 +10,10 @@ from inspector.domain import JobStatus
 from inspector.records import schema as t
 from inspector.records.detectors import labels
 from inspector.records.files import pairs
+from inspector.records.inspected.results import Counts, count_severities
 from inspector.records.names import moment
 from inspector.records.project import Project
 from inspector.records.result_filter import by_scan
-from inspector.records.results import Counts, count_severities
 
 
 @dataclass(frozen=True, slots=True)
