@@ -135,6 +135,7 @@ class JobKind(StrEnum):
     EVALUATE = "evaluate"
     DEMO = "demo"
     DOWNLOAD = "download"
+    CHECK = "check"
 
 
 class JobStatus(StrEnum):

@@ -109,8 +109,9 @@ def read_remembered(
 
 
 def _image(result: ResultRow, detector: Detector, name: str) -> Image:
+    assert result.path is not None
     try:
-        return prepared(result, detector, name)
+        return prepared(result.path, detector, name)
     except ImageError as error:
         raise ImageError(
             f"The image of “{result.name}” is missing from the project folder or damaged.",

@@ -76,7 +76,7 @@ def judged(
                 raise DetectorError(
                     f"“{score_map.class_name}” has no thresholds.", "Teach the detector again."
                 )
-            _check_shape(item.facts.size, shapes.get(found, ()))
+            check_shape(item.facts.size, shapes.get(found, ()))
             kept = replace(score_map, values=as_stored(score_map.values))  # regions as they'll be cut again
             verdict = judge(kept, thresholds[found].thresholds, item.facts.size)
         except InspectorError as error:
@@ -98,7 +98,7 @@ def judged(
     return results
 
 
-def _check_shape(size: tuple[int, int], shapes: Sequence[float]) -> None:
+def check_shape(size: tuple[int, int], shapes: Sequence[float]) -> None:
     """Raises ImageError for an image on which regions would lie elsewhere."""
     width, height = size
     if shapes and all(abs(width / height / shape - 1) > _ALIKE for shape in shapes):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inspector.domain import CancelToken, Decision, Flip, Image, Proposal, ScoreMap, Thresholds
@@ -69,7 +70,7 @@ def _score_good_parts(
             if row.path is None:
                 continue
             try:
-                (score_map,) = detector.score([prepared(row, detector, name)], [name])
+                (score_map,) = detector.score([prepared(row.path, detector, name)], [name])
             except InspectorError as error:
                 report.log(f"“{row.name}” no longer counts as a good part: {error.message}")
                 continue
@@ -175,8 +176,9 @@ def find_flips(
         for place, row in enumerate(rows):
             cancel.check()
             report.progress(_COMPARING + place / len(rows), f"Comparing with stored results of “{name}”")
+            assert row.path is not None
             try:
-                (score_map,) = detector.score([prepared(row, detector, name)], [name])
+                (score_map,) = detector.score([prepared(row.path, detector, name)], [name])
                 after = judge(score_map, thresholds[class_id], row.size).decision
             except InspectorError as error:
                 report.log(f"“{row.name}” is not compared: {error.message}")
@@ -198,8 +200,7 @@ def _newest(project: Project, class_id: int) -> list[ResultRow]:
     return list(found.values())
 
 
-def prepared(row: ResultRow, detector: "Detector", name: str) -> Image:
+def prepared(path: Path, detector: "Detector", name: str) -> Image:
     """A stored image as `inspect` hands it to the detector for the class of this name. Raises `ImageError`."""
-    assert row.path is not None
-    image = read.read(row.path, detector.least_side(name), detector.whites.get(name))
+    image = read.read(path, detector.least_side(name), detector.whites.get(name))
     return replace(image, pixels=detector.prepare_one(image.pixels, name), original_size=image.size)

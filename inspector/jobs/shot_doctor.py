@@ -92,7 +92,7 @@ def _read(
     for row in list_results(project, ids[-MOST:]):
         try:
             if row.path is not None:
-                images.append(prepared(row, detector, name))
+                images.append(prepared(row.path, detector, name))
                 rows.append(row)
         except ImageError:  # gone or damaged, as the lists say
             continue

@@ -12,6 +12,7 @@ from inspector.images import read
 from inspector.images.value_range import FULL
 from inspector.jobs.engine import Engine, least_side, with_size_noted
 from inspector.jobs.events import Reporter, job
+from inspector.jobs.golden import GoldenTrial
 from inspector.jobs.proposal import (
     doubted,
     find_flips,
@@ -21,7 +22,7 @@ from inspector.jobs.proposal import (
 )
 from inspector.methods import catalogue
 from inspector.records.classes import ClassRow, list_classes, list_descriptions
-from inspector.records.detectors import NewDetector, add_detector, detector_staging
+from inspector.records.detectors import NewDetector, add_detector, detector_staging, find_detector
 from inspector.records.disk.recovery import CHECKPOINTS
 from inspector.records.project import Project
 from inspector.records.shots import ShotRow, list_places, list_shots, same_pictures
@@ -51,7 +52,7 @@ def teach(
     `catalogue.parse`. A method that reads descriptions gets the project's, and its own suggestion for a class without
     one. Classes without a shot are left out, with a line in the log; a shot that can't be read fails the job. With
     `propose`, a detector of a class that is taught already, or with shots that stand out and that nobody called good,
-    is only proposed. `JobEnded.result`: `detector_id`, `classes`, `shots`, and as `update` says. A teaching that fails
+    is only proposed, and always one that judges parts of the golden set otherwise than they must be. `JobEnded.result`: `detector_id`, `classes`, `shots`, and as `update` says. A teaching that fails
     or is stopped leaves nothing behind. The memory gets what people called no defect.
     """
     with job(project, JobKind.TEACH, emit) as report:
@@ -107,9 +108,10 @@ def teach(
         cancel.check()
         outliers, thresholds = set_thresholds_from(project, made, names, rows, held_out, rate, report, cancel)
         doubtful = doubted(rows, outliers)
+        golden = GoldenTrial(project, made, names, thresholds, report, cancel)
         taught = [key for key in names if classes[key].detector_id is not None]
         proposal = None
-        if propose and (taught or doubtful):
+        if golden.missed or (propose and (taught or doubtful)):
             known = {key: names[key] for key in taught}
             compared, flips = find_flips(project, made, known, thresholds, report, cancel)
             proposal = Proposal(compared, tuple(flips), doubtful)
@@ -147,6 +149,7 @@ def teach(
         shutil.rmtree(
             project.path(f"detectors/{CHECKPOINTS}"), ignore_errors=True
         )  # also of another teaching
+        golden.keep(find_detector(project, detector_id), chosen.reviewer)
         report.progress(100, "Taught")
         total = sum(map(len, rows.values()))
         copies = sum(classes[key].shots for key in rows) - total
@@ -157,7 +160,7 @@ def teach(
         )
         report.message = (
             f"{info.title} taught on {total} {'shot' if total == 1 else 'shots'} of {_listed(names)}{_knowing(places)}."
-            f"{once}{_single(names, thresholds)}{said(proposal, doubtful)}"
+            f"{once}{_single(names, thresholds)}{golden.said}{said(proposal, doubtful)}"
         )
         report.result = {"detector_id": detector_id, "classes": list(names.values()), "shots": total}
         report.result["places"] = len(places)

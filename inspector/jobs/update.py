@@ -4,10 +4,12 @@ import shutil
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from inspector import settings
 from inspector.domain import CancelToken, Emit, Image, JobKind, Proposal, Thresholds
 from inspector.errors import Cancelled, InspectorError, ProjectError
 from inspector.jobs.engine import Engine, check_ranges
 from inspector.jobs.events import Reporter, job
+from inspector.jobs.golden import GoldenTrial
 from inspector.jobs.proposal import (
     doubted,
     find_flips,
@@ -98,7 +100,8 @@ def update(
     cancel: CancelToken,
 ) -> None:
     """Add the `news` and the `new_places` of a detector (the one in charge when None) to its memory and store it as a new
-    detector, which takes charge of the classes that the former judged, or, with `propose`, waits to be accepted.
+    detector, which takes charge of the classes that the former judged, or, with `propose` and where it judges parts of the golden
+    set otherwise than they must be, waits to be accepted.
 
     Held-out scores and thresholds of the changed classes are made anew; everything else stays. Thresholds that people
     moved stay moved, those of a changed class by the same factor. Learned prompts stay as they are: their classes are
@@ -151,9 +154,11 @@ def update(
         current = list_thresholds(project, row.id)
         kept = _carried(current, found, thresholds)
         doubtful = doubted(rows, outliers)
+        now = {**found, **thresholds, **{key: chosen for key, (chosen, _) in kept.items()}}
+        judged = {key: name for key, name in row.taught_names.items() if key in row.in_charge}
+        golden = GoldenTrial(project, made, judged, now, report, cancel)
         proposal = None
-        if propose:
-            now = {**thresholds, **{key: chosen for key, (chosen, _) in kept.items()}}
+        if propose or golden.missed:
             compared, flips = find_flips(project, made, names, now, report, cancel)
             proposal = Proposal(compared, tuple(flips), doubtful)
 
@@ -197,6 +202,7 @@ def update(
             )
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+        golden.keep(find_detector(project, detector_id), settings.load().reviewer)
         along = []
         for class_id, (chosen, _) in kept.items():
             before = current[class_id].thresholds
@@ -211,9 +217,7 @@ def update(
         renew = "; teach again to renew the prompts" if info.learns and counts[0] else ""
         report.progress(100, "Updated")
         moved = f"; thresholds moved by hand went along: {', '.join(along)}" if along else ""
-        report.message = (
-            f"The memory knows {_counted(new, places)} of {of}{renew}{moved}.{said(proposal, doubtful)}"
-        )
+        report.message = f"The memory knows {_counted(new, places)} of {of}{renew}{moved}.{golden.said}{said(proposal, doubtful)}"
         report.result = {"detector_id": detector_id, "classes": list(names.values())}
         report.result |= {"shots": counts[0], "places": counts[1]}
         report.result |= told(proposal, doubtful)

@@ -263,7 +263,14 @@ class ResultsPage(ReviewPage):
             return
         self._selection_changed()
         place = self.table.viewport().mapToGlobal(at)
-        self.show_menu(place, row, self.accept_button, self.override_button, partial(self._open, index))
+        self.show_menu(
+            place,
+            row,
+            self.accept_button,
+            self.override_button,
+            partial(self._open, index),
+            chosen=self.selection.ids().tolist(),
+        )
 
     # a person's word
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QUrl
 from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
-from inspector.views.look import icons
+from inspector.domain import Decision
+from inspector.views.look import icons, theme
 
 if TYPE_CHECKING:
     from inspector.records.inspected.results import ResultRow
@@ -23,9 +25,10 @@ def show(
     open_it: Callable[[], object] | None = None,
     here: Mapping[str, Callable[[], object]],
     judge: Sequence[QAction],
+    golden: Callable[[Decision], object] | None,
 ) -> QMenu:
     """Open it at the global point `at`. `open_it`: None where the result is open already; `here`: what can be done with the place
-    under it."""
+    under it; `golden`: takes it into the golden set, None where that can't be."""
     menu = QMenu(parent)
     if open_it is not None:
         _add(menu, "Open in Inspect", "inspect", open_it)
@@ -35,6 +38,11 @@ def show(
     if here:
         menu.addSeparator()
     menu.addActions(judge)
+    known = menu.addMenu(icons.icon("golden"), "Golden set")
+    known.setEnabled(golden is not None)
+    for decision in (Decision.OK, Decision.NG):
+        act = partial(golden, decision) if golden else None
+        _add(known, f"Must always be {theme.WORDS[decision]}", decision.value, act or (lambda: None))
     menu.addSeparator()
     folder = _add(menu, "Show in folder", "folder", lambda: _show_folder(row))
     folder.setEnabled(row.path is not None)

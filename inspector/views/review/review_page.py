@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -100,9 +100,13 @@ class ReviewPage(Page):
         override: QPushButton,
         open_it: Callable[[], object] | None = None,
         here: Mapping[str, Callable[[], object]] | None = None,
+        chosen: Sequence[int] = (),
     ) -> None:
-        """What can be done with a result, at a global point: what these buttons would do, and more; `here`: with the place."""
+        """What can be done with a result, at a global point: what these buttons would do, and more; `here`: with the place;
+        `chosen`: ids of all that are chosen with it."""
         self.accept_action.setEnabled(accept.isEnabled())
         self.override_action.setEnabled(override.isEnabled())
         actions = self.accept_action, self.override_action
-        result_menu.show(self, at, row, open_it=open_it, here=here or {}, judge=actions)
+        known = row.class_id is not None and row.path is not None and not self.context.viewing_only
+        golden = partial(self.judging.edits.call_golden, chosen or [row.id]) if known else None
+        result_menu.show(self, at, row, open_it=open_it, here=here or {}, judge=actions, golden=golden)

@@ -11,12 +11,15 @@ from PySide6.QtWidgets import QWidget
 
 from inspector.domain import Decision, Thresholds
 from inspector.views.look import theme
+from inspector.views.review import golden_gate
+from inspector.views.review.golden_gate import GoldenGate
 from inspector.views.review.name_dialog import NameDialog
 from inspector.views.review.passing import PassingQuestion
 from inspector.views.shared.undo import Steps, Work
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
+    from inspector.records.qualification.golden import GoldenChange
     from inspector.records.thresholds import ThresholdMove
     from inspector.views.shared.context import WindowContext
 
@@ -64,8 +67,10 @@ class VerdictEdits:
         self.context, self.page = context, page
         self.asking: NameDialog | None = None
         self.passing = PassingQuestion(context, parent)
+        self.golden = GoldenGate(context, parent)
         self._parent = parent
         self._reviews = Steps(context, lambda _value: context.results_changed.emit(), parent)
+        self._golden = Steps(context, lambda _value: context.golden_changed.emit(), parent)
         self._thresholds = Steps(context, self._thresholds_changed, parent)
 
     def review(
@@ -80,22 +85,42 @@ class VerdictEdits:
         self, move: ThresholdChange, begun: Callable[[], None], left: Callable[[], None]
     ) -> None:
         """`begun`: once it is sure that they will be written; `left`: when nothing is written after all. Where parts
-        that were NG would pass, somebody has to say yes to their number, at undo and redo too."""
+        that were NG would pass, somebody has to say yes to their number, and where golden parts would be judged otherwise than
+        they must be, to sign for it; at undo and redo too."""
         if move.before == move.after:
             return
+
+        signed_for: list[str] = [""]  # why parts of the golden set may change
 
         def put(thresholds: Thresholds, who: str, proposed: bool = False) -> Work:
             def write(project: Project) -> ThresholdMove:
                 from inspector.records.thresholds import set_thresholds
 
-                return set_thresholds(
+                made = set_thresholds(
                     project, move.detector_id, move.class_id, thresholds, who=who, proposed=proposed
                 )
+                golden_gate.keep_record(
+                    project, move.detector_id, [move.class_id], "Thresholds moved", who, signed_for[0]
+                )
+                return made
 
             return write
 
         def ask(back: bool, yes: Callable[[], None], no: Callable[[], None]) -> None:
-            self.passing.ask(move.detector_id, move.class_id, move.before if back else move.after, yes, no)
+            """About good and defective parts that are known first, then about all others."""
+            now = move.before if back else move.after
+
+            def go_on(reason: str) -> None:
+                signed_for[0] = reason
+                if move.proposed or not move.may_pass:
+                    yes()
+                else:
+                    self.passing.ask(move.detector_id, move.class_id, now, yes, no)
+
+            look = partial(
+                golden_gate.of_thresholds, detector_id=move.detector_id, class_id=move.class_id, now=now
+            )
+            self.golden.ask("With these thresholds", look, go_on, no)
 
         def signed(who: str) -> None:
             begun()
@@ -112,10 +137,41 @@ class VerdictEdits:
 
         if self.context.writable() is None:
             left()
-        elif move.may_pass and not move.proposed:
-            ask(False, sign, left)
         else:
-            sign()
+            ask(False, sign, left)
+
+    def call_golden(self, result_ids: Sequence[int], expected: Decision) -> None:
+        """Take the images of results into the golden set: they must always be judged so."""
+        change: list[GoldenChange] = []
+
+        def add(who: str) -> None:
+            def put(project: Project) -> None:
+                from inspector.records.qualification.golden import add_golden, switch_golden
+
+                if change:
+                    switch_golden(project, on=change[0].added, off=change[0].removed)
+                else:
+                    change.append(add_golden(project, dict.fromkeys(result_ids, expected), who=who))
+
+            def back(project: Project) -> None:
+                from inspector.records.qualification.golden import switch_golden
+
+                switch_golden(project, on=change[0].removed, off=change[0].added)
+
+            def told(_value: object) -> None:
+                count = len(change[0].added)
+                if not count:
+                    self.context.toast("It is in the golden set already.")
+                    return
+                parts = "1 part" if count == 1 else f"{count} parts"
+                self._golden.done(f"Golden set: {parts}", put, back)
+                self.context.golden_changed.emit()
+                words = f"{parts} in the golden set: must always be {theme.WORDS[expected]}."
+                self.context.toast(words, self.context.undo.undo)
+
+            self._golden.write(put, told)
+
+        self.signed(add, _nothing)
 
     def undo(self) -> None:
         stack = self.context.undo
@@ -185,6 +241,7 @@ class VerdictEdits:
             self.asking.open()
 
     def _thresholds_changed(self, move: ThresholdMove | None) -> None:
+        self.context.golden_changed.emit()
         if move is not None:
             self.context.thresholds_moved.emit(move)
         else:

@@ -55,6 +55,7 @@ class WindowContext(QObject):
     detectors_changed = Signal()  # taught or chosen
     thresholds_moved = Signal(object)  # inspector.records.thresholds.ThresholdMove, and with it verdicts
     results_changed = Signal()  # runs, results or reviews
+    golden_changed = Signal()  # the golden set, what is known of it, or its records
     settings_changed = Signal()  # any setting, the theme too
     job_event = Signal(object)  # inspector.domain.JobEvent, on the GUI thread
     page_requested = Signal(str)  # "start", "teach", "inspect", "results", "evaluate", "weights" …

@@ -6,33 +6,38 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QTableWidget, QVBoxLayout, QWidget
 
+from inspector.views.look import theme
 from inspector.views.look.kit import fill, switch, word_table
 from inspector.views.look.labels import wrapped
 
 if TYPE_CHECKING:
     from inspector.records.detectors import DetectorRow
     from inspector.records.project import Project
+    from inspector.records.qualification.golden import GoldenWord
     from inspector.views.shared.context import WindowContext
     from inspector.views.teach.edits import DetectorEdits
 
-_HEADINGS = ("Detector", "Knows", "What changed", "Results", "State")
+_HEADINGS = ("Detector", "Knows", "What changed", "Results", "Golden set", "State")
 
 
 @dataclass(frozen=True)
 class Past:
-    """`changed`: against the one before of the same classes, in words. `results`: how many it judged."""
+    """`changed`: against the one before of the same classes, in words. `results`: how many it judged.
+    `golden`: what it says of the golden set."""
 
     row: DetectorRow
     changed: str
     results: int
+    golden: list[GoldenWord]
 
 
 def read_history(project: Project) -> list[Past]:
     """Newest first. For a worker."""
     from inspector.records.detectors import list_detectors, list_memory, list_proposed
     from inspector.records.inspected.results import count_results
+    from inspector.records.qualification.golden import judge_golden
     from inspector.records.result_filter import ResultFilter
 
     rows = sorted([*list_detectors(project), *list_proposed(project)], key=lambda row: -row.id)
@@ -50,7 +55,7 @@ def read_history(project: Project) -> list[Past]:
             if before
             else "The first of its classes"
         )
-        found.append(Past(row, said, total))
+        found.append(Past(row, said, total, judge_golden(project, row.id)))
     return found
 
 
@@ -84,6 +89,12 @@ def _difference(
     return ", ".join(said) or "Taught again on the same"
 
 
+_SAID = (
+    "Detectors never change: each new one stands beside those before it. Results stay as the detector judged them that was in "
+    "charge then. Choose two (Ctrl+click) to compare them on the golden set."
+)
+
+
 class DetectorHistory(QDialog):
     """Opens at once and is filled when it is read; follows what changes meanwhile."""
 
@@ -95,11 +106,9 @@ class DetectorHistory(QDialog):
         self.setWindowTitle("Detectors of this project")
         self.resize(min(900, parent.window().width() - 40), min(480, parent.window().height() - 80))
         self.said = wrapped("small")
-        self.said.setText(
-            "Detectors never change: each new one stands beside those before it. Results stay as the detector judged them "
-            "that was in charge then."
-        )
+        self.said.setText(_SAID)
         self.table = word_table(_HEADINGS, "Detectors", 2)
+        self.table.setSelectionMode(QTableWidget.SelectionMode.ExtendedSelection)
         self.button = QPushButton("Put in charge")
         self.button.setToolTip("The chosen detector judges from now on (can be undone)")
         close = QPushButton("Close")
@@ -117,6 +126,7 @@ class DetectorHistory(QDialog):
         self.button.clicked.connect(self._put_in_charge)
         close.clicked.connect(self.close)
         context.detectors_changed.connect(self._read)
+        context.golden_changed.connect(self._read)
         context.project_changed.connect(self.close)
         self._chosen()
         self._read()
@@ -130,7 +140,14 @@ class DetectorHistory(QDialog):
         fill(
             self.table,
             [
-                (one.row.label, _knows(one.row), one.changed, f"{one.results:,}", _state(one.row))
+                (
+                    one.row.label,
+                    _knows(one.row),
+                    one.changed,
+                    f"{one.results:,}",
+                    _golden(one),
+                    _state(one.row),
+                )
                 for one in past
             ],
         )
@@ -140,14 +157,19 @@ class DetectorHistory(QDialog):
         self._chosen()
 
     def _row(self) -> DetectorRow | None:
-        number = self.table.currentRow() if self.table.selectedItems() else -1
-        return self.past[number].row if 0 <= number < len(self.past) else None
+        chosen = self._all_chosen()
+        return chosen[0].row if len(chosen) == 1 else None
+
+    def _all_chosen(self) -> list[Past]:
+        numbers = sorted({index.row() for index in self.table.selectedIndexes()})
+        return [self.past[number] for number in numbers if number < len(self.past)]
 
     def _chosen(self) -> None:
-        row = self._row()
+        row, both = self._row(), self._all_chosen()
+        self.said.setText(compared(*both) if len(both) == 2 else _SAID)
         why = self._context.viewing_only
         if not why and row is None:
-            why = "Choose a detector."
+            why = "Choose one detector."
         elif not why and row is not None:
             why = row.problem and f"It can't be used: {row.problem}"
             if not why and row.proposed:
@@ -160,6 +182,39 @@ class DetectorHistory(QDialog):
         row = self._row()
         if row is not None:
             self._edits.put_in_charge(row)
+
+
+def _golden(past: Past) -> str:
+    """ "11 of 12", "3 to score", or a dash where there is no golden set of its classes."""
+    unscored = sum(not word.scored for word in past.golden)
+    if not past.golden:
+        return "–"
+    if unscored:
+        return f"{unscored} not scored"
+    return f"{sum(word.kept for word in past.golden)} of {len(past.golden)}"
+
+
+def compared(one: Past, other: Past) -> str:
+    """How two detectors differ on the parts of the golden set that both have scored."""
+    then = {word.part.id: word for word in other.golden if word.scored}
+    both = [(word, then[word.part.id]) for word in one.golden if word.scored and word.part.id in then]
+    names = f"#{one.row.id} and #{other.row.id}"
+    if not both:
+        return f"{names} have no golden part in common that both have scored."
+    differ = [(now, before) for now, before in both if now.decision is not before.decision]
+    if not differ:
+        return f"{names} judge all {len(both)} golden parts that both have scored alike."
+    few = ", ".join(
+        f"{now.part.name} ({_verdict(now)} with #{one.row.id}, {_verdict(before)} with #{other.row.id}, must be "
+        f"{theme.WORDS[now.part.expected]})"
+        for now, before in differ[:5]
+    )
+    more = f" and {len(differ) - 5} more" if len(differ) > 5 else ""
+    return f"{names} differ on {len(differ)} of {len(both)} golden parts: {few}{more}."
+
+
+def _verdict(word: GoldenWord) -> str:
+    return theme.WORDS[word.decision] if word.decision else "no verdict"
 
 
 def _knows(row: DetectorRow) -> str:

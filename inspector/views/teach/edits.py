@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
 
+from inspector.domain import CancelToken, Emit, JobEnded, JobKind, JobStatus
 from inspector.errors import InspectorError
+from inspector.views.review.golden_gate import GoldenGate, Outlook, keep_record, of_detector
 from inspector.views.shared.context import WindowContext
+from inspector.views.shared.job_runner import Job
 from inspector.views.shared.undo import Steps
 from inspector.views.teach.proposal_card import Waiting
 
 if TYPE_CHECKING:
     from inspector.images.area import Area
+    from inspector.jobs.engine import Engine
     from inspector.methods.prompts.description import PartDescription
     from inspector.records.classes import ClassRow
     from inspector.records.detectors import DetectorRow
@@ -156,22 +162,53 @@ class ClassEdits(QObject):
 
 
 class DetectorEdits(QObject):
-    def __init__(self, context: WindowContext, parent: QObject) -> None:
+    def __init__(self, context: WindowContext, parent: QWidget) -> None:
         super().__init__(parent)
         self.context = context
+        self.golden = GoldenGate(context, parent)
+        self._scoring: tuple[Job, DetectorRow] | None = None
         self._steps = Steps(context, self._changed, self)
+        context.runner.ended.connect(self._scored)
 
     def accept(self, waiting: Waiting) -> None:
         self.put_in_charge(waiting.row)
 
     def put_in_charge(self, row: DetectorRow) -> None:
-        """A proposed detector, or an earlier one."""
+        """A proposed detector, or an earlier one. Where golden parts would be judged otherwise than they must be, somebody signs
+        for it first; those that it never saw are scored before."""
+
+        def looked(found: Outlook) -> None:
+            if found.unscored:
+                self._score_golden(row)
+            else:
+                self._ask(row, partial(self._put_in_charge, row), lambda: None)
+
+        if self.context.writable() is not None:
+            self.context.query(self, partial(of_detector, detector_id=row.id), looked)
+
+    def _ask(self, row: DetectorRow, yes: Callable[[str], None], no: Callable[[], None]) -> None:
+        self.golden.ask(f"With detector #{row.id}", partial(of_detector, detector_id=row.id), yes, no)
+
+    def _put_in_charge(self, row: DetectorRow, reason: str) -> None:
         from inspector.records.detectors import accept_detector, propose_detector
 
         before: list[int | None] = []
+        signed = [reason]
+        who = self.context.settings.reviewer
 
         def put(project: Project) -> None:
             before[:] = [accept_detector(project, row.id)]
+            keep_record(project, row.id, [*row.takes], "Put in charge", who, signed[0])
+
+        def ask(back: bool, yes: Callable[[], None], no: Callable[[], None]) -> None:
+            def again(reason: str) -> None:
+                signed[0] = reason
+                yes()
+
+            if back:
+                yes()
+            else:
+                self._ask(row, again, no)
 
         self._steps.do(
             f"put detector #{row.id} in charge",
@@ -179,7 +216,27 @@ class DetectorEdits(QObject):
             lambda project: propose_detector(project, row.id, before[0]),
             f"Detector #{row.id} judges from now on.",
             self._on_teach,
+            ask,
         )
+
+    def _score_golden(self, row: DetectorRow) -> None:
+        project = self.context.project
+
+        def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
+            from inspector.jobs.golden import check_golden
+
+            assert project is not None
+            check_golden(project, engine, detector_id=row.id, emit=emit, cancel=cancel)
+
+        title = f"Golden set with detector #{row.id}"
+        self._scoring = self.context.runner.start(JobKind.CHECK, title, work), row
+
+    def _scored(self, job: Job, event: JobEnded) -> None:
+        if self._scoring is not None and job is self._scoring[0]:
+            row, self._scoring = self._scoring[1], None
+            self.context.golden_changed.emit()
+            if event.status is JobStatus.DONE:
+                self._ask(row, partial(self._put_in_charge, row), lambda: None)
 
     def discard(self, waiting: Waiting) -> None:
         from inspector.records.detectors import list_detectors, remove_detector, restore_detector
@@ -227,6 +284,7 @@ class DetectorEdits(QObject):
         self.context.classes_changed.emit()
         self.context.detectors_changed.emit()
         self.context.results_changed.emit()
+        self.context.golden_changed.emit()
 
     def _on_teach(self) -> None:
         self.context.go("teach")

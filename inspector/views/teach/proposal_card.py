@@ -30,10 +30,11 @@ _NAMED = 12
 @dataclass(frozen=True)
 class Waiting:
     """The newest proposed detector. `doubtful`: shots that stand out and that nobody called good, with their scores.
-    `flips`: by name, for the first few. `older`: ids of proposed detectors that it makes pointless. `places`: how many it knows, that were called no
+    `golden`: what it says of the golden set, in words. `flips`: by name, for the first few. `older`: ids of proposed detectors that it makes pointless. `places`: how many it knows, that were called no
     defect and that no detector in charge knows."""
 
     row: DetectorRow
+    golden: str = ""
     doubtful: list[tuple[ShotRow, float]] = field(default_factory=list)
     flips: list[tuple[Flip, str]] = field(default_factory=list)
     older: list[int] = field(default_factory=list)
@@ -59,11 +60,27 @@ def read_waiting(project: Project) -> Waiting | None:
     names = {row.id: row.name for row in list_results(project, [one.result_id for one in flips])}
     return Waiting(
         rows[0],
+        read_golden(project, rows[0]),
         doubtful,
         [(one, names.get(one.result_id, "")) for one in flips],
         [row.id for row in rows[1:] if row.takes <= rows[0].takes],
         len(rows[0].places.difference(*(row.places for row in list_detectors(project) if row.in_charge))),
     )
+
+
+def read_golden(project: Project, row: DetectorRow) -> str:
+    """What a detector says of the golden set, in a sentence; "" where there is none for its classes. For a worker."""
+    from inspector.jobs.golden import said
+    from inspector.records.qualification.golden import judge_golden
+
+    words = judge_golden(project, row.id, row.takes)
+    unscored = sum(not word.scored for word in words)
+    if not words:
+        return ""
+    if unscored:
+        parts = "1 part" if unscored == 1 else f"{unscored} parts"
+        return f"Golden set: {parts} of {len(words)} will be scored before it is put in charge."
+    return said(words)
 
 
 def words(compared: int, flips: Counter[tuple[Decision, Decision]]) -> str:
@@ -96,6 +113,7 @@ class ProposalCard(QFrame):
         self.heading = wrapped("heading")
         self.line = wrapped()
         self.alarm = wrapped("error")
+        self.golden = wrapped()
         self.flips = QListWidget()
         self.flips.setAccessibleName("Results that would change")
         self.flips.setFrameShape(QFrame.Shape.NoFrame)
@@ -124,7 +142,15 @@ class ProposalCard(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(6)
-        for widget in (self.heading, self.line, self.alarm, self.flips, self.doubt, self.doubtful):
+        for widget in (
+            self.heading,
+            self.line,
+            self.alarm,
+            self.golden,
+            self.flips,
+            self.doubt,
+            self.doubtful,
+        ):
             column.addWidget(widget)
         column.addLayout(_row(self.good_button, self.remove_button))
         column.addLayout(_row(self.accept_button, self.discard_button))
@@ -148,6 +174,8 @@ class ProposalCard(QFrame):
         self.line.setText(
             f"{learned}{words(proposal.compared, counts)} The one in charge goes on judging until you decide."
         )
+        self.golden.setText(waiting.golden)
+        self.golden.setVisible(bool(waiting.golden))
         self.alarm.setText(
             f"{passed} part{'s' if passed != 1 else ''} that {'were' if passed != 1 else 'was'} held back would pass."
         )

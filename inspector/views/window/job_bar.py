@@ -89,7 +89,7 @@ class JobBar(QStatusBar):
         """The engine's job, else a download; none, nothing."""
         self.job.setVisible(job is not None)
         if job is not None:
-            self._counts = job.kind in (JobKind.INSPECT, JobKind.EXPORT, JobKind.EVALUATE)
+            self._counts = job.kind in (JobKind.INSPECT, JobKind.EXPORT, JobKind.EVALUATE, JobKind.CHECK)
             self._begin(job.title)
 
     def _begin(self, title: str) -> None:

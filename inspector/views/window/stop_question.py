@@ -17,6 +17,7 @@ _LEFT = {
     JobKind.EXPORT: "What was at its target before stays.",
     JobKind.EVALUATE: "What is measured is saved; the evaluation can be continued later.",
     JobKind.DEMO: "The half-made demo is deleted.",
+    JobKind.CHECK: "The golden set is checked anew the next time.",
     JobKind.DOWNLOAD: "What is loaded is kept; the download can go on later.",
 }
 

@@ -1,0 +1,199 @@
+"""The golden set scored anew: on demand, and by every detector before it is put in charge."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from inspector.domain import CancelToken, Emit, JobKind, Thresholds
+from inspector.errors import ImageError, InspectorError, ProjectError
+from inspector.jobs.engine import Engine
+from inspector.jobs.events import Reporter, job
+from inspector.jobs.judging import check_shape, drawn_on
+from inspector.jobs.proposal import prepared
+from inspector.records.detectors import DetectorRow, find_detector
+from inspector.records.project import Project
+from inspector.records.qualification.golden import (
+    GoldenPart,
+    GoldenWord,
+    add_check,
+    judge_golden,
+    keep_golden_scores,
+    list_golden,
+    newly_missed,
+)
+
+if TYPE_CHECKING:
+    from inspector.methods.detector import Detector
+
+Scores = dict[int, tuple[float | None, str]]
+"""Golden part → (score, ""), or (None, why it has none)."""
+
+_SAME = 1e-3
+"""By how much, in parts of the score, one that is taken again may differ: other processors round otherwise."""
+_NAMED = 3
+"""How many parts a sentence names."""
+
+
+def check_golden(
+    project: Project,
+    engine: Engine,
+    *,
+    detector_id: int | None = None,
+    who: str = "",
+    emit: Emit,
+    cancel: CancelToken,
+) -> None:
+    """Score the golden set anew, each part by the detector in charge of its class, and keep a record of what was said; or, with
+    `detector_id`, by this detector, to know what it would say (no record, as nothing is decided yet).
+
+    A part that can't be read, or whose class nothing judges, fails by name and the rest goes on. `JobEnded.result`: `parts`,
+    `missed` (names of those judged otherwise than they must be), `changed` (names of those that score otherwise than the same
+    detector scored them before), `check` (id of the record).
+    """
+    with job(project, JobKind.CHECK, emit) as report:
+        project.require_writable()
+        parts = list_golden(project)
+        report.start(f"Check {_count(parts)}", len(parts))
+        if not parts:
+            raise ProjectError(
+                "There is no golden set yet.", "Right click a result, and add it as OK or as NG."
+            )
+        before = {word.part.id: word for word in judge_golden(project, detector_id)}
+        judges: dict[int, list[GoldenPart]] = {}
+        for word in before.values():
+            if word.detector_id is not None:
+                judges.setdefault(word.detector_id, []).append(word.part)
+            else:
+                report.item(word.part.name, error=f"No detector judges “{word.part.class_name}”.")
+        for key, own in judges.items():
+            row = find_detector(project, key)
+            detector = engine.detector(project, row)
+            shapes = {
+                row.taught_names[class_id]: found
+                for class_id, found in drawn_on(project, row, detector).items()
+            }
+            scores = score_golden(detector, row.taught_names, own, report, cancel, shapes)
+            keep_golden_scores(project, key, scores)
+        words = judge_golden(project, detector_id)
+        changed = [
+            word.part.name
+            for word in words
+            if (then := before[word.part.id].score) is not None
+            and (word.score is None or abs(word.score - then) > _SAME * max(abs(then), 1e-6))
+        ]
+        missed = [word.part.name for word in words if not word.kept]
+        report.message = said(words)
+        if changed:
+            report.message += (
+                f" {_named(changed)} {'scores' if len(changed) == 1 else 'score'} otherwise than before, though the detector is "
+                "the same: look whether its image was changed."
+            )
+        report.result = {"parts": len(words), "missed": missed, "changed": changed}
+        if detector_id is None:
+            report.result["check"] = add_check(project, words, occasion="On demand", who=who)
+
+
+def score_golden(
+    detector: "Detector",
+    names: Mapping[int, str],
+    parts: Sequence[GoldenPart],
+    report: Reporter,
+    cancel: CancelToken,
+    shapes: Mapping[str, Sequence[float]] | None = None,
+) -> Scores:
+    """What a detector scores golden parts, each as a part of its class. `names`: class id → what the detector calls it; `shapes`:
+    this → width / height of its shots, of classes of which only an area is inspected."""
+    found: Scores = {}
+    for place, part in enumerate(parts):
+        cancel.check()
+        name = names[part.class_id]
+        try:
+            if part.missing:
+                raise ImageError("Its image is missing from the project folder.")
+            image = prepared(part.path, detector, name)
+            check_shape(image.size, (shapes or {}).get(name, ()))
+            (score_map,) = detector.score([image], [name])
+            if not score_map.finite:
+                raise ImageError("The detector gave no number for it.")
+            found[part.id] = float(score_map.image_score), ""
+        except InspectorError as error:
+            found[part.id] = None, error.message
+        report.item(part.name, error=found[part.id][1])
+        report.progress(place + 1, f"Golden set: “{part.name}”")
+    return found
+
+
+class GoldenTrial:
+    """What a detector that was just made says of the golden set, before it has a number."""
+
+    def __init__(
+        self,
+        project: Project,
+        detector: "Detector",
+        names: Mapping[int, str],
+        thresholds: Mapping[int, Thresholds],
+        report: Reporter,
+        cancel: CancelToken,
+    ) -> None:
+        """`names`: class id → what the detector calls it, of the classes that it would judge; `thresholds`: theirs."""
+        from inspector.verdicts.judge import decide
+
+        self._project = project
+        parts = list_golden(project, names)
+        quiet = Reporter(None, JobKind.CHECK, lambda _event: None)
+        self._scores = score_golden(detector, names, parts, quiet, cancel)
+        self.words = [
+            GoldenWord(
+                part,
+                None,
+                score,
+                None if score is None else decide(score, thresholds[part.class_id]),
+                error,
+            )
+            for part in parts
+            for score, error in [self._scores[part.id]]
+        ]
+        self.missed = newly_missed(judge_golden(project, class_ids=[*names]), self.words)
+        for word in self.missed:
+            report.log(f"Golden part “{word.part.name}” must be {_word(word)}, and would not be.")
+
+    def keep(self, row: DetectorRow, who: str) -> None:
+        """Once the detector is in the project: its scores, and a record where it is in charge."""
+        if self.words:
+            keep_golden_scores(self._project, row.id, self._scores)
+            if not row.proposed:
+                words = judge_golden(self._project, row.id, row.in_charge)
+                add_check(self._project, words, occasion=f"Detector #{row.id} in charge", who=who)
+
+    @property
+    def said(self) -> str:
+        """For people, to follow a sentence; "" without a golden set."""
+        if not self.words:
+            return ""
+        if self.missed:
+            names = _named([word.part.name for word in self.missed])
+            return f" {names} of the golden set would be judged otherwise than they must be: somebody has to sign for that."
+        return f" {said(self.words)}"
+
+
+def said(words: Sequence[GoldenWord]) -> str:
+    """How the golden set is judged, in a sentence."""
+    missed = [word for word in words if not word.kept]
+    if not words:
+        return "There is no golden set."
+    if not missed:
+        return f"Golden set: all of {_count(words)} as they must be."
+    what = [word.part.name for word in missed]
+    return f"Golden set: {len(missed)} of {_count(words)} not as they must be: {_named(what)}."
+
+
+def _count(parts: Sequence[object]) -> str:
+    return "1 golden part" if len(parts) == 1 else f"{len(parts)} golden parts"
+
+
+def _named(names: Sequence[str]) -> str:
+    few = ", ".join(f"“{name}”" for name in names[:_NAMED])
+    return few if len(names) <= _NAMED else f"{few} and {len(names) - _NAMED} more"
+
+
+def _word(word: GoldenWord) -> str:
+    return "OK" if word.part.expected == "ok" else "NG"

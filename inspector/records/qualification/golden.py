@@ -1,0 +1,323 @@
+"""The golden set: parts of which the verdict is known and must never change, what detectors score them, and every check of it."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from inspector.domain import Decision, Thresholds
+from inspector.errors import ProjectError
+from inspector.records import schema as t
+from inspector.records.detectors import in_charge
+from inspector.records.files import find_image
+from inspector.records.project import Project
+from inspector.records.thresholds import newest_thresholds
+from inspector.verdicts.judge import decide
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenPart:
+    """`expected`: OK or NG. `is_shot`: it is among the shots of its class, so that its verdict shows nothing. `path`, `missing`: see
+    `find_image`."""
+
+    id: int
+    class_id: int
+    class_name: str
+    image_id: int
+    name: str
+    sha256: str
+    expected: Decision
+    who: str
+    created: datetime
+    is_shot: bool
+    path: Path
+    missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenWord:
+    """What a detector says of a golden part. `detector_id` None: none judges its class. `decision` None: it was never scored
+    (`error` ""), could not be, or the detector has no thresholds for it."""
+
+    part: GoldenPart
+    detector_id: int | None
+    score: float | None
+    decision: Decision | None
+    error: str = ""
+
+    @property
+    def scored(self) -> bool:
+        """Whether this detector has looked at it, be it in vain."""
+        return self.score is not None or bool(self.error)
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is judged as it must be: a good part is OK, a defective one is held back, as NG or for review."""
+        return self.decision is not None and (self.decision is Decision.OK) == (
+            self.part.expected is Decision.OK
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPart:
+    """One part in the record of a check; `said` None: it could not be judged."""
+
+    name: str
+    class_name: str
+    expected: Decision
+    said: Decision | None
+    score: float | None
+    detector_id: int | None
+    error: str
+
+    @property
+    def kept(self) -> bool:
+        """As `GoldenWord.kept`."""
+        return self.said is not None and (self.said is Decision.OK) == (self.expected is Decision.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenCheck:
+    """The record of one look at the golden set. `occasion`: what it was made for. `signed`: why somebody went on although parts
+    are judged otherwise than they must be, "" where nobody had to."""
+
+    id: int
+    created: datetime
+    who: str
+    occasion: str
+    signed: str
+    parts: tuple[CheckedPart, ...]
+
+    @property
+    def missed(self) -> tuple[CheckedPart, ...]:
+        """The parts that are judged otherwise than they must be."""
+        return tuple(part for part in self.parts if not part.kept)
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenChange:
+    """Ids of golden parts that were added, and of those whose place they took; `switch_golden` takes it back."""
+
+    added: tuple[int, ...]
+    removed: tuple[int, ...]
+
+
+def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> GoldenChange:
+    """Take the images of results (id → OK or NG, as it must always be judged) into the golden set, as parts of the class that
+    each was judged as, with what they scored; one that is there already with the other word is replaced.
+
+    Raises ProjectError where none can be taken: a result without class or image, and an image that is a shot of the class.
+    """
+    if not all(expected in (Decision.OK, Decision.NG) for expected in words.values()):
+        raise ValueError("a golden part is OK or NG")
+    added: list[t.GoldenPart] = []
+    removed: list[int] = []
+    with project.writing() as session:
+        rows = session.execute(
+            select(
+                t.Result.id,
+                t.Result.name,
+                t.Result.class_id,
+                t.Result.image_id,
+                t.Result.detector_id,
+                t.Result.image_score,
+            )
+            .join(t.Class, t.Result.class_id == t.Class.id)
+            .where(t.Result.id.in_(words), t.Result.image_id.is_not(None), t.Class.removed.is_(None))
+            .order_by(t.Result.id)
+        ).all()
+        shots, there = _shots(session), {}
+        for part in session.scalars(select(t.GoldenPart).where(t.GoldenPart.removed.is_(None))):
+            there[part.class_id, part.image_id] = part
+        new: dict[tuple[int, int], tuple[str, Decision]] = {}
+        seen: dict[tuple[int, int], dict[int, float]] = {}
+        for result_id, name, class_id, image_id, detector_id, score in rows:
+            if class_id is not None and image_id is not None and (class_id, image_id) not in shots:
+                new[class_id, image_id] = name, words[result_id]
+                if score is not None:
+                    seen.setdefault((class_id, image_id), {})[detector_id] = score
+        for key, (name, expected) in new.items():
+            before = there.get(key)
+            if before is not None and before.expected == expected:
+                continue
+            if before is not None:
+                before.removed = t.now()
+                removed.append(before.id)
+                session.flush()
+            made = t.GoldenPart(class_id=key[0], image_id=key[1], name=name, expected=expected, who=who)
+            session.add(made)
+            session.flush()
+            session.add_all(
+                t.GoldenScore(detector_id=detector_id, part_id=made.id, image_score=score)
+                for detector_id, score in seen.get(key, {}).items()
+            )
+            added.append(made)
+        change = GoldenChange(tuple(part.id for part in added), tuple(removed))
+    if not new:
+        raise ProjectError(
+            "Nothing was added to the golden set: these images are shots of their class, or have no class.",
+            "Choose parts that the detector was not taught on: only these show what it does.",
+        )
+    return change
+
+
+def switch_golden(project: Project, *, on: Collection[int] = (), off: Collection[int] = ()) -> None:
+    """Take parts out of the golden set (`off`) and bring back those that were taken out (`on`)."""
+    with project.writing() as session:
+        for ids, removed in ((off, t.now()), (on, None)):
+            session.execute(update(t.GoldenPart).where(t.GoldenPart.id.in_([*ids])).values(removed=removed))
+
+
+def list_golden(project: Project, class_ids: Collection[int] | None = None) -> list[GoldenPart]:
+    """The golden set (of these classes), by class and name."""
+    with project.reading() as session:
+        return _parts(project, session, class_ids)
+
+
+def keep_golden_scores(
+    project: Project, detector_id: int, scores: Mapping[int, tuple[float | None, str]]
+) -> None:
+    """What a detector scores golden parts: part id → (score, "") or (None, why it has none)."""
+    with project.writing() as session:
+        for part_id, (score, error) in scores.items():
+            row = t.GoldenScore(detector_id=detector_id, part_id=part_id, image_score=score, error=error)
+            session.merge(row)
+
+
+def judge_golden(
+    project: Project,
+    detector_id: int | None = None,
+    class_ids: Collection[int] | None = None,
+    thresholds: Mapping[int, Thresholds] | None = None,
+) -> list[GoldenWord]:
+    """What is said of each golden part (of these classes) by the stored scores: of the detector in charge of its class, or of one
+    of the project's; by its newest thresholds, or by these (class id → thresholds). A detector says nothing of classes that it
+    doesn't know. Milliseconds for a thousand parts."""
+    with project.reading() as session:
+        parts = _parts(project, session, class_ids)
+        charged = in_charge(session) if detector_id is None else {}
+        if detector_id is not None:
+            known = set(
+                session.scalars(
+                    select(t.DetectorShot.class_id)
+                    .where(t.DetectorShot.detector_id == detector_id)
+                    .distinct()
+                )
+            )
+            parts = [part for part in parts if part.class_id in known]
+        asked = {part.id: charged.get(part.class_id, detector_id) for part in parts}
+        of = {key: newest_thresholds(session, key) for key in set(asked.values()) if key is not None}
+        scores = {
+            (row.detector_id, row.part_id): row
+            for row in session.scalars(select(t.GoldenScore).where(t.GoldenScore.detector_id.in_(of)))
+        }
+    words = []
+    for part in parts:
+        judge = asked[part.id]
+        row = scores.get((judge or 0, part.id))
+        found = of.get(judge or 0, {}).get(part.class_id)
+        now = (thresholds or {}).get(part.class_id) or (found.thresholds if found else None)
+        score = row.image_score if row else None
+        decision = None if score is None or now is None else decide(score, now)
+        words.append(GoldenWord(part, judge, score, decision, row.error if row else ""))
+    return words
+
+
+def newly_missed(before: Iterable[GoldenWord], after: Iterable[GoldenWord]) -> list[GoldenWord]:
+    """Of what is said `after` a change, the parts that are judged otherwise than they must be and weren't `before`."""
+    missed = {word.part.id for word in before if word.scored and not word.kept}
+    return [word for word in after if word.scored and not word.kept and word.part.id not in missed]
+
+
+def add_check(
+    project: Project, words: Sequence[GoldenWord], *, occasion: str, who: str, signed: str = ""
+) -> int:
+    """Keep what was said of the golden set, for good; its id."""
+    parts = [
+        [
+            word.part.id,
+            word.part.name,
+            word.part.class_name,
+            word.part.expected,
+            word.decision,
+            word.score,
+            word.detector_id,
+            word.error,
+        ]
+        for word in words
+    ]
+    with project.writing() as session:
+        row = t.GoldenCheck(who=who, occasion=occasion, outcome={"parts": parts}, signed=signed)
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def list_checks(project: Project, limit: int = 200) -> list[GoldenCheck]:
+    """The newest records, newest first; parts that damage left unreadable are left out."""
+    with project.reading() as session:
+        rows = session.scalars(select(t.GoldenCheck).order_by(t.GoldenCheck.id.desc()).limit(limit)).all()
+        return [
+            GoldenCheck(row.id, row.created, row.who, row.occasion, row.signed, tuple(_checked(row.outcome)))
+            for row in rows
+        ]
+
+
+def _checked(outcome: Mapping[str, Any]) -> Iterable[CheckedPart]:
+    stored = outcome.get("parts")
+    for values in stored if isinstance(stored, list) else ():
+        try:
+            _, name, class_name, expected, said, score, detector_id, error = values
+            if (known := t.word(Decision, expected)) is not None:
+                decision = t.word(Decision, said)
+                yield CheckedPart(str(name), str(class_name), known, decision, score, detector_id, str(error))
+        except (ValueError, TypeError):
+            continue
+
+
+def _parts(project: Project, session: Session, class_ids: Collection[int] | None) -> list[GoldenPart]:
+    shots = _shots(session)
+    query = (
+        select(t.GoldenPart, t.StoredImage, t.Class.name)
+        .join(t.StoredImage, t.GoldenPart.image_id == t.StoredImage.id)
+        .join(t.Class, t.GoldenPart.class_id == t.Class.id)
+        .where(t.GoldenPart.removed.is_(None), t.Class.removed.is_(None))
+        .order_by(t.Class.name, t.GoldenPart.name, t.GoldenPart.id)
+    )
+    if class_ids is not None:
+        query = query.where(t.GoldenPart.class_id.in_([*class_ids]))
+    found = []
+    for row, image, class_name in session.execute(query):
+        expected = t.word(Decision, row.expected)
+        if expected is None:  # damage: nothing can be held against anything
+            continue
+        path, missing = find_image(project, image.sha256, image.suffix)
+        found.append(
+            GoldenPart(
+                id=row.id,
+                class_id=row.class_id,
+                class_name=class_name,
+                image_id=row.image_id,
+                name=row.name,
+                sha256=image.sha256,
+                expected=expected,
+                who=row.who,
+                created=row.created,
+                is_shot=(row.class_id, row.image_id) in shots,
+                path=path,
+                missing=missing,
+            )
+        )
+    return found
+
+
+def _shots(session: Session) -> set[tuple[int, int]]:
+    """(class, image) of every shot."""
+    rows = session.execute(
+        select(t.Shot.class_id, t.Shot.image_id).where(t.Shot.removed.is_(None), t.Shot.place.is_(None))
+    )
+    return {(class_id, image_id) for class_id, image_id in rows}

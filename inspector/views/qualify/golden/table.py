@@ -1,0 +1,125 @@
+"""The table of golden parts: picture, what each must be, and what it is judged now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from inspector.domain import Decision
+from inspector.views.look import theme, verdict_chip
+from inspector.views.look.kit import quiet_table
+from inspector.views.look.labels import plain
+from inspector.views.look.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from inspector.records.qualification.golden import GoldenWord
+
+_HEADINGS = ("Part", "Class", "Must be", "Is judged", "Score", "Detector", "Added", "Note")
+_DECISION = Qt.ItemDataRole.UserRole
+
+
+class _Chips(QStyledItemDelegate):
+    """A verdict as a chip; words where there is none."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        decision: Decision | None = index.data(_DECISION)
+        if decision is None:
+            super().paint(painter, option, index)
+            return
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(option.rect, option.palette.highlight())
+        font, area = theme.font("small"), option.rect
+        chip = QRectF(area.left() + 6, area.center().y() - 10, verdict_chip.width(font), 21)
+        verdict_chip.paint(painter, chip, decision, font)
+
+
+class GoldenTable(QTableWidget):
+    PICTURE = 40  # px
+
+    opened = Signal(object)  # the GoldenWord of a row that was double-clicked
+
+    def __init__(self, thumbnails: Thumbnails) -> None:
+        super().__init__(0, len(_HEADINGS))
+        self._thumbnails = thumbnails
+        self._words: list[GoldenWord] = []
+        self.setHorizontalHeaderLabels(_HEADINGS)
+        quiet_table(self, "Golden parts", self.PICTURE + 8)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setIconSize(QSize(self.PICTURE, self.PICTURE))
+        for heading in ("Must be", "Is judged"):
+            self.setItemDelegateForColumn(_HEADINGS.index(heading), _Chips(self))
+        header = self.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setStretchLastSection(True)
+        for column, wide in enumerate((230, 110, 96, 110, 66, 70, 170)):
+            header.resizeSection(column, wide)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.itemActivated.connect(lambda item: self.opened.emit(self._words[item.row()]))
+
+    def show_words(self, words: Sequence[GoldenWord]) -> None:
+        chosen = {word.part.id for word in self.chosen()}
+        self._words = [*words]
+        self.setRowCount(len(words))
+        for number, word in enumerate(words):
+            part = word.part
+            said = "" if word.scored else "not scored"
+            texts = (
+                part.name,
+                part.class_name,
+                "",
+                said if word.decision is None else "",
+                "" if word.score is None else f"{word.score:.3f}",
+                "" if word.detector_id is None else f"#{word.detector_id}",
+                f"{part.created.astimezone():%d %b %Y} by {part.who}",
+                _note(word),
+            )
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                item.setToolTip(plain(text))
+                self.setItem(number, column, item)
+            self.item(number, 2).setData(_DECISION, part.expected)
+            self.item(number, 3).setData(_DECISION, word.decision)
+            for column, decision in ((2, part.expected), (3, word.decision)):
+                if decision is not None:
+                    self.item(number, column).setData(
+                        Qt.ItemDataRole.AccessibleTextRole, verdict_chip.text(decision)
+                    )
+            if part.id in chosen:
+                self.selectRow(number)
+        self._draw()
+
+    def chosen(self) -> list[GoldenWord]:
+        numbers = sorted({index.row() for index in self.selectedIndexes()})
+        return [self._words[number] for number in numbers if number < len(self._words)]
+
+    def _draw(self) -> None:
+        for number, word in enumerate(self._words):
+            picture = self._thumbnails.get(word.part.path, self._draw, word.part.sha256)
+            if picture is not None:
+                self.item(number, 0).setIcon(QIcon(picture))
+
+
+def _note(word: GoldenWord) -> str:
+    if word.part.missing:
+        return "Its image is missing from the project folder."
+    if word.error:
+        return word.error
+    if word.detector_id is None:
+        return "No detector judges its class."
+    if word.part.is_shot:
+        return "It is a shot now, so that its verdict shows nothing."
+    return "" if word.kept or not word.scored else "Not as it must be."
