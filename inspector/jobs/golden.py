@@ -29,6 +29,7 @@ Scores = dict[int, tuple[float | None, str]]
 
 _SAME = 1e-3
 """By how much, in parts of the score, one that is taken again may differ: other processors round otherwise."""
+_ONE = "Golden set: its only part is judged as it must be."
 _NAMED = 3
 """How many parts a sentence names."""
 
@@ -52,7 +53,7 @@ def check_golden(
     with job(project, JobKind.CHECK, emit) as report:
         project.require_writable()
         parts = list_golden(project)
-        report.start(f"Check {_count(parts)}", len(parts))
+        report.start(f"Check the golden set, {_count(parts)}", len(parts))
         if not parts:
             raise ProjectError(
                 "There is no golden set yet.", "Right click a result, and add it as OK or as NG."
@@ -181,13 +182,14 @@ def said(words: Sequence[GoldenWord]) -> str:
     if not words:
         return "There is no golden set."
     if not missed:
-        return f"Golden set: all of {_count(words)} as they must be."
+        return f"Golden set: all {len(words)} parts are judged as they must be." if len(words) > 1 else _ONE
     what = [word.part.name for word in missed]
-    return f"Golden set: {len(missed)} of {_count(words)} not as they must be: {_named(what)}."
+    are = "is" if len(missed) == 1 else "are"
+    return f"Golden set: {len(missed)} of {_count(words)} {are} not judged as they must be: {_named(what)}."
 
 
 def _count(parts: Sequence[object]) -> str:
-    return "1 golden part" if len(parts) == 1 else f"{len(parts)} golden parts"
+    return "1 part" if len(parts) == 1 else f"{len(parts)} parts"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -50,7 +50,7 @@ def test_an_earlier_detector_is_put_in_charge_again_and_nothing_is_proposed_by_i
     drop(sorted((washers / "test" / "good").iterdir())[0])
     _settle(qtbot, idle)
     history = _open(page, qtbot, idle)
-    assert [row[4] for row in _texts(history)] == ["Waits for your decision", "In charge"]
+    assert [row[5] for row in _texts(history)] == ["Waits for your decision", "In charge"]
     history.table.selectRow(0)
     assert (history.button.isEnabled(), "Teach page" in history.button.toolTip()) == (False, True)
     page.proposal.accept_button.click()
@@ -61,13 +61,13 @@ def test_an_earlier_detector_is_put_in_charge_again_and_nothing_is_proposed_by_i
     assert [row[1] for row in rows] == ["4 shots", "3 shots"]
     assert rows[0][2] == "+1 shot"
     assert [row[3] for row in rows] == ["0", "2"]
-    assert [row[4] for row in rows] == ["In charge", "Earlier"]
+    assert [row[5] for row in rows] == ["In charge", "Earlier"]
 
     history.table.selectRow(1)
     qtbot.mouseClick(history.button, Qt.MouseButton.LeftButton)
     _settle(qtbot, idle)
     assert find_detector(project).id == first
-    assert [row[4] for row in _texts(history)] == ["Earlier", "In charge"]
+    assert [row[5] for row in _texts(history)] == ["Earlier", "In charge"]
     assert not history.button.isEnabled()
     _settle(qtbot, idle)
     assert list_proposed(project) == []

@@ -199,6 +199,8 @@ def judge_golden(
     doesn't know. Milliseconds for a thousand parts."""
     with project.reading() as session:
         parts = _parts(project, session, class_ids)
+        if not parts:
+            return []
         charged = in_charge(session) if detector_id is None else {}
         if detector_id is not None:
             known = set(
@@ -280,7 +282,6 @@ def _checked(outcome: Mapping[str, Any]) -> Iterable[CheckedPart]:
 
 
 def _parts(project: Project, session: Session, class_ids: Collection[int] | None) -> list[GoldenPart]:
-    shots = _shots(session)
     query = (
         select(t.GoldenPart, t.StoredImage, t.Class.name)
         .join(t.StoredImage, t.GoldenPart.image_id == t.StoredImage.id)
@@ -290,8 +291,9 @@ def _parts(project: Project, session: Session, class_ids: Collection[int] | None
     )
     if class_ids is not None:
         query = query.where(t.GoldenPart.class_id.in_([*class_ids]))
-    found = []
-    for row, image, class_name in session.execute(query):
+    found, rows = [], session.execute(query).all()
+    shots = _shots(session) if rows else set()
+    for row, image, class_name in rows:
         expected = t.word(Decision, row.expected)
         if expected is None:  # damage: nothing can be held against anything
             continue

@@ -36,7 +36,7 @@ def of_thresholds(project: Project, *, detector_id: int, class_id: int, now: Thr
     from inspector.records.qualification.golden import judge_golden, newly_missed
 
     before = judge_golden(project, detector_id, [class_id])
-    after = judge_golden(project, detector_id, [class_id], {class_id: now})
+    after = judge_golden(project, detector_id, [class_id], {class_id: now}) if before else []
     return Outlook(newly_missed(before, after), sum(not word.scored for word in after), len(after))
 
 
@@ -131,7 +131,7 @@ class GoldenQuestion(QDialog):
             ("Part", "Class", "Must be", "Would be", "Score"), "Golden parts that would change", 0
         )
         fill(self.table, [_line(word) for word in found.missed])
-        self.table.setMinimumHeight(min(6, 1 + len(found.missed)) * 30 + 8)
+        self.table.setFixedHeight(min(6, 1 + len(found.missed)) * 31 + 12)
         rest = wrapped("small")
         rest.setText(f"{_parts(found.unscored)} nobody has scored yet." if found.unscored else "")
         rest.setVisible(bool(found.unscored))

@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -88,7 +86,8 @@ class GoldenSection(Section):
         self.table = GoldenTable(Thumbnails(context.runner, 2 * GoldenTable.PICTURE, self))
         self.table.itemSelectionChanged.connect(self._switch)
         self.table.opened.connect(self._open)
-        self.records = word_table(_RECORDS, "Records of the golden set", 3)
+        self.table.remove_requested.connect(self.remove)
+        self.records = word_table(_RECORDS, "Records of the golden set", 4)
         self.records.setMaximumHeight(190)
         title = QLabel("Records")
         theme.set_role(title, "heading")
@@ -115,9 +114,6 @@ class GoldenSection(Section):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._stack)
-        delete = QShortcut(QKeySequence(Qt.Key.Key_Delete), self.table)
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-        delete.activated.connect(self.remove)
         context.golden_changed.connect(self._follow)
         context.detectors_changed.connect(self._follow)
         context.classes_changed.connect(self._follow)

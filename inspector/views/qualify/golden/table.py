@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QPainter
+from PySide6.QtGui import QIcon, QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -51,6 +51,7 @@ class GoldenTable(QTableWidget):
     PICTURE = 40  # px
 
     opened = Signal(object)  # the GoldenWord of a row that was double-clicked
+    remove_requested = Signal()
 
     def __init__(self, thumbnails: Thumbnails) -> None:
         super().__init__(0, len(_HEADINGS))
@@ -65,10 +66,16 @@ class GoldenTable(QTableWidget):
         header = self.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setStretchLastSection(True)
-        for column, wide in enumerate((230, 110, 96, 110, 66, 70, 170)):
+        for column, wide in enumerate((230, 110, 96, 110, 66, 86, 170)):
             header.resizeSection(column, wide)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self.itemActivated.connect(lambda item: self.opened.emit(self._words[item.row()]))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Delete):
+            self.remove_requested.emit()
+        else:
+            super().keyPressEvent(event)
 
     def show_words(self, words: Sequence[GoldenWord]) -> None:
         chosen = {word.part.id for word in self.chosen()}
@@ -87,17 +94,15 @@ class GoldenTable(QTableWidget):
                 f"{part.created.astimezone():%d %b %Y} by {part.who}",
                 _note(word),
             )
+            verdicts = {2: part.expected, 3: word.decision}
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
                 item.setToolTip(plain(text))
-                self.setItem(number, column, item)
-            self.item(number, 2).setData(_DECISION, part.expected)
-            self.item(number, 3).setData(_DECISION, word.decision)
-            for column, decision in ((2, part.expected), (3, word.decision)):
+                decision = verdicts.get(column)
+                item.setData(_DECISION, decision)
                 if decision is not None:
-                    self.item(number, column).setData(
-                        Qt.ItemDataRole.AccessibleTextRole, verdict_chip.text(decision)
-                    )
+                    item.setData(Qt.ItemDataRole.AccessibleTextRole, verdict_chip.text(decision))
+                self.setItem(number, column, item)
             if part.id in chosen:
                 self.selectRow(number)
         self._draw()
@@ -109,8 +114,9 @@ class GoldenTable(QTableWidget):
     def _draw(self) -> None:
         for number, word in enumerate(self._words):
             picture = self._thumbnails.get(word.part.path, self._draw, word.part.sha256)
-            if picture is not None:
-                self.item(number, 0).setIcon(QIcon(picture))
+            item = self.item(number, 0)
+            if picture is not None and item is not None:
+                item.setIcon(QIcon(picture))
 
 
 def _note(word: GoldenWord) -> str:

@@ -1,0 +1,160 @@
+"""The golden set in the window: from a right click to the signature that a change needs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMenu
+from pytestqt.qtbot import QtBot
+
+from inspector.domain import Decision
+from inspector.records.qualification.golden import list_checks, list_golden
+from inspector.records.thresholds import list_thresholds
+from inspector.views.window.main_window import MainWindow
+from tests.views.conftest import Stock
+
+Idle = Callable[[], None]
+
+
+@pytest.fixture
+def golden(window: MainWindow, hand: Stock, idle: Idle) -> Stock:
+    """The OK part must be OK, the NG part NG; by right clicks on Inspect."""
+    for result_id, words in ((hand.ids[0], "OK"), (hand.ids[2], "NG")):
+        _call(window, idle, result_id, words)
+    return hand
+
+
+def _call(window: MainWindow, idle: Idle, result_id: int, words: str) -> None:
+    page: Any = window.pages["inspect"]
+    page.queue.list.choose(result_id)
+    idle()
+    page._menu(page.queue.list, page.queue.list.visualRect(page.queue.list.currentIndex()).center())
+    (menu,) = (one for one in page.findChildren(QMenu) if one.title() == "Golden set")
+    (action,) = (one for one in menu.actions() if one.text().endswith(words))
+    action.trigger()
+    menu.parent().close()
+    menu.parent().deleteLater()
+    menu.setParent(None)
+    idle()
+
+
+def _typed(qtbot: QtBot, field: Any, text: str) -> None:
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, text)
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+
+
+def _ng(stock: Stock) -> float:
+    return list_thresholds(stock.project, stock.detector_id)[stock.class_id].thresholds.ng
+
+
+def test_a_right_click_makes_a_golden_part_and_undo_takes_it_back(
+    golden: Stock, window: MainWindow, idle: Idle
+) -> None:
+    assert [one.expected for one in list_golden(golden.project)] == [Decision.OK, Decision.NG]
+    window.show_page("qualify")
+    idle()
+    section: Any = window.page.section  # type: ignore[attr-defined]
+    assert section.table.rowCount() == 2
+    assert section.heading.text() == "Golden set: all 2 parts are judged as they must be."
+    window.context.undo.undo()
+    idle()
+    assert [one.expected for one in list_golden(golden.project)] == [Decision.OK]
+    assert section.table.rowCount() == 1
+
+
+def test_thresholds_that_let_a_golden_defect_pass_wait_for_a_signature(
+    golden: Stock, window: MainWindow, idle: Idle, qtbot: QtBot
+) -> None:
+    page: Any = window.page
+    before = list_thresholds(golden.project, golden.detector_id)[golden.class_id].thresholds
+    page.queue.list.choose(golden.ids[2])
+    idle()
+    page.panel.scores.move_to(0.9, 0.95)
+    page.panel.scores._released()
+    idle()
+    gate = page.judging.edits.golden
+    assert "1 golden part of 2 would not be judged as it must be" in gate.box.said.text()
+    cells = [gate.box.table.item(0, column).text() for column in range(5)]
+    assert cells == ["part 2.png", "washer", "✕ NG", "✓ OK", "0.800"]
+    assert not gate.box.sign.isEnabled()
+    gate.box.reject()
+    idle()
+    assert list_thresholds(golden.project, golden.detector_id)[golden.class_id].thresholds == before
+    assert list_checks(golden.project) == []
+
+    page.panel.scores.move_to(0.9, 0.95)
+    page.panel.scores._released()
+    idle()
+    qtbot.keyClicks(gate.box.reason, "The scratch is allowed since Monday")
+    qtbot.mouseClick(gate.box.sign, Qt.MouseButton.LeftButton)
+    idle()
+    if page.judging.edits.passing.box is not None:  # the others that pass are counted too
+        let = page.judging.edits.passing.box.buttons()[0]
+        qtbot.mouseClick(let, Qt.MouseButton.LeftButton)
+        idle()
+    assert _ng(golden) == pytest.approx(0.95)
+    (record,) = list_checks(golden.project)
+    assert (record.who, record.signed) == ("Ada", "The scratch is allowed since Monday")
+    assert [one.name for one in record.missed] == ["part 2.png"]
+
+
+def test_a_move_that_keeps_the_golden_set_asks_nothing_and_is_recorded(
+    golden: Stock, window: MainWindow, idle: Idle, qtbot: QtBot
+) -> None:
+    page: Any = window.page
+    page.queue.list.choose(golden.ids[2])
+    idle()
+    _typed(qtbot, page.panel.scores.ng_box, "0.7")
+    idle()
+    assert page.judging.edits.golden.box is None
+    assert _ng(golden) == pytest.approx(0.7)
+    (record,) = list_checks(golden.project)
+    assert (record.signed, record.missed, record.occasion) == (
+        "",
+        (),
+        f"Thresholds moved, detector #{golden.detector_id}",
+    )
+
+
+def test_records_are_written_as_a_table_and_parts_removed_with_delete(
+    golden: Stock, window: MainWindow, idle: Idle, qtbot: QtBot, tmp_path: Path
+) -> None:
+    page: Any = window.page
+    page.queue.list.choose(golden.ids[2])
+    idle()
+    _typed(qtbot, page.panel.scores.ng_box, "0.7")
+    idle()
+    window.show_page("qualify")
+    idle()
+    section: Any = window.page.section  # type: ignore[attr-defined]
+    section.export_to(tmp_path / "golden.csv")
+    idle()
+    with (tmp_path / "golden.csv").open(encoding="utf-8-sig", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [(one["part"], one["must be"], one["judged"], one["as it must be"]) for one in lines] == [
+        ("part 0.png", "ok", "ok", "yes"),
+        ("part 2.png", "ng", "ng", "yes"),
+    ]
+    section.table.selectRow(1)
+    section.table.setFocus()
+    qtbot.keyClick(section.table, Qt.Key.Key_Delete)
+    idle()
+    assert [one.name for one in list_golden(golden.project)] == ["part 0.png"]
+    assert section.records.rowCount() == 1
+
+
+def test_an_empty_golden_set_says_how_to_begin(window: MainWindow, hand: Stock, idle: Idle) -> None:
+    window.show_page("qualify")
+    idle()
+    section: Any = window.page.section  # type: ignore[attr-defined]
+    assert section.empty.isVisible()
+    section.empty.button.click()
+    assert window.page_name == "results"
+    assert hand.project.name == "Line 4"
