@@ -47,6 +47,8 @@ def scene_golden_question(stage: Stage) -> None:
     stage.wait(lambda: page.live.scores is not None and page.at_hand.shown is not None)
     page.panel.scores.move_to(0.9, 0.95)
     page.panel.scores._released()
+    stage.wait(lambda: page.judging.edits.passing.box is not None)
+    page.judging.edits.passing.box.buttons()[0].click()
     stage.wait(lambda: page.judging.edits.golden.box is not None)
 
 

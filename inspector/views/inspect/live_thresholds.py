@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject
 from superqt.utils import qthrottled
 
 from inspector.domain import Region, Thresholds
+from inspector.verdicts.provenance import Basis
 from inspector.views.inspect.scores import class_scores
 from inspector.views.inspect.scores.class_scores import ClassScores
 from inspector.views.inspect.thresholds_dialog import ThresholdsDialog
@@ -51,7 +52,7 @@ class LiveThresholds(QObject):
         self._cut_soon = qthrottled(self._cut, timeout=40, leading=False)
         panel.scores.moved.connect(self._move)
         panel.scores.chosen.connect(self._keep)
-        panel.scores.others_asked.connect(self._ask_others)
+        panel.scores.others_asked.connect(self.ask_others)
         panel.regions.picked.connect(self._pick)
         viewer.view.region_clicked.connect(self._pick)
 
@@ -136,8 +137,9 @@ class LiveThresholds(QObject):
 
     # for good
 
-    def _ask_others(self) -> None:
-        """Show what else the thresholds could be; one dialog at a time, for the class at hand."""
+    def ask_others(self, basis: Basis = Basis.GOOD) -> None:
+        """Show what else the thresholds could be; one dialog at a time, for the class at hand. `basis`: what they are set by at
+        first."""
         now = self.scores
         if now is None:
             return
@@ -149,6 +151,8 @@ class LiveThresholds(QObject):
             self.others = ThresholdsDialog(self.context, self.edits, of, name, self.panel)
             self.others.finished.connect(self._others_closed)
             self.others.show()
+        if basis is not Basis.GOOD:
+            self.others.choose(basis)
         self.others.activateWindow()
 
     def _others_closed(self, _result: int) -> None:

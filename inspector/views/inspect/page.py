@@ -11,7 +11,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 from superqt.utils import qthrottled
 
+from inspector.domain import Decision
 from inspector.errors import InspectorError
+from inspector.verdicts.provenance import Basis
 from inspector.views.inspect import holdings, inspections
 from inspector.views.inspect.evidence import EvidenceAtHand
 from inspector.views.inspect.holdings import Holdings
@@ -57,6 +59,7 @@ class InspectPage(ReviewPage):
         ("X", "Override the verdict"),
         ("D", "Defect type"),
         ("N", "The chosen region is no defect"),
+        ("M", "It is a defect, and was missed"),
         ("U", "Undo"),
     )
 
@@ -117,6 +120,7 @@ class InspectPage(ReviewPage):
         self.model.arrived.connect(self._ids_arrived)
         self.panel.accepted.connect(self.accept)
         self.panel.override_asked.connect(self.override)
+        self.panel.missed.clicked.connect(self.call_missed)
         for widget in (self.queue.list, self.viewer.view):
             widget.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
             widget.customContextMenuRequested.connect(partial(self._menu, widget))
@@ -144,6 +148,7 @@ class InspectPage(ReviewPage):
                 "W": self.viewer.why.toggle,
                 "B": self.viewer.blink,
                 "N": self.no_defects.call_selected,
+                "M": self.call_missed,
                 "F": self.toggle_panels,
             }
         )
@@ -344,6 +349,14 @@ class InspectPage(ReviewPage):
     def override(self, type_first: bool = False) -> None:
         """Ask for another verdict, a reason, a type of defect."""
         self.judging.override(self.at_hand.rows, self.panel.popup_place(), type_first)
+
+    def call_missed(self) -> None:
+        """It is a defect though it isn't NG: a golden part from now on, and thresholds that don't miss it are proposed."""
+        for row in self.at_hand.rows:
+            if row.verdict is Decision.NG and row.decision is Decision.NG:
+                self.context.toast("It is NG already.")
+            elif row.verdict is not None:
+                self.judging.edits.call_defect(row, partial(self.live.ask_others, Basis.DEFECTS))
 
     def _menu(self, widget: QWidget, at: QPoint) -> None:
         if widget is self.queue.list and not self.queue.list.indexAt(at).isValid():

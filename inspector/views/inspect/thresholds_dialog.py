@@ -160,6 +160,10 @@ class ThresholdsDialog(QDialog):
         layout.addLayout(buttons)
         self.setFixedWidth(_WIDE)
 
+    def choose(self, basis: Basis) -> None:
+        self.basis.setCurrentIndex(self.basis.findData(basis))
+        self.refresh()
+
     def refresh(self) -> None:
         """Read what was judged anew; nothing can be used until the answer is here."""
         self.proposal = None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from inspector.records.inspected.results import ResultDetail, ResultRow
 
 
+MISSED = "It is a defect: NG by your word, a golden part, and other thresholds are proposed (M)"
 NO_DEFECT = "The chosen region shows no defect: the memory learns it as normal (N)"
 
 
@@ -64,6 +65,8 @@ class VerdictPanel(QScrollArea):
         self.regions.setMinimumHeight(88)
         self.no_defect = QPushButton("Not a defect")
         theme.set_role(self.no_defect, "link")
+        self.missed = QPushButton("A missed defect")
+        theme.set_role(self.missed, "link")
         head = QHBoxLayout()
         head.addWidget(self.chip)
         head.addStretch(1)
@@ -85,6 +88,7 @@ class VerdictPanel(QScrollArea):
         title.addWidget(self.regions_title)
         title.addStretch(1)
         title.addWidget(self.no_defect)
+        title.addWidget(self.missed)
         layout.addLayout(title)
         layout.addWidget(self.regions_note)
         layout.addWidget(self.regions, 1)
@@ -119,6 +123,9 @@ class VerdictPanel(QScrollArea):
         scored = row is not None and row.image_score is not None
         for widget in (self.scores, self.regions_title, self.regions, self.no_defect):
             widget.setVisible(scored)
+        self.missed.setVisible(row is not None and judged and row.verdict is not Decision.NG)
+        self.missed.setEnabled(not self._viewing)
+        self.missed.setToolTip(plain(self._viewing) or MISSED)
         self.no_defect.setEnabled(not self._viewing)
         self.no_defect.setToolTip(plain(self._viewing) or NO_DEFECT)
         if not scored:

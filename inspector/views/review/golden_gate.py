@@ -87,7 +87,7 @@ class GoldenGate:
             if number != self._asked:
                 no()
             elif found.missed:
-                self._open(what, found, yes, no)
+                self.show(what, found, yes, no)
             else:
                 yes("")
 
@@ -98,7 +98,11 @@ class GoldenGate:
         if not self.context.query(self._parent, look, looked, failed=failed):
             no()
 
-    def _open(self, what: str, found: Outlook, yes: Callable[[str], None], no: Callable[[], None]) -> None:
+    def show(self, what: str, found: Outlook, yes: Callable[[str], None], no: Callable[[], None]) -> None:
+        """Ask for a signature; `no()` also where another question waits."""
+        if self.box is not None:
+            no()
+            return
         box = self.box = GoldenQuestion(self.context, what, found, self._parent)
 
         def answered(result: int) -> None:

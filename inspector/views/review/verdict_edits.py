@@ -12,16 +12,19 @@ from PySide6.QtWidgets import QWidget
 from inspector.domain import Decision, Thresholds
 from inspector.views.look import theme
 from inspector.views.review import golden_gate
-from inspector.views.review.golden_gate import GoldenGate
+from inspector.views.review.golden_gate import GoldenGate, Outlook
 from inspector.views.review.name_dialog import NameDialog
 from inspector.views.review.passing import PassingQuestion
 from inspector.views.shared.undo import Steps, Work
 
 if TYPE_CHECKING:
+    from inspector.records.inspected.results import ResultRow
     from inspector.records.project import Project
     from inspector.records.qualification.golden import GoldenChange
     from inspector.records.thresholds import ThresholdMove
     from inspector.views.shared.context import WindowContext
+
+_THEN = "With these thresholds"
 
 
 def _nothing() -> None:
@@ -70,6 +73,7 @@ class VerdictEdits:
         self.golden = GoldenGate(context, parent)
         self._parent = parent
         self._reviews = Steps(context, lambda _value: context.results_changed.emit(), parent)
+        self._defects = Steps(context, self._defect_called, parent)
         self._golden = Steps(context, lambda _value: context.golden_changed.emit(), parent)
         self._thresholds = Steps(context, self._thresholds_changed, parent)
 
@@ -90,55 +94,64 @@ class VerdictEdits:
         if move.before == move.after:
             return
 
-        signed_for: list[str] = [""]  # why parts of the golden set may change
+        look = partial(golden_gate.of_thresholds, detector_id=move.detector_id, class_id=move.class_id)
+        reason = [""]  # why golden parts may be judged otherwise than they must be
 
-        def put(thresholds: Thresholds, who: str, proposed: bool = False) -> Work:
-            def write(project: Project) -> ThresholdMove:
+        def put(thresholds: Thresholds, who: str, *, asks: bool = False) -> Work:
+            """`asks`: nothing is written where somebody has to sign first."""
+
+            def write(project: Project) -> ThresholdMove | Outlook:
                 from inspector.records.thresholds import set_thresholds
 
-                made = set_thresholds(
-                    project, move.detector_id, move.class_id, thresholds, who=who, proposed=proposed
-                )
-                golden_gate.keep_record(
-                    project, move.detector_id, [move.class_id], "Thresholds moved", who, signed_for[0]
-                )
+                if asks and (found := look(project, now=thresholds)).missed:
+                    return found
+                of = move.detector_id, move.class_id
+                made = set_thresholds(project, *of, thresholds, who=who, proposed=move.proposed)
+                golden_gate.keep_record(project, of[0], [of[1]], "Thresholds moved", who, reason[0])
                 return made
 
             return write
 
         def ask(back: bool, yes: Callable[[], None], no: Callable[[], None]) -> None:
-            """About good and defective parts that are known first, then about all others."""
+            """Before it is undone or done again: about the parts that pass, then about the golden ones."""
             now = move.before if back else move.after
 
-            def go_on(reason: str) -> None:
-                signed_for[0] = reason
-                if move.proposed or not move.may_pass:
-                    yes()
-                else:
-                    self.passing.ask(move.detector_id, move.class_id, now, yes, no)
+            def go_on(why: str) -> None:
+                reason[0] = why
+                yes()
 
-            look = partial(
-                golden_gate.of_thresholds, detector_id=move.detector_id, class_id=move.class_id, now=now
-            )
-            self.golden.ask("With these thresholds", look, go_on, no)
+            golden = partial(self.golden.ask, _THEN, partial(look, now=now), go_on, no)
+            self.passing.ask(move.detector_id, move.class_id, now, golden, no)
+
+        def store(who: str, *, asks: bool) -> None:
+            def written(value: object) -> None:
+                if isinstance(value, Outlook):
+                    self.golden.show(_THEN, value, again, left)
+                    return
+                back = put(move.before, who)
+                place = partial(self._place, move.result_id)
+                self._thresholds.done("Move of the thresholds", put(move.after, who), back, place, ask)
+                self._thresholds.changed(value)
+
+            def again(why: str) -> None:
+                reason[0] = why
+                store(self.context.settings.reviewer or who, asks=False)
+
+            self._thresholds.write(put(move.after, who, asks=asks), written)
 
         def signed(who: str) -> None:
             begun()
-            self._thresholds.do(
-                "Move of the thresholds",
-                put(move.after, who, move.proposed),
-                put(move.before, who, move.proposed),
-                place=partial(self._place, move.result_id),
-                asks=ask,
-            )
+            store(who, asks=True)
 
         def sign() -> None:
             self.signed(signed, left)
 
         if self.context.writable() is None:
             left()
+        elif move.may_pass and not move.proposed:
+            self.passing.ask(move.detector_id, move.class_id, move.after, sign, left)
         else:
-            ask(False, sign, left)
+            sign()
 
     def call_golden(self, result_ids: Sequence[int], expected: Decision) -> None:
         """Take the images of results into the golden set: they must always be judged so."""
@@ -172,6 +185,47 @@ class VerdictEdits:
             self._golden.write(put, told)
 
         self.signed(add, _nothing)
+
+    def call_defect(self, row: ResultRow, then: Callable[[], None]) -> None:
+        """A part that was missed: NG by a person's word, and in the golden set from now on, in one step. `then`: once stored."""
+        change: list[GoldenChange] = []
+        written: list[int] = []
+
+        def add(who: str) -> None:
+            def put(project: Project) -> None:
+                from inspector.records.qualification.golden import add_golden, switch_golden
+                from inspector.records.reviews import add_review
+
+                if change:
+                    switch_golden(project, on=change[0].added, off=change[0].removed)
+                else:
+                    change.append(add_golden(project, {row.id: Decision.NG}, who=who))
+                words = row.reason, row.defect_type
+                written[:] = add_review(
+                    project, [row.id], Decision.NG, who=who, reason=words[0], defect_type=words[1]
+                )
+
+            def back(project: Project) -> None:
+                from inspector.records.qualification.golden import switch_golden
+                from inspector.records.reviews import withdraw_review
+
+                withdraw_review(project, written, who=who)
+                switch_golden(project, on=change[0].removed, off=change[0].added)
+
+            def told(value: object) -> None:
+                self._defects.done(f"“{row.name}” is a defect", put, back, partial(self._place, row.id))
+                self._defect_called(value)
+                words = "A defect: NG by your word, and a golden part that must not pass from now on."
+                self.context.toast(words, self.context.undo.undo)
+                then()
+
+            self._defects.write(put, told)
+
+        self.signed(add, _nothing)
+
+    def _defect_called(self, _value: object) -> None:
+        self.context.results_changed.emit()
+        self.context.golden_changed.emit()
 
     def undo(self) -> None:
         stack = self.context.undo

@@ -13,8 +13,10 @@ from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from inspector.domain import Decision
+from inspector.records.inspected.results import find_result
 from inspector.records.qualification.golden import list_checks, list_golden
 from inspector.records.thresholds import list_thresholds
+from inspector.verdicts.provenance import Basis
 from inspector.views.window.main_window import MainWindow
 from tests.views.conftest import Stock
 
@@ -50,6 +52,15 @@ def _typed(qtbot: QtBot, field: Any, text: str) -> None:
     qtbot.keyClick(field, Qt.Key.Key_Return)
 
 
+def _move(page: Any, qtbot: QtBot, idle: Idle) -> None:
+    """To where every part is OK, with a yes to that."""
+    page.panel.scores.move_to(0.9, 0.95)
+    page.panel.scores._released()
+    idle()
+    qtbot.mouseClick(page.judging.edits.passing.box.buttons()[0], Qt.MouseButton.LeftButton)
+    idle()
+
+
 def _ng(stock: Stock) -> float:
     return list_thresholds(stock.project, stock.detector_id)[stock.class_id].thresholds.ng
 
@@ -76,9 +87,7 @@ def test_thresholds_that_let_a_golden_defect_pass_wait_for_a_signature(
     before = list_thresholds(golden.project, golden.detector_id)[golden.class_id].thresholds
     page.queue.list.choose(golden.ids[2])
     idle()
-    page.panel.scores.move_to(0.9, 0.95)
-    page.panel.scores._released()
-    idle()
+    _move(page, qtbot, idle)
     gate = page.judging.edits.golden
     assert "1 golden part of 2 would not be judged as it must be" in gate.box.said.text()
     cells = [gate.box.table.item(0, column).text() for column in range(5)]
@@ -89,16 +98,10 @@ def test_thresholds_that_let_a_golden_defect_pass_wait_for_a_signature(
     assert list_thresholds(golden.project, golden.detector_id)[golden.class_id].thresholds == before
     assert list_checks(golden.project) == []
 
-    page.panel.scores.move_to(0.9, 0.95)
-    page.panel.scores._released()
-    idle()
+    _move(page, qtbot, idle)
     qtbot.keyClicks(gate.box.reason, "The scratch is allowed since Monday")
     qtbot.mouseClick(gate.box.sign, Qt.MouseButton.LeftButton)
     idle()
-    if page.judging.edits.passing.box is not None:  # the others that pass are counted too
-        let = page.judging.edits.passing.box.buttons()[0]
-        qtbot.mouseClick(let, Qt.MouseButton.LeftButton)
-        idle()
     assert _ng(golden) == pytest.approx(0.95)
     (record,) = list_checks(golden.project)
     assert (record.who, record.signed) == ("Ada", "The scratch is allowed since Monday")
@@ -158,3 +161,44 @@ def test_an_empty_golden_set_says_how_to_begin(window: MainWindow, hand: Stock, 
     section.empty.button.click()
     assert window.page_name == "results"
     assert hand.project.name == "Line 4"
+
+
+def test_a_missed_defect_is_ng_by_her_word_golden_and_thresholds_that_find_it_are_proposed(
+    window: MainWindow, hand: Stock, choose: Callable[[int], Any], idle: Idle, qtbot: QtBot
+) -> None:
+    page = choose(hand.ids[0])
+    qtbot.keyClick(page.viewer.view, Qt.Key.Key_M)
+    idle()
+    row = find_result(hand.project, hand.ids[0]).row
+    assert (row.override, row.reviewer, row.decision) == (Decision.NG, "Ada", Decision.OK)
+    assert [one.expected for one in list_golden(hand.project)] == [Decision.NG]
+    dialog = page.live.others
+    assert dialog.basis.currentData() == Basis.DEFECTS
+    qtbot.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
+    idle()
+    assert find_result(hand.project, hand.ids[0]).row.decision is Decision.NG
+    assert [one.missed for one in list_checks(hand.project)] == [()]
+    if page.live.others is not None:
+        page.live.others.reject()
+    window.context.undo.undo()  # of the thresholds: the golden part would be missed again
+    idle()
+    page.judging.edits.golden.box.reject()
+    idle()
+    assert find_result(hand.project, hand.ids[0]).row.decision is Decision.NG
+
+
+def test_a_missed_defect_is_taken_back_in_one_step(
+    window: MainWindow, hand: Stock, choose: Callable[[int], Any], idle: Idle, qtbot: QtBot
+) -> None:
+    page = choose(hand.ids[0])
+    qtbot.mouseClick(page.panel.missed, Qt.MouseButton.LeftButton)
+    idle()
+    page.live.others.reject()
+    window.context.undo.undo()
+    idle()
+    assert find_result(hand.project, hand.ids[0]).row.override is None
+    assert list_golden(hand.project) == []
+    window.context.undo.redo()
+    idle()
+    assert find_result(hand.project, hand.ids[0]).row.override is Decision.NG
+    assert [one.expected for one in list_golden(hand.project)] == [Decision.NG]
