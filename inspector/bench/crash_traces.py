@@ -203,6 +203,7 @@ def make_old(folder: Path, target: Path) -> None:
             connection.execute(f"ALTER TABLE detectors DROP COLUMN {column}")
         for table in (
             "acts",
+            "outlines",
             "golden_scores",
             "golden_parts",
             "golden_checks",

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from inspector.domain import CancelToken, Decision, Progress, Region
 from inspector.errors import InspectorError
 from inspector.exports.files import json_values, writing
-from inspector.exports.overlay import mask
 from inspector.exports.pictures import UNNAMED_DEFECT
-from inspector.exports.rows import ExportRow, Rows, drawable_size, each, load_map
+from inspector.exports.rows import ExportRow, Rows, drawable_size, each, load_mask
+from inspector.verdicts.regions import regions_of
 
 
 def export_coco(
@@ -28,7 +28,8 @@ def export_coco(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> list[str]:
-    """One COCO file: every inspected image, one annotation for each region of a part that is not OK.
+    """One COCO file: every inspected image, one annotation for each region of a part that is not OK, as somebody drew it
+    or as the map says.
 
     Category: the defect type, with the class as supercategory (named `class/type` where two classes share a type).
     Boxes in pixels of the original; polygons follow pixel edges (holes are not cut out; `area` counts without them);
@@ -62,17 +63,20 @@ def export_coco(
                 problems.append(str(error))
                 continue
             images.append(_image(row, images.length + 1, size, names))
-            if row.verdict is Decision.OK or not row.regions:
+            if row.verdict is Decision.OK or not (row.regions or row.outline):
                 continue
             kind = kinds.setdefault(
                 (row.result.class_name, row.result.defect_type or UNNAMED_DEFECT), len(kinds) + 1
             )
             try:
-                drawn = mask(load_map(row), row.thresholds.review, size)
+                drawn = load_mask(row, size)
             except InspectorError as error:
                 problems.append(str(error))
                 drawn = None
-            for region in row.regions:
+            regions = row.regions
+            if row.outline is not None and drawn is not None:
+                regions = regions_of(drawn, row.result.image_score or 0.0)
+            for region in regions:
                 annotations.append(
                     {
                         "id": annotations.length + 1,

@@ -10,8 +10,17 @@ from inspector.domain import CancelToken, Decision, Progress
 from inspector.errors import InspectorError
 from inspector.exports.files import folder, stem_of
 from inspector.exports.heat import Heat, Mode, scale
-from inspector.exports.overlay import mask, render_overlay
-from inspector.exports.rows import ExportRow, Rows, drawable_size, each, load_bytes, load_map, load_pixels
+from inspector.exports.overlay import render_overlay
+from inspector.exports.rows import (
+    ExportRow,
+    Rows,
+    drawable_size,
+    each,
+    load_bytes,
+    load_map,
+    load_mask,
+    load_pixels,
+)
 
 UNNAMED_DEFECT = "defect"
 """Folder and category of an NG part whose defect type nobody has named."""
@@ -71,7 +80,8 @@ def export_masks(
     """An MVTec-AD-style tree by what counts (a person's verdict before the detector's).
 
     `<class>/test/good`: OK parts; `<class>/test/<defect type>`: NG parts; `<class>/test/review`: undecided ones; for
-    the latter two `<class>/ground_truth/<…>/<stem>_mask.png` holds 255 where the map reaches the review threshold.
+    the latter two `<class>/ground_truth/<…>/<stem>_mask.png` holds 255 where somebody drew the
+    defects, else where the map reaches the review threshold.
     `images`: put copies of the image files under `test` too, so that the tree is a data set. Returns and raises as
     `export_overlays`.
     """
@@ -95,7 +105,7 @@ def export_masks(
                     made.write(image + (row.result.path.suffix if row.result.path else ""), data, row)
                 if row.verdict is not Decision.OK:
                     product, _, *rest = image.split("/")
-                    drawn = mask(load_map(row), row.thresholds.review, drawable_size(row))
+                    drawn = load_mask(row, drawable_size(row))
                     made.write("/".join([product, "ground_truth", *rest]) + "_mask.png", png(drawn), row)
             except InspectorError as error:
                 problems.append(str(error))

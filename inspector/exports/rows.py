@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from inspector.domain import CancelToken, Decision, Progress, Region, Thresholds
 from inspector.errors import ExportError, ImageError
+from inspector.exports.overlay import mask
 from inspector.images.read import MAX_PIXELS
 from inspector.records.files import read_map
 from inspector.records.inspected.results import ResultRow
+from inspector.records.outlines import Outline
 from inspector.text import printable
-from inspector.verdicts.regions import on_score_scale
+from inspector.verdicts.regions import drawn, on_score_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class ExportRow:
     `thresholds`: the newest of its detector and class. `regions`: cut with them, boxes in pixels of the original.
     `run`, `detector`: their labels, which no other has; `taught`: when the detector was. `scale`: (low, high) of the
     detector's colours in scores. `source`: the file that was inspected, "" when that isn't known.
+    `outline`: where somebody drew its defects, None where the map says it.
     """
 
     result: ResultRow
@@ -35,6 +38,7 @@ class ExportRow:
     taught: datetime | None = None
     scale: tuple[float, float] | None = None
     source: str = ""
+    outline: Outline | None = None
 
     @property
     def verdict(self) -> Decision | None:
@@ -96,6 +100,15 @@ def load_map(row: ExportRow) -> NDArray[np.float32]:
         raise ExportError(f"The anomaly map of “{name}” is damaged.", "Inspect the image again.") from None
     score = row.result.image_score
     return values if score is None else on_score_scale(values, score)
+
+
+def load_mask(row: ExportRow, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """255 where the part is defective, else 0, uint8 (height, width) for `size` (width, height): as somebody drew it, else where
+    the map reaches the review threshold. Raises `ExportError` as `load_map`."""
+    if row.outline is not None:
+        return drawn(row.outline.rings, size)
+    assert row.thresholds is not None
+    return mask(load_map(row), row.thresholds.review, size)
 
 
 def drawable_size(row: ExportRow) -> tuple[int, int]:

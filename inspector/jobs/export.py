@@ -30,6 +30,7 @@ from inspector.records.detectors import list_detectors, list_proposed
 from inspector.records.disk.recovery import is_own
 from inspector.records.inspected.results import ResultDetail, count_results, list_details, result_ids
 from inspector.records.inspected.runs import list_runs
+from inspector.records.outlines import list_outlines
 from inspector.records.project import Project
 from inspector.records.result_filter import EVERYTHING, ResultFilter
 from inspector.records.thresholds import list_calibrated, list_thresholds
@@ -146,7 +147,8 @@ class _Stored:
         for start in range(0, len(self._ids), _PIECE):
             self._cancel.check()
             piece = list_details(self._project, self._ids[start : start + _PIECE])
-            rows = [self._row(detail) for detail in piece]
+            drawn = list_outlines(self._project, [detail.row.id for detail in piece])
+            rows = [replace(self._row(detail), outline=drawn.get(detail.row.id)) for detail in piece]
             if len(self) <= _KEPT:
                 kept += rows
             yield from rows

@@ -318,6 +318,19 @@ class GoldenCheck(Base):
     signed: Mapped[str] = mapped_column(default="")
 
 
+class Outline(Base):
+    """Where somebody says that the defects of a result lie; triggers forbid changing or deleting one. `outline`: {"rings": corners in
+    shares of the image's sides}; NULL: as the map says."""
+
+    __tablename__ = "outlines"
+    __table_args__ = (Index("ix_outlines_result", "result_id", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    result_id: Mapped[int] = mapped_column(ForeignKey("results.id", ondelete="RESTRICT"))
+    outline: Mapped[dict[str, Any] | None]
+    who: Mapped[str]
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
 class Study(Base):
     """A measurement system analysis: people judge the same parts several times, blind. `plan`: trials, appraisers, seed of their
     orders. `closed`: when its last word was said, or somebody ended it."""

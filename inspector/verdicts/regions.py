@@ -1,5 +1,7 @@
 """Anomaly map → regions: connected parts above a threshold, in pixels of the original image."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,6 +66,48 @@ def outline(
     if found is None or len(found) < 3:
         return fallback
     return tuple(((float(a) + 0.5) / fine[0], (float(b) + 0.5) / fine[1]) for a, b in found)
+
+
+Ring = tuple[tuple[float, float], ...]
+"""Corners (x, y) in shares of an image's sides."""
+
+
+def drawn(rings: Sequence[Ring], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """255 within an odd number of rings, else 0: uint8 (height, width) for `size` (width, height)."""
+    import cv2
+
+    width, height = size
+    mask = np.zeros((height, width), np.uint8)
+    if rings:
+        scale = np.array([width, height], np.float64)
+        corners = [np.round((np.array(ring) * scale - 0.5) * 16).astype(np.int32) for ring in rings]
+        cv2.fillPoly(mask, corners, 255, shift=4)
+    return mask
+
+
+def rings_of(mask: NDArray[np.uint8]) -> tuple[Ring, ...]:
+    """The outlines of what isn't 0 in a mask, uint8 (h, w), and of the holes in it, such that `drawn` gives the mask again but for
+    its finest corners."""
+    import cv2
+
+    # Contours go through the middles of pixels: in the doubled mask these lie nearer to the edge.
+    inside = cv2.resize((mask > 0).astype(np.uint8), None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    height, width = inside.shape
+    lines, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    found = []
+    for line in lines:
+        corners = cv2.approxPolyDP(line, 1.2, True)[:, 0]
+        found.append(tuple(((float(x) + 0.5) / width, (float(y) + 0.5) / height) for x, y in corners))
+    return tuple(found)
+
+
+def regions_of(mask: NDArray[np.uint8], peak: float) -> tuple[Region, ...]:
+    """The 8-connected parts of a mask, uint8 (h, w), in its pixels, the largest first, at most `MOST`; each with this `peak`."""
+    import cv2
+
+    count, _, stats, _ = cv2.connectedComponentsWithStats((mask > 0).astype(np.uint8), connectivity=8)
+    found = [Region((int(x), int(y), int(w), int(h)), int(area), peak) for x, y, w, h, area in stats[1:count]]
+    return tuple(sorted(found, key=lambda one: -one.area)[:MOST])
 
 
 def regions(values: NDArray[np.floating], threshold: float, size: tuple[int, int]) -> tuple[Region, ...]:

@@ -303,3 +303,14 @@ def scene_evaluate_compare(stage: Stage) -> None:
     stage.wait(lambda: page.stack.currentWidget() is page.compare)
     page.compare.figure.setCurrentIndex(page.compare.figure.findData("aupro"))
     page.compare.kind.setCurrentIndex(page.compare.kind.findData("pro"))
+
+
+def scene_inspect_outline(stage: Stage) -> None:
+    page = _inspect(stage, "washer_stain")
+    stage.window.context.settings.reviewer = "Ada"
+    page.outline.draw()
+    stage.wait(lambda: page.outline.dialog is not None and page.outline.dialog.isVisible())
+
+
+def after_inspect_outline(stage: Stage) -> None:
+    stage.window.page.outline.dialog.reject()

@@ -21,6 +21,7 @@ from inspector.views.inspect.image_at_hand import ImageAtHand
 from inspector.views.inspect.inspections import Inspections
 from inspector.views.inspect.live_thresholds import LiveThresholds
 from inspector.views.inspect.no_defects import NoDefects
+from inspector.views.inspect.outlines.at_hand import OutlineAtHand
 from inspector.views.inspect.queue_panel import QueuePanel
 from inspector.views.inspect.run_confirmation import RunConfirmation
 from inspector.views.inspect.verdict_panel import VerdictPanel
@@ -60,6 +61,7 @@ class InspectPage(ReviewPage):
         ("D", "Defect type"),
         ("N", "The chosen region is no defect"),
         ("M", "It is a defect, and was missed"),
+        ("E", "Draw where the defects lie"),
         ("U", "Undo"),
     )
 
@@ -83,6 +85,7 @@ class InspectPage(ReviewPage):
         self.untaught = EmptyState("teach", _UNTAUGHT, "Go to Teach")
         self.evidence = EvidenceAtHand(context, self.viewer, self.at_hand)
         self.no_defects = NoDefects(context, self.viewer.view, self.panel, self.at_hand, self.judging.edits)
+        self.outline = OutlineAtHand(context, self.viewer.view, self.at_hand, self.judging.edits)
         self._build()
         self._read_stream_soon = qthrottled(self._read_stream, timeout=500, leading=False)
         self._rescore_soon = qthrottled(self.live.refresh, timeout=3000, leading=False)
@@ -149,6 +152,7 @@ class InspectPage(ReviewPage):
                 "B": self.viewer.blink,
                 "N": self.no_defects.call_selected,
                 "M": self.call_missed,
+                "E": self.outline.draw,
                 "F": self.toggle_panels,
             }
         )
@@ -369,6 +373,8 @@ class InspectPage(ReviewPage):
                 asked["Why is it red here?"] = partial(self.evidence.ask, *spot)
             if region is not None and not self.context.viewing_only:
                 asked["Not a defect"] = partial(self.no_defects.call, region)
+            if not self.context.viewing_only:
+                asked["Draw the defects…"] = self.outline.draw
         for row in self.at_hand.rows:
             self.show_menu(widget.mapToGlobal(at), row, self.panel.accept, self.panel.override, here=asked)
 

@@ -6,14 +6,19 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QRect, QRectF
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtCore import QPointF, QRect, QRectF
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 
 from inspector.exports.heat import LEVELS, Heat, Mode, lookup, quantise
+from inspector.views.look import theme
 from inspector.views.viewer import map_overlay as sight
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from inspector.verdicts.regions import Ring
 
 _PIXELS = 1_600_000
 
@@ -25,6 +30,7 @@ class HeatLayer:
     def __init__(self) -> None:
         self.heat = Heat(0.0, 1.0, 0.5)
         self.values: NDArray[np.float32] | None = None
+        self.outline: Sequence[Ring] = ()  # where somebody drew the defects
         self._range = (0.0, 1.0)
         self._field: NDArray[np.uint16] | None = None
         self._drawn: tuple[QImage, NDArray[np.uint32]] | None = None  # QImage does not own its bytes
@@ -37,6 +43,9 @@ class HeatLayer:
             self._range = (float(values.min()), float(values.max()))
         self.moved()
         return self.values is not None or values is None
+
+    def set_outline(self, rings: Sequence[Ring]) -> None:
+        self.outline = rings
 
     def set_heat(self, heat: Heat) -> None:
         self.heat, self._drawn = heat, None
@@ -60,11 +69,23 @@ class HeatLayer:
 
     def paint(self, painter: QPainter, visible: QRect, image: QRectF) -> None:
         """`visible`: what is in sight of the `image`, both in device pixels."""
-        if self.values is None or visible.isEmpty():
+        if visible.isEmpty():
             return
-        if self._drawn is None:
-            self._drawn = self._draw(visible, image)
-        painter.drawImage(visible, self._drawn[0])
+        if self.values is not None:
+            if self._drawn is None:
+                self._drawn = self._draw(visible, image)
+            painter.drawImage(visible, self._drawn[0])
+        for colour, wide in ((QColor(0, 0, 0, 160), 4), (QColor(theme.ACCENT), 2)):
+            painter.setPen(QPen(colour, wide))
+            for ring in self.outline:
+                painter.drawPolygon(
+                    QPolygonF(
+                        [
+                            QPointF(image.x() + x * image.width(), image.y() + y * image.height())
+                            for x, y in ring
+                        ]
+                    )
+                )
 
     def _draw(self, visible: QRect, image: QRectF) -> tuple[QImage, NDArray[np.uint32]]:
         if self._field is None:

@@ -12,6 +12,7 @@ depends_on = None
 _UNCHANGEABLE = {
     "acts": "the audit is only added to",
     "golden_checks": "a check of the golden set is never changed",
+    "outlines": "an outline is never changed",
     "study_words": "a word in a study is never changed",
 }
 _SEVERITY = (
@@ -45,6 +46,15 @@ def upgrade() -> None:
         *_texts("error"),
     )
     op.create_table("golden_checks", _number(), _moment("created"), *_texts("who", "occasion", "outcome", "signed"))
+    op.create_table(
+        "outlines",
+        _number(),
+        _reference("result_id", "results"),
+        sa.Column("outline", sa.String(), nullable=True),
+        *_texts("who"),
+        _moment("created"),
+    )
+    op.create_index("ix_outlines_result", "outlines", ["result_id", "id"])
     op.create_table(
         "studies",
         _number(),

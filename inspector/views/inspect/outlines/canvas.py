@@ -1,0 +1,192 @@
+"""An image to draw its defects on: by brush and eraser, or grown from the anomaly map."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+
+from inspector.verdicts.regions import drawn, enlarge, rings_of
+from inspector.views.look import theme
+from inspector.views.viewer.image_view import ImageView
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from inspector.verdicts.regions import Ring
+
+_FINE = 1024
+"""Pixels of the mask along the longer side of the image."""
+_STEPS = 50
+"""So many steps can be undone."""
+
+
+class Tool(StrEnum):
+    BRUSH = "brush"
+    ERASER = "eraser"
+    GROW = "grow"
+
+
+class OutlineCanvas(ImageView):
+    """Drag to paint or erase, or click to grow; the middle button and the wheel move the image.
+
+    `changed` follows every stroke that is complete; `undo` takes back the last.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Image, to draw its defects on")
+        self.tool = Tool.BRUSH
+        self.brush = 0.03  # of the brush, in shares of the longer side
+        self.reach = 0.6  # how low the map may fall from where it is clicked, in shares of its value there
+        self._mask: NDArray[np.uint8] = np.zeros((1, 1), np.uint8)
+        self._history: list[NDArray[np.uint8]] = []
+        self._last: tuple[float, float] | None = None
+        self._cursor: QPointF | None = None
+        self._sheet: tuple[QImage, NDArray[np.uint32]] | None = None
+
+    @property
+    def rings(self) -> tuple[Ring, ...]:
+        return rings_of(self._mask)
+
+    @property
+    def empty(self) -> bool:
+        return not self._mask.any()
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._history)
+
+    def start(self, rings: tuple[Ring, ...]) -> None:
+        """Begin with what is drawn already; there is nothing to undo then. An image must be shown."""
+        assert self.picture is not None
+        width, height = self.picture.width, self.picture.height
+        scale = min(1.0, _FINE / max(width, height))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        self._mask = drawn(rings, size)
+        self._history.clear()
+        self._told()
+
+    def clear(self) -> None:
+        self._step()
+        self._mask[:] = 0
+        self._told()
+
+    def undo(self) -> None:
+        if self._history:
+            self._mask = self._history.pop()
+            self._told()
+
+    def grow(self, x: float, y: float) -> None:
+        """Add what of the map hangs together with a point (in shares of the sides) and reaches `reach` of its value there."""
+        if self.values is None:
+            return
+        import cv2
+
+        rows, columns = self._mask.shape
+        field = enlarge(self.values, (columns, rows))
+        row, column = min(int(y * rows), rows - 1), min(int(x * columns), columns - 1)
+        lowest, here = float(field.min()), float(field[row, column])
+        above = (field >= lowest + (here - lowest) * self.reach).astype(np.uint8)
+        _, labels = cv2.connectedComponents(above, connectivity=8)
+        self._step()
+        self._mask[labels == labels[row, column]] = 255
+        self._told()
+
+    def paint_at(self, x: float, y: float) -> None:
+        """Go on with the stroke to a point in shares of the sides."""
+        import cv2
+
+        rows, columns = self._mask.shape
+        wide = max(1, round(self.brush * max(rows, columns)))
+        here = round(x * columns - 0.5), round(y * rows - 0.5)
+        before = self._last or (x, y)
+        there = round(before[0] * columns - 0.5), round(before[1] * rows - 0.5)
+        cv2.line(self._mask, there, here, 0 if self.tool is Tool.ERASER else 255, wide)
+        self._last, self._sheet = (x, y), None
+        self.update()
+
+    def _step(self) -> None:
+        self._history.append(self._mask.copy())
+        del self._history[:-_STEPS]
+
+    def _told(self) -> None:
+        self._sheet = None
+        self.update()
+        self.changed.emit()
+
+    # painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.picture is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        ratio = self.devicePixelRatioF()
+        target = self._target()
+        place = QRectF(
+            target.x() / ratio, target.y() / ratio, target.width() / ratio, target.height() / ratio
+        )
+        if self._sheet is None:
+            self._sheet = self._draw()
+        painter.drawImage(place, self._sheet[0])
+        if self._cursor is not None and self.tool is not Tool.GROW:
+            radius = self.brush * max(place.width(), place.height()) / 2
+            for colour, wide in ((QColor(0, 0, 0, 160), 3), (QColor("white"), 1)):
+                painter.setPen(QPen(colour, wide))
+                painter.drawEllipse(self._cursor, radius, radius)
+        painter.end()
+
+    def _draw(self) -> tuple[QImage, NDArray[np.uint32]]:
+        """The mask as a sheet of colour with a strong edge; QImage does not own its bytes."""
+        import cv2
+
+        inside = self._mask > 0
+        edge = inside & (cv2.erode(self._mask, np.ones((3, 3), np.uint8)) == 0)
+        accent = QColor(theme.ACCENT)
+        argb = np.zeros(self._mask.shape, np.uint32)
+        for where, alpha in ((inside, 110), (edge, 255)):
+            tint = [value * alpha // 255 for value in (accent.red(), accent.green(), accent.blue())]
+            argb[where] = alpha << 24 | tint[0] << 16 | tint[1] << 8 | tint[2]
+        height, width = len(argb), argb.size // len(argb)
+        sheet = QImage(argb.data, width, height, width * 4, QImage.Format.Format_ARGB32_Premultiplied)
+        return sheet, argb
+
+    # events
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        at = self.share_at(event.position())
+        if event.button() is not Qt.MouseButton.LeftButton:
+            super().mousePressEvent(event)
+        elif at is not None and self.tool is Tool.GROW:
+            self.grow(*at)
+        elif at is not None:
+            self._step()
+            self._last = None
+            self.paint_at(*at)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._cursor = event.position()
+        at = self.share_at(event.position())
+        if self._last is not None and event.buttons() & Qt.MouseButton.LeftButton:
+            if at is not None:
+                self.paint_at(*at)
+        else:
+            super().mouseMoveEvent(event)
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._last is not None and event.button() is Qt.MouseButton.LeftButton:
+            self._last = None
+            self._told()
+        else:
+            super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.mousePressEvent(event)
