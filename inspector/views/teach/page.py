@@ -135,6 +135,7 @@ class TeachPage(Page):
         context.project_changed.connect(self._project_changed)
         context.classes_changed.connect(self.refresh)
         context.detectors_changed.connect(self.refresh)
+        context.golden_changed.connect(self.refresh)
         context.settings_changed.connect(self._show_state)
         context.job_event.connect(self._job_event)
         context.runner.busy_changed.connect(lambda _busy: self._show_state())
