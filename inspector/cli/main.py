@@ -14,6 +14,7 @@ import typer
 from inspector import log, settings
 from inspector.cli import bench as cli_bench
 from inspector.cli import evaluate as cli_evaluate
+from inspector.cli import study as cli_study
 from inspector.cli import weights as cli_weights
 from inspector.cli.output import console, explain, say, table, take_any_character
 from inspector.domain import CancelToken, JobEnded, JobEvent
@@ -33,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(cli_evaluate.app)
+app.add_typer(cli_study.app)
 app.add_typer(cli_weights.app, name="weights")
 app.add_typer(cli_bench.app, name="bench")
 
