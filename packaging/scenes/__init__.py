@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from stage import Stage
 
-from scenes import judging, teaching
+from scenes import judging, studying, teaching
 
-_FOUND = {**vars(teaching), **vars(judging)}
+_FOUND = {**vars(teaching), **vars(judging), **vars(studying)}
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.removeprefix("scene_"): value for name, value in _FOUND.items() if name.startswith("scene_")
 }
