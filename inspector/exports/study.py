@@ -33,6 +33,7 @@ HEADINGS = ("Who", "Verdict", "Effectiveness", "Repeats the same", "Misses", "Fa
 SIGNS = {Decision.OK: "✓", Decision.REVIEW: "?", Decision.NG: "✕", None: "–"}
 WORDS = {Decision.OK: "OK", Decision.REVIEW: "review", Decision.NG: "NG", None: "no word"}
 _GRADES = {Grade.ACCEPTABLE: "✓", Grade.MARGINAL: "?", Grade.NOT_ACCEPTABLE: "✕", None: "–"}
+TIMES = {2: "twice", 3: "three times"}
 _SIDE = 360  # longest side of a picture in the report, in pixels
 
 
@@ -82,7 +83,7 @@ def notes(outcome: Outcome) -> list[str]:
     found, study = outcome.agreement, outcome.study
     said = [
         f"{len(outcome.parts)} parts, known to be {found.good} OK and {found.bad} NG; "
-        f"judged {study.trials} times by {_names(study.appraisers)}."
+        f"judged {TIMES[study.trials]} by {_names(study.appraisers)}."
     ]
     idle = [name for name in study.appraisers if name not in {one.name for one in found.people}]
     if idle:
@@ -280,7 +281,7 @@ def _percent(value: float) -> str:
     if math.isnan(value):
         return "–"
     whole = value * 100
-    form = ".0f" if whole >= 10 or abs(whole - round(whole)) < 0.05 else ".1f"
+    form = ".0f" if abs(whole - round(whole)) < 0.05 else ".1f"  # 89.6 must not read as the limit of 90
     return f"{whole:{form}}\u00a0%"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from PySide6.QtWidgets import QScrollArea
 from stage import Stage
 
 from inspector.domain import Decision
@@ -63,6 +64,13 @@ def scene_qualify_study_report(stage: Stage) -> None:
     _said(project, section.rows[0], trials=2)
     section.show_report(studies.find_study(project, section.rows[0].id))
     stage.wait(lambda: section.report.outcome)
+
+
+def scene_qualify_study_disputed(stage: Stage) -> None:
+    scene_qualify_study_report(stage)
+    stage.settle()
+    section = stage.window.page.section
+    section.report.findChild(QScrollArea).verticalScrollBar().setValue(420)
 
 
 def after_qualify_study_report(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from inspector.cli.main import app as command
 from inspector.domain import Decision
+from inspector.records import project as projects
 from inspector.records.qualification import studies
 from inspector.records.reviews import add_review
 from inspector.views.viewer.image_dialog import ImageDialog
@@ -99,7 +100,7 @@ def shown_words(page: QWidget) -> str:
 
 def test_a_study_from_the_form_to_the_report(window, begun, qtbot, idle, tmp_path, monkeypatch):
     section, folder = begun, window.context.project.folder
-    assert card(section).state.text() == "Ada 0/2, Bo 0/2"
+    assert card(section).state.text() == "Trials done: Ada 0/2, Bo 0/2"
     assert not card(section).report_button.isEnabled()
 
     card(section).people["Ada"].click()
@@ -129,7 +130,7 @@ def test_a_study_from_the_form_to_the_report(window, begun, qtbot, idle, tmp_pat
     for _ in range(3):
         press(qtbot, section)
     finish(qtbot, idle, section)
-    assert card(section).state.text() == "Ada 1/2, Bo 0/2"
+    assert card(section).state.text() == "Trials done: Ada 1/2, Bo 0/2"
     judge_all(qtbot, idle, section, "Ada")
     judge_all(qtbot, idle, section, "Bo")
     card(section).people["Bo"].click()  # in the last trial Bo calls all OK
@@ -242,26 +243,29 @@ def test_ending_and_removing_a_study_can_be_undone(window, begun, qtbot, idle):
     for _ in range(2):
         window.context.undo.undo()
         idle()
-    assert card(begun).state.text() == "Ada 0/2, Bo 0/2"
+    assert card(begun).state.text() == "Trials done: Ada 0/2, Bo 0/2"
     assert begun.stack.currentWidget() is begun.list
 
 
-def test_a_project_that_is_open_elsewhere_shows_its_studies_and_changes_nothing(
-    window, begun, qtbot, idle, monkeypatch
-):
-    monkeypatch.setattr(window.context.project, "read_only", True)
-    begun.refresh()
-    idle()
-    one = card(begun)
-    assert [button.isEnabled() for button in (begun.list.new, one.people["Ada"], one.people["Bo"])] == [
-        False
-    ] * 3
-    assert "viewing only" in one.people["Ada"].toolTip()
-    assert not one.remove.isEnabled()
-    begun.begin(one.row, "Ada")
-    idle()
-    assert begun.stack.currentWidget() is begun.list
-    assert studies.words_of(window.context.project, one.row.id) == {}
+def test_a_project_that_is_open_elsewhere_shows_its_studies_and_changes_nothing(window, begun, qtbot, idle):
+    folder = window.context.project.folder
+    window.close_project()
+    qtbot.waitUntil(lambda: window.context.project is None)
+    with projects.open(folder):
+        window.projects.open(folder, "qualify", read_only=True)
+        qtbot.waitUntil(lambda: window.context.project is not None)
+        section = show(window, idle)
+        one = card(section)
+        assert not section.list.new.isEnabled()
+        assert [button.isEnabled() for button in one.people.values()] == [False] * 2
+        assert "viewing only" in one.people["Ada"].toolTip()
+        assert not one.remove.isEnabled()
+        section.begin(one.row, "Ada")
+        idle()
+        assert section.stack.currentWidget() is section.list
+        assert studies.words_of(window.context.project, one.row.id) == {}
+        window.close_project()
+        qtbot.waitUntil(lambda: window.context.project is None)
 
 
 def test_the_command_lists_studies_and_writes_a_report(begun, idle, window, tmp_path):

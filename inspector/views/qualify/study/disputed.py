@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
 from inspector.text import printable
@@ -39,7 +39,7 @@ class Disputed(QListWidget):
         self.setFrameShape(QListWidget.Shape.NoFrame)
         self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setMinimumHeight(280)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         theme.set_role(self, "shots")
         self.itemClicked.connect(self.show_large)
         self.itemActivated.connect(self.show_large)
@@ -59,6 +59,18 @@ class Disputed(QListWidget):
             item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
             self.addItem(item)
         self._draw()
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as all need: the page scrolls, not the list in it."""
+        if self.parts:
+            size, gap = self.item(0).sizeHint(), self.spacing()
+            across = max(1, (self.width() - gap) // (size.width() + gap))
+            self.setFixedHeight(-(-len(self.parts) // across) * (size.height() + gap) + 2 * gap)
 
     def _draw(self) -> None:
         for number, one in enumerate(self.parts):

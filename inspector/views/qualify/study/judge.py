@@ -84,10 +84,9 @@ class Judge(QWidget):
             shortcut.activated.connect(action)
 
     def _button(self, decision: Decision, keys: str) -> QPushButton:
-        made = QPushButton(theme.verdict_text(decision))
+        made = QPushButton(f"{theme.verdict_text(decision)}  ·  {keys[0]}")
         made.setToolTip(f"Call this part {theme.WORDS[decision]} ({keys})")
-        made.setMinimumSize(200, 52)
-        made.setFont(theme.font(bold=True))
+        made.setStyleSheet("QPushButton { min-width: 190px; min-height: 36px; font-weight: 600; }")
         made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return made
 
@@ -135,6 +134,7 @@ class Judge(QWidget):
         self._study, self.appraiser, self._trial = study, appraiser, trial
         self._order, self._words, self._parts = [], {}, {}
         self.pictures.begin()
+        self.view.setFocus()  # not a button, which Space would press
         self._say("")
         self.progress.setText(f"{TRIALS[trial]} trial, {printable(appraiser)}".capitalize())
         self._wait()
@@ -182,7 +182,6 @@ class Judge(QWidget):
         self._parts = {one.position: one for one in parts}
         self._order = [position for position in self._order if position in self._parts]
         self._next()
-        self.take_focus()
 
     def _next(self) -> None:
         """The first part that has no word yet."""

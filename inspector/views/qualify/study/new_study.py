@@ -14,11 +14,13 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QWidget,
 )
 
 from inspector.domain import Decision
+from inspector.exports.study import TIMES
 from inspector.views.look import theme
 from inspector.views.look.kit import centred_column, narrow_combo, switch
 from inspector.views.look.labels import wrapped
@@ -63,7 +65,7 @@ class NewStudy(QWidget):
         self.count.setValue(50)
         self.trials = QComboBox()
         for number in (2, 3):
-            self.trials.addItem(f"{number} times", number)
+            self.trials.addItem(TIMES[number], number)
         self.people = [QLineEdit() for _ in range(_PEOPLE)]
         for number, field in enumerate(self.people, 1):
             field.setMaxLength(100)
@@ -78,6 +80,10 @@ class NewStudy(QWidget):
         self.begin.setToolTip("Its parts stay as they are from then on")
         theme.set_role(self.begin, "primary")
         self.cancel = QPushButton("Cancel")
+        for label in (self.said, self.warned):
+            policy = label.sizePolicy()
+            policy.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
+            label.setSizePolicy(policy)
         self._build()
         self.title.textChanged.connect(self._switch)
         self.of_class.currentIndexChanged.connect(self._ask)

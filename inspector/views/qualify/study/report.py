@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QTableWidget, QVBoxLayout, QWidget
 
+from inspector.exports.study import HEADINGS
 from inspector.views.look import icons
 from inspector.views.look.kit import centred_column, fill, word_table
 from inspector.views.look.labels import wrapped
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from inspector.views.shared.context import WindowContext
 
 _KINDS = "Report to print or send (*.html);;Table of all words (*.csv);;Everything (*.json)"
-_HEADINGS = ("Who", "Verdict", "Effectiveness", "Repeats the same", "Misses", "False alarms", "Kappa")
 
 
 class StudyReport(QWidget):
@@ -37,7 +37,7 @@ class StudyReport(QWidget):
         self.export_button = QPushButton(icons.icon("export"), "Export…")
         self.export_button.setToolTip("As a page to print or send, or as a table (Ctrl+E)")
         self.notes = wrapped()
-        self.figures = word_table(_HEADINGS, "Who judges how", 0)
+        self.figures = word_table(HEADINGS, "Who judges how", 0)
         self.limits = wrapped("small")
         self.between = word_table(("How people agree", "Figure"), "How people agree", 0)
         self.differ = wrapped("heading")
@@ -56,8 +56,10 @@ class StudyReport(QWidget):
         column.addLayout(top)
         for widget in (self.notes, self.figures, self.limits, self.between, self.differ, self.disputed):
             column.addWidget(widget)
-        column.setStretchFactor(self.disputed, 1)
+        self.between.setMaximumWidth(620)
+        column.addStretch(1)
         for table in (self.figures, self.between):
+            table.setStyleSheet("QTableView::item { padding: 0 8px; border: none; }")  # as the headings
             table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
             table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -90,9 +92,7 @@ class StudyReport(QWidget):
         fill(self.figures, rows)
         fill(self.between, between)
         for table in (self.figures, self.between):
-            height = table.horizontalHeader().sizeHint().height() + 30 * table.rowCount() + 4
-            bar = table.horizontalScrollBar().sizeHint().height()
-            table.setFixedHeight(height + (bar if table is self.figures else 0))
+            table.setFixedHeight(table.horizontalHeader().sizeHint().height() + 30 * table.rowCount() + 4)
         count = len(found.disputed)
         self.differ.setText(
             f"Parts that were judged differently ({count})"

@@ -50,9 +50,10 @@ class StudyCard(QFrame):
             f"{row.parts} parts, {row.trials} trials each · begun {moment(row.created)} by {row.who or 'somebody'}"
         )
         self.state = wrapped()
-        self.state.setText(f"{row.progress}{' · ✓ finished' if row.closed else ''}")
+        self.state.setText(f"Trials done: {row.progress}{' · ✓ finished' if row.closed else ''}")
         self.menu_button = tool("more", "More of this study")
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         menu = QMenu(self.menu_button)
         self.end = menu.addAction(icons.icon("stop"), "End it now", partial(self.ended.emit, row))
         self.end.setEnabled(row.closed is None and not viewing_only)
@@ -89,6 +90,7 @@ class StudyCard(QFrame):
         column.addLayout(self._actions)
 
     def _add_people(self, viewing_only: str) -> None:
+        """A button for each who has something to judge; whoever has judged least comes to mind first."""
         row = self.row
         for name in row.appraisers:
             trial = row.turn(name)
@@ -101,10 +103,10 @@ class StudyCard(QFrame):
             button.setToolTip(f"{TRIALS[trial].capitalize()} trial: {said} of {row.parts} parts are judged")
             switch(button, viewing_only)
             button.clicked.connect(partial(self.judge.emit, row, name))
-            if not self.people:
-                theme.set_role(button, "primary")
             self.people[name] = button
             self._actions.addWidget(button)
+        if self.people:
+            theme.set_role(self.people[min(self.people, key=row.done)], "primary")
 
 
 class StudyList(QWidget):
