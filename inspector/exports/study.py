@@ -26,6 +26,7 @@ from inspector.verdicts.agreement import (
     Grade,
     Kappa,
     Share,
+    share,
 )
 
 SUFFIXES = (".html", ".csv", ".json")
@@ -98,7 +99,13 @@ def notes(outcome: Outcome) -> list[str]:
             f"The detector sends {sent} of them to review ({outcome.reviewed.good} OK, {outcome.reviewed.bad} NG). "
             "That stops a part, so it counts as NG here."
         )
-    if not found.bad:
+    if found.bad:
+        most = share(0, found.bad, found.bad).high
+        said.append(
+            f"Even who misses none of {found.bad} NG parts may miss up to {_percent(round(most, 2))} of others: "
+            "more NG parts would tell more."
+        )
+    else:
         said.append("No part is NG: how many defects are missed can't be told.")
     if not found.good:
         said.append("No part is OK: how many false alarms there are can't be told.")

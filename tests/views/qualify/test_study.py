@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from inspector.cli.main import app as command
 from inspector.domain import Decision
-from inspector.records import project as projects
 from inspector.records.qualification import studies
 from inspector.records.reviews import add_review
 from inspector.views.viewer.image_dialog import ImageDialog
@@ -19,6 +18,7 @@ from inspector.views.viewer.picture import Picture
 
 OK, NG = Decision.OK, Decision.NG
 KEYS = {OK: Qt.Key.Key_O, NG: Qt.Key.Key_N}
+DIGITS = {OK: Qt.Key.Key_1, NG: Qt.Key.Key_2}
 NAMES = {f"part {n}.png" for n in range(6)}
 
 
@@ -66,12 +66,12 @@ def in_sight(qtbot, judge):
     qtbot.waitUntil(lambda: judge.ok.isEnabled())
 
 
-def press(qtbot, section, wanted=None, wrong=False):
+def press(qtbot, section, wanted=None, wrong=False, keys=KEYS):
     judge = section.judge
     in_sight(qtbot, judge)
     right = known(section, judge)
     word = wanted or ((OK if right is NG else NG) if wrong else right)
-    qtbot.keyClick(judge.view, KEYS[word])
+    qtbot.keyClick(judge.view, keys[word])
     return right
 
 
@@ -179,6 +179,7 @@ def test_nothing_on_the_screen_tells_which_part_it_is_or_what_is_said_of_it(wind
     card(begun).people["Ada"].click()
     for _ in range(5):
         in_sight(qtbot, judge)
+        assert judge.view.hasFocus()
         assert isinstance(judge.view.picture, Picture)
         assert (judge.view.picture.name, judge.view.values, judge.view.regions) == ("", None, ())
         words = shown_words(window)
@@ -202,14 +203,14 @@ def test_a_part_whose_image_vanished_is_named_and_the_study_goes_on(window, begu
         for _ in range(2):
             card(begun).people[who].click()
             for _ in range(4):
-                press(qtbot, begun)
+                press(qtbot, begun, keys=DIGITS)
             qtbot.waitUntil(begun.judge.finish.isVisible)
             finish(qtbot, idle, begun)
     report = begun.report
     qtbot.waitUntil(lambda: report.outcome is not None)
     assert {one.part.name for one in report.outcome.left_out} == {"part 4.png", "part 0.png"}
     assert "“part 4.png”" in report.notes.text()
-    assert [one.parts for one in report.outcome.agreement.people] == [4, 4]
+    assert [(one.parts, one.effective.count) for one in report.outcome.agreement.people] == [(4, 4)] * 2
     window.context.undo.undo()  # of the study as a whole
     idle()
     report.back.click()
@@ -247,25 +248,22 @@ def test_ending_and_removing_a_study_can_be_undone(window, begun, qtbot, idle):
     assert begun.stack.currentWidget() is begun.list
 
 
-def test_a_project_that_is_open_elsewhere_shows_its_studies_and_changes_nothing(window, begun, qtbot, idle):
+def test_a_project_that_is_open_for_viewing_shows_its_studies_and_changes_nothing(window, begun, qtbot, idle):
     folder = window.context.project.folder
     window.close_project()
     qtbot.waitUntil(lambda: window.context.project is None)
-    with projects.open(folder):
-        window.projects.open(folder, "qualify", read_only=True)
-        qtbot.waitUntil(lambda: window.context.project is not None)
-        section = show(window, idle)
-        one = card(section)
-        assert not section.list.new.isEnabled()
-        assert [button.isEnabled() for button in one.people.values()] == [False] * 2
-        assert "viewing only" in one.people["Ada"].toolTip()
-        assert not one.remove.isEnabled()
-        section.begin(one.row, "Ada")
-        idle()
-        assert section.stack.currentWidget() is section.list
-        assert studies.words_of(window.context.project, one.row.id) == {}
-        window.close_project()
-        qtbot.waitUntil(lambda: window.context.project is None)
+    window.projects.open(folder, "qualify", read_only=True)
+    qtbot.waitUntil(lambda: window.context.project is not None)
+    section = show(window, idle)
+    one = card(section)
+    assert not section.list.new.isEnabled()
+    assert [button.isEnabled() for button in one.people.values()] == [False] * 2
+    assert "viewing only" in one.people["Ada"].toolTip()
+    assert not one.remove.isEnabled()
+    section.begin(one.row, "Ada")
+    idle()
+    assert section.stack.currentWidget() is section.list
+    assert studies.words_of(window.context.project, one.row.id) == {}
 
 
 def test_the_command_lists_studies_and_writes_a_report(begun, idle, window, tmp_path):
