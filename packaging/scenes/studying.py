@@ -59,6 +59,19 @@ def after_qualify_study_judge(stage: Stage) -> None:
     stage.settle()
 
 
+def scene_qualify_study_trial_done(stage: Stage) -> None:
+    section, project = _study(stage)
+    row = section.rows[0]
+    for position in range(1, row.parts + 1):
+        studies.say(project, row.id, "Bo", 1, position, Decision.OK)
+    section.begin(row, "Bo")
+    stage.wait(section.judge.finish.isVisible)
+
+
+def after_qualify_study_trial_done(stage: Stage) -> None:
+    after_qualify_study_judge(stage)
+
+
 def scene_qualify_study_report(stage: Stage) -> None:
     section, project = _study(stage)
     _said(project, section.rows[0], trials=2)
