@@ -19,6 +19,7 @@ from inspector.text import printable
 _PLAIN = {
     "✓": "OK",
     "✗": "!!",
+    "✕": "X",
     "→": "->",
     "·": "-",
     "“": '"',

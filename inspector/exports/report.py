@@ -63,7 +63,7 @@ def export_report(
     """
     import jinja2
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=_visible)
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible)
     environment.filters["number"] = _number
     environment.filters["moment"] = lambda time: time.astimezone().strftime("%Y-%m-%d %H:%M")
     template = environment.from_string((resources() / "report.html").read_text(encoding="utf-8"))
@@ -114,8 +114,8 @@ def _card(row: ExportRow, problems: list[str]) -> _Card:
     image = overlay = trouble = ""
     try:
         pixels = shrink(load_pixels(row, _SIDE), _SIDE)
-        image = _jpeg(pixels)
-        overlay = _jpeg(render_overlay(pixels, load_map(row), heat_of(row)))
+        image = jpeg_uri(pixels)
+        overlay = jpeg_uri(render_overlay(pixels, load_map(row), heat_of(row)))
     except InspectorError as error:
         trouble = str(error)
         problems.append(trouble)
@@ -199,7 +199,7 @@ def _scales(heats: Mapping[str, Heat]) -> list[dict[str, Any]]:
     ]
 
 
-def _visible(value: Any) -> Any:
+def visible(value: Any) -> Any:
     """Names and words from elsewhere without signs that a browser obeys instead of showing."""
     return one_line(value) if isinstance(value, str) else value
 
@@ -208,7 +208,8 @@ def _number(value: float | None) -> str:
     return "" if value is None or not math.isfinite(value) else f"{value:.4g}"
 
 
-def _jpeg(pixels: NDArray[np.uint8]) -> str:
+def jpeg_uri(pixels: NDArray[np.uint8]) -> str:
+    """uint8 RGB `pixels` (h, w, 3) as a picture inside a page."""
     import cv2
 
     data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 86])[1]

@@ -9,9 +9,11 @@ from collections.abc import Callable
 
 from stage import Stage
 
-from scenes import judging, qualifying, teaching
+from scenes import judging, qualifying, studying, teaching
 
-_FOUND = {**vars(teaching), **vars(judging), **vars(qualifying)}
+_FOUND = {
+    name: value for room in (judging, qualifying, studying, teaching) for name, value in vars(room).items()
+}
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.removeprefix("scene_"): value for name, value in _FOUND.items() if name.startswith("scene_")
 }

@@ -41,11 +41,24 @@ SECTIONS = (
         "Parts whose verdict must never change",
         "inspector.views.qualify.golden.section:GoldenSection",
     ),
+    SectionInfo(
+        "study",
+        "Study",
+        "study",
+        "How people and the detector judge the same parts",
+        "inspector.views.qualify.study.section:StudySection",
+    ),
 )
 
 
 class QualifyPage(Page):
-    shortcuts = (("Ctrl+E", "Export what the section shows"),)
+    shortcuts = (
+        ("Ctrl+E", "Export what the section shows"),
+        ("O or 1", "Study: call the part OK"),
+        ("N or 2", "Study: call the part NG"),
+        ("Backspace", "Study: back one part"),
+        ("Esc", "Study: pause"),
+    )
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
