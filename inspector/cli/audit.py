@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inspector import settings
-from inspector.cli.output import say, table
+from inspector.cli.output import say
 from inspector.errors import ProjectInUseError
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ def audit(
     from inspector.exports.audit import export_audit
     from inspector.records import audit as acts
     from inspector.records import project as projects
-    from inspector.records.names import moment
 
     with projects.open(project, read_only=True) as opened:
         chain = acts.verify(opened)
@@ -48,11 +47,10 @@ def audit(
             count = export_audit(opened, export, where)
             say(f"✓ {_acts(count)} exported to {export}")
         elif not verify:
-            rows = [
-                [moment(row.created), row.who, row.kind, row.subject, _change(row.old, row.new), row.reason]
-                for row in acts.list_acts(opened, where, limit=limit)
-            ]
-            table("Audit", ["When", "Who", "What", "Subject", "From → to", "Reason"], rows)
+            for row in acts.list_acts(opened, where, limit=limit):
+                change = f"{row.old} → {row.new or 'none'}" if row.old else row.new
+                words = (row.who, row.kind, row.subject, change, row.reason)
+                say(f"{row.created.astimezone():%Y-%m-%d %H:%M}  {' · '.join(filter(None, words))}")
     if export is not None:
         note(project, acts.ActKind.AUDIT_EXPORTED, _acts(count), str(export))
     if chain.broken is not None:
@@ -80,7 +78,3 @@ def note(folder: Path, kind: "ActKind", subject: str, new: str, reason: str = ""
 
 def _acts(count: int) -> str:
     return f"{count:,} act{'' if count == 1 else 's'}"
-
-
-def _change(old: str, new: str) -> str:
-    return f"{old} → {new}" if old else new

@@ -197,10 +197,11 @@ def all_acts(project: Project, where: ActFilter = EVERY_ACT) -> Iterator[ActRow]
         last = rows[-1].id
 
 
-def list_people(project: Project) -> list[str]:
-    """Whoever did something, by name."""
+def list_choices(project: Project) -> tuple[list[str], list[str]]:
+    """Whoever did something, and the kinds of what was done, by name."""
     with project.reading() as session:
-        return sorted(session.scalars(select(t.Act.who).distinct()), key=str.casefold)
+        people, kinds = (session.scalars(select(one).distinct()) for one in (t.Act.who, t.Act.kind))
+        return sorted(people, key=str.casefold), sorted(kinds)
 
 
 def verify(project: Project, known: Chain = NO_ACTS) -> Chain:

@@ -251,7 +251,6 @@ def _changing(project: Project, kind: ActKind, detector_id: int) -> Iterator[tup
         row, before = session.get_one(t.Detector, detector_id), in_charge(session)
         waits = row.charge is None and kind is ActKind.DETECTOR_REMOVED
         yield session, row
-        session.flush()
         after = in_charge(session)
         moved = [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
         old, new = (sorted({f"#{found[key]}" for key in moved if key in found}) for found in (before, after))

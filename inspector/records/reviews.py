@@ -19,6 +19,8 @@ from inspector.records.result_filter import FAILED_SEVERITY, among, by_scan, run
 MOST = 1000
 """So many parts of each kind count when thresholds are set, those judged last: what a rate of 0.1 % needs."""
 
+_SPOKEN = {"ok": "OK", "ng": "NG"}
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
@@ -299,8 +301,8 @@ def _verdicts(session: Session, result_ids: Collection[int]) -> dict[int, tuple[
 
 
 def _counted(verdicts: Iterable[str]) -> str:
-    """ "ok", or "3 ok, 2 ng" of several."""
-    counts = Counter(verdicts)
+    """ "OK", or "3 OK, 2 NG" of several."""
+    counts = Counter(_SPOKEN.get(one, one) for one in verdicts)
     if counts.total() == 1:
         return next(iter(counts))
     return ", ".join(f"{count:,} {verdict}" for verdict, count in counts.most_common())

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from stage import Stage
 
-from scenes import judging, teaching
+from scenes import auditing, judging, teaching
 
-_FOUND = {**vars(teaching), **vars(judging)}
+_FOUND = {**vars(teaching), **vars(judging), **vars(auditing)}
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.removeprefix("scene_"): value for name, value in _FOUND.items() if name.startswith("scene_")
 }

@@ -41,6 +41,13 @@ SECTIONS = (
         "Parts whose verdict must never change",
         "inspector.views.qualify.golden.section:GoldenSection",
     ),
+    SectionInfo(
+        "audit",
+        "Audit",
+        "audit",
+        "Who did what in this project",
+        "inspector.views.qualify.audit.section:AuditSection",
+    ),
 )
 
 
