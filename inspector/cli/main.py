@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inspector import log, settings
+from inspector.cli import audit as cli_audit
 from inspector.cli import bench as cli_bench
 from inspector.cli import evaluate as cli_evaluate
 from inspector.cli import golden as cli_golden
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(cli_evaluate.app)
 app.add_typer(cli_golden.app)
 app.add_typer(cli_study.app)
+app.add_typer(cli_audit.app)
 app.add_typer(cli_weights.app, name="weights")
 app.add_typer(cli_bench.app, name="bench")
 
@@ -201,6 +203,7 @@ def teach(
     chosen = settings.load()
     opening = projects.open(project) if project.exists() else projects.create(project, project.name)
     with opening as opened:
+        opened.who = chosen.reviewer
         _told(opened)
         known = {class_key(row.name): row.id for row in list_classes(opened)}
         found = sort_shots([shots] if shots else [])
@@ -258,6 +261,7 @@ def inspect(
     chosen = settings.load()
     ended: list[JobEnded] = []
     with projects.open(project) as opened:
+        opened.who = chosen.reviewer
         _told(opened)
         with console("Inspect") as emit:
 
@@ -320,19 +324,32 @@ def export(
     from inspector.exports.catalogue import dated_folder
     from inspector.jobs import export as job
     from inspector.records import project as projects
+    from inspector.records.audit import ActKind
     from inspector.records.result_filter import ResultFilter
 
+    ended: list[JobEnded] = []
+    wanted = [item.value for item in formats or (Format.CSV, Format.REPORT)]
     with projects.open(project, read_only=True) as opened, console("Export") as emit:
         _told(opened)
         where = ResultFilter(run_id=run)
+
+        def note(event: JobEvent) -> None:
+            if isinstance(event, JobEnded):
+                ended.append(event)
+            emit(event)
+
         job.export(
             opened,
             target or dated_folder(opened.folder / job.EXPORTS),
-            [item.value for item in formats or (Format.CSV, Format.REPORT)],
+            wanted,
             filter=where,
-            emit=emit,
+            emit=note,
             cancel=CancelToken(),
         )
+    done = ended[-1].result
+    cli_audit.note(
+        project, ActKind.RESULTS_EXPORTED, f"{done['results']:,} results", done["folder"], ", ".join(wanted)
+    )
 
 
 @app.command()

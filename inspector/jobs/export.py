@@ -26,6 +26,7 @@ from inspector.exports.files import (
 from inspector.exports.heat import scale
 from inspector.exports.rows import ExportRow, drawable_size, load_map
 from inspector.jobs.events import job
+from inspector.records.audit import ActKind, record
 from inspector.records.detectors import list_detectors, list_proposed
 from inspector.records.disk.recovery import is_own
 from inspector.records.inspected.results import ResultDetail, count_results, list_details, result_ids
@@ -111,8 +112,10 @@ def export(
             report.log(
                 "Verdicts or thresholds changed while the export was written, so its files may disagree. Export again."
             )
+        count = f"{len(rows):,} {'result' if len(rows) == 1 else 'results'}"
+        record(project, ActKind.RESULTS_EXPORTED, count, new=str(target), reason=", ".join(wanted))
         report.progress(100, "Exported")
-        report.message = f"{len(rows)} {'result' if len(rows) == 1 else 'results'} exported to {target}."
+        report.message = f"{count} exported to {target}."
         if left_out:
             report.message += f" Left out: {left_out[0]}"
             if len(left_out) > 1:

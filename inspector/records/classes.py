@@ -1,7 +1,8 @@
 """Classes: products that are inspected, what state each is in, and what people said they look like."""
 
+import json
 import logging
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +19,7 @@ from inspector.images.value_range import FULL, is_deep, offer, words
 from inspector.methods import catalogue
 from inspector.methods.prompts.description import PartDescription
 from inspector.records import schema as t
+from inspector.records.audit import ActKind, note
 from inspector.records.detectors import in_charge
 from inspector.records.files import find_image
 from inspector.records.names import checked, class_key
@@ -174,6 +176,7 @@ def add_class(project: Project, name: str) -> int:
             row = t.Class(name=name, key=class_key(name))
             session.add(row)
             session.flush()
+            note(session, ActKind.CLASS_ADDED, name)
             return row.id
     except IntegrityError:
         raise _same_name(project, name) from None
@@ -182,25 +185,23 @@ def add_class(project: Project, name: str) -> int:
 def rename_class(project: Project, class_id: int, name: str) -> None:
     """Give a class another name. Raises ProjectError for one that is taken or empty."""
     name = checked(name, "class")
-    _change_class(project, class_id, name, {"name": name, "key": class_key(name)})
+    _change_class(project, class_id, {"name": name, "key": class_key(name)}, ActKind.CLASS_RENAMED, str)
 
 
 def remove_class(project: Project, class_id: int) -> None:
     """Hide a class with its shots. Results and detectors keep it; `restore_class` brings it back."""
-    _change_class(project, class_id, "", {"removed": t.now()})
+    _change_class(project, class_id, {"removed": t.now()}, ActKind.CLASS_REMOVED)
 
 
 def restore_class(project: Project, class_id: int) -> None:
     """Take back `remove_class`. Raises ProjectError when its name was given away meanwhile."""
-    with project.reading() as session:
-        name = session.scalar(select(t.Class.name).where(t.Class.id == class_id)) or ""
-    _change_class(project, class_id, name, {"removed": None})
+    _change_class(project, class_id, {"removed": None}, ActKind.CLASS_RESTORED)
 
 
 def describe_class(project: Project, class_id: int, description: PartDescription | None) -> None:
     """Keep what the product looks like; None goes back to the suggestion that follows from its name."""
     value = None if description is None else description.as_json()
-    _change_class(project, class_id, "", {"description": value})
+    _change_class(project, class_id, {"description": value}, ActKind.DESCRIPTION, _described)
 
 
 def set_smallest(project: Project, class_id: int, pixels: int | None) -> None:
@@ -211,7 +212,7 @@ def set_smallest(project: Project, class_id: int, pixels: int | None) -> None:
             f"A smallest defect can't be {pixels:,} pixels across.",
             f"Choose from 2 to {MOST_PIXELS:,} pixels.",
         )
-    _change_class(project, class_id, "", {"smallest": pixels})
+    _change_class(project, class_id, {"smallest": pixels}, ActKind.SMALLEST, _across)
 
 
 def set_area(project: Project, class_id: int, area: Area | None) -> None:
@@ -219,7 +220,8 @@ def set_area(project: Project, class_id: int, area: Area | None) -> None:
     `ImageError` for an area that no class can have."""
     if area is not None:
         area.check()
-    _change_class(project, class_id, "", {"area": None if area is None else area.as_json()})
+    value = None if area is None else area.as_json()
+    _change_class(project, class_id, {"area": value}, ActKind.AREA, _regions)
 
 
 def _area(row: t.Class) -> Area | None:
@@ -289,9 +291,56 @@ def _same_name(project: Project, name: str) -> ProjectError:
     )
 
 
-def _change_class(project: Project, class_id: int, name: str, values: Mapping[str, Any]) -> None:
+def _change_class(
+    project: Project,
+    class_id: int,
+    values: Mapping[str, Any],
+    kind: ActKind,
+    words: Callable[[Any], str] | None = None,
+) -> None:
+    """`words`: of the first value, for the audit, which gets no line where nothing changes."""
+    name = ""
     try:
         with project.writing() as session:
+            column = next(iter(values))
+            stored = getattr(t.Class, column)
+            stored = cast(stored, String) if column == "description" else stored  # it may be no JSON
+            found = session.execute(select(t.Class.name, stored).where(t.Class.id == class_id)).first()
+            if found is None:
+                return
+            name = str(values.get("name", found.name))
             session.execute(update(t.Class).where(t.Class.id == class_id).values(values))
+            if words is None:
+                note(session, kind, name)
+            elif (old := words(found[1])) != (new := words(values[column])):
+                note(session, kind, found.name, old=old, new=new)
     except IntegrityError:
         raise _same_name(project, name) from None
+
+
+def _described(value: Any) -> str:
+    """A description, given or as it is stored, in all that people said of it."""
+    if value is None:
+        return "as its name says"
+    try:
+        found = PartDescription.loads(value if isinstance(value, str) else json.dumps(value)).as_json()
+    except DetectorError:
+        return "damaged"
+    parts = [found, *found.pop("entities")]
+    return "; ".join(", ".join(f"{key}: {said}" for key, said in part.items() if said) for part in parts)
+
+
+def _across(pixels: int | None) -> str:
+    return "pictures as a whole" if pixels is None else f"{pixels:,} pixels"
+
+
+def _regions(area: Mapping[str, Any] | None) -> str:
+    """How many regions, and what tells them from others."""
+    if area is None:
+        return "the whole picture"
+    try:
+        found = Area.from_json(area)
+    except ImageError:
+        return "damaged"
+    counts = f"{len(found.inspected)} to inspect, {len(found.ignored)} to ignore"
+    return f"{found.share:.1%} of the picture ({counts}, {found.key})"

@@ -95,6 +95,12 @@ class Whole(TypeDecorator[int]):
         return _whole
 
 
+def number_list(value: Any) -> list[float]:
+    """The finite numbers of a stored list; a damaged one is shorter or empty."""
+    found = value if isinstance(value, list) else ()
+    return [float(one) for one in found if isinstance(one, int | float) and math.isfinite(one)]
+
+
 def _moment(value: Any) -> datetime | None:
     try:
         return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)

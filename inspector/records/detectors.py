@@ -1,15 +1,15 @@
 """Detectors: what teaching made, tied for ever to the shots that it was taught on, and which of them is in charge."""
 
-import math
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from inspector import paths
@@ -17,23 +17,25 @@ from inspector.domain import Proposal, Thresholds
 from inspector.errors import ProjectError
 from inspector.methods import catalogue
 from inspector.records import schema as t
+from inspector.records.audit import ActKind, few, note
+from inspector.records.columns import number_list
 from inspector.records.disk.recovery import UNCOMMITTED
 from inspector.records.files import pairs
 from inspector.records.names import class_key, moment
 from inspector.records.project import Project
 from inspector.records.ranges import whites_of
-from inspector.records.thresholds import new_threshold
+from inspector.records.thresholds import new_threshold, numbers_text
 
 
 @dataclass(frozen=True, slots=True)
 class NewDetector:
     """A finished detector as teaching hands it over. `folder`: its staging folder.
 
-    By class id: `held_out`; `thresholds`, as teaching found them; `chosen`, what a person puts in their place, and
-    who; `taught_names`, what the detector calls its classes (as they are called now when None); `whites`, as in
-    `DetectorRow`; `added_shots`, those of `shot_ids` that only its memory knows, in that order. `updated_from`: the
-    detector whose memory got new shots. `takes`: the classes that it judges once it is in charge, all when None. `proposal`: it is only proposed, and this is what it would change.
-    """
+    By class id: `held_out`; `thresholds`, as teaching found them; `chosen`, what a person puts in their place, and who;
+    `taught_names`, what the detector calls its classes (as they are called now when None); `whites`, as in `DetectorRow`;
+    `added_shots`, those of `shot_ids` that only its memory knows, in that order. `updated_from`: the detector whose memory got
+    new shots. `takes`: the classes that it judges once it is in charge, all when None. `proposal`: it is only proposed, and
+    this is what it would change."""
 
     folder: Path
     title: str
@@ -56,15 +58,15 @@ class NewDetector:
 
 @dataclass(frozen=True, slots=True)
 class DetectorRow:
-    """`label`: number, method, classes and date, which no other detector has. `problem`: why it can't be used, or ""
-    (files are looked at, not read). `in_charge`: ids of the classes that it judges when nobody chooses. `proposed`:
-    waits to be put in charge; `proposal`: what it would change, kept afterwards too. `held_out`: class id → scores of
-    its normal shots, each scored without itself. `classes`: id → name, as the classes are called now; `taught_names`:
-    as the detector itself calls them. `whites`: class id → end of the range in which images of the class are read,
-    see `images.read`; classes without one are read as the files say. `added_shots`: class id → shots and
-    places that only its memory knows, as they were added after the teaching. `gone_shots`: shots and places that it knows and
-    that were removed since. `places`: those it knows that were called no defect. `updated_from`: whose memory got its added shots. `takes`:
-    the classes that it judges once it is in charge."""
+    """`label`: number, method, classes and date, which no other detector has. `problem`: why it can't be used, or "" (files
+    are looked at, not read). `in_charge`: ids of the classes that it judges when nobody chooses. `proposed`: waits to be
+    put in charge; `proposal`: what it would change, kept afterwards too. `held_out`: class id → scores of its normal shots,
+    each scored without itself. `classes`: id → name, as the classes are called now; `taught_names`: as the detector itself
+    calls them. `whites`: class id → end of the range in which images of the class are read, see `images.read`; classes
+    without one are read as the files say. `added_shots`: class id → shots and places that only its memory knows, as they
+    were added after the teaching. `gone_shots`: shots and places that it knows and that were removed since. `places`: those
+    it knows that were called no defect. `updated_from`: whose memory got its added shots. `takes`: the classes that it
+    judges once it is in charge."""
 
     id: int
     label: str
@@ -121,10 +123,9 @@ def find_detector(
         if found is None:
             raise ProjectError(f"There is no detector {detector_id} in this project.", "Choose another one.")
         return found
+    wanted = None if class_name is None else class_key(class_name)
     for row in list_detectors(project):
-        if class_name is None or class_key(class_name) in [
-            class_key(row.classes[key]) for key in row.in_charge
-        ]:
+        if wanted is None or wanted in [class_key(row.classes[key]) for key in row.in_charge]:
             return row
     if class_name is not None:
         raise ProjectError(f"No detector knows the class “{class_name}” yet.", "Teach it first.")
@@ -148,8 +149,8 @@ def list_memory(project: Project, detector_id: int, places: bool = False) -> dic
     for class_id, shot_id in rows:
         found.setdefault(class_id, []).append(shot_id)
     for class_id, own in found.items():
-        later = _ids(added, class_id)
-        own.sort(key=lambda one: (one in later, later.index(one) if one in later else one))
+        later = {one: place for place, one in enumerate(_ids(added, class_id))}
+        own.sort(key=lambda one: later.get(one, -1))
     return found
 
 
@@ -199,6 +200,12 @@ def add_detector(project: Project, new: NewDetector) -> int:
             for class_id, (values, who) in new.chosen.items():
                 session.add(new_threshold(row.id, class_id, values, who))
             session.flush()
+            limits = {**new.thresholds, **{key: values for key, (values, _) in new.chosen.items()}}
+            told = few([f"{names.get(key, key)}: {numbers_text(one)}" for key, one in limits.items()])
+            now = "in charge" if new.proposal is None else "only proposed"
+            kind = ActKind.UPDATED if new.updated_from else ActKind.TAUGHT
+            old = f"#{new.updated_from}" if new.updated_from else ""
+            note(session, kind, f"#{row.id} {row.title}", old=old, new=f"{told} ({now})")
             moved = project.path(f"detectors/{row.id}")
             (new.folder / UNCOMMITTED).touch()
             new.folder.replace(moved)
@@ -214,32 +221,41 @@ def add_detector(project: Project, new: NewDetector) -> int:
 
 def accept_detector(project: Project, detector_id: int) -> int | None:
     """Put a proposed detector, or an earlier one, in charge of its classes; its charge before, for `propose_detector`."""
-    with project.writing() as session:
-        before = session.scalar(select(t.Detector.charge).where(t.Detector.id == detector_id))
-        _set_charge(session, detector_id, _next_charge(session))
+    with _changing(project, ActKind.IN_CHARGE, detector_id) as (session, row):
+        before, row.charge = row.charge, _next_charge(session)
         return before
 
 
 def propose_detector(project: Project, detector_id: int, charge: int | None = None) -> None:
     """Undo `accept_detector`: it is only proposed again, or has its earlier `charge`, and the one before it is in charge."""
-    with project.writing() as session:
-        _set_charge(session, detector_id, charge)
-
-
-def _set_charge(session: Session, detector_id: int, charge: int | None) -> None:
-    session.execute(update(t.Detector).where(t.Detector.id == detector_id).values(charge=charge))
+    with _changing(project, ActKind.CHARGE_UNDONE, detector_id) as (_, row):
+        row.charge = charge
 
 
 def remove_detector(project: Project, detector_id: int) -> None:
     """Hide it; its results and files stay. `restore_detector` brings it back."""
-    with project.writing() as session:
-        session.execute(update(t.Detector).where(t.Detector.id == detector_id).values(removed=t.now()))
+    with _changing(project, ActKind.DETECTOR_REMOVED, detector_id) as (_, row):
+        row.removed = t.now()
 
 
 def restore_detector(project: Project, detector_id: int) -> None:
     """Take back `remove_detector`."""
+    with _changing(project, ActKind.DETECTOR_RESTORED, detector_id) as (_, row):
+        row.removed = None
+
+
+@contextmanager
+def _changing(project: Project, kind: ActKind, detector_id: int) -> Iterator[tuple[Session, t.Detector]]:
+    """A transaction on a detector, with its line in the audit: which other one judges classes now."""
     with project.writing() as session:
-        session.execute(update(t.Detector).where(t.Detector.id == detector_id).values(removed=None))
+        row, before = session.get_one(t.Detector, detector_id), in_charge(session)
+        waits = row.charge is None and kind is ActKind.DETECTOR_REMOVED
+        yield session, row
+        after = in_charge(session)
+        moved = [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
+        old, new = (sorted({f"#{found[key]}" for key in moved if key in found}) for found in (before, after))
+        kind = ActKind.DETECTOR_DISCARDED if waits else kind
+        note(session, kind, f"#{row.id} {row.title}", old=few(old), new=few(new))
 
 
 def in_charge(session: Session) -> dict[int, int]:
@@ -295,12 +311,6 @@ def labels(session: Session) -> dict[int, str]:
         of = ", ".join(own) if len(own) < 4 else f"{len(own)} classes"
         found[key] = f"#{key} {title} · {of} · {moment(created)}"
     return found
-
-
-def number_list(value: Any) -> list[float]:
-    """The finite numbers of a stored list; a damaged one is shorter or empty."""
-    found = value if isinstance(value, list) else ()
-    return [float(one) for one in found if isinstance(one, int | float) and math.isfinite(one)]
 
 
 def _ids(added_shots: Mapping[str, Any] | None, class_id: int | str) -> tuple[int, ...]:

@@ -37,7 +37,7 @@ class Project:
     """An open project. Use `create` or `open`; close it, or use it as a context manager.
 
     `note`: a sentence for people about how it was opened ("" when there is nothing to say). `doubt`: why its database may hold
-    wrong values; None when nothing speaks for it.
+    wrong values; None when nothing speaks for it. `who`: the person whose acts are written to the audit; "": the account's name.
     Reading sessions may be on any thread; writing sessions queue up behind one lock.
     """
 
@@ -55,6 +55,7 @@ class Project:
         self.folder = folder
         self.note = note
         self.doubt = doubt
+        self.who = ""
         self.read_only = lock is None
         self._database = database
         self._lock = lock
@@ -101,7 +102,8 @@ class Project:
         with self._writing:
             self.require_writable()
             self._sealed = None
-            with self.plain_errors(), Session(self._engine) as session, session.begin():
+            of = {"who": self.who}
+            with self.plain_errors(), Session(self._engine, info=of) as session, session.begin():
                 yield session
             self._require_in_place()
 

@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from inspector.errors import ProjectError
-from inspector.images.value_range import ENDS, FULL, LEAST
+from inspector.images.value_range import ENDS, FULL, LEAST, words
 from inspector.records import schema as t
+from inspector.records.audit import ActKind, note
 from inspector.records.project import Project
 
 
@@ -25,7 +26,10 @@ def set_white(project: Project, class_id: int, white: int | None) -> None:
             f"Choose the brightest value of your camera: {', '.join(f'{end} for {bits} bits' for bits, end in ENDS.items())}.",
         )
     with project.writing() as session:
-        session.execute(update(t.Class).where(t.Class.id == class_id).values(white=white))
+        row = session.execute(select(t.Class.name, t.Class.white).where(t.Class.id == class_id)).first()
+        if row is not None and row.white != white:
+            session.execute(update(t.Class).where(t.Class.id == class_id).values(white=white))
+            note(session, ActKind.RANGE, row.name, old=words(row.white), new=words(white))
 
 
 def whites_of(stored: Mapping[str, Any] | None) -> dict[int, int]:

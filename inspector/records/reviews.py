@@ -1,5 +1,6 @@
 """Reviews: a person's words on results. Append-only; withdrawing one is a row too."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +12,14 @@ from sqlalchemy.orm import Session, aliased
 from inspector.domain import Decision
 from inspector.errors import ProjectError
 from inspector.records import schema as t
+from inspector.records.audit import ActKind, few, note
 from inspector.records.project import Project
 from inspector.records.result_filter import FAILED_SEVERITY, among, by_scan, run_not_removed
 
 MOST = 1000
 """So many parts of each kind count when thresholds are set, those judged last: what a rate of 0.1 % needs."""
+
+_SPOKEN = {"ok": "OK", "ng": "NG"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def add_reviews(project: Project, reviews: Iterable[NewReview], *, who: str) -> 
             }
             for one in reviews
         ]
-        return _store(session, rows)
+        return _store(session, rows, ActKind.REVIEWED)
 
 
 def add_review(
@@ -94,7 +98,7 @@ def withdraw_review(project: Project, review_ids: Iterable[int], *, who: str) ->
             if row is None or row.withdraws is not None or row.withdrawn:
                 raise ProjectError("This review can't be withdrawn (again).", "Refresh the history.")
             rows.append({"result_id": row.result_id, "withdraws": review_id, "who": who})
-        _store(session, rows)
+        _store(session, rows, ActKind.REVIEW_WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +253,7 @@ def in_force(reviews: Sequence[ReviewRow]) -> ReviewRow | None:
     return next((one for one in reversed(reviews) if one.decision is not None and not one.withdrawn), None)
 
 
-def _store(session: Session, rows: list[dict[str, Any]]) -> list[int]:
+def _store(session: Session, rows: list[dict[str, Any]], kind: ActKind) -> list[int]:
     """Add rows of reviews, and let of each result that they are on the newest that was not withdrawn count. Their ids, in
     the same order."""
     if not rows:
@@ -257,6 +261,7 @@ def _store(session: Session, rows: list[dict[str, Any]]) -> list[int]:
     last = session.scalar(select(func.max(t.Review.id))) or 0
     session.execute(insert(t.Review), rows)  # one by one, and so in this order
     results = {row["result_id"] for row in rows}
+    before = _verdicts(session, results)
     known = reviews_of(session, results)
     counting = {key: in_force(known[key]) for key in results}
     session.execute(
@@ -271,4 +276,33 @@ def _store(session: Session, rows: list[dict[str, Any]]) -> list[int]:
             for key, review in counting.items()
         ],
     )
+    after = _verdicts(session, results)
+    reasons = [" ".join(filter(None, (row.get("defect_type"), row.get("reason")))) for row in rows]
+    note(
+        session,
+        kind,
+        few([name for name, _ in before.values()]),
+        who=rows[0]["who"],
+        old=_counted(verdict for _, verdict in before.values()),
+        new=_counted(verdict for _, verdict in after.values()),
+        reason=few([*dict.fromkeys(filter(None, reasons))]),
+    )
     return list(session.scalars(select(t.Review.id).where(t.Review.id > last).order_by(t.Review.id)))
+
+
+def _verdicts(session: Session, result_ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Result → its name and the verdict in force."""
+    rows = session.execute(
+        select(t.Result.id, t.Result.name, func.coalesce(t.Result.override, t.Result.decision, "failed"))
+        .where(among(t.Result.id, result_ids))
+        .order_by(t.Result.id)
+    )
+    return {key: (name, verdict) for key, name, verdict in rows}
+
+
+def _counted(verdicts: Iterable[str]) -> str:
+    """ "OK", or "3 OK, 2 NG" of several."""
+    counts = Counter(_SPOKEN.get(one, one) for one in verdicts)
+    if counts.total() == 1:
+        return next(iter(counts))
+    return ", ".join(f"{count:,} {verdict}" for verdict, count in counts.most_common())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from inspector.errors import InspectorError, ProjectError
 from inspector.images import read as images
@@ -16,7 +17,8 @@ from inspector.images.area import Polygon
 from inspector.images.likeness import Look, look, same_picture
 from inspector.images.value_range import narrower
 from inspector.records import schema as t
-from inspector.records.detectors import number_list
+from inspector.records.audit import ActKind, few, note
+from inspector.records.columns import number_list
 from inspector.records.files import ImageFacts, find_image, image_ids, keep_image
 from inspector.records.names import file_name
 from inspector.records.project import Project
@@ -144,12 +146,29 @@ def add_shots(
 ) -> list[AddedShot]:
     """Copy files, or (name, bytes) pairs from the clipboard, into the project as shots of a class.
 
-    A file that can't be read is reported and the others go on. A shot that was removed before comes back as itself.
+    A file that can't be read is reported and the others go on. A shot that was removed before comes back as itself. Those that
+    can be read are added together or not at all.
     """
     project.require_writable()
     with project.reading() as session:
         white = session.scalar(select(t.Class.white).where(t.Class.id == class_id))
-    return [_add_shot(project, class_id, source, white) for source in sources]
+    shots = list_shots(project, class_id)
+    seen = [(row.sha256, row.name, row.path) for row in shots]
+    read: list[_ReadShot | AddedShot] = []
+    for source in sources:
+        one = _read_shot(project, source, white, seen)
+        read.append(one)
+        if isinstance(one, _ReadShot) and not one.same:
+            seen.append((one.facts.sha256, one.name, project.folder))  # what it shows is known already
+    known = {row.sha256: row.id for row in shots}
+    with project.writing() as session:
+        results = [
+            one if isinstance(one, AddedShot) else _add_shot(session, class_id, one, known) for one in read
+        ]
+        if added := [one.name for one in results if one.status == "added"]:
+            name = session.scalar(select(t.Class.name).where(t.Class.id == class_id)) or ""
+            note(session, ActKind.SHOTS_ADDED, name, new=few(added))
+    return results
 
 
 def add_place(project: Project, result_id: int, outline: Polygon, who: str = "") -> int:
@@ -161,7 +180,13 @@ def add_place(project: Project, result_id: int, outline: Polygon, who: str = "")
         raise ProjectError("This place lies beside the image.", "Choose one inside it.")
     with project.writing() as session:
         found = session.execute(
-            select(t.Result.class_id, t.Result.image_id, t.Result.name, t.Class.removed)
+            select(
+                t.Result.class_id,
+                t.Result.image_id,
+                t.Result.name,
+                t.Class.removed,
+                t.Class.name.label("title"),
+            )
             .join(t.Class, t.Result.class_id == t.Class.id)
             .where(t.Result.id == result_id, t.Result.image_id.is_not(None))
         ).first()
@@ -183,7 +208,14 @@ def add_place(project: Project, result_id: int, outline: Polygon, who: str = "")
         row = t.Shot(class_id=found.class_id, image_id=found.image_id, name=found.name, place=said)
         session.add(row)
         session.flush()
+        note(session, ActKind.NO_DEFECT, found.title, who=who, new=found.name, reason=_where(outline))
         return row.id
+
+
+def _where(outline: Polygon) -> str:
+    """Around a place, in shares of the image's sides."""
+    across, down = zip(*outline, strict=True)
+    return f"{min(across):.1%} to {max(across):.1%} across, {min(down):.1%} to {max(down):.1%} down"
 
 
 def _outline(said: Any) -> Polygon | None:
@@ -200,36 +232,61 @@ def _outline(said: Any) -> Polygon | None:
 def remove_shots(project: Project, shot_ids: Iterable[int]) -> None:
     """Detectors that were taught on them keep them; `restore_shots` brings them back."""
     with project.writing() as session:
-        session.execute(
-            update(t.Shot)
-            .where(t.Shot.id.in_([int(shot_id) for shot_id in shot_ids]))
-            .values(removed=t.now())
-        )
+        _change(session, shot_ids, ActKind.SHOTS_REMOVED, ActKind.NO_DEFECT_REMOVED, removed=t.now())
 
 
 def restore_shots(project: Project, shot_ids: Iterable[int]) -> None:
     """Take back `remove_shots`."""
     with project.writing() as session:
-        session.execute(
-            update(t.Shot).where(t.Shot.id.in_([int(shot_id) for shot_id in shot_ids])).values(removed=None)
-        )
+        _change(session, shot_ids, ActKind.SHOTS_RESTORED, ActKind.NO_DEFECT, removed=None)
 
 
 def confirm_shots(project: Project, shot_ids: Iterable[int], good: bool = True) -> None:
     """A person says that shots which stand out from the others are good (or, `good` False, takes that back). What the
     thresholds of detectors promise follows."""
-    ids = [int(shot_id) for shot_id in shot_ids]
+    kind = ActKind.SHOTS_GOOD if good else ActKind.SHOTS_DOUBTED
     with project.writing() as session:
-        session.execute(
-            update(t.Shot).where(t.Shot.id.in_(ids)).values(confirmed_good=t.now() if good else None)
-        )
-        classes = session.scalars(select(t.Shot.class_id).where(t.Shot.id.in_(ids))).all()
+        classes = _change(session, shot_ids, kind, kind, confirmed_good=t.now() if good else None)
         confirm_thresholds(session, classes)
 
 
-def _add_shot(
-    project: Project, class_id: int, source: Path | tuple[str, bytes], white: int | None
-) -> AddedShot:
+def _change(
+    session: Session, shot_ids: Iterable[int], kind: ActKind, of_places: ActKind, **values: Any
+) -> set[int]:
+    """Change shots and places, with a line in the audit for each class and kind; their classes."""
+    ids = [int(shot_id) for shot_id in shot_ids]
+    session.execute(update(t.Shot).where(t.Shot.id.in_(ids)).values(values))
+    found: dict[tuple[int, str, bool], list[str]] = {}
+    for class_id, name, partial, shot in session.execute(
+        select(t.Shot.class_id, t.Class.name, t.Shot.place.is_not(None), t.Shot.name)
+        .join(t.Class, t.Shot.class_id == t.Class.id)
+        .where(t.Shot.id.in_(ids))
+        .order_by(t.Shot.id)
+    ):
+        found.setdefault((class_id, name, partial), []).append(shot)
+    for (_, name, partial), names in found.items():
+        note(session, of_places if partial else kind, name, new=few(names))
+    return {class_id for class_id, _, _ in found}
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadShot:
+    """A file that was read. `same`: another of its class shows the same picture, by its sha256 and name."""
+
+    name: str
+    facts: ImageFacts
+    note: str
+    same: tuple[str, str] | None
+
+
+def _read_shot(
+    project: Project,
+    source: Path | tuple[str, bytes],
+    white: int | None,
+    seen: Sequence[tuple[str, str, Path]],
+) -> _ReadShot | AddedShot:
+    """`seen`: sha256, name and file of the shots that the class has or gets. The same picture out of another file counts once:
+    scored without itself it would find itself again, and say of good parts that they don't differ."""
     name = file_name(source.name if isinstance(source, Path) else source[0])
     try:
         if isinstance(source, Path):
@@ -243,41 +300,49 @@ def _add_shot(
         return AddedShot(name, "failed", None, error.message, error.hint)
     facts = ImageFacts.of(image, data)
     shown = _looks[facts.sha256] = look(narrow, facts.suffix in LOSSY)
-    same = _same_picture(project, class_id, shown, facts.sha256)
-    if same is not None:
-        said = f"“{name}” is the same picture as “{same.name}” and counts once."
-        return AddedShot(name, "duplicate", same.id, said)
+    for sha256, other, path in seen:
+        found = None if sha256 == facts.sha256 else _look(sha256, path)
+        if found is not None and same_picture(shown, found):
+            return _ReadShot(name, facts, image.note, (sha256, other))
     keep_image(project, facts, data)
-    with project.writing() as session:
-        image_id = image_ids(session, [facts])[facts.sha256]
-        own = session.scalar(
-            select(t.Shot).where(
-                t.Shot.class_id == class_id, t.Shot.image_id == image_id, t.Shot.place.is_(None)
-            )
+    return _ReadShot(name, facts, image.note, None)
+
+
+def _add_shot(session: Session, class_id: int, new: _ReadShot, known: dict[str, int]) -> AddedShot:
+    """`known`: sha256 → shot of the class, to which it is added."""
+    name = new.name
+    if new.same is not None:
+        said = f"“{name}” is the same picture as “{new.same[1]}” and counts once."
+        return AddedShot(name, "duplicate", known[new.same[0]], said)
+    image_id = image_ids(session, [new.facts])[new.facts.sha256]
+    own = session.scalar(
+        select(t.Shot).where(t.Shot.class_id == class_id, t.Shot.image_id == image_id, t.Shot.place.is_(None))
+    )
+    if own is not None and own.removed is None:
+        known[new.facts.sha256] = own.id
+        said = "was there already" if own.name == name else f"is the same image as “{own.name}”"
+        return AddedShot(name, "duplicate", own.id, f"“{name}” {said}.")
+    other = session.scalar(
+        select(t.Class.name)
+        .join(t.Shot, t.Shot.class_id == t.Class.id)
+        .where(
+            t.Shot.image_id == image_id,
+            t.Shot.place.is_(None),
+            t.Shot.removed.is_(None),
+            t.Class.removed.is_(None),
+            t.Class.id != class_id,
         )
-        if own is not None and own.removed is None:
-            said = "was there already" if own.name == name else f"is the same image as “{own.name}”"
-            return AddedShot(name, "duplicate", own.id, f"“{name}” {said}.")
-        other = session.scalar(
-            select(t.Class.name)
-            .join(t.Shot, t.Shot.class_id == t.Class.id)
-            .where(
-                t.Shot.image_id == image_id,
-                t.Shot.place.is_(None),
-                t.Shot.removed.is_(None),
-                t.Class.removed.is_(None),
-                t.Class.id != class_id,
-            )
-        )
-        if own is None:
-            own = t.Shot(class_id=class_id, image_id=image_id, name=name)
-            session.add(own)
-        own.removed = None
-        session.flush()
-        message = f"“{name}” is also a shot of “{other}”." if other else ""
-        if image.note:
-            message = f"{message} “{name}”: {image.note}".strip()
-        return AddedShot(name, "added", own.id, message)
+    )
+    if own is None:
+        own = t.Shot(class_id=class_id, image_id=image_id, name=name)
+        session.add(own)
+    own.removed = None
+    session.flush()
+    known[new.facts.sha256] = own.id
+    message = f"“{name}” is also a shot of “{other}”." if other else ""
+    if new.note:
+        message = f"{message} “{name}”: {new.note}".strip()
+    return AddedShot(name, "added", own.id, message)
 
 
 _looks: dict[str, Look] = {}
@@ -303,16 +368,6 @@ def same_pictures(shots: Sequence[ShotRow]) -> dict[int, ShotRow]:
         else:
             earlier.append((shot, shown))
     return found
-
-
-def _same_picture(project: Project, class_id: int, shown: Look, sha256: str) -> ShotRow | None:
-    """The shot of a class that shows the same out of another file: scored without itself it would find itself again, and
-    say of good parts that they don't differ."""
-    for shot in list_shots(project, class_id):
-        other = None if shot.sha256 == sha256 else _look(shot.sha256, shot.path)
-        if other is not None and same_picture(shown, other):
-            return shot
-    return None
 
 
 def _look(sha256: str, path: Path) -> Look | None:

@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 from inspector.domain import Decision, Thresholds
 from inspector.errors import ProjectError
 from inspector.records import schema as t
+from inspector.records.audit import ActKind, note
 from inspector.records.project import Project
 from inspector.records.result_filter import run_not_removed
 from inspector.records.reviews import judged_parts, picked_runs
 from inspector.verdicts.calibrate import confirmed, steered, with_good_parts
 from inspector.verdicts.drift import Drift, drift
 from inspector.verdicts.judge import bounds
-from inspector.verdicts.provenance import Basis, good_parts, moved_by_hand
+from inspector.verdicts.provenance import Basis, good_parts, moved_by_hand, number, words
 
 SHOWN = 200
 """So many results that would change are named, those that score highest."""
@@ -188,6 +189,16 @@ def set_thresholds(
             .execution_options(synchronize_session=False)
         )
         changed = int(flipped.rowcount)  # type: ignore[attr-defined]
+        name = session.scalar(select(t.Class.name).where(t.Class.id == class_id))
+        note(
+            session,
+            ActKind.THRESHOLDS,
+            f"{name}, detector #{detector_id}",
+            who=who,
+            old=numbers_text(history[-1]) if history else "",
+            new=numbers_text(told),
+            reason=f"{words(told)} Verdicts changed: {changed:,}.".strip(),
+        )
     return ThresholdMove(detector_id, class_id, told, changed)
 
 
@@ -236,6 +247,11 @@ def new_threshold(detector_id: int, class_id: int, values: Thresholds, who: str)
         provenance=dict(values.provenance),
         who=who,
     )
+
+
+def numbers_text(thresholds: Thresholds) -> str:
+    """The two numbers that judge, for people."""
+    return f"review {number(thresholds.review)}, NG {number(thresholds.ng)}"
 
 
 def _promise(thresholds: Thresholds) -> tuple[Any, Any]:

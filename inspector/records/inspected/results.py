@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from inspector.domain import Decision, Region, Thresholds
 from inspector.errors import ProjectError
 from inspector.records import schema as t
-from inspector.records.detectors import number_list
+from inspector.records.columns import number_list
 from inspector.records.files import KeptFiles, pairs
 from inspector.records.project import Project
 from inspector.records.ranges import list_whites

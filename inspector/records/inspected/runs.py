@@ -3,11 +3,14 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from inspector.domain import JobStatus
 from inspector.records import schema as t
+from inspector.records.audit import ActKind, note
 from inspector.records.detectors import labels
 from inspector.records.files import pairs
 from inspector.records.inspected.results import Counts, count_severities
@@ -97,25 +100,37 @@ def start_run(
         row = t.Run(detector_id=detector_id, title=title, class_id=class_id, job_id=job_id)
         session.add(row)
         session.flush()
+        note(session, ActKind.INSPECTED, _called(row), new=f"by detector #{detector_id}")
         return row.id
 
 
 def continue_run(project: Project, run_id: int, job_id: int) -> None:
     """Another job goes on with a run that was interrupted."""
     with project.writing() as session:
-        session.execute(update(t.Run).where(t.Run.id == run_id).values(job_id=job_id or None))
+        _change(session, run_id, ActKind.CONTINUED, job_id=job_id or None)
 
 
 def remove_run(project: Project, run_id: int) -> None:
     """Hide a run with its results; `restore_run` brings it back."""
     with project.writing() as session:
-        session.execute(update(t.Run).where(t.Run.id == run_id).values(removed=t.now()))
+        _change(session, run_id, ActKind.RUN_REMOVED, removed=t.now())
 
 
 def restore_run(project: Project, run_id: int) -> None:
     """Take back `remove_run`."""
     with project.writing() as session:
-        session.execute(update(t.Run).where(t.Run.id == run_id).values(removed=None))
+        _change(session, run_id, ActKind.RUN_RESTORED, removed=None)
+
+
+def _change(session: Session, run_id: int, kind: ActKind, **values: Any) -> None:
+    row = session.get(t.Run, run_id)
+    if row is not None:
+        session.execute(update(t.Run).where(t.Run.id == run_id).values(values))
+        note(session, kind, _called(row))
+
+
+def _called(row: t.Run) -> str:
+    return f"#{row.id} {row.title}"
 
 
 def _sources(result: object) -> tuple[str, ...]:

@@ -48,6 +48,13 @@ SECTIONS = (
         "How people and the detector judge the same parts",
         "inspector.views.qualify.study.section:StudySection",
     ),
+    SectionInfo(
+        "audit",
+        "Audit",
+        "audit",
+        "Who did what in this project",
+        "inspector.views.qualify.audit.section:AuditSection",
+    ),
 )
 
 

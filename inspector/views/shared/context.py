@@ -81,6 +81,7 @@ class WindowContext(QObject):
     def set_project(self, project: Project | None) -> None:
         if project is not self._project:
             self._project = project
+            self._sign()
             self.undo.clear()
             self.project_changed.emit()
 
@@ -168,7 +169,13 @@ class WindowContext(QObject):
                 self.toast(str(error)) if isinstance(error, SettingsError) else self.show_error(error)
             ),
         )
+        self._sign()
         self.settings_changed.emit()
+
+    def _sign(self) -> None:
+        """What is done from now on is done by who is named in the settings."""
+        if self._project is not None:
+            self._project.who = self.settings.reviewer
 
     def go(self, page: str) -> None:
         self.page_requested.emit(page)

@@ -1,4 +1,4 @@
-"""Files, folders and pictures of the clipboard become shots of classes, one after another."""
+"""Files, folders and pictures of the clipboard become shots of classes, a few at a time."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 Source = Path | tuple[str, bytes]
 _NOW = 10**6  # before thumbnails
+_PIECE = 8
+"""So many shots are stored together, with one line in the audit: a few at a time are seen soon."""
 
 
 class AddingShots(QObject):
-    """`take` and `paste` find the images and store them one after another, so that the first is seen at once."""
+    """`take` and `paste` find the images and store them a few at a time, so that the first are seen soon."""
 
     filling = Signal(int)  # the class that shots go into
     counted = Signal(str)  # how far it is
@@ -120,7 +122,7 @@ class _Group:
 
 
 class _Storing:
-    """Group after group, image after image; at the end one undo step and one line for all of it."""
+    """Group after group, a few images after the other; at the end one undo step and one line for all of it."""
 
     def __init__(self, adding: AddingShots, groups: list[_Group], left_out: Sequence[str]) -> None:
         self._adding, self._groups, self._left_out = adding, groups, left_out
@@ -144,11 +146,11 @@ class _Storing:
             )
             return
         adding.filling.emit(class_id := group.class_id)
-        source = group.sources.pop(0)
+        sources, group.sources = group.sources[:_PIECE], group.sources[_PIECE:]
         if self._total > 3:
             adding.counted.emit(f"adding {len(self._done) + 1} of {self._total}…")
         adding.context.change(
-            adding, lambda project: add_shots(project, class_id, [source]), self._added, self._failed
+            adding, lambda project: add_shots(project, class_id, sources), self._added, self._failed
         )
 
     def _class_made(self, class_id: int) -> None:
@@ -164,7 +166,7 @@ class _Storing:
 
     def _added(self, results: list[AddedShot]) -> None:
         self._done += results
-        if results and results[0].status == "added":
+        if any(one.status == "added" for one in results):
             self._adding.context.classes_changed.emit()
         self.next()
 
