@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from stage import Stage
 
-from scenes import judging, qualifying, teaching
+from scenes import galleries, judging, qualifying, teaching
 
-_FOUND = {**vars(teaching), **vars(judging), **vars(qualifying)}
+_FOUND = {**vars(teaching), **vars(judging), **vars(qualifying), **vars(galleries)}
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.removeprefix("scene_"): value for name, value in _FOUND.items() if name.startswith("scene_")
 }

@@ -1,4 +1,4 @@
-"""The Results page: every result of every run in one table, to find, to judge anew, to export."""
+"""The Results page: every result of every run, as a table or as pictures, to find, to judge anew, to export."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PySide6.QtCore import (
     Qt,
 )
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -27,7 +28,11 @@ from inspector.views.look.empty import EmptyState
 from inspector.views.look.labels import plain
 from inspector.views.results.export_panel import ExportPanel
 from inspector.views.results.filter_bar import FilterBar
+from inspector.views.results.gallery import ResultGallery
+from inspector.views.results.heat_thumbnails import HeatThumbnails
 from inspector.views.results.table import ResultSelection, ResultTable
+from inspector.views.results.view_bar import ViewBar
+from inspector.views.review.heats import Heats
 from inspector.views.review.result_model import ROW, SORTS
 from inspector.views.review.review_page import ReviewPage
 from inspector.views.shared.context import ResultQuery
@@ -44,6 +49,7 @@ _MANY = 5000  # as many as can be judged in one go
 
 class ResultsPage(ReviewPage):
     shortcuts = (
+        ("G", "Table or gallery"),
         ("Enter", "Open in Inspect"),
         ("A", "Accept the selected verdicts"),
         ("X", "Override the selected verdicts"),
@@ -56,7 +62,11 @@ class ResultsPage(ReviewPage):
         super().__init__(context, "results", "Open a project to see its results.")
         self.filters = FilterBar()
         self.table = ResultTable(self.model)
-        self.selection = ResultSelection(self.table, self.model)
+        self.heats = Heats(context, self)
+        self.pictures = HeatThumbnails(context, self.heats, self)
+        self.gallery = ResultGallery(self.model, self.table.selectionModel(), self.pictures)
+        self.selection = ResultSelection(self.table, self.model, (self.gallery,))
+        self.bar = ViewBar()
         self.counts = QLabel()
         self.counts.setFont(theme.font(figures=True))
         self.accept_button = QPushButton(icons.icon("accept"), "Accept")
@@ -71,6 +81,9 @@ class ResultsPage(ReviewPage):
         self.none_match = EmptyState("filter", "No result matches these filters.", "Show all results")
         self._build()
         self._connect()
+        self.gallery.set_side(self.bar.slider.value())
+        header = self.table.horizontalHeader()
+        self.bar.show_order(header.sortIndicatorSection(), header.sortIndicatorOrder())
         self._project_changed()
 
     def _build(self) -> None:
@@ -79,6 +92,9 @@ class ResultsPage(ReviewPage):
         top.setSpacing(8)
         top.addWidget(self.filters, 1)
         top.addWidget(self.export_button)
+        bar = QHBoxLayout()
+        bar.setContentsMargins(16, 0, 16, 8)
+        bar.addWidget(self.bar)
         foot = QHBoxLayout()
         foot.setContentsMargins(16, 8, 16, 8)
         foot.setSpacing(8)
@@ -86,11 +102,12 @@ class ResultsPage(ReviewPage):
         foot.addWidget(self.accept_button)
         foot.addWidget(self.override_button)
         self.middle = QStackedWidget()
-        for widget in (self.table, self.none_match, self.none_yet):
+        for widget in (self.table, self.gallery, self.none_match, self.none_yet):
             self.middle.addWidget(widget)
         left = QVBoxLayout()
         left.setSpacing(0)
         left.addLayout(top)
+        left.addLayout(bar)
         left.addWidget(self.middle, 1)
         left.addLayout(foot)
         inside = QWidget()
@@ -105,9 +122,12 @@ class ResultsPage(ReviewPage):
     def _connect(self) -> None:
         self.filters.changed.connect(self._ask)
         self.table.horizontalHeader().sortIndicatorChanged.connect(self._sorted)
-        self.table.doubleClicked.connect(self._open)
-        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.table.customContextMenuRequested.connect(self._menu)
+        for view in (self.table, self.gallery):
+            view.doubleClicked.connect(self._open)
+            view.customContextMenuRequested.connect(partial(self._menu, view))
+        self.bar.gallery_chosen.connect(self._show_view)
+        self.bar.side_chosen.connect(self.gallery.set_side)
+        self.bar.order_chosen.connect(self._sort)
         self.selection.changed.connect(self._selection_changed)
         self.model.arrived.connect(self._arrived)
         self.accept_button.clicked.connect(lambda: self.accept())
@@ -123,9 +143,36 @@ class ResultsPage(ReviewPage):
         self.context.classes_changed.connect(self._read_choices)
         self.context.job_event.connect(self._job_event)
         opening = dict.fromkeys(("Return", "Enter"), self._open_current)
-        self.bind_keys(opening, self.table, Qt.ShortcutContext.WidgetShortcut)
+        for view in (self.table, self.gallery):
+            self.bind_keys(opening, view, Qt.ShortcutContext.WidgetShortcut)
+        self.bind_keys({"G": self.bar.toggle})
 
     # what is shown
+
+    @property
+    def view(self) -> ResultTable | ResultGallery:
+        """The table or the gallery, whichever is chosen."""
+        return self.gallery if self.bar.as_gallery else self.table
+
+    def _show_view(self) -> None:
+        """What was in sight stays in sight."""
+        before = self.middle.currentWidget()
+        if before not in (self.table, self.gallery):
+            return
+        current = self.table.currentIndex()
+        if before is self.gallery:
+            first, seen = self.gallery.first, current.row() in self.gallery.places(self.gallery.rect())
+        else:
+            first, seen = max(0, self.table.rowAt(0)), self.table.visualRect(current).isValid()
+        self.middle.setCurrentWidget(self.view)
+        if self.view is self.gallery:
+            self.gallery.updateGeometries()
+            self.gallery.show_first(first)
+        else:
+            self.table.scrollTo(self.model.index(first, 0), QAbstractItemView.ScrollHint.PositionAtTop)
+        if seen and current.isValid():
+            self.view.scrollTo(current)
+        self.view.setFocus()
 
     def activated(self) -> None:
         self._read_choices()
@@ -133,7 +180,7 @@ class ResultsPage(ReviewPage):
         self.context.wanted_among = None
         self._wanted = wanted
         self.model.refresh()
-        self.table.setFocus()
+        self.view.setFocus()
 
     def export(self) -> bool:
         """Open the export panel."""
@@ -143,12 +190,13 @@ class ResultsPage(ReviewPage):
 
     def _project_changed(self) -> None:
         self.model.clear()
+        self.pictures.clear()
         self._wanted = None
         if self.context.project is None:
             self.pages.setCurrentWidget(self.closed)
             return
         self.pages.setCurrentWidget(self._inside)
-        self.middle.setCurrentWidget(self.table)
+        self.middle.setCurrentWidget(self.view)
         with QSignalBlocker(self.filters):
             self.filters.show_choices([], [])
             self.filters.reset()
@@ -173,7 +221,7 @@ class ResultsPage(ReviewPage):
 
     @property
     def question(self) -> ResultQuery:
-        """What the table shows, in which order."""
+        """What is shown, in which order."""
         from inspector.records.result_filter import ResultSort
 
         header = self.table.horizontalHeader()
@@ -186,11 +234,15 @@ class ResultsPage(ReviewPage):
             self.model.ask(self.question)
             self.read_counts(self.filters.filter(), self._show_counts)
 
-    def _sorted(self, column: int, _order: Qt.SortOrder) -> None:
+    def _sorted(self, column: int, order: Qt.SortOrder) -> None:
         if SORTS[column] is None:  # what is not kept in order
             self.table.horizontalHeader().setSortIndicator(SORTS.index("time"), Qt.SortOrder.DescendingOrder)
         else:
+            self.bar.show_order(column, order)
             self._ask()
+
+    def _sort(self, column: int, order: Qt.SortOrder) -> None:
+        self.table.horizontalHeader().setSortIndicator(column, order)
 
     def _show_counts(self, counts: Counts) -> None:
         parts = [f"{counts.total:,} results"] if counts.total != 1 else ["1 result"]
@@ -202,7 +254,7 @@ class ResultsPage(ReviewPage):
 
     def _arrived(self) -> None:
         if len(self.model.ids):
-            self.middle.setCurrentWidget(self.table)
+            self.middle.setCurrentWidget(self.view)
         else:
             self.middle.setCurrentWidget(self.none_yet if self.filters.empty else self.none_match)
         wanted = self._wanted
@@ -256,13 +308,13 @@ class ResultsPage(ReviewPage):
     def _open_current(self) -> None:
         self._open(self.table.currentIndex())
 
-    def _menu(self, at: QPoint) -> None:
-        index = self.table.indexAt(at)
+    def _menu(self, view: QAbstractItemView, at: QPoint) -> None:
+        index = view.indexAt(at)
         row: ResultRow | None = index.data(ROW) if index.isValid() else None
         if row is None:
             return
         self._selection_changed()
-        place = self.table.viewport().mapToGlobal(at)
+        place = view.viewport().mapToGlobal(at)
         self.show_menu(
             place,
             row,

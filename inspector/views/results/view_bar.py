@@ -1,0 +1,105 @@
+"""How results are shown: as a table or as pictures, how large, in which order, with a preview or without."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+
+from inspector.views.look import icons, theme
+from inspector.views.results import tile
+from inspector.views.results.kept import keep, kept, number
+from inspector.views.review.result_model import SORTS
+
+_ORDERS = (
+    ("Newest first", "time", True),
+    ("Oldest first", "time", False),
+    ("Highest score first", "score", True),
+    ("Lowest score first", "score", False),
+    ("NG first", "verdict", True),
+    ("OK first", "verdict", False),
+    ("By name", "name", False),
+    ("By class", "class", False),
+    ("By defect type", "defect type", False),
+    ("Last reviewed first", "reviewed", True),
+)
+
+
+class ViewBar(QWidget):
+    """Remembers what was chosen, in the next session too."""
+
+    gallery_chosen = Signal(bool)
+    side_chosen = Signal(int)
+    order_chosen = Signal(int, Qt.SortOrder)  # column of the table, direction
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.table = QPushButton(icons.icon("results"), "Table")
+        self.gallery = QPushButton(icons.icon("gallery"), "Gallery")
+        self._views = QButtonGroup(self)
+        self.order = QComboBox()
+        self.order.setAccessibleName("Order")
+        self.order.setToolTip("In which order the results stand")
+        self.order.setPlaceholderText("Another order")
+        for words, _, _ in _ORDERS:
+            self.order.addItem(words)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(tile.LEAST, tile.MOST)
+        self.slider.setPageStep(32)
+        self.slider.setFixedWidth(120)
+        self.slider.setAccessibleName("Size of the pictures")
+        self.slider.setToolTip("Size of the pictures")
+        self.slider.setValue(number("side", tile.LEAST, tile.MOST, tile.USUAL))
+        self.note = QLabel()
+        theme.set_role(self.note, "small")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        for name, button in (("table", self.table), ("gallery", self.gallery)):
+            button.setCheckable(True)
+            button.setToolTip(f"Results as a {name} (G)")
+            self._views.addButton(button)
+            layout.addWidget(button)
+        layout.addSpacing(8)
+        layout.addWidget(self.order)
+        layout.addWidget(self.slider)
+        layout.addStretch(1)
+        layout.addWidget(self.note)
+        self._show(kept("view") == "gallery")
+        self.gallery.toggled.connect(self._chosen)
+        self.slider.valueChanged.connect(self.side_chosen)
+        self.slider.sliderReleased.connect(self._keep_size)
+        self.order.activated.connect(self._order_chosen)
+
+    @property
+    def as_gallery(self) -> bool:
+        return self.gallery.isChecked()
+
+    def toggle(self) -> None:
+        """The other way to show results."""
+        (self.table if self.as_gallery else self.gallery).setChecked(True)
+
+    def show_order(self, column: int, order: Qt.SortOrder) -> None:
+        """How the table is sorted."""
+        now = SORTS[column], order == Qt.SortOrder.DescendingOrder
+        places = [(sort, down) for _, sort, down in _ORDERS]
+        with QSignalBlocker(self.order):
+            self.order.setCurrentIndex(places.index(now) if now in places else -1)
+
+    def _order_chosen(self, number: int) -> None:
+        _, sort, down = _ORDERS[number]
+        self.order_chosen.emit(
+            SORTS.index(sort), Qt.SortOrder.DescendingOrder if down else Qt.SortOrder.AscendingOrder
+        )
+
+    def _chosen(self, gallery: bool) -> None:
+        keep("view", "gallery" if gallery else "table")
+        self._show(gallery)
+        self.gallery_chosen.emit(gallery)
+
+    def _show(self, gallery: bool) -> None:
+        (self.gallery if gallery else self.table).setChecked(True)
+        for widget in (self.order, self.slider):
+            widget.setVisible(gallery)
+
+    def _keep_size(self) -> None:
+        keep("side", self.slider.value())

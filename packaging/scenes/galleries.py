@@ -1,0 +1,22 @@
+"""Results as pictures, and one of them large beside the others."""
+
+from __future__ import annotations
+
+from stage import Stage
+
+
+def scene_results_gallery(stage: Stage) -> None:
+    page = stage.open_demo("results")
+    stage.wait(lambda: page.model.rowCount() > 0)
+    page.bar.gallery.setChecked(True)
+    stage.settle(1.0)
+    page.selection.choose([int(page.model.ids[place]) for place in (1, 2)])
+    stage.wait(lambda: all(page.model.row(place) for place in page.gallery.places(page.gallery.rect())))
+    stage.settle(1.0)
+
+
+def after_results_gallery(stage: Stage) -> None:
+    page = stage.window.pages["results"]
+    page.bar.table.setChecked(True)
+    page.table.clearSelection()
+    stage.settle()
