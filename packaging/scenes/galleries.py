@@ -5,9 +5,22 @@ from __future__ import annotations
 from stage import Stage
 
 
+def scene_results_preview(stage: Stage) -> None:
+    page = stage.open_demo("results")
+    stage.wait(lambda: page.model.rowCount() > 0)
+    stage.wait(lambda: all(page.model.row(place) for place in range(page.model.rowCount())))
+    rows = [page.model.row(place) for place in range(page.model.rowCount())]
+    if not page.bar.preview.isChecked():
+        page.bar.preview.click()
+    page.selection.choose([next(row.id for row in rows if "washer_dent" in row.name)])
+    stage.wait(lambda: page.preview.shown is not None)
+
+
 def scene_results_gallery(stage: Stage) -> None:
     page = stage.open_demo("results")
     stage.wait(lambda: page.model.rowCount() > 0)
+    if page.bar.preview.isChecked():
+        page.bar.preview.click()
     page.bar.gallery.setChecked(True)
     stage.settle(1.0)
     page.selection.choose([int(page.model.ids[place]) for place in (1, 2)])
@@ -18,5 +31,6 @@ def scene_results_gallery(stage: Stage) -> None:
 def after_results_gallery(stage: Stage) -> None:
     page = stage.window.pages["results"]
     page.bar.table.setChecked(True)
+    page.bar.preview.click()
     page.table.clearSelection()
     stage.settle()

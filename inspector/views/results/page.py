@@ -12,11 +12,13 @@ from PySide6.QtCore import (
     QSignalBlocker,
     Qt,
 )
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -30,6 +32,8 @@ from inspector.views.results.export_panel import ExportPanel
 from inspector.views.results.filter_bar import FilterBar
 from inspector.views.results.gallery import ResultGallery
 from inspector.views.results.heat_thumbnails import HeatThumbnails
+from inspector.views.results.kept import keep, number
+from inspector.views.results.preview import Preview
 from inspector.views.results.table import ResultSelection, ResultTable
 from inspector.views.results.view_bar import ViewBar
 from inspector.views.review.heats import Heats
@@ -50,6 +54,7 @@ _MANY = 5000  # as many as can be judged in one go
 class ResultsPage(ReviewPage):
     shortcuts = (
         ("G", "Table or gallery"),
+        ("P", "Preview beside them"),
         ("Enter", "Open in Inspect"),
         ("A", "Accept the selected verdicts"),
         ("X", "Override the selected verdicts"),
@@ -66,6 +71,7 @@ class ResultsPage(ReviewPage):
         self.pictures = HeatThumbnails(context, self.heats, self)
         self.gallery = ResultGallery(self.model, self.table.selectionModel(), self.pictures)
         self.selection = ResultSelection(self.table, self.model, (self.gallery,))
+        self.preview = Preview(context, self.model, self.heats)
         self.bar = ViewBar()
         self.counts = QLabel()
         self.counts.setFont(theme.font(figures=True))
@@ -104,11 +110,17 @@ class ResultsPage(ReviewPage):
         self.middle = QStackedWidget()
         for widget in (self.table, self.gallery, self.none_match, self.none_yet):
             self.middle.addWidget(widget)
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.addWidget(self.middle)
+        self.split.addWidget(self.preview)
+        self.split.setStretchFactor(0, 1)
+        self.split.setChildrenCollapsible(False)
+        self._preview_width = number("preview width", 240, 2000, 0)
         left = QVBoxLayout()
         left.setSpacing(0)
         left.addLayout(top)
         left.addLayout(bar)
-        left.addWidget(self.middle, 1)
+        left.addWidget(self.split, 1)
         left.addLayout(foot)
         inside = QWidget()
         whole = QHBoxLayout(inside)
@@ -128,6 +140,10 @@ class ResultsPage(ReviewPage):
         self.bar.gallery_chosen.connect(self._show_view)
         self.bar.side_chosen.connect(self.gallery.set_side)
         self.bar.order_chosen.connect(self._sort)
+        self.bar.preview_chosen.connect(self._place_preview)
+        self.split.splitterMoved.connect(self._preview_dragged)
+        self.preview.opened.connect(self._open_result)
+        self.table.selectionModel().currentChanged.connect(self.preview.current)
         self.selection.changed.connect(self._selection_changed)
         self.model.arrived.connect(self._arrived)
         self.accept_button.clicked.connect(lambda: self.accept())
@@ -145,7 +161,7 @@ class ResultsPage(ReviewPage):
         opening = dict.fromkeys(("Return", "Enter"), self._open_current)
         for view in (self.table, self.gallery):
             self.bind_keys(opening, view, Qt.ShortcutContext.WidgetShortcut)
-        self.bind_keys({"G": self.bar.toggle})
+        self.bind_keys({"G": self.bar.toggle, "P": self.bar.preview.click})
 
     # what is shown
 
@@ -173,6 +189,23 @@ class ResultsPage(ReviewPage):
         if seen and current.isValid():
             self.view.scrollTo(current)
         self.view.setFocus()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_preview()
+
+    def _place_preview(self) -> None:
+        """Beside the results where it is wanted, or nobody said and there is room."""
+        taken = 0 if self.exporter.isHidden() else self.exporter.width()
+        self.preview.set_shown(self.bar.wants_preview(self.width() - taken))
+        self.preview.current(self.table.currentIndex())
+        room = self.width() - taken
+        wide = min(self._preview_width or round(room * 0.3), room - 320)
+        self.split.setSizes([max(1, room - wide), wide])
+
+    def _preview_dragged(self) -> None:
+        self._preview_width = self.preview.width()
+        keep("preview width", self._preview_width)
 
     def activated(self) -> None:
         self._read_choices()
@@ -264,6 +297,7 @@ class ResultsPage(ReviewPage):
                 return
             self._wanted = None
             self.selection.choose([wanted], in_sight=True)
+        self.preview.current(self.table.currentIndex())
         self._selection_changed()
 
     def _something_changed(self) -> None:
@@ -302,8 +336,10 @@ class ResultsPage(ReviewPage):
 
     def _open(self, index: QModelIndex) -> None:
         if index.isValid():
-            among = None if self.filters.empty else self.question
-            self.context.show_result(int(self.model.ids[index.row()]), among=among)
+            self._open_result(int(self.model.ids[index.row()]))
+
+    def _open_result(self, result_id: int) -> None:
+        self.context.show_result(result_id, among=None if self.filters.empty else self.question)
 
     def _open_current(self) -> None:
         self._open(self.table.currentIndex())
@@ -352,3 +388,4 @@ class ResultsPage(ReviewPage):
 
     def _show_exporter(self, on: bool) -> None:
         self.exporter.setVisible(on)
+        self._place_preview()

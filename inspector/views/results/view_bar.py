@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
-from inspector.views.look import icons, theme
+from inspector.views.look import theme
+from inspector.views.look.kit import tool
 from inspector.views.results import tile
 from inspector.views.results.kept import keep, kept, number
 from inspector.views.review.result_model import SORTS
@@ -22,6 +23,7 @@ _ORDERS = (
     ("By defect type", "defect type", False),
     ("Last reviewed first", "reviewed", True),
 )
+_WIDE = 1100  # px that a page must have, for a preview to stand there unasked
 
 
 class ViewBar(QWidget):
@@ -29,12 +31,14 @@ class ViewBar(QWidget):
 
     gallery_chosen = Signal(bool)
     side_chosen = Signal(int)
+    preview_chosen = Signal()
     order_chosen = Signal(int, Qt.SortOrder)  # column of the table, direction
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.table = QPushButton(icons.icon("results"), "Table")
-        self.gallery = QPushButton(icons.icon("gallery"), "Gallery")
+        self.table = _button("results", "Table", "Results as a table (G)")
+        self.gallery = _button("gallery", "Gallery", "Results as pictures (G)")
+        self.preview = _button("image", "Preview", "The current result large, beside the others (P)")
         self._views = QButtonGroup(self)
         self.order = QComboBox()
         self.order.setAccessibleName("Order")
@@ -54,9 +58,7 @@ class ViewBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        for name, button in (("table", self.table), ("gallery", self.gallery)):
-            button.setCheckable(True)
-            button.setToolTip(f"Results as a {name} (G)")
+        for button in (self.table, self.gallery):
             self._views.addButton(button)
             layout.addWidget(button)
         layout.addSpacing(8)
@@ -64,11 +66,13 @@ class ViewBar(QWidget):
         layout.addWidget(self.slider)
         layout.addStretch(1)
         layout.addWidget(self.note)
+        layout.addWidget(self.preview)
         self._show(kept("view") == "gallery")
         self.gallery.toggled.connect(self._chosen)
         self.slider.valueChanged.connect(self.side_chosen)
         self.slider.sliderReleased.connect(self._keep_size)
         self.order.activated.connect(self._order_chosen)
+        self.preview.clicked.connect(self._preview_chosen)
 
     @property
     def as_gallery(self) -> bool:
@@ -77,6 +81,17 @@ class ViewBar(QWidget):
     def toggle(self) -> None:
         """The other way to show results."""
         (self.table if self.as_gallery else self.gallery).setChecked(True)
+
+    def wants_preview(self, width: int) -> bool:
+        """Whether a preview is to stand in a page of this width: as somebody chose, else where there is room."""
+        wanted = kept("preview")
+        shown = wanted == "on" if wanted else width >= _WIDE
+        self.preview.setChecked(shown)
+        return shown
+
+    def _preview_chosen(self, on: bool) -> None:
+        keep("preview", "on" if on else "off")
+        self.preview_chosen.emit()
 
     def show_order(self, column: int, order: Qt.SortOrder) -> None:
         """How the table is sorted."""
@@ -103,3 +118,10 @@ class ViewBar(QWidget):
 
     def _keep_size(self) -> None:
         keep("side", self.slider.value())
+
+
+def _button(icon: str, words: str, tip: str) -> QToolButton:
+    button = tool(icon, tip, checkable=True)
+    button.setText(words)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    return button
