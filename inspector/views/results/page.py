@@ -35,7 +35,7 @@ from inspector.views.results.heat_thumbnails import HeatThumbnails
 from inspector.views.results.kept import keep, number
 from inspector.views.results.preview import Preview
 from inspector.views.results.table import ResultSelection, ResultTable
-from inspector.views.results.view_bar import ViewBar
+from inspector.views.results.view_bar import ViewBar, counts_words
 from inspector.views.review.heats import Heats
 from inspector.views.review.result_model import ROW, SORTS
 from inspector.views.review.review_page import ReviewPage
@@ -140,6 +140,7 @@ class ResultsPage(ReviewPage):
         self.bar.gallery_chosen.connect(self._show_view)
         self.bar.side_chosen.connect(self.gallery.set_side)
         self.bar.order_chosen.connect(self._sort)
+        self.bar.shots.toggled.connect(self._count)
         self.bar.preview_chosen.connect(self._place_preview)
         self.split.splitterMoved.connect(self._preview_dragged)
         self.preview.opened.connect(self._open_result)
@@ -265,7 +266,7 @@ class ResultsPage(ReviewPage):
     def _ask(self) -> None:
         if self.context.project is not None:
             self.model.ask(self.question)
-            self.read_counts(self.filters.filter(), self._show_counts)
+            self._count()
 
     def _sorted(self, column: int, order: Qt.SortOrder) -> None:
         if SORTS[column] is None:  # what is not kept in order
@@ -277,13 +278,12 @@ class ResultsPage(ReviewPage):
     def _sort(self, column: int, order: Qt.SortOrder) -> None:
         self.table.horizontalHeader().setSortIndicator(column, order)
 
-    def _show_counts(self, counts: Counts) -> None:
-        parts = [f"{counts.total:,} results"] if counts.total != 1 else ["1 result"]
-        parts += [f"✓ {counts.ok:,} OK", f"? {counts.review:,} review", f"✕ {counts.ng:,} NG"]
-        if counts.failed:
-            parts.append(f"! {counts.failed:,} failed")
-        parts.append(f"{counts.reviewed:,} reviewed")
-        self.counts.setText("     ".join(parts) if counts.total else "")
+    def _count(self) -> None:
+        self.read_counts(self.filters.filter(), self._show_counts, self.bar.shots.isChecked())
+
+    def _show_counts(self, counts: Counts, shots: int) -> None:
+        self.counts.setText(counts_words(counts))
+        self.bar.show_shots(shots)
 
     def _arrived(self) -> None:
         if len(self.model.ids):
@@ -302,7 +302,7 @@ class ResultsPage(ReviewPage):
 
     def _something_changed(self) -> None:
         self.model.refresh(rows_too=True)
-        self.read_counts(self.filters.filter(), self._show_counts)
+        self._count()
         self._read_choices()
 
     def _job_event(self, event: JobEvent) -> None:

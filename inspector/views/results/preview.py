@@ -11,7 +11,7 @@ from inspector.views.look import theme
 from inspector.views.look.elided import Elided
 from inspector.views.look.verdict_chip import VerdictChip
 from inspector.views.review.result_loader import ResultLoader, Shown
-from inspector.views.review.result_model import score_text
+from inspector.views.review.result_model import SHOT, score_text
 from inspector.views.viewer.image_view import ImageView
 
 if TYPE_CHECKING:
@@ -153,4 +153,6 @@ def _facts(row: ResultRow) -> str:
         said.append(f"judged by {row.reviewer}" if row.reviewer else "judged by a person")
     if row.reason:
         said.append(f"“{' '.join(row.reason.split())}”")
+    if row.is_shot:
+        said.append(SHOT)
     return " · ".join(filter(None, said))

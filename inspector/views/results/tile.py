@@ -98,6 +98,9 @@ class Tile(QStyledItemDelegate):
         if row.reviewed is not None:
             self._mark(painter, inside.bottomRight() - QPoint(21, 21), "accept", ratio)
 
+        if row.is_shot:
+            self._mark(painter, inside.bottomLeft() + QPoint(4, -21), "teach", ratio)
+
     def _say(self, painter: QPainter, box: QRect, words: str) -> None:
         painter.setFont(theme.font("small"))
         line = QRect(box.left(), box.top(), box.width(), 18)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QToolButton,
+    QWidget,
+)
 
 from inspector.views.look import theme
 from inspector.views.look.kit import tool
+from inspector.views.look.words import shots_said
 from inspector.views.results import tile
 from inspector.views.results.kept import keep, kept, number
 from inspector.views.review.result_model import SORTS
+
+if TYPE_CHECKING:
+    from inspector.records.inspected.results import Counts
 
 _ORDERS = (
     ("Newest first", "time", True),
@@ -24,6 +39,16 @@ _ORDERS = (
     ("Last reviewed first", "reviewed", True),
 )
 _WIDE = 1100  # px that a page must have, for a preview to stand there unasked
+
+
+def counts_words(counts: Counts) -> str:
+    """How many results of each verdict there are, "" for none."""
+    parts = [f"{counts.total:,} results"] if counts.total != 1 else ["1 result"]
+    parts += [f"✓ {counts.ok:,} OK", f"? {counts.review:,} review", f"✕ {counts.ng:,} NG"]
+    if counts.failed:
+        parts.append(f"! {counts.failed:,} failed")
+    parts.append(f"{counts.reviewed:,} reviewed")
+    return "     ".join(parts) if counts.total else ""
 
 
 class ViewBar(QWidget):
@@ -53,6 +78,8 @@ class ViewBar(QWidget):
         self.slider.setAccessibleName("Size of the pictures")
         self.slider.setToolTip("Size of the pictures")
         self.slider.setValue(number("side", tile.LEAST, tile.MOST, tile.USUAL))
+        self.shots = QCheckBox("Shots too")
+        self.shots.setToolTip("Count results of images that taught the detector too")
         self.note = QLabel()
         theme.set_role(self.note, "small")
         layout = QHBoxLayout(self)
@@ -66,7 +93,9 @@ class ViewBar(QWidget):
         layout.addWidget(self.slider)
         layout.addStretch(1)
         layout.addWidget(self.note)
+        layout.addWidget(self.shots)
         layout.addWidget(self.preview)
+        self.show_shots(0)
         self._show(kept("view") == "gallery")
         self.gallery.toggled.connect(self._chosen)
         self.slider.valueChanged.connect(self.side_chosen)
@@ -81,6 +110,11 @@ class ViewBar(QWidget):
     def toggle(self) -> None:
         """The other way to show results."""
         (self.table if self.as_gallery else self.gallery).setChecked(True)
+
+    def show_shots(self, count: int) -> None:
+        """So many of the results shown taught the detector."""
+        self.note.setText("" if self.shots.isChecked() else shots_said(count))
+        self.shots.setVisible(count > 0)
 
     def wants_preview(self, width: int) -> bool:
         """Whether a preview is to stand in a page of this width: as somebody chose, else where there is room."""
