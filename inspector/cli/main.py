@@ -256,6 +256,7 @@ def inspect(
     from inspector.jobs.engine import Engine
     from inspector.records import project as projects
     from inspector.records.inspected.results import count_results
+    from inspector.records.inspected.taught_from import count_shots
     from inspector.records.result_filter import ResultFilter
 
     chosen = settings.load()
@@ -278,12 +279,15 @@ def inspect(
                 emit=note,
                 cancel=CancelToken(),
             )
-        counts = count_results(opened, ResultFilter(run_id=ended[-1].result["run_id"]))
+        of_run = ResultFilter(run_id=ended[-1].result["run_id"])
+        counts, shots = count_results(opened, of_run), count_shots(opened, of_run).total
     table(
         "Verdicts",
         ["OK", "review", "NG", "failed"],
         [[str(n) for n in (counts.ok, counts.review, counts.ng, counts.failed)]],
     )
+    if shots:
+        say(f"Of these, {shots} taught the detector: what is said of them shows nothing.")
     raise typer.Exit(3 if counts.failed else 2 if counts.ng else 4 if counts.review else 0)
 
 

@@ -80,6 +80,8 @@ def export_report(
         made=now.strftime("%Y-%m-%d %H:%M %Z"),
         version=version("inspector"),
         total=summary.counts.total(),
+        every=summary.counts.total() + summary.shots,
+        shots=summary.shots,
         verdicts=[(d.value, *SIGNS[d]) for d in Decision],
         counts={d.value: summary.counts[d] for d in Decision},
         failed=summary.counts[None],
@@ -144,25 +146,29 @@ def _card(row: ExportRow, problems: list[str]) -> _Card:
 
 @dataclass(slots=True)
 class _Summary:
-    """What is counted while the rows go by once. `classes`: one line
+    """What is counted while the rows go by once; `shots`: so many taught the detector and are in no other count. `classes`: one line
     for each class and detector. `heats`: by label of the detector."""
 
     counts: Counter[Decision | None] = field(default_factory=Counter)
     overridden: int = 0
+    shots: int = 0
     classes: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     heats: dict[str, Heat] = field(default_factory=dict)
 
     def over(self, rows: Rows) -> Iterator[ExportRow]:
         for row in rows:
             result = row.result
-            self.counts[row.verdict] += 1
-            self.overridden += result.override not in (None, result.decision)
+            if result.is_shot:  # it taught the detector: the verdict shows nothing
+                self.shots += 1
+            else:
+                self.counts[row.verdict] += 1
+                self.overridden += result.override not in (None, result.decision)
             if row.verdict is not None and row.thresholds is not None:
                 self.heats.setdefault(row.detector, heat_of(row))
                 key = (result.class_name, result.detector_id)
                 if key not in self.classes:
                     self.classes[key] = _class_line(row, row.thresholds)
-                self.classes[key][row.verdict] += 1
+                self.classes[key][row.verdict] += not result.is_shot
             yield row
 
 

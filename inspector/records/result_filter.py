@@ -23,7 +23,8 @@ FAILED_SEVERITY = 3
 @dataclass(frozen=True, slots=True)
 class ResultFilter:
     """Which results; every field that is set must hold. `text` is looked for in name, defect type, reason of failure
-    and class name. `score_from` <= score < `score_to`. `ids`: only these."""
+    and class name. `score_from` <= score < `score_to`. `ids`: only these. `disputed`: whether the newest standing words of two
+    people differ."""
 
     run_id: int | None = None
     detector_id: int | None = None
@@ -36,6 +37,7 @@ class ResultFilter:
     score_from: float | None = None
     score_to: float | None = None
     ids: tuple[int, ...] | None = field(default=None)
+    disputed: bool | None = None
 
 
 class ResultSort(StrEnum):
@@ -82,6 +84,9 @@ def filtered(session: Session, query: Any, where: ResultFilter) -> Any:
         query = query.where(by_scan(t.Result.image_score) >= where.score_from)
     if where.score_to is not None:
         query = query.where(by_scan(t.Result.image_score) < where.score_to)
+    if where.disputed is not None:
+        condition = t.Result.id.in_(_disputed())
+        query = query.where(condition if where.disputed else ~condition)
     if where.ids is not None:
         query = query.where(_listed(t.Result.id, where.ids))
     if text := where.text.strip():
@@ -93,6 +98,22 @@ def filtered(session: Session, query: Any, where: ResultFilter) -> Any:
             )
         )
     return query
+
+
+def _disputed() -> Any:
+    """Ids of results on which the newest standing words of two people differ."""
+    taken_back = select(t.Review.withdraws).where(t.Review.withdraws.is_not(None))
+    newest = (
+        select(func.max(t.Review.id))
+        .where(t.Review.decision.is_not(None), t.Review.id.not_in(taken_back))
+        .group_by(t.Review.result_id, t.Review.who)
+    )
+    return (
+        select(t.Review.result_id)
+        .where(t.Review.id.in_(newest))
+        .group_by(t.Review.result_id)
+        .having(func.count(t.Review.decision.distinct()) > 1)
+    )
 
 
 def by_scan(column: Any) -> Any:

@@ -253,6 +253,16 @@ def in_force(reviews: Sequence[ReviewRow]) -> ReviewRow | None:
     return next((one for one in reversed(reviews) if one.decision is not None and not one.withdrawn), None)
 
 
+def newest_words(reviews: Sequence[ReviewRow]) -> list[ReviewRow]:
+    """Of one result's reviews, oldest first, the newest standing one of each person, the newest last."""
+    newest: dict[str, ReviewRow] = {}
+    for one in reviews:
+        if one.decision is not None and not one.withdrawn:
+            newest.pop(one.who, None)
+            newest[one.who] = one
+    return list(newest.values())
+
+
 def _store(session: Session, rows: list[dict[str, Any]], kind: ActKind) -> list[int]:
     """Add rows of reviews, and let of each result that they are on the newest that was not withdrawn count. Their ids, in
     the same order."""

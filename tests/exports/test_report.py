@@ -118,3 +118,13 @@ def test_signs_that_a_browser_obeys_are_shown_instead(rows: list[ExportRow], tmp
     page, _ = report([change(rows[2], name="a\0b\u202egnp.exe", reason="x\x1b[2J")], tmp_path)
     assert "a␣b␣gnp.exe" in page.text
     assert not {"\0", "\u202e", "\x1b"} & set(page.text)
+
+
+def test_what_taught_the_detector_is_in_no_count_of_the_report(rows: list[ExportRow], tmp_path: Path) -> None:
+    judged = [change(row, is_shot=number == 0) for number, row in enumerate(rows)]
+    export_report(judged, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert f"inspected<b>{len(rows) - 1}</b>" in text
+    assert "1 image that taught the detector is not counted: its verdict shows nothing." in text
+    export_report(rows, tmp_path / "other.html")
+    assert "not counted" not in (tmp_path / "other.html").read_text("utf-8")

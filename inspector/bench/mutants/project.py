@@ -180,7 +180,7 @@ def _lists(project: Project, facts: dict[str, Any]) -> None:
 
 
 def _results(project: Project, sight: Sight) -> None:
-    from inspector.views.inspect.result_loader import read_pixels
+    from inspector.views.review.result_loader import read_pixels
 
     ids = result_ids(project)
     for sort in ResultSort:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from inspector.views.inspect.result_loader import ResultLoader, Shown
+from inspector.views.review.result_loader import ResultLoader, Shown
 from inspector.views.viewer import nearest_shot
 
 if TYPE_CHECKING:

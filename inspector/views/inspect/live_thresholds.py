@@ -19,8 +19,8 @@ from inspector.views.review.verdict_edits import ThresholdChange
 if TYPE_CHECKING:
     from inspector.records.project import Project
     from inspector.records.thresholds import ThresholdMove
-    from inspector.views.inspect.result_loader import Shown
     from inspector.views.inspect.verdict_panel import VerdictPanel
+    from inspector.views.review.result_loader import Shown
     from inspector.views.review.result_model import ResultModel
     from inspector.views.review.verdict_edits import VerdictEdits
     from inspector.views.shared.context import WindowContext

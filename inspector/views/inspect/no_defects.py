@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from inspector.jobs.engine import Engine
     from inspector.records.project import Project
     from inspector.views.inspect.image_at_hand import ImageAtHand
-    from inspector.views.inspect.result_loader import Shown
     from inspector.views.inspect.verdict_panel import VerdictPanel
+    from inspector.views.review.result_loader import Shown
     from inspector.views.review.verdict_edits import VerdictEdits
     from inspector.views.shared.context import WindowContext
     from inspector.views.viewer.image_view import ImageView

@@ -19,6 +19,7 @@ from inspector.domain import JobStatus
 from inspector.views.look import icons, theme
 from inspector.views.look.kit import narrow_combo, switch, tool
 from inspector.views.look.labels import plain, wrapped
+from inspector.views.look.words import shots_said
 from inspector.views.review.result_list import ResultList
 from inspector.views.review.result_model import ResultModel
 from inspector.views.shared.context import ResultQuery
@@ -178,20 +179,23 @@ class QueuePanel(QWidget):
             self.run.setCurrentIndex(max(0, self.run.findData(chosen)) if chosen is not None else 0)
         self._describe_run()
 
-    def show_counts(self, counts: Counts | None) -> None:
+    def show_counts(self, counts: Counts | None, shots: int = 0) -> None:
+        """`shots`: so many more taught the detector, and are not counted."""
         row = self._runs.get(self.run_id or 0)
         if counts is not None and row is not None and self._filtered is None:
-            self.run.setItemText(self.run.currentIndex(), _run_words(row, counts.total))
-        if counts is None or not counts.total:
+            self.run.setItemText(self.run.currentIndex(), _run_words(row, counts.total + shots))
+        if counts is None or not counts.total + shots:
             self.counts.setText("")
             return
         parts = [f"✓ {counts.ok:,}", f"? {counts.review:,}", f"✕ {counts.ng:,}"]
         if counts.failed:
             parts.append(f"! {counts.failed:,}")
+        if shots:
+            parts.append(f"({shots:,} shot{'s' if shots > 1 else ''})")
         self.counts.setText("   ".join(parts))
         self.counts.setToolTip(
             f"{counts.ok:,} OK, {counts.review:,} to review, {counts.ng:,} NG, {counts.failed:,} failed;"
-            f" {counts.reviewed:,} reviewed by a person"
+            f" {counts.reviewed:,} reviewed by a person" + (f". {shots_said(shots)}" if shots else "")
         )
 
     def step_through(self, filtered: ResultQuery | None) -> None:

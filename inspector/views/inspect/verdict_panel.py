@@ -17,6 +17,7 @@ from inspector.views.look import icons, theme
 from inspector.views.look.labels import plain
 from inspector.views.look.verdict_chip import VerdictChip
 from inspector.views.look.words import share_text
+from inspector.views.review.judging import people_say
 
 if TYPE_CHECKING:
     from inspector.records.inspected.results import ResultDetail, ResultRow
@@ -185,6 +186,9 @@ def _remark(detail: ResultDetail) -> str:
             said.append(f"“{review.reason}”")
         if review.defect_type:
             said.append(f"Defect type: {review.defect_type}.")
+        people = people_say(detail.reviews)
+        if len({one.who for one in detail.reviews if one.decision}) > 1:
+            said.append(f"{people}.")
     if row.is_shot:
         said.append("This image, or a place of it, taught the detector too, so its score says little.")
     return " ".join(said)

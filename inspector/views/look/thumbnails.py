@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_Key = tuple[Path, int | None]
-
-
 def to_qimage(pixels: NDArray[np.uint8]) -> QImage:
     """A QImage with its own memory from uint8 RGB (height, width, 3). Any thread."""
     height, width = pixels.shape[:2]
@@ -29,18 +27,79 @@ def to_qimage(pixels: NDArray[np.uint8]) -> QImage:
     return QImage(data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
 
-class Thumbnails(QObject):
-    """Asks for each picture once; a picture that can't be made is None and not asked for again."""
+class Pictures(QObject):
+    """Asks for each small picture once; one that can't be made is None and not asked for again. At most `kept` stay."""
+
+    def __init__(self, runner: JobRunner, kept: int, parent: QObject) -> None:
+        super().__init__(parent)
+        self.kept = kept
+        self._runner = runner
+        self._made: OrderedDict[Hashable, QPixmap | None] = OrderedDict()
+        self._waiting: dict[Hashable, list[Callable[[], None]]] = {}
+        self._asked = 0
+
+    def fetch(
+        self,
+        key: Hashable,
+        make: Callable[[], QImage | None],
+        arrived: Callable[[], None],
+    ) -> QPixmap | None:
+        """The picture if it is here; otherwise None, and `arrived()` is called once it can be fetched again. `make` runs in
+        the pool; its None means that nobody wants the picture any more, and it may be asked for again."""
+        if key in self._made:
+            self._made.move_to_end(key)
+            return self._made[key]
+        waiting = self._waiting.setdefault(key, [])
+        if arrived not in waiting:
+            waiting.append(arrived)
+        if len(waiting) == 1:
+            self._asked += 1
+            self._runner.read(
+                self,
+                make,
+                lambda image: self._arrive(key, image),
+                lambda _error: self._fail(key),
+                priority=self._asked,  # what came into sight last is what is looked at
+            )
+        return None
+
+    def is_lost(self, key: Hashable) -> bool:
+        """Whether the picture was tried and can't be made."""
+        return self._made.get(key, self) is None
+
+    def clear(self) -> None:
+        self._made.clear()
+
+    def _arrive(self, key: Hashable, image: QImage | None) -> None:
+        if image is not None:
+            self._keep(key, QPixmap.fromImage(image))
+        self._tell(key)
+
+    def _fail(self, key: Hashable) -> None:
+        self._keep(key, None)
+        self._tell(key)
+
+    def _keep(self, key: Hashable, picture: QPixmap | None) -> None:
+        self._made[key] = picture
+        while len(self._made) > self.kept:
+            self._made.popitem(last=False)
+
+    def _tell(self, key: Hashable) -> None:
+        for arrived in self._waiting.pop(key, []):
+            owner = getattr(arrived, "__self__", None)
+            if not isinstance(owner, QObject) or shiboken6.isValid(owner):  # a row may be gone by now
+                arrived()
+
+
+class Thumbnails(Pictures):
+    """Small pictures of files."""
 
     KEPT = 600
 
     def __init__(self, runner: JobRunner, size: int, parent: QObject) -> None:
         """`size`: the longer side in device pixels."""
-        super().__init__(parent)
-        self._runner, self._size = runner, size
-        self._kept: OrderedDict[_Key, QPixmap | None] = OrderedDict()
-        self._waiting: dict[_Key, list[Callable[[], None]]] = {}
-        self._asked = 0
+        super().__init__(runner, self.KEPT, parent)
+        self._size = size
 
     def get(
         self,
@@ -53,40 +112,11 @@ class Thumbnails(QObject):
 
         `sha256` of the file, where it is known, saves reading it. `white`: the end of its range, see `images.read`.
         """
-        key = source, white
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        waiting = self._waiting.setdefault(key, [])
-        if arrived not in waiting:
-            waiting.append(arrived)
-        if len(waiting) == 1:
-            self._asked += 1
-            size = self._size
-            self._runner.read(
-                self,
-                lambda: _make(source, size, sha256, white),
-                lambda image: self._arrive(key, image),
-                lambda _error: self._arrive(key, None),
-                priority=self._asked,  # what came into sight last is what is looked at
-            )
-        return None
+        return self.fetch((source, white), partial(_make, source, self._size, sha256, white), arrived)
 
     def failed(self, source: Path, white: int | None = None) -> bool:
         """Whether the picture was tried and can't be made."""
-        return self._kept.get((source, white), self) is None
-
-    def clear(self) -> None:
-        self._kept.clear()
-
-    def _arrive(self, key: _Key, image: QImage | None) -> None:
-        self._kept[key] = None if image is None else QPixmap.fromImage(image)
-        while len(self._kept) > self.KEPT:
-            self._kept.popitem(last=False)
-        for arrived in self._waiting.pop(key, []):
-            owner = getattr(arrived, "__self__", None)
-            if not isinstance(owner, QObject) or shiboken6.isValid(owner):  # a row may be gone by now
-                arrived()
+        return self.is_lost((source, white))
 
 
 def _make(source: Path, size: int, sha256: str | None, white: int | None) -> QImage:

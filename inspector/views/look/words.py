@@ -29,3 +29,12 @@ def folder_text(folder: Path) -> str:
     """As people write it: "~" for their home folder."""
     home = Path.home()
     return f"~{os.sep}{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
+
+
+def shots_said(count: int) -> str:
+    """A sentence on so many results, "" for none."""
+    if not count:
+        return ""
+    if count == 1:
+        return "1 image that taught the detector is not counted."
+    return f"{count:,} images that taught the detector are not counted."

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from inspector.records.inspected.runs import RunRow
     from inspector.records.result_filter import ResultFilter
 
+_DISPUTED = "disputed"
+
 
 class FilterBar(QWidget):
     changed = Signal()
@@ -42,7 +44,12 @@ class FilterBar(QWidget):
         for decision in Decision:
             self.verdict.addItem(theme.verdict_text(decision), decision)
         self.verdict.addItem("! Failed", "failed")
-        for words, value in (("Any review", None), ("Not reviewed", False), ("Reviewed", True)):
+        for words, value in (
+            ("Any review", None),
+            ("Not reviewed", False),
+            ("Reviewed", True),
+            ("People disagree", _DISPUTED),
+        ):
             self.reviewed.addItem(words, value)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -91,14 +98,15 @@ class FilterBar(QWidget):
         from inspector.records.result_filter import ResultFilter
 
         verdict: Any = self.verdict.currentData()
-        failed = verdict == "failed"
+        failed, disputed = verdict == "failed", self.reviewed.currentData() == _DISPUTED
         return ResultFilter(
             run_id=self.run.currentData(),
             detector_id=self.detector.currentData(),
             class_id=self.class_name.currentData(),
             verdict=None if failed or verdict is None else Decision(verdict),
             failed=True if failed else None,
-            reviewed=self.reviewed.currentData(),
+            reviewed=None if disputed else self.reviewed.currentData(),
+            disputed=disputed or None,
             text=self.text.text().strip(),
         )
 

@@ -1,4 +1,4 @@
-"""The Results page: every result of every run in one table, to find, to judge anew, to export."""
+"""The Results page: every result of every run, as a table or as pictures, to find, to judge anew, to export."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from PySide6.QtCore import (
     QSignalBlocker,
     Qt,
 )
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -27,7 +30,13 @@ from inspector.views.look.empty import EmptyState
 from inspector.views.look.labels import plain
 from inspector.views.results.export_panel import ExportPanel
 from inspector.views.results.filter_bar import FilterBar
+from inspector.views.results.gallery import ResultGallery
+from inspector.views.results.heat_thumbnails import HeatThumbnails
+from inspector.views.results.kept import keep, number
+from inspector.views.results.preview import Preview
 from inspector.views.results.table import ResultSelection, ResultTable
+from inspector.views.results.view_bar import ViewBar, counts_words
+from inspector.views.review.heats import Heats
 from inspector.views.review.result_model import ROW, SORTS
 from inspector.views.review.review_page import ReviewPage
 from inspector.views.shared.context import ResultQuery
@@ -44,6 +53,8 @@ _MANY = 5000  # as many as can be judged in one go
 
 class ResultsPage(ReviewPage):
     shortcuts = (
+        ("G", "Table or gallery"),
+        ("P", "Preview beside them"),
         ("Enter", "Open in Inspect"),
         ("A", "Accept the selected verdicts"),
         ("X", "Override the selected verdicts"),
@@ -56,7 +67,12 @@ class ResultsPage(ReviewPage):
         super().__init__(context, "results", "Open a project to see its results.")
         self.filters = FilterBar()
         self.table = ResultTable(self.model)
-        self.selection = ResultSelection(self.table, self.model)
+        self.heats = Heats(context, self)
+        self.pictures = HeatThumbnails(context, self.heats, self)
+        self.gallery = ResultGallery(self.model, self.table.selectionModel(), self.pictures)
+        self.selection = ResultSelection(self.table, self.model, (self.gallery,))
+        self.preview = Preview(context, self.model, self.heats)
+        self.bar = ViewBar()
         self.counts = QLabel()
         self.counts.setFont(theme.font(figures=True))
         self.accept_button = QPushButton(icons.icon("accept"), "Accept")
@@ -71,6 +87,9 @@ class ResultsPage(ReviewPage):
         self.none_match = EmptyState("filter", "No result matches these filters.", "Show all results")
         self._build()
         self._connect()
+        self.gallery.set_side(self.bar.slider.value())
+        header = self.table.horizontalHeader()
+        self.bar.show_order(header.sortIndicatorSection(), header.sortIndicatorOrder())
         self._project_changed()
 
     def _build(self) -> None:
@@ -79,6 +98,9 @@ class ResultsPage(ReviewPage):
         top.setSpacing(8)
         top.addWidget(self.filters, 1)
         top.addWidget(self.export_button)
+        bar = QHBoxLayout()
+        bar.setContentsMargins(16, 0, 16, 8)
+        bar.addWidget(self.bar)
         foot = QHBoxLayout()
         foot.setContentsMargins(16, 8, 16, 8)
         foot.setSpacing(8)
@@ -86,12 +108,19 @@ class ResultsPage(ReviewPage):
         foot.addWidget(self.accept_button)
         foot.addWidget(self.override_button)
         self.middle = QStackedWidget()
-        for widget in (self.table, self.none_match, self.none_yet):
+        for widget in (self.table, self.gallery, self.none_match, self.none_yet):
             self.middle.addWidget(widget)
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.addWidget(self.middle)
+        self.split.addWidget(self.preview)
+        self.split.setStretchFactor(0, 1)
+        self.split.setChildrenCollapsible(False)
+        self._preview_width = number("preview width", 240, 2000, 0)
         left = QVBoxLayout()
         left.setSpacing(0)
         left.addLayout(top)
-        left.addWidget(self.middle, 1)
+        left.addLayout(bar)
+        left.addWidget(self.split, 1)
         left.addLayout(foot)
         inside = QWidget()
         whole = QHBoxLayout(inside)
@@ -105,9 +134,17 @@ class ResultsPage(ReviewPage):
     def _connect(self) -> None:
         self.filters.changed.connect(self._ask)
         self.table.horizontalHeader().sortIndicatorChanged.connect(self._sorted)
-        self.table.doubleClicked.connect(self._open)
-        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.table.customContextMenuRequested.connect(self._menu)
+        for view in (self.table, self.gallery):
+            view.doubleClicked.connect(self._open)
+            view.customContextMenuRequested.connect(partial(self._menu, view))
+        self.bar.gallery_chosen.connect(self._show_view)
+        self.bar.side_chosen.connect(self.gallery.set_side)
+        self.bar.order_chosen.connect(self._sort)
+        self.bar.shots.toggled.connect(self._count)
+        self.bar.preview_chosen.connect(self._place_preview)
+        self.split.splitterMoved.connect(self._preview_dragged)
+        self.preview.opened.connect(self._open_result)
+        self.table.selectionModel().currentChanged.connect(self.preview.current)
         self.selection.changed.connect(self._selection_changed)
         self.model.arrived.connect(self._arrived)
         self.accept_button.clicked.connect(lambda: self.accept())
@@ -123,9 +160,53 @@ class ResultsPage(ReviewPage):
         self.context.classes_changed.connect(self._read_choices)
         self.context.job_event.connect(self._job_event)
         opening = dict.fromkeys(("Return", "Enter"), self._open_current)
-        self.bind_keys(opening, self.table, Qt.ShortcutContext.WidgetShortcut)
+        for view in (self.table, self.gallery):
+            self.bind_keys(opening, view, Qt.ShortcutContext.WidgetShortcut)
+        self.bind_keys({"G": self.bar.toggle, "P": self.bar.preview.click})
 
     # what is shown
+
+    @property
+    def view(self) -> ResultTable | ResultGallery:
+        """The table or the gallery, whichever is chosen."""
+        return self.gallery if self.bar.as_gallery else self.table
+
+    def _show_view(self) -> None:
+        """What was in sight stays in sight."""
+        before = self.middle.currentWidget()
+        if before not in (self.table, self.gallery):
+            return
+        current = self.table.currentIndex()
+        if before is self.gallery:
+            first, seen = self.gallery.first, current.row() in self.gallery.places(self.gallery.rect())
+        else:
+            first, seen = max(0, self.table.rowAt(0)), self.table.visualRect(current).isValid()
+        self.middle.setCurrentWidget(self.view)
+        if self.view is self.gallery:
+            self.gallery.updateGeometries()
+            self.gallery.show_first(first)
+        else:
+            self.table.scrollTo(self.model.index(first, 0), QAbstractItemView.ScrollHint.PositionAtTop)
+        if seen and current.isValid():
+            self.view.scrollTo(current)
+        self.view.setFocus()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_preview()
+
+    def _place_preview(self) -> None:
+        """Beside the results where it is wanted, or nobody said and there is room."""
+        taken = 0 if self.exporter.isHidden() else self.exporter.width()
+        self.preview.set_shown(self.bar.wants_preview(self.width() - taken))
+        self.preview.current(self.table.currentIndex())
+        room = self.width() - taken
+        wide = min(self._preview_width or round(room * 0.3), room - 320)
+        self.split.setSizes([max(1, room - wide), wide])
+
+    def _preview_dragged(self) -> None:
+        self._preview_width = self.preview.width()
+        keep("preview width", self._preview_width)
 
     def activated(self) -> None:
         self._read_choices()
@@ -133,7 +214,7 @@ class ResultsPage(ReviewPage):
         self.context.wanted_among = None
         self._wanted = wanted
         self.model.refresh()
-        self.table.setFocus()
+        self.view.setFocus()
 
     def export(self) -> bool:
         """Open the export panel."""
@@ -143,12 +224,13 @@ class ResultsPage(ReviewPage):
 
     def _project_changed(self) -> None:
         self.model.clear()
+        self.pictures.clear()
         self._wanted = None
         if self.context.project is None:
             self.pages.setCurrentWidget(self.closed)
             return
         self.pages.setCurrentWidget(self._inside)
-        self.middle.setCurrentWidget(self.table)
+        self.middle.setCurrentWidget(self.view)
         with QSignalBlocker(self.filters):
             self.filters.show_choices([], [])
             self.filters.reset()
@@ -173,7 +255,7 @@ class ResultsPage(ReviewPage):
 
     @property
     def question(self) -> ResultQuery:
-        """What the table shows, in which order."""
+        """What is shown, in which order."""
         from inspector.records.result_filter import ResultSort
 
         header = self.table.horizontalHeader()
@@ -184,25 +266,28 @@ class ResultsPage(ReviewPage):
     def _ask(self) -> None:
         if self.context.project is not None:
             self.model.ask(self.question)
-            self.read_counts(self.filters.filter(), self._show_counts)
+            self._count()
 
-    def _sorted(self, column: int, _order: Qt.SortOrder) -> None:
+    def _sorted(self, column: int, order: Qt.SortOrder) -> None:
         if SORTS[column] is None:  # what is not kept in order
             self.table.horizontalHeader().setSortIndicator(SORTS.index("time"), Qt.SortOrder.DescendingOrder)
         else:
+            self.bar.show_order(column, order)
             self._ask()
 
-    def _show_counts(self, counts: Counts) -> None:
-        parts = [f"{counts.total:,} results"] if counts.total != 1 else ["1 result"]
-        parts += [f"✓ {counts.ok:,} OK", f"? {counts.review:,} review", f"✕ {counts.ng:,} NG"]
-        if counts.failed:
-            parts.append(f"! {counts.failed:,} failed")
-        parts.append(f"{counts.reviewed:,} reviewed")
-        self.counts.setText("     ".join(parts) if counts.total else "")
+    def _sort(self, column: int, order: Qt.SortOrder) -> None:
+        self.table.horizontalHeader().setSortIndicator(column, order)
+
+    def _count(self) -> None:
+        self.read_counts(self.filters.filter(), self._show_counts, self.bar.shots.isChecked())
+
+    def _show_counts(self, counts: Counts, shots: int) -> None:
+        self.counts.setText(counts_words(counts))
+        self.bar.show_shots(shots)
 
     def _arrived(self) -> None:
         if len(self.model.ids):
-            self.middle.setCurrentWidget(self.table)
+            self.middle.setCurrentWidget(self.view)
         else:
             self.middle.setCurrentWidget(self.none_yet if self.filters.empty else self.none_match)
         wanted = self._wanted
@@ -212,11 +297,12 @@ class ResultsPage(ReviewPage):
                 return
             self._wanted = None
             self.selection.choose([wanted], in_sight=True)
+        self.preview.current(self.table.currentIndex())
         self._selection_changed()
 
     def _something_changed(self) -> None:
         self.model.refresh(rows_too=True)
-        self.read_counts(self.filters.filter(), self._show_counts)
+        self._count()
         self._read_choices()
 
     def _job_event(self, event: JobEvent) -> None:
@@ -250,19 +336,21 @@ class ResultsPage(ReviewPage):
 
     def _open(self, index: QModelIndex) -> None:
         if index.isValid():
-            among = None if self.filters.empty else self.question
-            self.context.show_result(int(self.model.ids[index.row()]), among=among)
+            self._open_result(int(self.model.ids[index.row()]))
+
+    def _open_result(self, result_id: int) -> None:
+        self.context.show_result(result_id, among=None if self.filters.empty else self.question)
 
     def _open_current(self) -> None:
         self._open(self.table.currentIndex())
 
-    def _menu(self, at: QPoint) -> None:
-        index = self.table.indexAt(at)
+    def _menu(self, view: QAbstractItemView, at: QPoint) -> None:
+        index = view.indexAt(at)
         row: ResultRow | None = index.data(ROW) if index.isValid() else None
         if row is None:
             return
         self._selection_changed()
-        place = self.table.viewport().mapToGlobal(at)
+        place = view.viewport().mapToGlobal(at)
         self.show_menu(
             place,
             row,
@@ -300,3 +388,4 @@ class ResultsPage(ReviewPage):
 
     def _show_exporter(self, on: bool) -> None:
         self.exporter.setVisible(on)
+        self._place_preview()

@@ -77,6 +77,9 @@ class ResultTable(QTableView):
         for column, wide in enumerate(_WIDTHS):
             header.resizeSection(column, wide)
 
+    def keyboardSearch(self, search: str) -> None:
+        """Nothing: it would ask every row for its name. Ctrl+F searches."""
+
 
 class ResultSelection(QObject):
     """The selected results as pieces of the table, for there may be a million; found again after sorting.
@@ -86,9 +89,12 @@ class ResultSelection(QObject):
 
     changed = Signal()
 
-    def __init__(self, table: ResultTable, model: ResultModel) -> None:
+    def __init__(
+        self, table: ResultTable, model: ResultModel, others: Sequence[QAbstractItemView] = ()
+    ) -> None:
+        """`others`: views that show the selection of the table too."""
         super().__init__(table)
-        self._table, self._model = table, model
+        self._table, self._model, self._views = table, model, (table, *others)
         self._kept: NDArray[np.int64] | None = np.empty(0, np.int64)  # to be selected again; None: all
         self._soon = QSignalDebouncer(parent=self)
         self._soon.triggered.connect(self.changed)
@@ -119,7 +125,8 @@ class ResultSelection(QObject):
         chooser.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         chooser.setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
         if in_sight:
-            self._table.scrollTo(first)
+            for view in self._views:
+                view.scrollTo(first)
 
     def _pieces(self) -> list[tuple[int, int]]:
         chosen = self._table.selectionModel().selection()

@@ -17,6 +17,7 @@ from inspector.views.review.verdict_edits import Review, VerdictEdits
 if TYPE_CHECKING:
     from inspector.records.inspected.results import ResultRow
     from inspector.records.project import Project
+    from inspector.records.reviews import ReviewRow
     from inspector.views.shared.context import WindowContext
 
 
@@ -61,14 +62,19 @@ class Judging:
         if not judged or self.context.writable() is None:
             return
 
-        def read(project: Project) -> list[str]:
+        many = len(judged) > 1
+
+        def read(project: Project) -> tuple[list[str], str]:
             from inspector.records.inspected.results import list_defect_types
+            from inspector.records.reviews import list_reviews
 
-            return list_defect_types(project)
+            said = "" if many else people_say(list_reviews(project, judged[0].id))
+            return list_defect_types(project), said
 
-        def ask(types: list[str]) -> None:
-            many = len(judged) > 1
+        def ask(found: tuple[list[str], str]) -> None:
+            types, said = found
             self._asked = judged
+            self.popup.show_words(said)
             self.popup.ask(
                 f"{len(judged):,} results" if many else _short(judged[0].name),
                 {row.verdict for row in judged if row.verdict is not None},
@@ -94,6 +100,14 @@ class Judging:
                 told = f"defect type “{defect_type}”" if defect_type else "no defect type"
                 words = f"{_short(rows[0].name)}: {theme.WORDS[decision]}, {told}."
         self.edits.review([Review(tuple(row.id for row in rows), decision, reason, defect_type)], words)
+
+
+def people_say(reviews: Sequence[ReviewRow]) -> str:
+    """The newest standing word of each person on a result: "Ada: OK · Bo: NG"."""
+    from inspector.records.reviews import newest_words
+
+    said = [(one.who or "Somebody", one.decision) for one in newest_words(reviews)]
+    return " · ".join(f"{who}: {theme.WORDS[decision]}" for who, decision in said if decision is not None)
 
 
 def _short(name: str) -> str:

@@ -96,6 +96,11 @@ class _RowDelegate(QStyledItemDelegate):
             corner = QRect(picture.right() - 13, picture.bottom() - 13, 14, 14)
             painter.fillRect(corner, self._view.palette().base())  # readable over any picture
             painter.drawPixmap(corner.topLeft() + QPoint(1, 1), mark)
+        if row.is_shot:
+            mark = icons.pixmap("teach", theme.colour("text"), 14, painter.device().devicePixelRatio())
+            corner = QRect(picture.left(), picture.bottom() - 15, 16, 16)
+            painter.fillRect(corner, self._view.palette().base())
+            painter.drawPixmap(corner.topLeft() + QPoint(1, 1), mark)
 
     def _picture(self, painter: QPainter, box: QRect, row: ResultRow) -> None:
         path, update = row.path, self._view.viewport().update

@@ -19,7 +19,7 @@ from PySide6.QtCore import (
 from superqt.utils import QSignalThrottler
 
 from inspector.domain import Decision, Thresholds
-from inspector.views.look import theme, verdict_chip
+from inspector.views.look import icons, theme, verdict_chip
 from inspector.views.look.labels import plain
 from inspector.views.review.result_rows import ResultRows
 from inspector.views.shared.context import ResultQuery
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 ROW = Qt.ItemDataRole.UserRole + 1  # the whole ResultRow, None until it has arrived
+SHOT = "It taught the detector: its verdict shows nothing."
 VERDICT = Qt.ItemDataRole.UserRole + 2  # Decision in force, None for a failed item
 
 COLUMNS = (  # heading, how it is sorted by
@@ -51,6 +52,7 @@ COLUMNS = (  # heading, how it is sorted by
 HEADINGS = tuple(heading for heading, _ in COLUMNS)
 SORTS = tuple(sort for _, sort in COLUMNS)
 _FIGURES = (HEADINGS.index("Score"), HEADINGS.index("Regions"))
+_MARKED = ("Name", "Verdict")  # where it is said that a result taught the detector
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _OFTEN = 250  # ms between two looks at results that stream in, at least
@@ -201,6 +203,9 @@ class ResultModel(QAbstractTableModel):
             return _RIGHT if column in _FIGURES else _LEFT
         if role == Qt.ItemDataRole.FontRole:
             return theme.font(figures=True) if column in _FIGURES else None
+        if role == Qt.ItemDataRole.DecorationRole and column == 0:
+            known = self.row(index.row())
+            return icons.icon("teach") if known is not None and known.is_shot else None
         if role not in (
             Qt.ItemDataRole.DisplayRole,
             Qt.ItemDataRole.ToolTipRole,
@@ -217,12 +222,11 @@ class ResultModel(QAbstractTableModel):
         if role == VERDICT:
             return self.verdict(row)
         if role == Qt.ItemDataRole.ToolTipRole:
-            told = f"{row.error} {row.hint}".strip()
-            return plain(told or self._cell(row, column)) or None
+            told = f"{row.error} {row.hint}".strip() or self._cell(row, column)
+            return plain(f"{told}\n{SHOT}" if row.is_shot and HEADINGS[column] in _MARKED else told) or None
         if role == Qt.ItemDataRole.AccessibleTextRole and column == 0:
-            return ", ".join(
-                (row.name, row.class_name, score_text(row), verdict_chip.text(self.verdict(row)))
-            )
+            said = (row.name, row.class_name, score_text(row), verdict_chip.text(self.verdict(row)))
+            return ", ".join((*said, SHOT) if row.is_shot else said)
         return self._cell(row, column)
 
     def _cell(self, row: ResultRow, column: int) -> str:
@@ -297,7 +301,6 @@ def score_text(row: ResultRow) -> str:
 
 
 def by_person(row: ResultRow) -> str:
-    """Whether a person agreed with the machine; "" where none has judged."""
-    if row.override is None:
-        return ""
-    return "accepted" if row.override is row.decision else "overridden"
+    """Whether a person agreed with the machine, and "shot" where it taught the detector; "" for neither."""
+    said = "" if row.override is None else "accepted" if row.override is row.decision else "overridden"
+    return f"{said} shot".strip() if row.is_shot else said

@@ -82,15 +82,18 @@ class ReviewPage(Page):
             shortcut.setContext(context)
             shortcut.activated.connect(action)
 
-    def read_counts(self, where: ResultFilter, show: Callable[[Counts], None]) -> None:
-        """How many results of each verdict there are, for `show`; the newest answer counts."""
+    def read_counts(
+        self, where: ResultFilter, show: Callable[[Counts, int], None], shots_too: bool = False
+    ) -> None:
+        """How many results of each verdict there are, and how many taught the detector, for `show`; the newest answer counts.
+        `shots_too`: those are among the first."""
 
-        def read(project: Project) -> Counts:
-            from inspector.records.inspected.results import count_results
+        def read(project: Project) -> tuple[Counts, int]:
+            from inspector.records.inspected.taught_from import count_without_shots
 
-            return count_results(project, where)
+            return count_without_shots(project, where, shots_too=shots_too)
 
-        self.context.query(self, read, show, latest="counts")
+        self.context.query(self, read, lambda found: show(*found), latest="counts")
 
     def show_menu(
         self,

@@ -39,6 +39,11 @@ class ReviewPopup(QDialog):
         self.title = QLabel()
         self.title.setTextFormat(Qt.TextFormat.PlainText)
         theme.set_role(self.title, "heading")
+        self.said = QLabel()
+        self.said.setTextFormat(Qt.TextFormat.PlainText)
+        self.said.setWordWrap(True)
+        theme.set_role(self.said, "small")
+        self.said.hide()
         self.choices = QButtonGroup(self)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -78,6 +83,7 @@ class ReviewPopup(QDialog):
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(12)
         layout.addWidget(self.title)
+        layout.addWidget(self.said)
         layout.addLayout(row)
         layout.addLayout(form)
         layout.addWidget(self.missing)
@@ -89,6 +95,11 @@ class ReviewPopup(QDialog):
         line = self.defect_type.lineEdit()
         if line is not None:
             line.setPlaceholderText("for instance: scratch")
+
+    def show_words(self, words: str) -> None:
+        """What each person said of it so far, "" for nothing."""
+        self.said.setText(words)
+        self.said.setVisible(bool(words))
 
     def ask(
         self,
