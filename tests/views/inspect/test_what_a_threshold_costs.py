@@ -16,7 +16,7 @@ from inspector.views.shared.context import ResultQuery
 # Shots called good and earlier thresholds are read; a row is added, results are judged anew.
 WRITES = 4
 # What is filtered away with removed runs, and the counts.
-COUNTS = 2
+COUNTS = 3
 # Whether there are golden parts of the class: before it is asked for, and when it is written.
 GOLDEN = 2
 # Whether undoing lets parts pass: what is in force and what teaching found.
@@ -86,7 +86,7 @@ def same_as_stored(page, hand):
     return True
 
 
-def test_a_typed_threshold_that_flips_a_verdict_costs_eight_statements(hand, statements, window, idle, qtbot):
+def test_a_typed_threshold_that_flips_a_verdict_costs_nine_statements(hand, statements, window, idle, qtbot):
     page = window.page
     typed(qtbot, page.panel.scores.ng_box, "0.45")
     idle()
