@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from inspector.errors import ProjectError
 from inspector.records import schema as t
+from inspector.records.audit import ActKind, note
 from inspector.records.project import Project
 
 _log = logging.getLogger("inspector.records")
@@ -43,6 +44,9 @@ def set_outline(project: Project, result_id: int, rings: Collection[Ring] | None
     stored = None if rings is None else {"rings": [[list(corner) for corner in ring] for ring in rings]}
     with project.writing() as session:
         session.add(t.Outline(result_id=result_id, outline=stored, who=who))
+        name = session.scalar(select(t.Result.name).where(t.Result.id == result_id)) or ""
+        new = "as the map says" if rings is None else f"{len(rings)} outlines by hand"
+        note(session, ActKind.OUTLINED, name, who=who, new=new)
 
 
 def list_outlines(project: Project, result_ids: Collection[int]) -> dict[int, Outline]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from stage import Stage
 
+from inspector.views.results.kept import keep
+
 
 def scene_results_preview(stage: Stage) -> None:
     page = stage.open_demo("results")
@@ -39,10 +41,56 @@ def scene_results_disagree(stage: Stage) -> None:
 
 
 def after_results_disagree(stage: Stage) -> None:
-    page = stage.window.pages["results"]
+    from inspector.records.reviews import list_reviews, withdraw_review
+
+    project, page = stage.window.context.project, stage.window.pages["results"]
+    assert project is not None
     page.popup.reject()
+    said = [
+        one.id for one in list_reviews(project, int(page.model.ids[0])) if one.decision and not one.withdrawn
+    ]
+    withdraw_review(project, said, who="Ada")
     page.filters.reset()
-    stage.settle()
+    stage.window.context.results_changed.emit()
+    _as_it_was(stage)
+
+
+def scene_results_shots(stage: Stage) -> None:
+    """Shots that were inspected too: marked, and not counted."""
+    from inspector.records.files import ImageFacts
+    from inspector.records.inspected.new_results import NewResult, record_results
+    from inspector.records.inspected.runs import list_runs, start_run
+    from inspector.records.shots import list_shots
+
+    page = stage.open_demo("results")
+    project = stage.window.context.project
+    assert project is not None
+    run_id = start_run(project, list_runs(project)[0].detector_id, "Once more")
+    record_results(
+        project,
+        run_id,
+        [
+            NewResult(
+                one.name, ImageFacts(one.sha256, ".png", one.size, one.mode), None, one.class_id, 1, 0.1
+            )
+            for one in list_shots(project)[:3]
+        ],
+    )
+    stage.window.context.results_changed.emit()
+    stage.wait(lambda: page.model.rowCount() > 50)
+    page.bar.gallery.setChecked(True)
+    page.selection.choose([int(page.model.ids[1])], in_sight=True)
+    stage.settle(1.0)
+
+
+def after_results_shots(stage: Stage) -> None:
+    from inspector.records.inspected.runs import list_runs, remove_run
+
+    project = stage.window.context.project
+    assert project is not None
+    remove_run(project, list_runs(project)[0].id)
+    stage.window.context.results_changed.emit()
+    _as_it_was(stage)
 
 
 def scene_results_gallery(stage: Stage) -> None:
@@ -58,8 +106,18 @@ def scene_results_gallery(stage: Stage) -> None:
 
 
 def after_results_gallery(stage: Stage) -> None:
+    _as_it_was(stage)
+
+
+def after_results_preview(stage: Stage) -> None:
+    _as_it_was(stage)
+
+
+def _as_it_was(stage: Stage) -> None:
+    """The table, nothing chosen, and a preview where there is room."""
     page = stage.window.pages["results"]
     page.bar.table.setChecked(True)
-    page.bar.preview.click()
+    keep("preview", "")
+    page._place_preview()
     page.table.clearSelection()
     stage.settle()

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from inspector.domain import Decision, Thresholds
 from inspector.errors import ProjectError
 from inspector.records import schema as t
+from inspector.records.audit import ActKind, few, note
 from inspector.records.detectors import in_charge
 from inspector.records.files import find_image
 from inspector.records.project import Project
@@ -157,6 +158,7 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
             )
             added.append(made)
         change = GoldenChange(tuple(part.id for part in added), tuple(removed))
+        _note(session, ActKind.GOLDEN_ADDED, change.added, who)
     if not new:
         raise ProjectError(
             "Nothing was added to the golden set: these images are shots of their class, or have no class.",
@@ -170,6 +172,7 @@ def switch_golden(project: Project, *, on: Collection[int] = (), off: Collection
     with project.writing() as session:
         for ids, removed in ((off, t.now()), (on, None)):
             session.execute(update(t.GoldenPart).where(t.GoldenPart.id.in_([*ids])).values(removed=removed))
+            _note(session, ActKind.GOLDEN_REMOVED if removed else ActKind.GOLDEN_ADDED, ids)
 
 
 def list_golden(project: Project, class_ids: Collection[int] | None = None) -> list[GoldenPart]:
@@ -255,6 +258,10 @@ def add_check(
     with project.writing() as session:
         row = t.GoldenCheck(who=who, occasion=occasion, outcome={"parts": parts}, signed=signed)
         session.add(row)
+        missed = [word.part.name for word in words if not word.kept]
+        said = f"{len(words) - len(missed)} of {len(words)} as they must be"
+        new = f"{said}; not: {few(missed)}" if missed else said
+        note(session, ActKind.GOLDEN_CHECKED, occasion, who=who, new=new, reason=signed)
         session.flush()
         return row.id
 
@@ -267,6 +274,19 @@ def list_checks(project: Project, limit: int = 200) -> list[GoldenCheck]:
             GoldenCheck(row.id, row.created, row.who, row.occasion, row.signed, tuple(_checked(row.outcome)))
             for row in rows
         ]
+
+
+def _note(session: Session, kind: ActKind, ids: Collection[int], who: str = "") -> None:
+    """A line in the audit for these parts, where there are any."""
+    rows = session.execute(
+        select(t.GoldenPart.name, t.GoldenPart.expected)
+        .where(t.GoldenPart.id.in_([*ids]))
+        .order_by(t.GoldenPart.id)
+    ).all()
+    if rows:
+        new = few([f"{name} ({expected})" for name, expected in rows])
+        parts = "1 part" if len(rows) == 1 else f"{len(rows)} parts"
+        note(session, kind, parts, who=who, new=new)
 
 
 def _checked(outcome: Mapping[str, Any]) -> Iterable[CheckedPart]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from inspector.domain import Decision
 from inspector.errors import ProjectError
 from inspector.records import schema as t
+from inspector.records.audit import ActKind, note
 from inspector.records.files import find_image
 from inspector.records.names import checked, class_key, file_name
 from inspector.records.project import Project
@@ -130,6 +131,8 @@ def add_study(
             )
             for position, one in enumerate(parts, 1)
         )
+        new = f"{len(parts)} parts, {trials} trials, {', '.join(names)}"
+        note(session, ActKind.STUDY_BEGUN, title, who=who, new=new)
         return row.id
 
 
@@ -243,33 +246,36 @@ def finish(project: Project, study_id: int, appraiser: str, trial: int) -> Study
         row.plan = {**row.plan, "finished": sorted(finished)}
         if len(finished) == len(study.appraisers) * study.trials:
             row.closed = t.now()
+            note(session, ActKind.STUDY_ENDED, row.title, who=appraiser, new="everybody has judged")
         session.flush()
         return _row(session, row)
 
 
 def close(project: Project, study_id: int) -> None:
     """End a study before everybody has judged everything; what was said so far counts."""
-    _set(project, study_id, closed=t.now())
+    _set(project, study_id, ActKind.STUDY_ENDED, closed=t.now())
 
 
 def reopen(project: Project, study_id: int) -> None:
     """Take back `close`."""
-    _set(project, study_id, closed=None)
+    _set(project, study_id, ActKind.STUDY_REOPENED, closed=None)
 
 
 def remove(project: Project, study_id: int) -> None:
     """Hide a study; `restore` brings it back."""
-    _set(project, study_id, removed=t.now())
+    _set(project, study_id, ActKind.STUDY_REMOVED, removed=t.now())
 
 
 def restore(project: Project, study_id: int) -> None:
     """Take back `remove`."""
-    _set(project, study_id, removed=None)
+    _set(project, study_id, ActKind.STUDY_RESTORED, removed=None)
 
 
-def _set(project: Project, study_id: int, **values: Any) -> None:
+def _set(project: Project, study_id: int, kind: ActKind, **values: Any) -> None:
     with project.writing() as session:
         session.execute(update(t.Study).where(t.Study.id == study_id).values(**values))
+        title = session.scalar(select(t.Study.title).where(t.Study.id == study_id))
+        note(session, kind, title or "")
 
 
 def _require_turn(study: StudyRow, appraiser: str, trial: int) -> None:

@@ -18,7 +18,7 @@ AUDIT = 4
 # Shots called good and earlier thresholds are read; a row is added, results are judged anew.
 WRITES = 4 + AUDIT
 # What is filtered away with removed runs, and the counts.
-COUNTS = 2
+COUNTS = 3
 # Whether there are golden parts of the class: before it is asked for, and when it is written.
 GOLDEN = 2
 # Whether undoing lets parts pass: what is in force and what teaching found.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inspector.records.project import Project
     from inspector.verdicts.regions import Ring
     from inspector.views.inspect.image_at_hand import ImageAtHand
-    from inspector.views.inspect.result_loader import Shown
+    from inspector.views.review.result_loader import Shown
     from inspector.views.review.verdict_edits import VerdictEdits
     from inspector.views.shared.context import WindowContext
     from inspector.views.viewer.image_view import ImageView

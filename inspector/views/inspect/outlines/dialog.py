@@ -25,7 +25,7 @@ from inspector.views.look.kit import switch, tool
 
 if TYPE_CHECKING:
     from inspector.verdicts.regions import Ring
-    from inspector.views.inspect.result_loader import Shown
+    from inspector.views.review.result_loader import Shown
 
 _TOOLS = {
     Tool.BRUSH: ("&Brush", "Drag to paint what is defective"),
