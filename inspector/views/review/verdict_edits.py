@@ -295,7 +295,6 @@ class VerdictEdits:
             self.asking.open()
 
     def _thresholds_changed(self, move: ThresholdMove | None) -> None:
-        self.context.golden_changed.emit()
         if move is not None:
             self.context.thresholds_moved.emit(move)
         else:

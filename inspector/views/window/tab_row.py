@@ -20,6 +20,7 @@ class TabRow(QWidget):
         theme.set_role(self, "panel")
         self._row = row = QHBoxLayout(self)
         self._words_shown = True
+        self._extras: list[QToolButton] = []  # what the menus offer too
         self._wide = 0  # px that all takes with the words of the tabs
         row.setContentsMargins(8, 0, 8, 0)
         row.setSpacing(0)
@@ -63,6 +64,7 @@ class TabRow(QWidget):
             button.setAccessibleName(tip)
             button.clicked.connect(action)
             row.addWidget(button)
+            self._extras.append(button)
 
     def show_page(self, name: str) -> None:
         for tab, button in self.tabs.items():
@@ -86,7 +88,8 @@ class TabRow(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """In a narrow window the tabs are icons: else the menus would be cut off."""
+        """In a narrow window the tabs are icons, and in a very narrow one what the menus offer too goes: else the menus would
+        be cut off."""
         if self._words_shown:
             self._wide = self._row.sizeHint().width()
         if self._words_shown != (self.width() >= self._wide):
@@ -96,6 +99,10 @@ class TabRow(QWidget):
                     style.ToolButtonIconOnly if self._words_shown else style.ToolButtonTextBesideIcon
                 )
             self._words_shown = not self._words_shown
+        hidden = sum(button.sizeHint().width() for button in self._extras if button.isHidden())
+        shown = self._words_shown or self.width() >= self._row.sizeHint().width() + hidden
+        for button in self._extras:
+            button.setVisible(shown)
         room = self.width() - self._row.sizeHint().width()
         name = self.project.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, max(0, room))
         self.project.setText(name)

@@ -37,7 +37,14 @@ def test_a_right_click_offers_what_can_be_done_with_a_result(hand, choose, windo
     page.viewer.view.customContextMenuRequested.emit(QPoint(10, 10))
     menu = QApplication.activePopupWidget()
     words = [action.text() for action in menu.actions() if action.text()]
-    assert words == ["Accept", "Override…", "Golden set", "Show in folder", "Copy name"]
+    assert words == [
+        "Draw the defects…",
+        "Accept",
+        "Override…",
+        "Golden set",
+        "Show in folder",
+        "Copy name",
+    ]
     menu.actions()[-1].trigger()
     menu.close()
     assert QApplication.clipboard().text() == "part 2.png"

@@ -116,6 +116,7 @@ class GoldenSection(Section):
         whole.addWidget(self._stack)
         context.golden_changed.connect(self._follow)
         context.detectors_changed.connect(self._follow)
+        context.thresholds_moved.connect(lambda _move: self._follow())
         context.classes_changed.connect(self._follow)
         context.runner.busy_changed.connect(lambda _busy: self._switch())
         context.runner.ended.connect(lambda job, _event: self._ended(job.kind))
