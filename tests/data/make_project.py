@@ -29,6 +29,8 @@ from inspector.records import schema
 from inspector.records.classes import add_class, describe_class, list_classes, set_area, set_smallest
 from inspector.records.detectors import list_detectors
 from inspector.records.inspected.results import list_results, result_ids
+from inspector.records.outlines import list_outlines, set_outline
+from inspector.records.qualification.golden import add_check, add_golden, judge_golden, list_golden
 from inspector.records.result_filter import ResultFilter
 from inspector.records.reviews import add_review, list_reviews, withdraw_review
 from inspector.records.shots import add_place, add_shots, list_places
@@ -82,6 +84,9 @@ def _make(folder: Path, top: Path) -> None:
         (review,) = add_review(project, [row.id], Decision.NG, who="Ada", reason="burr", defect_type="burr")
         withdraw_review(project, [review], who="Ada")
         add_review(project, [row.id], Decision.OK, who="Bo", reason="dust only")
+        add_golden(project, {row.id: Decision.OK}, who="Ada")
+        add_check(project, judge_golden(project), occasion="On demand", who="Ada")
+        set_outline(project, row.id, [((0.2, 0.2), (0.4, 0.2), (0.3, 0.4))], who="Ada")
         rows = list_results(project, result_ids(project))
         methods = {item.id: item.method for item in list_detectors(project)}
         expected = {
@@ -91,6 +96,8 @@ def _make(folder: Path, top: Path) -> None:
                 [methods[item.detector_id], item.name, item.verdict, item.image_score] for item in rows
             ],
             "places": [item.place for item in list_places(project)],
+            "golden": [[item.name, item.expected] for item in list_golden(project)],
+            "outlines": [list(item.rings) for item in list_outlines(project, [row.id]).values()],
             "reviewers": [item.who for one in rows for item in list_reviews(project, one.id)],
         }
     with closing(sqlite3.connect(folder / projects.DATABASE)) as connection:

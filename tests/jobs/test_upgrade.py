@@ -18,12 +18,14 @@ from inspector.jobs.export import export
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
 from inspector.methods import catalogue
+from inspector.records import audit, schema
 from inspector.records import project as projects
-from inspector.records import schema
 from inspector.records.classes import list_classes, list_descriptions
 from inspector.records.detectors import DetectorRow, list_detectors
 from inspector.records.inspected.results import ResultRow, list_results, result_ids
+from inspector.records.outlines import list_outlines
 from inspector.records.project import Project
+from inspector.records.qualification.golden import list_golden
 from inspector.records.result_filter import ResultFilter
 from inspector.records.reviews import list_reviews
 from inspector.records.shots import list_places, list_shots
@@ -69,6 +71,14 @@ def test_a_stored_project_says_the_same_today(tmp_path: Path, revision: int) -> 
         places = [[list(corner) for corner in row.place or ()] for row in list_places(project)]
         assert places == expected.get("places", [])
         assert [word.who for row in rows for word in list_reviews(project, row.id)] == expected["reviewers"]
+        golden = [[one.name, one.expected] for one in list_golden(project)]
+        assert golden == expected.get("golden", [])
+        drawn = [
+            json.loads(json.dumps(one.rings))
+            for one in list_outlines(project, [row.id for row in rows]).values()
+        ]
+        assert drawn == expected.get("outlines", [])
+        assert audit.verify(project).broken is None
         _export(project, tmp_path / "export", rows)
 
 
