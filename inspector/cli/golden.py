@@ -27,13 +27,16 @@ def golden(
     Exit codes: 0 every part is judged as it must be; 2 a part is not; 3 a part could not be judged; 1 nothing was checked, for
     the reason given.
     """
+    from inspector.exports.files import check_free
     from inspector.exports.golden import export_checks
     from inspector.jobs.engine import Engine
     from inspector.jobs.golden import check_golden
     from inspector.records import project as projects
-    from inspector.records.qualification.golden import list_checks
+    from inspector.records.qualification.golden import EVERY, list_checks
 
     chosen = settings.load()
+    if export is not None:
+        check_free(export)
     with projects.open(project) as opened:
         with console("Golden set") as emit:
             name = chosen.reviewer if who is None else " ".join(who.split())
@@ -52,7 +55,7 @@ def golden(
         ]
         table("Golden set", ["part", "class", "must be", "judged", "score"], rows)
         if export is not None:
-            export_checks(records, export)
+            export_checks(list_checks(opened, EVERY), export)
             say(f"✓ {export}")
     judged = all(one.said is not None for one in parts)
     raise typer.Exit(3 if not judged else 0 if all(one.kept for one in parts) else 2)

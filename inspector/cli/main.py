@@ -364,11 +364,13 @@ def restore(
     ] = None,
 ) -> None:
     """Put a backup of a project's database back. The database that it replaces is kept; images, detectors and maps stay."""
+    from inspector.records.audit import ActKind
     from inspector.records.disk.backups import list_backups, restore_backup
 
     for found in list_backups(project):
         say(f"{found.created.astimezone():%Y-%m-%d %H:%M}  {found.path.name}  {found.size / 1e6:.1f} MB")
     replaced = restore_backup(project, backup)
+    cli_audit.note(project, ActKind.BACKUP_RESTORED, backup.name if backup else "the newest", replaced.name)
     say(f"✓ Restored. What was there before is kept as {replaced}")
 
 

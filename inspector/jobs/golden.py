@@ -1,13 +1,14 @@
 """The golden set scored anew: on demand, and by every detector before it is put in charge."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inspector.domain import CancelToken, Emit, JobKind, Thresholds
 from inspector.errors import ImageError, InspectorError, ProjectError
 from inspector.jobs.engine import Engine
 from inspector.jobs.events import Reporter, job
-from inspector.jobs.judging import check_shape, drawn_on
+from inspector.jobs.judging import check_shape, shapes_of
 from inspector.jobs.proposal import prepared
 from inspector.records.detectors import DetectorRow, find_detector
 from inspector.records.project import Project
@@ -66,23 +67,24 @@ def check_golden(
             else:
                 report.item(word.part.name, error=f"No detector judges “{word.part.class_name}”.")
         for key, own in judges.items():
-            row = find_detector(project, key)
-            detector = engine.detector(project, row)
-            shapes = {
-                row.taught_names[class_id]: found
-                for class_id, found in drawn_on(project, row, detector).items()
-            }
-            scores = score_golden(detector, row.taught_names, own, report, cancel, shapes)
+            scores = _score(project, engine, key, own, report, cancel)
             keep_golden_scores(project, key, scores)
-        words = judge_golden(project, detector_id)
+        words = [word for word in judge_golden(project, detector_id) if word.part.id in before]
         changed = [
             word.part.name
             for word in words
             if (then := before[word.part.id].score) is not None
+            and word.detector_id == before[word.part.id].detector_id
             and (word.score is None or abs(word.score - then) > _SAME * max(abs(then), 1e-6))
         ]
         missed = [word.part.name for word in words if not word.kept]
         report.message = said(words)
+        words = [
+            replace(word, error=f"No detector judges “{word.part.class_name}”.")
+            if word.detector_id is None
+            else word
+            for word in words
+        ]
         if changed:
             report.message += (
                 f" {_named(changed)} {'scores' if len(changed) == 1 else 'score'} otherwise than before, though the detector is "
@@ -93,16 +95,36 @@ def check_golden(
             report.result["check"] = add_check(project, words, occasion="On demand", who=who)
 
 
+def _score(
+    project: Project,
+    engine: Engine,
+    detector_id: int,
+    parts: Sequence[GoldenPart],
+    report: Reporter,
+    cancel: CancelToken,
+) -> Scores:
+    """What a stored detector scores; where it can't be used, none of its parts has a score, and the others go on."""
+    try:
+        row = find_detector(project, detector_id)
+        detector = engine.detector(project, row)
+        shapes = shapes_of(project, detector, row.taught_names)
+    except InspectorError as error:
+        for part in parts:
+            report.item(part.name, error=error.message)
+        return {part.id: (None, error.message) for part in parts}
+    return score_golden(detector, row.taught_names, parts, report, cancel, shapes)
+
+
 def score_golden(
     detector: "Detector",
     names: Mapping[int, str],
     parts: Sequence[GoldenPart],
     report: Reporter,
     cancel: CancelToken,
-    shapes: Mapping[str, Sequence[float]] | None = None,
+    shapes: Mapping[int, Sequence[float]],
 ) -> Scores:
-    """What a detector scores golden parts, each as a part of its class. `names`: class id → what the detector calls it; `shapes`:
-    this → width / height of its shots, of classes of which only an area is inspected."""
+    """What a detector scores golden parts, each as a part of its class. `names`: class id → what the detector calls it; `shapes`: see
+    `shapes_of`."""
     found: Scores = {}
     for place, part in enumerate(parts):
         cancel.check()
@@ -111,7 +133,9 @@ def score_golden(
             if part.missing:
                 raise ImageError("Its image is missing from the project folder.")
             image = prepared(part.path, detector, name)
-            check_shape(image.size, (shapes or {}).get(name, ()))
+            if image.sha256 != part.sha256:
+                raise ImageError("Its image was changed inside the project folder.")
+            check_shape(image.size, shapes.get(part.class_id, ()))
             (score_map,) = detector.score([image], [name])
             if not score_map.finite:
                 raise ImageError("The detector gave no number for it.")
@@ -141,7 +165,9 @@ class GoldenTrial:
         self._project = project
         parts = list_golden(project, names)
         quiet = Reporter(None, JobKind.CHECK, lambda _event: None)
-        self._scores = score_golden(detector, names, parts, quiet, cancel)
+        self._scores = score_golden(
+            detector, names, parts, quiet, cancel, shapes_of(project, detector, names)
+        )
         self.words = [
             GoldenWord(
                 part,

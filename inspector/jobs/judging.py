@@ -38,8 +38,13 @@ class ReadFile:
 
 def drawn_on(project: Project, row: DetectorRow, detector: "Detector") -> dict[int, list[float]]:
     """Class id → width / height of its shots, of classes of which only an area is inspected."""
+    return shapes_of(project, detector, row.taught_names)
+
+
+def shapes_of(project: Project, detector: "Detector", names: Mapping[int, str]) -> dict[int, list[float]]:
+    """The same of a detector that may have no row yet. `names`: class id → what the detector calls it."""
     found = {}
-    for class_id, name in row.taught_names.items():
+    for class_id, name in names.items():
         view = detector.views.get(name)
         if view is not None and view.area is not None:
             sizes = {shot.size for shot in list_shots(project, class_id)}

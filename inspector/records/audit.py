@@ -70,6 +70,8 @@ class ActKind(StrEnum):
     GOLDEN_ADDED = "golden parts added"
     GOLDEN_REMOVED = "golden parts removed"
     GOLDEN_CHECKED = "golden set checked"
+    GOLDEN_EXPORTED = "golden records exported"
+    BACKUP_RESTORED = "backup restored"
     OUTLINED = "defects outlined"
     STUDY_BEGUN = "study begun"
     STUDY_ENDED = "study ended"

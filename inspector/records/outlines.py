@@ -36,7 +36,7 @@ def set_outline(project: Project, result_id: int, rings: Collection[Ring] | None
 
     Raises ProjectError for more rings or corners than are kept, and for corners beside the image.
     """
-    if rings is not None and not _fits(rings):
+    if rings is not None and not fits(rings):
         raise ProjectError(
             f"An outline has at most {MOST_RINGS} parts and {MOST_CORNERS:,} corners, all within the image.",
             "Draw it with a larger brush.",
@@ -78,10 +78,11 @@ def _rings(stored: dict[str, Any]) -> tuple[Ring, ...] | None:
         rings = tuple(tuple((float(x), float(y)) for x, y in ring) for ring in stored["rings"])
     except (KeyError, TypeError, ValueError):
         return None
-    return rings if _fits(rings) else None
+    return rings if fits(rings) else None
 
 
-def _fits(rings: Collection[Ring]) -> bool:
+def fits(rings: Collection[Ring]) -> bool:
+    """Whether an outline can be kept: not too many rings and corners, all within the image."""
     corners = [corner for ring in rings for corner in ring]
     within = all(math.isfinite(value) and 0 <= value <= 1 for corner in corners for value in corner)
     return within and len(rings) <= MOST_RINGS and len(corners) <= MOST_CORNERS

@@ -102,12 +102,12 @@ def rings_of(mask: NDArray[np.uint8]) -> tuple[Ring, ...]:
 
 
 def regions_of(mask: NDArray[np.uint8], peak: float) -> tuple[Region, ...]:
-    """The 8-connected parts of a mask, uint8 (h, w), in its pixels, the largest first, at most `MOST`; each with this `peak`."""
+    """The 8-connected parts of a mask, uint8 (h, w), in its pixels, the largest first; each with this `peak`."""
     import cv2
 
     count, _, stats, _ = cv2.connectedComponentsWithStats((mask > 0).astype(np.uint8), connectivity=8)
     found = [Region((int(x), int(y), int(w), int(h)), int(area), peak) for x, y, w, h, area in stats[1:count]]
-    return tuple(sorted(found, key=lambda one: -one.area)[:MOST])
+    return tuple(sorted(found, key=lambda one: -one.area))
 
 
 def regions(values: NDArray[np.floating], threshold: float, size: tuple[int, int]) -> tuple[Region, ...]:

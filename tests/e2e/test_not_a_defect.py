@@ -95,6 +95,7 @@ def test_a_false_alarm_is_called_no_defect_accepted_and_ok_from_then_on(
     assert (newest.verdict, newest.detector_id) == (Decision.OK, proposed.id)
 
     window.context.undo.undo()  # of the acceptance
+    _settle(qtbot, idle)
     window.context.undo.undo()
     _settle(qtbot, idle)
     assert list_places(project) == []
@@ -151,7 +152,7 @@ def test_the_menu_offers_it_on_a_region_only(inspected: Any, window: MainWindow,
         return words
 
     assert asked(x + width / 2, y + height / 2)[:2] == ["Why is it red here?", "Not a defect"]
-    assert asked(2, view.picture.height - 2)[:2] == ["Why is it red here?", "Accept"]
+    assert asked(2, view.picture.height - 2)[:2] == ["Why is it red here?", "Draw the defects…"]
 
 
 def test_where_only_teaching_helps_it_is_said(

@@ -51,6 +51,7 @@ def list_candidates(
     )
     found: dict[int, tuple[int, Candidate]] = {}
     limits: dict[int, dict[int, float]] = {}
+    seen: set[int] = set()
     with project.reading() as session:
         where = ResultFilter(run_id=run_id, class_id=class_id, reviewed=True)
         rows = session.execute(
@@ -62,8 +63,11 @@ def list_candidates(
         ).all()
         for result_id, detector_id, image_id, of_class, name, override, decision, score in rows:
             expected = t.word(Decision, override)
-            if image_id in found or expected not in (Decision.OK, Decision.NG):
+            if image_id in seen:
                 continue
+            seen.add(image_id)
+            if expected not in (Decision.OK, Decision.NG):
+                continue  # taken back: an earlier word no longer counts
             if detector_id not in limits:
                 newest = newest_thresholds(session, detector_id)
                 limits[detector_id] = {

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from inspector.domain import Decision, Thresholds
@@ -18,6 +18,9 @@ from inspector.records.files import find_image
 from inspector.records.project import Project
 from inspector.records.thresholds import newest_thresholds
 from inspector.verdicts.judge import decide
+
+EVERY = 1_000_000
+"""More records than there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +104,12 @@ class GoldenCheck:
 
 @dataclass(frozen=True, slots=True)
 class GoldenChange:
-    """Ids of golden parts that were added, and of those whose place they took; `switch_golden` takes it back."""
+    """Ids of golden parts that were added, and of those whose place they took; `switch_golden` takes it back. `left_out`: results that
+    can't be golden parts, for want of a class or as shots."""
 
     added: tuple[int, ...]
     removed: tuple[int, ...]
+    left_out: int = 0
 
 
 def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> GoldenChange:
@@ -136,14 +141,21 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
             there[part.class_id, part.image_id] = part
         new: dict[tuple[int, int], tuple[str, Decision]] = {}
         seen: dict[tuple[int, int], dict[int, float]] = {}
+        taken = 0
         for result_id, name, class_id, image_id, detector_id, score in rows:
             if class_id is not None and image_id is not None and (class_id, image_id) not in shots:
                 new[class_id, image_id] = name, words[result_id]
+                taken += 1
                 if score is not None:
                     seen.setdefault((class_id, image_id), {})[detector_id] = score
         for key, (name, expected) in new.items():
             before = there.get(key)
             if before is not None and before.expected == expected:
+                for detector_id, score in seen.get(key, {}).items():
+                    if session.get(t.GoldenScore, (detector_id, before.id)) is None:
+                        session.add(
+                            t.GoldenScore(detector_id=detector_id, part_id=before.id, image_score=score)
+                        )
                 continue
             if before is not None:
                 before.removed = t.now()
@@ -157,8 +169,8 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
                 for detector_id, score in seen.get(key, {}).items()
             )
             added.append(made)
-        change = GoldenChange(tuple(part.id for part in added), tuple(removed))
-        _note(session, ActKind.GOLDEN_ADDED, change.added, who)
+        change = GoldenChange(tuple(part.id for part in added), tuple(removed), len(words) - taken)
+        _note(session, ActKind.GOLDEN_ADDED, change.added, who, was=removed)
     if not new:
         raise ProjectError(
             "Nothing was added to the golden set: these images are shots of their class, or have no class.",
@@ -171,6 +183,8 @@ def switch_golden(project: Project, *, on: Collection[int] = (), off: Collection
     """Take parts out of the golden set (`off`) and bring back those that were taken out (`on`)."""
     with project.writing() as session:
         for ids, removed in ((off, t.now()), (on, None)):
+            if not ids:
+                continue
             session.execute(update(t.GoldenPart).where(t.GoldenPart.id.in_([*ids])).values(removed=removed))
             _note(session, ActKind.GOLDEN_REMOVED if removed else ActKind.GOLDEN_ADDED, ids)
 
@@ -232,6 +246,24 @@ def judge_golden(
     return words
 
 
+def charges(project: Project) -> dict[int, int]:
+    """Class id → the detector in charge of it."""
+    with project.reading() as session:
+        return in_charge(session)
+
+
+def record_moved(
+    project: Project, before: Mapping[int, int], *, occasion: str, who: str, signed: str = ""
+) -> None:
+    """A record of what is said of the golden parts of the classes that another detector judges than `before` (see `charges`);
+    nothing where there are none."""
+    after = charges(project)
+    moved = [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
+    words = judge_golden(project, class_ids=moved) if moved else []
+    if words:
+        add_check(project, words, occasion=occasion, who=who, signed=signed)
+
+
 def newly_missed(before: Iterable[GoldenWord], after: Iterable[GoldenWord]) -> list[GoldenWord]:
     """Of what is said `after` a change, the parts that are judged otherwise than they must be and weren't `before`."""
     missed = {word.part.id for word in before if word.scored and not word.kept}
@@ -276,17 +308,18 @@ def list_checks(project: Project, limit: int = 200) -> list[GoldenCheck]:
         ]
 
 
-def _note(session: Session, kind: ActKind, ids: Collection[int], who: str = "") -> None:
-    """A line in the audit for these parts, where there are any."""
-    rows = session.execute(
-        select(t.GoldenPart.name, t.GoldenPart.expected)
-        .where(t.GoldenPart.id.in_([*ids]))
-        .order_by(t.GoldenPart.id)
-    ).all()
-    if rows:
-        new = few([f"{name} ({expected})" for name, expected in rows])
-        parts = "1 part" if len(rows) == 1 else f"{len(rows)} parts"
-        note(session, kind, parts, who=who, new=new)
+def _note(
+    session: Session, kind: ActKind, ids: Collection[int], who: str = "", was: Collection[int] = ()
+) -> None:
+    """A line in the audit for these parts, where there are any. `was`: those whose place they took."""
+
+    def named(ids: Collection[int]) -> list[str]:
+        parts = select(t.GoldenPart.name, t.GoldenPart.expected).where(t.GoldenPart.id.in_([*ids]))
+        return [f"{name} ({expected})" for name, expected in session.execute(parts.order_by(t.GoldenPart.id))]
+
+    if names := named(ids):
+        parts = "1 part" if len(names) == 1 else f"{len(names)} parts"
+        note(session, kind, parts, who=who, old=few(named(was)), new=few(names))
 
 
 def _checked(outcome: Mapping[str, Any]) -> Iterable[CheckedPart]:
@@ -338,8 +371,13 @@ def _parts(project: Project, session: Session, class_ids: Collection[int] | None
 
 
 def _shots(session: Session) -> set[tuple[int, int]]:
-    """(class, image) of every shot."""
+    """(class, image) of every shot, and of those that a detector in charge still remembers."""
+    known = select(t.DetectorShot.shot_id).where(
+        t.DetectorShot.detector_id.in_(set(in_charge(session).values()))
+    )
     rows = session.execute(
-        select(t.Shot.class_id, t.Shot.image_id).where(t.Shot.removed.is_(None), t.Shot.place.is_(None))
+        select(t.Shot.class_id, t.Shot.image_id).where(
+            t.Shot.place.is_(None), or_(t.Shot.removed.is_(None), t.Shot.id.in_(known))
+        )
     )
     return {(class_id, image_id) for class_id, image_id in rows}

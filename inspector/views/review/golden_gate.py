@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,11 +43,16 @@ def of_thresholds(project: Project, *, detector_id: int, class_id: int, now: Thr
 def of_detector(project: Project, detector_id: int) -> Outlook:
     """Of putting a detector in charge. For a worker."""
     from inspector.records.detectors import find_detector
+
+    return of_charges(project, dict.fromkeys(find_detector(project, detector_id).takes, detector_id))
+
+
+def of_charges(project: Project, charged: Mapping[int, int]) -> Outlook:
+    """Of letting these detectors judge (class id → detector). For a worker."""
     from inspector.records.qualification.golden import judge_golden, newly_missed
 
-    judged = find_detector(project, detector_id).takes
-    before = judge_golden(project, class_ids=judged)
-    after = judge_golden(project, detector_id, judged)
+    before = judge_golden(project, class_ids=charged)
+    after = [word for key, judge in charged.items() for word in judge_golden(project, judge, [key])]
     return Outlook(newly_missed(before, after), sum(not word.scored for word in after), len(after))
 
 

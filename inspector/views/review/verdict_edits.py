@@ -95,9 +95,12 @@ class VerdictEdits:
             return
 
         look = partial(golden_gate.of_thresholds, detector_id=move.detector_id, class_id=move.class_id)
-        reason = [""]  # why golden parts may be judged otherwise than they must be
+        signature = ["", ""]  # who moves them, and why golden parts may be judged otherwise than they must be
 
-        def put(thresholds: Thresholds, who: str, *, asks: bool = False) -> Work:
+        def sign_for(why: str) -> None:
+            signature[:] = self.context.settings.reviewer or signature[0], why
+
+        def put(thresholds: Thresholds, *, asks: bool = False) -> Work:
             """`asks`: nothing is written where somebody has to sign first."""
 
             def write(project: Project) -> ThresholdMove | Outlook:
@@ -106,8 +109,8 @@ class VerdictEdits:
                 if asks and (found := look(project, now=thresholds)).missed:
                     return found
                 of = move.detector_id, move.class_id
-                made = set_thresholds(project, *of, thresholds, who=who, proposed=move.proposed)
-                golden_gate.keep_record(project, of[0], [of[1]], "Thresholds moved", who, reason[0])
+                made = set_thresholds(project, *of, thresholds, who=signature[0], proposed=move.proposed)
+                golden_gate.keep_record(project, of[0], [of[1]], "Thresholds moved", *signature)
                 return made
 
             return write
@@ -117,31 +120,32 @@ class VerdictEdits:
             now = move.before if back else move.after
 
             def go_on(why: str) -> None:
-                reason[0] = why
+                sign_for(why)
                 yes()
 
             golden = partial(self.golden.ask, _THEN, partial(look, now=now), go_on, no)
             self.passing.ask(move.detector_id, move.class_id, now, golden, no)
 
-        def store(who: str, *, asks: bool) -> None:
+        def store(*, asks: bool) -> None:
             def written(value: object) -> None:
                 if isinstance(value, Outlook):
                     self.golden.show(_THEN, value, again, left)
                     return
-                back = put(move.before, who)
+                back = put(move.before)
                 place = partial(self._place, move.result_id)
-                self._thresholds.done("Move of the thresholds", put(move.after, who), back, place, ask)
+                self._thresholds.done("Move of the thresholds", put(move.after), back, place, ask)
                 self._thresholds.changed(value)
 
             def again(why: str) -> None:
-                reason[0] = why
-                store(self.context.settings.reviewer or who, asks=False)
+                sign_for(why)
+                store(asks=False)
 
-            self._thresholds.write(put(move.after, who, asks=asks), written)
+            self._thresholds.write(put(move.after, asks=asks), written)
 
         def signed(who: str) -> None:
             begun()
-            store(who, asks=True)
+            signature[0] = who
+            store(asks=True)
 
         def sign() -> None:
             self.signed(signed, left)
@@ -172,14 +176,15 @@ class VerdictEdits:
                 switch_golden(project, on=change[0].removed, off=change[0].added)
 
             def told(_value: object) -> None:
-                count = len(change[0].added)
+                count, out = len(change[0].added), change[0].left_out
+                left = f" {out} left out: shots, or without a class." if out else ""
                 if not count:
-                    self.context.toast("It is in the golden set already.")
+                    self.context.toast(f"It is in the golden set already.{left}")
                     return
                 parts = "1 part" if count == 1 else f"{count} parts"
                 self._golden.done(f"Golden set: {parts}", put, back)
                 self.context.golden_changed.emit()
-                words = f"{parts} in the golden set: must always be {theme.WORDS[expected]}."
+                words = f"{parts} in the golden set: must always be {theme.WORDS[expected]}.{left}"
                 self.context.toast(words, self.context.undo.undo)
 
             self._golden.write(put, told)

@@ -172,6 +172,8 @@ class DetectorHistory(QDialog):
             why = "Choose one detector."
         elif not why and row is not None:
             why = row.problem and f"It can't be used: {row.problem}"
+            if not why and {one for own in row.added_shots.values() for one in own} & set(row.gone_shots):
+                why = "It remembers a shot that was removed, so the one before it would judge."
             if not why and row.proposed:
                 why = "It waits for your decision on the Teach page."
             elif not why and row.in_charge >= row.classes.keys():

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from inspector.domain import CancelToken, Emit, JobEnded, JobKind, JobStatus
 from inspector.errors import InspectorError
-from inspector.views.review.golden_gate import GoldenGate, Outlook, keep_record, of_detector
+from inspector.views.review.golden_gate import GoldenGate, Outlook, keep_record, of_charges, of_detector
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
 from inspector.views.shared.undo import Steps
@@ -119,8 +119,8 @@ class ClassEdits(QObject):
         what = f"“{rows[0].name}”" if len(rows) == 1 else f"{len(rows)} {kind}"
         self.steps.do(
             f"remove {what}",
-            lambda project: remove_shots(project, ids),
-            lambda project: restore_shots(project, ids),
+            self._recorded(f"Removed {what}", lambda project: remove_shots(project, ids)),
+            self._recorded(f"Brought back {what}", lambda project: restore_shots(project, ids)),
             f"Removed {what} from {rows[0].class_name}.",
             self._on_teach,
         )
@@ -151,7 +151,22 @@ class ClassEdits(QObject):
                 remove_class(project, class_id)
 
         what = f"{len(shot_ids)} shot{'s' if len(shot_ids) != 1 else ''}"
-        self.steps.done(f"add {what}", back, away, self._on_teach)
+        redo, undo = self._recorded(f"Added {what}", back), self._recorded(f"Took back {what}", away)
+        self.steps.done(f"add {what}", redo, undo, self._on_teach)
+
+    def _recorded(self, occasion: str, work: Callable[[Project], object]) -> Callable[[Project], None]:
+        """With a record of the golden set where another detector judges a class by it: one gives way to the one before when a shot
+        that it was given is gone."""
+        who = self.context.settings.reviewer
+
+        def write(project: Project) -> None:
+            from inspector.records.qualification.golden import charges, record_moved
+
+            before = charges(project)
+            work(project)
+            record_moved(project, before, occasion=occasion, who=who)
+
+        return write
 
     def _changed(self, _value: object) -> None:
         self.context.classes_changed.emit()
@@ -193,27 +208,39 @@ class DetectorEdits(QObject):
         from inspector.records.detectors import accept_detector, propose_detector
 
         before: list[int | None] = []
-        signed = [reason]
-        who = self.context.settings.reviewer
+        earlier: dict[int, int] = {}
+        signed = [self.context.settings.reviewer, reason]
 
         def put(project: Project) -> None:
+            from inspector.records.qualification.golden import charges
+
+            earlier.update(charges(project))
             before[:] = [accept_detector(project, row.id)]
-            keep_record(project, row.id, [*row.takes], "Put in charge", who, signed[0])
+            keep_record(project, row.id, [*row.takes], "Put in charge", *signed)
+
+        def back(project: Project) -> None:
+            from inspector.records.qualification.golden import charges, record_moved
+
+            now = charges(project)
+            propose_detector(project, row.id, before[0])
+            what = f"Detector #{row.id} no longer in charge"
+            record_moved(project, now, occasion=what, who=signed[0], signed=signed[1])
 
         def ask(back: bool, yes: Callable[[], None], no: Callable[[], None]) -> None:
             def again(reason: str) -> None:
-                signed[0] = reason
+                signed[:] = self.context.settings.reviewer or signed[0], reason
                 yes()
 
             if back:
-                yes()
+                look = partial(of_charges, charged=earlier)
+                self.golden.ask("With the detectors before", look, again, no)
             else:
                 self._ask(row, again, no)
 
         self._steps.do(
             f"put detector #{row.id} in charge",
             put,
-            lambda project: propose_detector(project, row.id, before[0]),
+            back,
             f"Detector #{row.id} judges from now on.",
             self._on_teach,
             ask,
@@ -236,7 +263,7 @@ class DetectorEdits(QObject):
             row, self._scoring = self._scoring[1], None
             self.context.golden_changed.emit()
             if event.status is JobStatus.DONE:
-                self._ask(row, partial(self._put_in_charge, row), lambda: None)
+                self.put_in_charge(row)
 
     def discard(self, waiting: Waiting) -> None:
         from inspector.records.detectors import list_detectors, remove_detector, restore_detector

@@ -74,9 +74,14 @@ class Projects(QObject):
 
     def _restore(self, folder: Path, backup: Path) -> None:
         def work() -> Path:
+            from inspector.records import audit, project
             from inspector.records.disk.backups import restore_backup
 
-            return restore_backup(folder, backup)
+            replaced = restore_backup(folder, backup)
+            with project.open(folder) as opened:
+                opened.who = self.context.settings.reviewer
+                audit.record(opened, audit.ActKind.BACKUP_RESTORED, backup.name, new=replaced.name)
+            return replaced
 
         def restored(replaced: Path) -> None:
             self.context.toast(f"The backup was restored; the damaged database is kept as {replaced.name}.")

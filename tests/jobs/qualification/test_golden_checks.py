@@ -144,3 +144,23 @@ def test_the_command_checks_prints_and_tells_by_its_exit_code(made: Path, tmp_pa
     with projects.open(folder) as project:
         list_golden(project)[0].path.unlink()
     assert CliRunner().invoke(app, ["golden", str(folder)]).exit_code == 3
+
+
+def test_an_image_that_was_replaced_in_the_folder_is_named(project: Project, engine: Engine) -> None:
+    first, second = list_golden(project)[:2]
+    first.path.write_bytes(second.path.read_bytes())
+    ended = _done(lambda emit: check_golden(project, engine, emit=emit, cancel=CancelToken()))
+    assert first.name in ended.result["missed"]
+    said = {one.name: one.error for one in list_checks(project)[0].parts}
+    assert "changed" in said[first.name]
+
+
+def test_a_detector_that_can_not_be_used_leaves_its_parts_unjudged_and_makes_a_record(
+    project: Project, engine: Engine
+) -> None:
+    engine.forget()
+    (find_detector(project).folder / "detector.safetensors").unlink()
+    ended = _done(lambda emit: check_golden(project, engine, emit=emit, cancel=CancelToken()))
+    (record,) = list_checks(project)
+    assert len(record.missed) == len(record.parts) == ended.result["parts"]
+    assert all("missing" in one.error for one in record.parts)

@@ -202,3 +202,41 @@ def test_a_missed_defect_is_taken_back_in_one_step(
     idle()
     assert find_result(hand.project, hand.ids[0]).row.override is Decision.NG
     assert [one.expected for one in list_golden(hand.project)] == [Decision.NG]
+
+
+def test_who_signs_at_redo_stands_in_the_record(
+    golden: Stock, window: MainWindow, idle: Idle, qtbot: QtBot
+) -> None:
+    page: Any = window.page
+    page.queue.list.choose(golden.ids[2])
+    idle()
+    _move(page, qtbot, idle)
+    gate = page.judging.edits.golden
+    gate.box.reason.setText("Ada says so")
+    gate.box.accept()
+    idle()
+    window.context.undo.undo()
+    idle()
+    window.context.undo.redo()
+    idle()
+    qtbot.mouseClick(page.judging.edits.passing.box.buttons()[0], Qt.MouseButton.LeftButton)
+    idle()
+    gate.box.name.setText("Bo")
+    gate.box.reason.setText("Bo says so")
+    gate.box.accept()
+    idle()
+    signed = [(one.who, one.signed) for one in list_checks(golden.project) if one.missed]
+    assert signed == [("Bo", "Bo says so"), ("Ada", "Ada says so")]
+
+
+def test_several_chosen_parts_stay_chosen_when_the_table_is_read_anew(
+    golden: Stock, window: MainWindow, idle: Idle
+) -> None:
+    window.show_page("qualify")
+    idle()
+    section: Any = window.page.section  # type: ignore[attr-defined]
+    section.table.selectAll()
+    section.refresh()
+    idle()
+    assert len(section.table.chosen()) == 2
+    assert golden.project is window.context.project

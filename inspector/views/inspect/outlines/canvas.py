@@ -46,7 +46,8 @@ class OutlineCanvas(ImageView):
         self.reach = 0.6  # how low the map may fall from where it is clicked, in shares of its value there
         self._mask: NDArray[np.uint8] = np.zeros((1, 1), np.uint8)
         self._history: list[NDArray[np.uint8]] = []
-        self._last: tuple[float, float] | None = None
+        self._last: tuple[float, float] | None = None  # None also while the stroke is beside the image
+        self._painting = False
         self._cursor: QPointF | None = None
         self._sheet: tuple[QImage, NDArray[np.uint32]] | None = None
 
@@ -78,7 +79,7 @@ class OutlineCanvas(ImageView):
         self._told()
 
     def undo(self) -> None:
-        if self._history:
+        if self._history and not self._painting:
             self._mask = self._history.pop()
             self._told()
 
@@ -168,22 +169,24 @@ class OutlineCanvas(ImageView):
             self.grow(*at)
         elif at is not None:
             self._step()
-            self._last = None
+            self._last, self._painting = None, True
             self.paint_at(*at)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._cursor = event.position()
         at = self.share_at(event.position())
-        if self._last is not None and event.buttons() & Qt.MouseButton.LeftButton:
+        if self._painting and event.buttons() & Qt.MouseButton.LeftButton:
             if at is not None:
                 self.paint_at(*at)
+            else:
+                self._last = None
         else:
             super().mouseMoveEvent(event)
         self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._last is not None and event.button() is Qt.MouseButton.LeftButton:
-            self._last = None
+        if self._painting and event.button() is Qt.MouseButton.LeftButton:
+            self._last, self._painting = None, False
             self._told()
         else:
             super().mouseReleaseEvent(event)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.records.outlines import fits
 from inspector.views.inspect.outlines.canvas import OutlineCanvas, Tool
 from inspector.views.look import theme
 from inspector.views.look.elided import Elided
@@ -137,8 +138,16 @@ class OutlineDialog(QDialog):
         self.said.setText("Nothing is marked as defective." if self.canvas.empty else said)
 
     def _use(self) -> None:
-        self.chosen.emit(self.canvas.rings)
-        self.accept()
+        rings = self.canvas.rings
+        if not self.canvas.can_undo:  # nothing was drawn
+            self.reject()
+        elif not fits(rings):
+            self.said.setText(
+                "That is more parts and corners than are kept: erase some, or take a larger brush."
+            )
+        else:
+            self.chosen.emit(rings)
+            self.accept()
 
     def _back(self) -> None:
         self.chosen.emit(None)

@@ -136,9 +136,12 @@ class GoldenSection(Section):
     def export_to(self, target: Path) -> None:
         def write(project: Project) -> None:
             from inspector.exports.golden import export_checks
-            from inspector.records.qualification.golden import list_checks
+            from inspector.records.audit import ActKind, record
+            from inspector.records.qualification.golden import EVERY, list_checks
 
-            export_checks(list_checks(project, 100_000), target)
+            checks = list_checks(project, EVERY)
+            export_checks(checks, target)
+            record(project, ActKind.GOLDEN_EXPORTED, f"{len(checks)} records", new=str(target))
 
         self.context.query(self, write, lambda _none: self.context.toast(f"Written: {target.name}"))
 
@@ -182,11 +185,11 @@ class GoldenSection(Section):
         self.found = found
         self._stack.setCurrentIndex(bool(found.words or found.checks))
         missed = sum(word.scored and not word.kept for word in found.words)
-        unscored = sum(not word.scored for word in found.words)
-        said = found.said
+        unscored = sum(not word.scored and word.detector_id is not None for word in found.words)
+        said = "" if unscored and not missed else found.said
         if unscored:
             parts = "1 part was" if unscored == 1 else f"{unscored} parts were"
-            said = f"{parts} not scored yet by the detector in charge: press Check now."
+            said = f"{said} {parts} not scored yet by the detector in charge: press Check now.".strip()
         self.heading.setText(said)
         theme.set_role(self.heading, "error" if missed else "heading")
         self.last.setText(

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QIcon, QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -103,8 +112,11 @@ class GoldenTable(QTableWidget):
                 if decision is not None:
                     item.setData(Qt.ItemDataRole.AccessibleTextRole, verdict_chip.text(decision))
                 self.setItem(number, column, item)
-            if part.id in chosen:
-                self.selectRow(number)
+        again = QItemSelection()
+        for number, word in enumerate(words):
+            if word.part.id in chosen:
+                again.select(self.model().index(number, 0), self.model().index(number, len(_HEADINGS) - 1))
+        self.selectionModel().select(again, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         self._draw()
 
     def chosen(self) -> list[GoldenWord]:

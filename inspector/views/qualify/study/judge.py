@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QMouseEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from inspector.domain import Decision
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 TRIALS = ("", "first", "second", "third")
 _AHEAD = 3
 _Found = tuple[list[int], dict[int, Decision | None], list["PartRow"]]
+
+
+class _Once(QPushButton):
+    """A double click is one click: the second would judge a part that nobody has seen."""
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        event.accept()
 
 
 class Judge(QWidget):
@@ -84,7 +91,7 @@ class Judge(QWidget):
             shortcut.activated.connect(action)
 
     def _button(self, decision: Decision, keys: str) -> QPushButton:
-        made = QPushButton(f"{theme.verdict_text(decision)}  ·  {keys[0]}")
+        made = _Once(f"{theme.verdict_text(decision)}  ·  {keys[0]}")
         made.setToolTip(f"Call this part {theme.WORDS[decision]} ({keys})")
         made.setStyleSheet("QPushButton { min-width: 190px; min-height: 36px; font-weight: 600; }")
         made.setFocusPolicy(Qt.FocusPolicy.TabFocus)

@@ -153,3 +153,24 @@ def test_outlines_beside_the_image_are_refused_and_damaged_ones_not_used(hand: S
         connection.execute("DROP TRIGGER outlines_no_update")
         connection.execute("UPDATE outlines SET outline = '{\"rings\": 3}' WHERE id = 1")
     assert list_outlines(hand.project, hand.ids).keys() == {*hand.ids[1:3]}
+
+
+def test_a_stroke_that_leaves_the_image_does_not_cross_it_and_no_stroke_changes_nothing(
+    hand: Stock, choose: Callable[[int], Any], idle: Idle, qtbot: QtBot
+) -> None:
+    page = choose(hand.ids[2])
+    dialog = _open(page, qtbot)
+    dialog.use.click()
+    idle()
+    assert list_outlines(hand.project, hand.ids) == {}
+    dialog = _open(page, qtbot)
+    canvas = dialog.canvas
+    dialog.clear.click()
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=_point(canvas, 0.02, 0.5))
+    for x, y in ((-0.05, 0.5), (-0.05, 1.1), (1.05, 1.1), (1.05, 0.5), (0.98, 0.5)):
+        _moved(canvas, _point(canvas, x, y))
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=_point(canvas, 0.98, 0.5))
+    rows, columns = canvas._mask.shape
+    assert canvas._mask[rows // 2, columns // 2] == 0
+    assert canvas._mask[rows // 2, columns - 2] == 255
+    dialog.reject()
