@@ -32,7 +32,7 @@ def golden(
     from inspector.jobs.engine import Engine
     from inspector.jobs.golden import check_golden
     from inspector.records import project as projects
-    from inspector.records.qualification.golden import EVERY, list_checks
+    from inspector.records.qualification.golden import list_checks
 
     chosen = settings.load()
     if export is not None:
@@ -55,7 +55,7 @@ def golden(
         ]
         table("Golden set", ["part", "class", "must be", "judged", "score"], rows)
         if export is not None:
-            export_checks(list_checks(opened, EVERY), export)
+            export_checks(list_checks(opened, None), export)
             say(f"✓ {export}")
     judged = all(one.said is not None for one in parts)
     raise typer.Exit(3 if not judged else 0 if all(one.kept for one in parts) else 2)

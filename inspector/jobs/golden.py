@@ -10,6 +10,7 @@ from inspector.jobs.engine import Engine
 from inspector.jobs.events import Reporter, job
 from inspector.jobs.judging import check_shape, shapes_of
 from inspector.jobs.proposal import prepared
+from inspector.records.audit import few
 from inspector.records.detectors import DetectorRow, find_detector
 from inspector.records.project import Project
 from inspector.records.qualification.golden import (
@@ -31,8 +32,6 @@ Scores = dict[int, tuple[float | None, str]]
 _SAME = 1e-3
 """By how much, in parts of the score, one that is taken again may differ: other processors round otherwise."""
 _ONE = "Golden set: its only part is judged as it must be."
-_NAMED = 3
-"""How many parts a sentence names."""
 
 
 def check_golden(
@@ -67,8 +66,7 @@ def check_golden(
             else:
                 report.item(word.part.name, error=f"No detector judges “{word.part.class_name}”.")
         for key, own in judges.items():
-            scores = _score(project, engine, key, own, report, cancel)
-            keep_golden_scores(project, key, scores)
+            keep_golden_scores(project, key, _score(project, engine, key, own, report, cancel))
         words = [word for word in judge_golden(project, detector_id) if word.part.id in before]
         changed = [
             word.part.name
@@ -112,39 +110,37 @@ def _score(
         for part in parts:
             report.item(part.name, error=error.message)
         return {part.id: (None, error.message) for part in parts}
-    return score_golden(detector, row.taught_names, parts, report, cancel, shapes)
-
-
-def score_golden(
-    detector: "Detector",
-    names: Mapping[int, str],
-    parts: Sequence[GoldenPart],
-    report: Reporter,
-    cancel: CancelToken,
-    shapes: Mapping[int, Sequence[float]],
-) -> Scores:
-    """What a detector scores golden parts, each as a part of its class. `names`: class id → what the detector calls it; `shapes`: see
-    `shapes_of`."""
     found: Scores = {}
     for place, part in enumerate(parts):
         cancel.check()
-        name = names[part.class_id]
-        try:
-            if part.missing:
-                raise ImageError("Its image is missing from the project folder.")
-            image = prepared(part.path, detector, name)
-            if image.sha256 != part.sha256:
-                raise ImageError("Its image was changed inside the project folder.")
-            check_shape(image.size, shapes.get(part.class_id, ()))
-            (score_map,) = detector.score([image], [name])
-            if not score_map.finite:
-                raise ImageError("The detector gave no number for it.")
-            found[part.id] = float(score_map.image_score), ""
-        except InspectorError as error:
-            found[part.id] = None, error.message
+        found[part.id] = _score_part(detector, row.taught_names, part, shapes)
         report.item(part.name, error=found[part.id][1])
         report.progress(place + 1, f"Golden set: “{part.name}”")
     return found
+
+
+def _score_part(
+    detector: "Detector",
+    names: Mapping[int, str],
+    part: GoldenPart,
+    shapes: Mapping[int, Sequence[float]],
+) -> tuple[float | None, str]:
+    """What a detector scores a golden part as a part of its class, as in `Scores`. `names`: class id → what the detector calls it;
+    `shapes`: see `shapes_of`."""
+    name = names[part.class_id]
+    try:
+        if part.missing:
+            raise ImageError("Its image is missing from the project folder.")
+        image = prepared(part.path, detector, name)
+        if image.sha256 != part.sha256:
+            raise ImageError("Its image was changed inside the project folder.")
+        check_shape(image.size, shapes.get(part.class_id, ()))
+        (score_map,) = detector.score([image], [name])
+        if not score_map.finite:
+            raise ImageError("The detector gave no number for it.")
+        return float(score_map.image_score), ""
+    except InspectorError as error:
+        return None, error.message
 
 
 class GoldenTrial:
@@ -163,25 +159,19 @@ class GoldenTrial:
         from inspector.verdicts.judge import decide
 
         self._project = project
-        parts = list_golden(project, names)
-        quiet = Reporter(None, JobKind.CHECK, lambda _event: None)
-        self._scores = score_golden(
-            detector, names, parts, quiet, cancel, shapes_of(project, detector, names)
-        )
-        self.words = [
-            GoldenWord(
-                part,
-                None,
-                score,
-                None if score is None else decide(score, thresholds[part.class_id]),
-                error,
-            )
-            for part in parts
-            for score, error in [self._scores[part.id]]
-        ]
+        self._scores: Scores = {}
+        self.words: list[GoldenWord] = []
+        shapes = shapes_of(project, detector, names)
+        for part in list_golden(project, names):
+            cancel.check()
+            score, error = self._scores[part.id] = _score_part(detector, names, part, shapes)
+            decision = None if score is None else decide(score, thresholds[part.class_id])
+            self.words.append(GoldenWord(part, None, score, decision, error))
         self.missed = newly_missed(judge_golden(project, class_ids=[*names]), self.words)
         for word in self.missed:
-            report.log(f"Golden part “{word.part.name}” must be {_word(word)}, and would not be.")
+            report.log(
+                f"Golden part “{word.part.name}” must be {word.part.expected.upper()}, and would not be."
+            )
 
     def keep(self, row: DetectorRow, who: str) -> None:
         """Once the detector is in the project: its scores, and a record where it is in charge."""
@@ -219,9 +209,4 @@ def _count(parts: Sequence[object]) -> str:
 
 
 def _named(names: Sequence[str]) -> str:
-    few = ", ".join(f"“{name}”" for name in names[:_NAMED])
-    return few if len(names) <= _NAMED else f"{few} and {len(names) - _NAMED} more"
-
-
-def _word(word: GoldenWord) -> str:
-    return "OK" if word.part.expected == "ok" else "NG"
+    return few([f"“{name}”" for name in names])

@@ -11,14 +11,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from inspector.errors import ProjectError
+from inspector.images.area import Polygon
 from inspector.records import schema as t
 from inspector.records.audit import ActKind, note
 from inspector.records.project import Project
 
 _log = logging.getLogger("inspector.records")
 
-Ring = tuple[tuple[float, float], ...]
-"""Corners (x, y) in shares of the image's sides, 0–1."""
 MOST_RINGS, MOST_CORNERS = 500, 20_000
 
 
@@ -26,12 +25,12 @@ MOST_RINGS, MOST_CORNERS = 500, 20_000
 class Outline:
     """`rings`: what lies within an odd number of them is defect; none: nothing is."""
 
-    rings: tuple[Ring, ...]
+    rings: tuple[Polygon, ...]
     who: str
     created: datetime
 
 
-def set_outline(project: Project, result_id: int, rings: Collection[Ring] | None, *, who: str) -> None:
+def set_outline(project: Project, result_id: int, rings: Collection[Polygon] | None, *, who: str) -> None:
     """Say where the defects of a result lie; None: where its map says so. To undo, set what was there before.
 
     Raises ProjectError for more rings or corners than are kept, and for corners beside the image.
@@ -73,7 +72,7 @@ def _newest(session: Session, result_ids: Collection[int]) -> dict[int, Outline]
     return found
 
 
-def _rings(stored: dict[str, Any]) -> tuple[Ring, ...] | None:
+def _rings(stored: dict[str, Any]) -> tuple[Polygon, ...] | None:
     try:
         rings = tuple(tuple((float(x), float(y)) for x, y in ring) for ring in stored["rings"])
     except (KeyError, TypeError, ValueError):
@@ -81,7 +80,7 @@ def _rings(stored: dict[str, Any]) -> tuple[Ring, ...] | None:
     return rings if fits(rings) else None
 
 
-def fits(rings: Collection[Ring]) -> bool:
+def fits(rings: Collection[Polygon]) -> bool:
     """Whether an outline can be kept: not too many rings and corners, all within the image."""
     corners = [corner for ring in rings for corner in ring]
     within = all(math.isfinite(value) and 0 <= value <= 1 for corner in corners for value in corner)

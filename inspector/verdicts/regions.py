@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.domain import Region
+from inspector.images.area import Polygon
 
 ENLARGE = 8
 """Regions are cut on the map enlarged this much (bilinear, never beyond the image): smooth outlines in a millisecond,
@@ -37,9 +38,7 @@ def on_score_scale(values: NDArray[np.floating], image_score: float) -> NDArray[
     return np.asarray(values + np.float64(image_score - peak), np.float32)
 
 
-def outline(
-    values: NDArray[np.floating], threshold: float, size: tuple[int, int], region: Region
-) -> tuple[tuple[float, float], ...]:
+def outline(values: NDArray[np.floating], threshold: float, size: tuple[int, int], region: Region) -> Polygon:
     """The outline of one of the `regions` that were cut at this threshold: corners (x, y) in shares of the image's sides, holes
     filled; of its box where it isn't found."""
     import cv2
@@ -68,11 +67,7 @@ def outline(
     return tuple(((float(a) + 0.5) / fine[0], (float(b) + 0.5) / fine[1]) for a, b in found)
 
 
-Ring = tuple[tuple[float, float], ...]
-"""Corners (x, y) in shares of an image's sides."""
-
-
-def drawn(rings: Sequence[Ring], size: tuple[int, int]) -> NDArray[np.uint8]:
+def drawn(rings: Sequence[Polygon], size: tuple[int, int]) -> NDArray[np.uint8]:
     """255 within an odd number of rings, else 0: uint8 (height, width) for `size` (width, height)."""
     import cv2
 
@@ -85,7 +80,7 @@ def drawn(rings: Sequence[Ring], size: tuple[int, int]) -> NDArray[np.uint8]:
     return mask
 
 
-def rings_of(mask: NDArray[np.uint8]) -> tuple[Ring, ...]:
+def rings_of(mask: NDArray[np.uint8]) -> tuple[Polygon, ...]:
     """The outlines of what isn't 0 in a mask, uint8 (h, w), and of the holes in it, such that `drawn` gives the mask again but for
     its finest corners."""
     import cv2

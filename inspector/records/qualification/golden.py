@@ -19,9 +19,6 @@ from inspector.records.project import Project
 from inspector.records.thresholds import newest_thresholds
 from inspector.verdicts.judge import decide
 
-EVERY = 1_000_000
-"""More records than there are."""
-
 
 @dataclass(frozen=True, slots=True)
 class GoldenPart:
@@ -61,9 +58,7 @@ class GoldenWord:
     @property
     def kept(self) -> bool:
         """Whether it is judged as it must be: a good part is OK, a defective one is held back, as NG or for review."""
-        return self.decision is not None and (self.decision is Decision.OK) == (
-            self.part.expected is Decision.OK
-        )
+        return _is_kept(self.decision, self.part.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +76,7 @@ class CheckedPart:
     @property
     def kept(self) -> bool:
         """As `GoldenWord.kept`."""
-        return self.said is not None and (self.said is Decision.OK) == (self.expected is Decision.OK)
+        return _is_kept(self.said, self.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +293,8 @@ def add_check(
         return row.id
 
 
-def list_checks(project: Project, limit: int = 200) -> list[GoldenCheck]:
-    """The newest records, newest first; parts that damage left unreadable are left out."""
+def list_checks(project: Project, limit: int | None = 200) -> list[GoldenCheck]:
+    """The newest records (all with None), newest first; parts that damage left unreadable are left out."""
     with project.reading() as session:
         rows = session.scalars(select(t.GoldenCheck).order_by(t.GoldenCheck.id.desc()).limit(limit)).all()
         return [
@@ -320,6 +315,10 @@ def _note(
     if names := named(ids):
         parts = "1 part" if len(names) == 1 else f"{len(names)} parts"
         note(session, kind, parts, who=who, old=few(named(was)), new=few(names))
+
+
+def _is_kept(said: Decision | None, expected: Decision) -> bool:
+    return said is not None and (said is Decision.OK) == (expected is Decision.OK)
 
 
 def _checked(outcome: Mapping[str, Any]) -> Iterable[CheckedPart]:

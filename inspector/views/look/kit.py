@@ -10,7 +10,10 @@ from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
+    QButtonGroup,
     QComboBox,
+    QDialog,
+    QDialogButtonBox,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
@@ -49,6 +52,36 @@ def switch(button: QAbstractButton, why_not: str) -> None:
         button.setProperty("usual", button.toolTip())
     button.setEnabled(not why_not)
     button.setToolTip(plain(why_not) or button.property("usual"))
+
+
+def choice(group: QButtonGroup, words: str, tip: str, on: bool = False) -> QToolButton:
+    """One of several tools, of which one is in hand."""
+    button = QToolButton()
+    button.setText(words)
+    button.setToolTip(tip)
+    button.setCheckable(True)
+    button.setChecked(on)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    group.addButton(button)
+    return button
+
+
+def around(
+    canvas: QWidget, dialog: QDialog, tools: QHBoxLayout, said: QWidget, buttons: QDialogButtonBox
+) -> None:
+    """Lay a dialog out in which something is drawn: tools above the canvas, a sentence and the buttons below."""
+    tools.setContentsMargins(12, 8, 12, 8)
+    tools.setSpacing(4)
+    under = QHBoxLayout()
+    under.setContentsMargins(12, 8, 12, 12)
+    under.addWidget(said, 1)
+    under.addWidget(buttons)
+    column = QVBoxLayout(dialog)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    column.addLayout(tools)
+    column.addWidget(canvas, 1)
+    column.addLayout(under)
 
 
 class _Narrow(QComboBox):

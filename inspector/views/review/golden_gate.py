@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from inspector.errors import SettingsError
 from inspector.views.look import theme
 from inspector.views.look.kit import fill, word_table
 from inspector.views.look.labels import wrapped
+from inspector.views.review.name_dialog import keep_name
 
 if TYPE_CHECKING:
     from inspector.domain import Thresholds
@@ -176,16 +176,11 @@ class GoldenQuestion(QDialog):
         self.sign.setEnabled(bool(self.name.text().strip() and self.reason.text().strip()))
 
     def accept(self) -> None:
-        name = " ".join(self.name.text().split())
-        if name != self._context.settings.reviewer:
-            try:
-                self._context.settings.reviewer = name
-            except SettingsError as error:
-                self.problem.setText(f"{error.message} {error.hint}")
-                self.problem.show()
-                return
-            self._context.save_settings()
-        super().accept()
+        problem = keep_name(self._context, self.name.text())
+        self.problem.setText(problem)
+        self.problem.setVisible(bool(problem))
+        if not problem:
+            super().accept()
 
 
 def _parts(count: int) -> str:

@@ -26,6 +26,18 @@ def _account() -> str:
     return "" if name.casefold() in _NOBODY else name
 
 
+def keep_name(context: WindowContext, typed: str) -> str:
+    """Whoever types this judges from now on; why the settings don't take the name, or ""."""
+    name = " ".join(typed.split())
+    if name != context.settings.reviewer:
+        try:
+            context.settings.reviewer = name
+        except SettingsError as error:
+            return f"{error.message} {error.hint}"
+        context.save_settings()
+    return ""
+
+
 class NameDialog(QDialog):
     """Keeps the name in the settings when it is accepted."""
 
@@ -59,17 +71,12 @@ class NameDialog(QDialog):
         self.name.setFocus()
 
     def accept(self) -> None:
-        name = " ".join(self.name.text().split())
-        if not name:
+        if not self.name.text().strip():
             self._say("Type your name, or leave with Cancel: then nothing is stored.")
-            return
-        try:
-            self.context.settings.reviewer = name
-        except SettingsError as error:
-            self._say(f"{error.message} {error.hint}")
-            return
-        self.context.save_settings()
-        super().accept()
+        elif problem := keep_name(self.context, self.name.text()):
+            self._say(problem)
+        else:
+            super().accept()
 
     def _say(self, text: str) -> None:
         self.said.setText(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -59,6 +59,29 @@ class ThresholdChange:
         """Whether a part can turn from NG to OK by it, or, where nothing is NG, from review."""
         lowest = min(one.strictest for one in (self.before, self.calibrated) if one is not None)
         return self.after.review > lowest
+
+
+class _Joining:
+    """The images of results (id → OK or NG) join the golden set, and leave it again. `change`: once they have."""
+
+    change: GoldenChange
+
+    def __init__(self, words: Mapping[int, Decision], who: str) -> None:
+        self._words, self._who, self._joined = words, who, False
+
+    def put(self, project: Project) -> None:
+        from inspector.records.qualification.golden import add_golden, switch_golden
+
+        if self._joined:
+            switch_golden(project, on=self.change.added, off=self.change.removed)
+        else:
+            self.change = add_golden(project, self._words, who=self._who)
+            self._joined = True
+
+    def back(self, project: Project) -> None:
+        from inspector.records.qualification.golden import switch_golden
+
+        switch_golden(project, on=self.change.removed, off=self.change.added)
 
 
 class VerdictEdits:
@@ -159,63 +182,46 @@ class VerdictEdits:
 
     def call_golden(self, result_ids: Sequence[int], expected: Decision) -> None:
         """Take the images of results into the golden set: they must always be judged so."""
-        change: list[GoldenChange] = []
 
         def add(who: str) -> None:
-            def put(project: Project) -> None:
-                from inspector.records.qualification.golden import add_golden, switch_golden
-
-                if change:
-                    switch_golden(project, on=change[0].added, off=change[0].removed)
-                else:
-                    change.append(add_golden(project, dict.fromkeys(result_ids, expected), who=who))
-
-            def back(project: Project) -> None:
-                from inspector.records.qualification.golden import switch_golden
-
-                switch_golden(project, on=change[0].removed, off=change[0].added)
+            joined = _Joining(dict.fromkeys(result_ids, expected), who)
 
             def told(_value: object) -> None:
-                count, out = len(change[0].added), change[0].left_out
+                count, out = len(joined.change.added), joined.change.left_out
                 left = f" {out} left out: shots, or without a class." if out else ""
                 if not count:
                     self.context.toast(f"It is in the golden set already.{left}")
                     return
                 parts = "1 part" if count == 1 else f"{count} parts"
-                self._golden.done(f"Golden set: {parts}", put, back)
+                self._golden.done(f"Golden set: {parts}", joined.put, joined.back)
                 self.context.golden_changed.emit()
                 words = f"{parts} in the golden set: must always be {theme.WORDS[expected]}.{left}"
                 self.context.toast(words, self.context.undo.undo)
 
-            self._golden.write(put, told)
+            self._golden.write(joined.put, told)
 
         self.signed(add, _nothing)
 
     def call_defect(self, row: ResultRow, then: Callable[[], None]) -> None:
         """A part that was missed: NG by a person's word, and in the golden set from now on, in one step. `then`: once stored."""
-        change: list[GoldenChange] = []
         written: list[int] = []
 
         def add(who: str) -> None:
+            joined = _Joining({row.id: Decision.NG}, who)
+
             def put(project: Project) -> None:
-                from inspector.records.qualification.golden import add_golden, switch_golden
                 from inspector.records.reviews import add_review
 
-                if change:
-                    switch_golden(project, on=change[0].added, off=change[0].removed)
-                else:
-                    change.append(add_golden(project, {row.id: Decision.NG}, who=who))
-                words = row.reason, row.defect_type
+                joined.put(project)
                 written[:] = add_review(
-                    project, [row.id], Decision.NG, who=who, reason=words[0], defect_type=words[1]
+                    project, [row.id], Decision.NG, who=who, reason=row.reason, defect_type=row.defect_type
                 )
 
             def back(project: Project) -> None:
-                from inspector.records.qualification.golden import switch_golden
                 from inspector.records.reviews import withdraw_review
 
                 withdraw_review(project, written, who=who)
-                switch_golden(project, on=change[0].removed, off=change[0].added)
+                joined.back(project)
 
             def told(value: object) -> None:
                 self._defects.done(f"“{row.name}” is a defect", put, back, partial(self._place, row.id))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from inspector.verdicts.regions import Ring
+    from inspector.images.area import Polygon
 
 _PIXELS = 1_600_000
 
@@ -30,7 +30,7 @@ class HeatLayer:
     def __init__(self) -> None:
         self.heat = Heat(0.0, 1.0, 0.5)
         self.values: NDArray[np.float32] | None = None
-        self.outline: Sequence[Ring] = ()  # where somebody drew the defects
+        self.outline: Sequence[Polygon] = ()  # where somebody drew the defects
         self._range = (0.0, 1.0)
         self._field: NDArray[np.uint16] | None = None
         self._drawn: tuple[QImage, NDArray[np.uint32]] | None = None  # QImage does not own its bytes
@@ -44,7 +44,7 @@ class HeatLayer:
         self.moved()
         return self.values is not None or values is None
 
-    def set_outline(self, rings: Sequence[Ring]) -> None:
+    def set_outline(self, rings: Sequence[Polygon]) -> None:
         self.outline = rings
 
     def set_heat(self, heat: Heat) -> None:

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject
 
+from inspector.views.inspect.outlines.canvas import mask_size
 from inspector.views.inspect.outlines.dialog import OutlineDialog
 from inspector.views.shared.undo import Steps
 
 if TYPE_CHECKING:
+    from inspector.images.area import Polygon
     from inspector.records.outlines import Outline
     from inspector.records.project import Project
-    from inspector.verdicts.regions import Ring
     from inspector.views.inspect.image_at_hand import ImageAtHand
     from inspector.views.review.result_loader import Shown
     from inspector.views.review.verdict_edits import VerdictEdits
     from inspector.views.shared.context import WindowContext
     from inspector.views.viewer.image_view import ImageView
-
-_FINE = 1024
 
 
 class OutlineAtHand(QObject):
@@ -55,12 +54,12 @@ class OutlineAtHand(QObject):
         self.dialog = None
         self._view.window().activateWindow()
 
-    def _keep(self, shown: Shown, before: Outline | None, rings: tuple[Ring, ...] | None) -> None:
+    def _keep(self, shown: Shown, before: Outline | None, rings: tuple[Polygon, ...] | None) -> None:
         row = shown.detail.row
         earlier = before.rings if before else None
 
         def signed(who: str) -> None:
-            def put(project: Project, rings: tuple[Ring, ...] | None) -> None:
+            def put(project: Project, rings: tuple[Polygon, ...] | None) -> None:
                 from inspector.records.outlines import set_outline
 
                 set_outline(project, row.id, rings, who=who)
@@ -105,7 +104,7 @@ class OutlineAtHand(QObject):
         self._view.update()
 
 
-def _of_map(shown: Shown) -> tuple[Ring, ...]:
+def _of_map(shown: Shown) -> tuple[Polygon, ...]:
     """Where the map reaches review, of a part that is not OK."""
     from inspector.domain import Decision
     from inspector.verdicts.regions import enlarge, rings_of
@@ -113,6 +112,4 @@ def _of_map(shown: Shown) -> tuple[Ring, ...]:
     values, picture, thresholds = shown.pixels.values, shown.pixels.picture, shown.detail.thresholds
     if values is None or picture is None or thresholds is None or shown.detail.row.verdict is Decision.OK:
         return ()
-    scale = min(1.0, _FINE / max(picture.width, picture.height))
-    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    return rings_of((enlarge(values, size) >= thresholds.review).astype(np.uint8))
+    return rings_of((enlarge(values, mask_size(picture)) >= thresholds.review).astype(np.uint8))

@@ -16,12 +16,19 @@ from inspector.views.viewer.image_view import ImageView
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inspector.verdicts.regions import Ring
+    from inspector.images.area import Polygon
+    from inspector.views.viewer.picture import Picture
 
 _FINE = 1024
 """Pixels of the mask along the longer side of the image."""
 _STEPS = 50
 """So many steps can be undone."""
+
+
+def mask_size(picture: Picture) -> tuple[int, int]:
+    """(width, height) of the mask that is drawn for a picture."""
+    scale = min(1.0, _FINE / max(picture.width, picture.height))
+    return max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
 
 
 class Tool(StrEnum):
@@ -52,7 +59,7 @@ class OutlineCanvas(ImageView):
         self._sheet: tuple[QImage, NDArray[np.uint32]] | None = None
 
     @property
-    def rings(self) -> tuple[Ring, ...]:
+    def rings(self) -> tuple[Polygon, ...]:
         return rings_of(self._mask)
 
     @property
@@ -63,13 +70,10 @@ class OutlineCanvas(ImageView):
     def can_undo(self) -> bool:
         return bool(self._history)
 
-    def start(self, rings: tuple[Ring, ...]) -> None:
+    def start(self, rings: tuple[Polygon, ...]) -> None:
         """Begin with what is drawn already; there is nothing to undo then. An image must be shown."""
         assert self.picture is not None
-        width, height = self.picture.width, self.picture.height
-        scale = min(1.0, _FINE / max(width, height))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        self._mask = drawn(rings, size)
+        self._mask = drawn(rings, mask_size(self.picture))
         self._history.clear()
         self._told()
 

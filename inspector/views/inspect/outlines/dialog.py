@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QSlider,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -22,10 +21,10 @@ from inspector.records.outlines import fits
 from inspector.views.inspect.outlines.canvas import OutlineCanvas, Tool
 from inspector.views.look import theme
 from inspector.views.look.elided import Elided
-from inspector.views.look.kit import switch, tool
+from inspector.views.look.kit import around, choice, switch, tool
 
 if TYPE_CHECKING:
-    from inspector.verdicts.regions import Ring
+    from inspector.images.area import Polygon
     from inspector.views.review.result_loader import Shown
 
 _TOOLS = {
@@ -40,7 +39,7 @@ class OutlineDialog(QDialog):
 
     chosen = Signal(object)
 
-    def __init__(self, shown: Shown, rings: tuple[Ring, ...], by_hand: bool, parent: QWidget) -> None:
+    def __init__(self, shown: Shown, rings: tuple[Polygon, ...], by_hand: bool, parent: QWidget) -> None:
         """`rings`: to begin with; `by_hand`: somebody drew them."""
         super().__init__(parent.window())
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -51,18 +50,10 @@ class OutlineDialog(QDialog):
         self.canvas.show_picture(shown.pixels.picture, shown.pixels.values)
         group = QButtonGroup(self)
         tools = QHBoxLayout()
-        tools.setContentsMargins(12, 8, 12, 8)
-        tools.setSpacing(4)
         self.tools: dict[Tool, QToolButton] = {}
         for kind, (words, tip) in _TOOLS.items():
-            button = QToolButton()
-            button.setText(words)
-            button.setToolTip(tip)
-            button.setCheckable(True)
-            button.setChecked(kind is Tool.BRUSH)
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button = choice(group, words, tip, kind is Tool.BRUSH)
             button.toggled.connect(lambda on, kind=kind: self._choose(kind) if on else None)
-            group.addButton(button)
             tools.addWidget(button)
             self.tools[kind] = button
         switch(self.tools[Tool.GROW], "" if self.canvas.values is not None else "There is no anomaly map.")
@@ -94,16 +85,7 @@ class OutlineDialog(QDialog):
         self.use.clicked.connect(self._use)
         self.map.clicked.connect(self._back)
         buttons.rejected.connect(self.reject)
-        under = QHBoxLayout()
-        under.setContentsMargins(12, 8, 12, 12)
-        under.addWidget(self.said, 1)
-        under.addWidget(buttons)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(tools)
-        column.addWidget(self.canvas, 1)
-        column.addLayout(under)
+        around(self.canvas, self, tools, self.said, buttons)
         QShortcut(QKeySequence.StandardKey.Undo, self, self.canvas.undo)
         self.canvas.changed.connect(self._told)
         self.canvas.start(rings)

@@ -137,9 +137,9 @@ class GoldenSection(Section):
         def write(project: Project) -> None:
             from inspector.exports.golden import export_checks
             from inspector.records.audit import ActKind, record
-            from inspector.records.qualification.golden import EVERY, list_checks
+            from inspector.records.qualification.golden import list_checks
 
-            checks = list_checks(project, EVERY)
+            checks = list_checks(project, None)
             export_checks(checks, target)
             record(project, ActKind.GOLDEN_EXPORTED, f"{len(checks)} records", new=str(target))
 

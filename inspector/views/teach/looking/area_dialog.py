@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -29,7 +28,7 @@ from inspector.images import area as areas
 from inspector.images.area import Area
 from inspector.views.look import theme
 from inspector.views.look.elided import Elided
-from inspector.views.look.kit import switch, tool
+from inspector.views.look.kit import around, choice, switch, tool
 from inspector.views.look.labels import plain
 from inspector.views.teach.looking.area_canvas import AreaCanvas
 from inspector.views.viewer import picture as pictures
@@ -70,10 +69,10 @@ class AreaDialog(QDialog):
         self.canvas.changed.connect(self._told)
 
         self.kind, self.way = QButtonGroup(self), QButtonGroup(self)
-        self.inspect = _choice(self.kind, "&Inspect", "What you draw is inspected, and nothing else", True)
-        self.ignore = _choice(self.kind, "I&gnore", "What you draw is ignored, whatever it looks like")
-        self.rectangle = _choice(self.way, "&Rectangle", "Drag from corner to corner", True)
-        self.polygon = _choice(
+        self.inspect = choice(self.kind, "&Inspect", "What you draw is inspected, and nothing else", True)
+        self.ignore = choice(self.kind, "I&gnore", "What you draw is ignored, whatever it looks like")
+        self.rectangle = choice(self.way, "&Rectangle", "Drag from corner to corner", True)
+        self.polygon = choice(
             self.way,
             "&Polygon",
             "Click corner by corner; double-click, or click the first corner, to close it",
@@ -100,8 +99,6 @@ class AreaDialog(QDialog):
         self.shot = QLabel()
         theme.set_role(self.shot, "quiet")
         tools = QHBoxLayout()
-        tools.setContentsMargins(12, 8, 12, 8)
-        tools.setSpacing(4)
         for button in (self.inspect, self.ignore):
             tools.addWidget(button)
         tools.addSpacing(12)
@@ -122,16 +119,7 @@ class AreaDialog(QDialog):
         self.take.setAutoDefault(False)
         buttons.accepted.connect(self._use)
         buttons.rejected.connect(self.reject)
-        under = QHBoxLayout()
-        under.setContentsMargins(12, 8, 12, 12)
-        under.addWidget(self.said, 1)
-        under.addWidget(buttons)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(tools)
-        column.addWidget(self.canvas, 1)
-        column.addLayout(under)
+        around(self.canvas, self, tools, self.said, buttons)
         QShortcut(QKeySequence.StandardKey.Undo, self, self.canvas.undo)
         self.canvas.show_area(row.area)
         self._show_shot()
@@ -257,17 +245,6 @@ class AreaDialog(QDialog):
             self._context.show_error(
                 ImageError(f"“{path.name}” says nothing of this class.", "Choose another file.")
             )
-
-
-def _choice(group: QButtonGroup, words: str, tip: str, on: bool = False) -> QToolButton:
-    button = QToolButton()
-    button.setText(words)
-    button.setToolTip(tip)
-    button.setCheckable(True)
-    button.setChecked(on)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    group.addButton(button)
-    return button
 
 
 def _problem(area: Area | None) -> str:
