@@ -136,6 +136,7 @@ class JobKind(StrEnum):
     DEMO = "demo"
     DOWNLOAD = "download"
     CHECK = "check"
+    STATION = "station"
 
 
 class JobStatus(StrEnum):

@@ -66,6 +66,7 @@ STAGES = (
     "records",
     "exports",
     "jobs",
+    "stations",
     "bench",
     "domain",
     "settings",

@@ -201,7 +201,15 @@ def make_old(folder: Path, target: Path) -> None:
             connection.execute(f"ALTER TABLE classes DROP COLUMN {column}")
         for column in ("charge", "proposal", "updated_from", "whites", "takes"):
             connection.execute(f"ALTER TABLE detectors DROP COLUMN {column}")
+        connection.execute("DROP INDEX ix_runs_station")
+        for table in ("runs", "golden_checks"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN station_id")
+        connection.execute("ALTER TABLE images DROP COLUMN let_go")
         for table in (
+            "arrivals",
+            "deliveries",
+            "roles",
+            "stations",
             "acts",
             "outlines",
             "golden_scores",

@@ -78,7 +78,7 @@ def test_the_pages_are_loaded_beside_the_window_and_open_without_a_warning(
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert len(found["on_gui_thread"]) == 9
+    assert len(found["on_gui_thread"]) == 10
     assert not any(found["on_gui_thread"].values())
     assert found["foreign"] == []
     assert found["warnings"] == []

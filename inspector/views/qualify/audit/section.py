@@ -25,8 +25,8 @@ from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.kit import narrow_combo, quiet_table, switch
 from inspector.views.look.labels import plain, wrapped
+from inspector.views.look.sections import Section
 from inspector.views.qualify.audit.model import ActModel
-from inspector.views.qualify.section import Section
 
 if TYPE_CHECKING:
     from inspector.records.audit import ActFilter, Chain

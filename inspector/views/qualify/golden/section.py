@@ -22,9 +22,9 @@ from inspector.views.look import theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.kit import fill, switch, word_table
 from inspector.views.look.labels import wrapped
+from inspector.views.look.sections import Section
 from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.qualify.golden.table import GoldenTable
-from inspector.views.qualify.section import Section
 from inspector.views.shared.undo import Steps
 from inspector.views.viewer.image_dialog import ImageDialog
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.kit import switch
-from inspector.views.qualify.section import Section
+from inspector.views.look.sections import Section
 from inspector.views.qualify.study.judge import TRIALS, Judge
 from inspector.views.qualify.study.new_study import NewStudy, Plan
 from inspector.views.qualify.study.report import StudyReport

@@ -1,0 +1,143 @@
+"""Arrivals: what came to a station, in the order in which it was judged."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from inspector.domain import Decision
+from inspector.records import schema as t
+from inspector.records.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalRow:
+    """`id` rises in the order of judging. `said`: the decision when it was judged, None where it failed (`error`). `word`: a
+    person's since, None where nobody said any. `threshold`: from which score on it would have been NG (None: unknown). `took`: seconds from its coming to
+    its being stored."""
+
+    id: int
+    station: str
+    result_id: int
+    run_id: int
+    detector_id: int
+    name: str
+    lot: str
+    class_name: str
+    said: Decision | None
+    word: Decision | None
+    image_score: float | None
+    threshold: float | None
+    error: str
+    arrived: datetime
+    took: float
+
+
+def list_arrivals(
+    project: Project, station_id: int, *, after: int = 0, limit: int = 500, newest: bool = False
+) -> list[ArrivalRow]:
+    """At most `limit` with an id above `after`, oldest first; `newest`: the last ones, newest first."""
+    order = t.Arrival.id.desc() if newest else t.Arrival.id
+    query = (
+        select(
+            t.Arrival.id,
+            t.Station.name,
+            t.Result.id,
+            t.Result.run_id,
+            t.Result.detector_id,
+            t.Result.name,
+            t.Arrival.lot,
+            t.Class.name,
+            t.Arrival.said,
+            t.Result.override,
+            t.Result.image_score,
+            t.Threshold.ng,
+            t.Result.error,
+            t.Arrival.arrived,
+            t.Arrival.took,
+        )
+        .join(t.Station, t.Arrival.station_id == t.Station.id)
+        .join(t.Result, t.Arrival.result_id == t.Result.id)
+        .outerjoin(t.Class, t.Result.class_id == t.Class.id)
+        .outerjoin(t.Threshold, t.Result.regions_threshold_id == t.Threshold.id)
+        .where(t.Arrival.station_id == station_id, t.Arrival.id > after)
+        .order_by(order)
+        .limit(limit)
+    )
+    with project.reading() as session:
+        rows = session.execute(query).all()
+    return [
+        ArrivalRow(*row[:7], row[7] or "", t.word(Decision, row[8]), t.word(Decision, row[9]), *row[10:])  # type: ignore[call-arg]
+        for row in rows
+    ]
+
+
+def known_marks(project: Project, station_id: int, marks: Iterable[str]) -> set[str]:
+    """Those of `marks` that came to the station before."""
+    asked = list(marks)
+    found: set[str] = set()
+    with project.reading() as session:
+        for start in range(0, len(asked), 500):
+            found |= set(
+                session.scalars(
+                    select(t.Arrival.mark).where(
+                        t.Arrival.station_id == station_id, t.Arrival.mark.in_(asked[start : start + 500])
+                    )
+                )
+            )
+    return found
+
+
+def last_arrival(project: Project, station_id: int) -> int:
+    """The highest id of a station's arrivals; 0 where there is none."""
+    with project.reading() as session:
+        query = select(func.max(t.Arrival.id)).where(t.Arrival.station_id == station_id)
+        return session.scalars(query).one() or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How a picture itself looks, whatever is on it: mean `brightness` (0–255), `sharpness` (variance of the Laplacian of the grey
+    picture, shrunk), mean differences `red_green` and `blue_yellow` (−255–255)."""
+
+    brightness: float
+    sharpness: float
+    red_green: float
+    blue_yellow: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewArrival:
+    """What goes with a new result. `mark`: see `schema.Arrival`. `looks` None: it could not be read."""
+
+    mark: str
+    lot: str
+    arrived: datetime
+    looks: Looks | None
+
+
+def as_rows(
+    station_id: int,
+    items: Sequence[NewArrival],
+    result_ids: Sequence[int],
+    said: Sequence[Decision | None],
+    now: datetime,
+) -> list[t.Arrival]:
+    """Rows of new arrivals, with their results' ids and decisions, to be added in the transaction of these."""
+    return [
+        t.Arrival(
+            station_id=station_id,
+            result_id=result_id,
+            mark=item.mark,
+            lot=item.lot,
+            said=decision,
+            arrived=item.arrived,
+            took=max(0.0, (now - item.arrived).total_seconds()),
+            brightness=item.looks and item.looks.brightness,
+            sharpness=item.looks and item.looks.sharpness,
+            red_green=item.looks and item.looks.red_green,
+            blue_yellow=item.looks and item.looks.blue_yellow,
+        )
+        for item, result_id, decision in zip(items, result_ids, said, strict=True)
+    ]

@@ -1,0 +1,247 @@
+"""Stations: where parts are inspected as they come, and how each is set up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from inspector.errors import ProjectError
+from inspector.records import schema as t
+from inspector.records.audit import ActKind, note
+from inspector.records.names import checked, class_key
+from inspector.records.project import Project
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A source or an output of a station. `kind`: which ("folder", "mqtt" …). `values`: its settings, which its kind names.
+    `key`: what tells an output from the others of its station, for good; "" for the source."""
+
+    kind: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Which images stay: every `ok_every`-th that is OK (0: none of them), all others; of these those of the last `days`, and the
+    newest `gigabytes`; None: no such limit. Results stay whatever becomes of their images."""
+
+    ok_every: int = 1
+    days: int | None = None
+    gigabytes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftCheck:
+    """The golden set is checked when a shift begins (`at_start`), and every `hours`; None: not again. `blocks`: nothing is judged
+    until one was passed, else it only warns."""
+
+    at_start: bool = False
+    hours: float | None = None
+    blocks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StationSettings:
+    """`shifts`: when each begins, "HH:MM" in local time, in order. `lot`: the order that is made now. `sound`: on NG."""
+
+    source: Part
+    outputs: tuple[Part, ...] = ()
+    retention: Retention = Retention()
+    check: ShiftCheck = ShiftCheck()
+    shifts: tuple[str, ...] = ("06:00", "14:00", "22:00")
+    lot: str = ""
+    sound: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        """As the database keeps it."""
+        return {
+            "source": _part(self.source),
+            "outputs": [_part(one) for one in self.outputs],
+            "retention": {
+                "ok_every": self.retention.ok_every,
+                "days": self.retention.days,
+                "gigabytes": self.retention.gigabytes,
+            },
+            "check": {
+                "at_start": self.check.at_start,
+                "hours": self.check.hours,
+                "blocks": self.check.blocks,
+            },
+            "shifts": list(self.shifts),
+            "lot": self.lot,
+            "sound": self.sound,
+        }
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "StationSettings":
+        """What `as_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
+        return cls(
+            source=_read(values["source"]),
+            outputs=tuple(_read(one) for one in values["outputs"]),
+            retention=Retention(**values["retention"]),
+            check=ShiftCheck(**values["check"]),
+            shifts=tuple(str(one) for one in values["shifts"]),
+            lot=str(values["lot"]),
+            sound=bool(values["sound"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StationRow:
+    """`class_name` "": found per image. `detector_id` None: the detector in charge. `settings` None: they are damaged, and the station
+    can't be started."""
+
+    id: int
+    name: str
+    class_id: int | None
+    class_name: str
+    detector_id: int | None
+    settings: StationSettings | None
+    created: datetime
+
+
+def list_stations(project: Project) -> list[StationRow]:
+    """By name."""
+    with project.reading() as session:
+        rows = session.execute(
+            select(t.Station, t.Class.name)
+            .outerjoin(t.Class, t.Station.class_id == t.Class.id)
+            .where(t.Station.removed.is_(None))
+        ).all()
+        found = [
+            StationRow(
+                row.id,
+                row.name,
+                row.class_id,
+                class_name or "",
+                row.detector_id,
+                _settings(row.settings),
+                row.created,
+            )
+            for row, class_name in rows
+        ]
+    return sorted(found, key=lambda one: one.name.casefold())
+
+
+def find_station(project: Project, name: str) -> StationRow:
+    """By name, whatever its case and spaces. Raises `ProjectError` where there is none."""
+    rows = list_stations(project)
+    for row in rows:
+        if class_key(row.name) == class_key(name):
+            return row
+    known = ", ".join(row.name for row in rows)
+    raise ProjectError(
+        f"There is no station “{name}”.",
+        f"There are: {known}." if known else "Set one up on the Line page first.",
+    )
+
+
+def add_station(
+    project: Project,
+    name: str,
+    settings: StationSettings,
+    *,
+    class_id: int | None = None,
+    detector_id: int | None = None,
+) -> int:
+    """Its id. Raises `ProjectError` for a name that another has."""
+    name = checked(name, "station")
+    with project.writing() as session:
+        _require_free(session, name)
+        row = t.Station(
+            name=name,
+            key=class_key(name),
+            settings=settings.as_json(),
+            class_id=class_id,
+            detector_id=detector_id,
+        )
+        session.add(row)
+        session.flush()
+        note(session, ActKind.STATION_ADDED, name, new=_words(settings))
+        return row.id
+
+
+def change_station(
+    project: Project,
+    station_id: int,
+    *,
+    name: str,
+    settings: StationSettings,
+    class_id: int | None,
+    detector_id: int | None,
+) -> None:
+    """Everything of it anew. Raises `ProjectError` for a name that another has, or a station that is gone."""
+    name = checked(name, "station")
+    with project.writing() as session:
+        row = _found(session, station_id)
+        _require_free(session, name, station_id)
+        before = _settings(row.settings)
+        note(
+            session,
+            ActKind.STATION_CHANGED,
+            row.name if row.name == name else f"{row.name} → {name}",
+            old=_words(before) if before else "damaged",
+            new=_words(settings),
+        )
+        row.name, row.key, row.settings = name, class_key(name), settings.as_json()
+        row.class_id, row.detector_id = class_id, detector_id
+
+
+def remove_station(project: Project, station_id: int) -> None:
+    """Hide it; its results stay, and `restore_station` brings it back."""
+    with project.writing() as session:
+        row = _found(session, station_id)
+        row.removed = t.now()
+        note(session, ActKind.STATION_REMOVED, row.name)
+
+
+def restore_station(project: Project, station_id: int) -> None:
+    """Take back `remove_station`. Raises `ProjectError` where another has its name by now."""
+    with project.writing() as session:
+        row = _found(session, station_id)
+        _require_free(session, row.name, station_id)
+        row.removed = None
+        note(session, ActKind.STATION_RESTORED, row.name)
+
+
+def _found(session: Session, station_id: int) -> t.Station:
+    row = session.get(t.Station, station_id)
+    if row is None:
+        raise ProjectError("There is no such station.", "Choose another one.")
+    return row
+
+
+def _require_free(session: Session, name: str, but: int | None = None) -> None:
+    taken = session.scalars(
+        select(t.Station.id).where(t.Station.key == class_key(name), t.Station.removed.is_(None))
+    ).first()
+    if taken not in (None, but):
+        raise ProjectError(f"There is a station “{name}” already.", "Choose another name.")
+
+
+def _part(one: Part) -> dict[str, Any]:
+    return {"kind": one.kind, "values": dict(one.values), "key": one.key}
+
+
+def _read(values: Mapping[str, Any]) -> Part:
+    return Part(str(values["kind"]), dict(values["values"]), str(values["key"]))
+
+
+def _settings(values: Mapping[str, Any]) -> StationSettings | None:
+    try:
+        return StationSettings.of(values)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _words(settings: StationSettings) -> str:
+    """For the audit; without values that may hold a password."""
+    told = ", ".join(one.kind for one in settings.outputs) or "nobody"
+    return f"from {settings.source.kind}, tells {told}"

@@ -1,0 +1,7 @@
+"""…"""
+
+from inspector.views.look.sections import Section
+
+
+class StationsSection(Section):
+    """…"""
