@@ -8,10 +8,10 @@ import PIL.Image
 from inspector.domain import Decision, ScoreMap, Thresholds
 from inspector.images import read
 from inspector.records.classes import add_class
-from inspector.records.detectors import NewDetector, add_detector, detector_staging
 from inspector.records.files import ImageFacts
 from inspector.records.inspected.new_results import NewResult, record_results
 from inspector.records.inspected.runs import start_run
+from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.shots import add_shots, list_shots
 from inspector.records.thresholds import list_thresholds

@@ -23,11 +23,11 @@ from inspector.methods.catalogue import QUICK
 from inspector.records import project as projects
 from inspector.records import schema as t
 from inspector.records.classes import add_class
-from inspector.records.detectors import NewDetector, add_detector, detector_staging
 from inspector.records.files import ImageFacts, image_ids, keep_image, keep_map
 from inspector.records.inspected.results import count_results, list_results, result_ids
 from inspector.records.inspected.runs import list_runs, start_run
 from inspector.records.jobs import end_job, start_job
+from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter, ResultSort
 from inspector.records.reviews import add_review, withdraw_review

@@ -11,7 +11,7 @@ from inspector.jobs.events import Reporter, job
 from inspector.jobs.judging import check_shape, shapes_of
 from inspector.jobs.proposal import prepared
 from inspector.records.audit import few
-from inspector.records.detectors import DetectorRow, find_detector
+from inspector.records.detectors import find_detector, propose_detector
 from inspector.records.project import Project
 from inspector.records.qualification.golden import (
     GoldenPart,
@@ -161,6 +161,7 @@ class GoldenTrial:
         self._project = project
         self._scores: Scores = {}
         self.words: list[GoldenWord] = []
+        self.late = False
         shapes = shapes_of(project, detector, names)
         for part in list_golden(project, names):
             cancel.check()
@@ -173,17 +174,23 @@ class GoldenTrial:
                 f"Golden part “{word.part.name}” must be {word.part.expected.upper()}, and would not be."
             )
 
-    def keep(self, row: DetectorRow, who: str) -> None:
-        """Once the detector is in the project: its scores, and a record where it is in charge."""
-        if self.words:
-            keep_golden_scores(self._project, row.id, self._scores)
-            if not row.proposed:
-                words = judge_golden(self._project, row.id, row.in_charge)
-                add_check(self._project, words, occasion=f"Detector #{row.id} in charge", who=who)
+    def keep(self, detector_id: int, who: str) -> None:
+        """In the transaction in which the detector joins the project: its scores, and a record where it is in charge. It is only
+        proposed after all where parts joined the golden set meanwhile (`late`)."""
+        keep_golden_scores(self._project, detector_id, self._scores)
+        row = find_detector(self._project, detector_id)
+        words = [] if row.proposed else judge_golden(self._project, detector_id, row.in_charge)
+        self.late = any(not word.scored for word in words)
+        if self.late:
+            propose_detector(self._project, detector_id)
+        elif words:
+            add_check(self._project, words, occasion=f"Detector #{detector_id} in charge", who=who)
 
     @property
     def said(self) -> str:
         """For people, to follow a sentence; "" without a golden set."""
+        if self.late:
+            return " Parts joined the golden set while it was taught: it is only proposed until it has seen them."
         if not self.words:
             return ""
         if self.missed:

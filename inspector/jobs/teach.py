@@ -22,8 +22,8 @@ from inspector.jobs.proposal import (
 )
 from inspector.methods import catalogue
 from inspector.records.classes import ClassRow, list_classes, list_descriptions
-from inspector.records.detectors import NewDetector, add_detector, detector_staging, find_detector
 from inspector.records.disk.recovery import CHECKPOINTS
+from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.shots import ShotRow, list_places, list_shots, same_pictures
 
@@ -143,13 +143,15 @@ def teach(
                     proposal=proposal,
                     job_id=report.job_id,
                 ),
+                lambda key: golden.keep(key, chosen.reviewer),
             )
+            if golden.late and proposal is None:
+                proposal = Proposal(outliers=doubtful)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         shutil.rmtree(
             project.path(f"detectors/{CHECKPOINTS}"), ignore_errors=True
         )  # also of another teaching
-        golden.keep(find_detector(project, detector_id), chosen.reviewer)
         report.progress(100, "Taught")
         total = sum(map(len, rows.values()))
         copies = sum(classes[key].shots for key in rows) - total

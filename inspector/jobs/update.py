@@ -18,14 +18,8 @@ from inspector.jobs.proposal import (
     told,
 )
 from inspector.jobs.teach import add_places, read_shot
-from inspector.records.detectors import (
-    DetectorRow,
-    NewDetector,
-    add_detector,
-    detector_staging,
-    find_detector,
-    list_memory,
-)
+from inspector.records.detectors import DetectorRow, find_detector, list_memory
+from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.shots import (
     ShotRow,
@@ -199,10 +193,12 @@ def update(
                     proposal=proposal,
                     job_id=report.job_id,
                 ),
+                lambda key: golden.keep(key, settings.load().reviewer),
             )
+            if golden.late and proposal is None:
+                proposal = Proposal(outliers=doubtful)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        golden.keep(find_detector(project, detector_id), settings.load().reviewer)
         along = []
         for class_id, (chosen, _) in kept.items():
             before = current[class_id].thresholds

@@ -62,6 +62,7 @@ class Project:
         self._scratch = scratch
         self._sealed = sealed  # as it was found; None once anything was written
         self._writing = threading.RLock()
+        self._written: tuple[int, Session] | None = None  # the thread that writes now, and its session
         self._closed = False
         self._engine = db.connect(database, read_only=self.read_only)
         with self.reading() as session:
@@ -88,7 +89,11 @@ class Project:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A short session that only reads."""
+        """A short session that only reads; within `writing`, on its thread, the one that writes, so that it sees what was written."""
+        if (own := self._own()) is not None:
+            own.flush()
+            yield own
+            return
         with self.plain_errors(), Session(self._engine) as session:
             yield session
 
@@ -97,15 +102,28 @@ class Project:
         """A session that is committed at the end, or leaves nothing behind when anything fails.
 
         Raises `ProjectError` also when the database was moved away or replaced meanwhile, so that nothing that is
-        reported as stored is lost.
+        reported as stored is lost. Within another on the same thread it is a part of that one: all is stored, or nothing.
         """
+        if (own := self._own()) is not None:
+            with own.begin_nested():
+                yield own
+            return
         with self._writing:
             self.require_writable()
             self._sealed = None
             of = {"who": self.who}
             with self.plain_errors(), Session(self._engine, info=of) as session, session.begin():
-                yield session
+                self._written = threading.get_ident(), session
+                try:
+                    yield session
+                finally:
+                    self._written = None
             self._require_in_place()
+
+    def _own(self) -> Session | None:
+        """The session that this thread writes with, if it does."""
+        written = self._written
+        return written[1] if written is not None and written[0] == threading.get_ident() else None
 
     def plain_errors(self) -> AbstractContextManager[None]:
         """Turns a full disk, missing rights or a damaged database into a `ProjectError`."""

@@ -1,9 +1,9 @@
 """The tables of a project. Any change here goes with a new Alembic revision in `migrations/versions`."""
 
-from inspector.records.columns import EPOCH, Json, Text, Utc, present
-from inspector.records.columns import now as now
-from inspector.records.columns import word as word
 from inspector.records.tables.base import Base as Base
+from inspector.records.tables.columns import EPOCH, Json, Text, Utc, present
+from inspector.records.tables.columns import now as now
+from inspector.records.tables.columns import word as word
 from inspector.records.tables.inspected import Outline as Outline
 from inspector.records.tables.inspected import Region as Region
 from inspector.records.tables.inspected import Result as Result

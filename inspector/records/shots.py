@@ -18,10 +18,10 @@ from inspector.images.likeness import Look, look, same_picture
 from inspector.images.value_range import narrower
 from inspector.records import schema as t
 from inspector.records.audit import ActKind, few, note
-from inspector.records.columns import number_list
 from inspector.records.files import ImageFacts, find_image, image_ids, keep_image
 from inspector.records.names import file_name
 from inspector.records.project import Project
+from inspector.records.tables.columns import number_list
 from inspector.records.thresholds import confirm_thresholds
 
 _log = logging.getLogger("inspector.records")

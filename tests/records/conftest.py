@@ -11,10 +11,10 @@ from PIL import Image
 from inspector.domain import Thresholds
 from inspector.records import project as projects
 from inspector.records.classes import add_class
-from inspector.records.detectors import NewDetector, add_detector, detector_staging
 from inspector.records.files import ImageFacts
 from inspector.records.inspected.new_results import NewResult, record_results
 from inspector.records.inspected.runs import start_run
+from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.shots import add_shots, list_shots
 

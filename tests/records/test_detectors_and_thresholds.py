@@ -15,19 +15,14 @@ from inspector.errors import ProjectError
 from inspector.records.classes import (
     list_classes,
 )
-from inspector.records.detectors import (
-    NewDetector,
-    add_detector,
-    detector_staging,
-    find_detector,
-    list_detectors,
-)
+from inspector.records.detectors import find_detector, list_detectors
 from inspector.records.inspected.results import (
     Counts,
     count_results,
     list_results,
     result_ids,
 )
+from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
 

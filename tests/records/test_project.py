@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -31,10 +32,11 @@ from inspector.records.classes import (
     list_descriptions,
     rename_class,
 )
-from inspector.records.detectors import detector_staging, list_detectors
+from inspector.records.detectors import list_detectors
 from inspector.records.disk import database as db
 from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.jobs import end_job, list_jobs, start_job
+from inspector.records.new_detectors import detector_staging
 from inspector.records.project import Project
 from inspector.records.reviews import list_reviews
 from inspector.records.shots import add_shots, list_shots
@@ -319,3 +321,42 @@ def test_an_older_project_that_can_not_be_written_is_viewed_as_it_would_be_now(t
         assert list_descriptions(opened) == {}
         assert len(list_classes(opened)) == 3
     assert (tmp_path / "v1" / "project.sqlite").read_bytes() == before
+
+
+def test_what_is_written_within_a_writing_is_seen_there_and_stored_with_it_or_not_at_all(
+    project: Project,
+) -> None:
+    def names() -> list[str]:
+        return [row.name for row in list_classes(project)]
+
+    class Lost(Exception):
+        pass
+
+    def fail_in_part() -> None:
+        with project.writing():
+            add_class(project, "lost with the error")
+            add_class(project, "washer")
+
+    def fail_after_two() -> None:
+        with project.writing():
+            add_class(project, "washer")
+            assert names() == ["washer"]
+            with pytest.raises(ProjectError):
+                fail_in_part()
+            assert names() == ["washer"]
+            add_class(project, "nut")
+            raise Lost
+
+    with pytest.raises(Lost):
+        fail_after_two()
+    assert names() == []
+    with project.writing():
+        add_class(project, "washer")
+        add_class(project, "nut")
+    assert sorted(names()) == ["nut", "washer"]
+
+
+def test_another_thread_reads_what_is_stored_while_one_writes(project: Project) -> None:
+    with ThreadPoolExecutor(1) as other, project.writing():
+        add_class(project, "washer")
+        assert other.submit(list_classes, project).result() == []

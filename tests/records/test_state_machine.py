@@ -21,10 +21,7 @@ from inspector.records.classes import (
     restore_class,
 )
 from inspector.records.detectors import (
-    NewDetector,
     accept_detector,
-    add_detector,
-    detector_staging,
     list_detectors,
     list_proposed,
     propose_detector,
@@ -34,6 +31,7 @@ from inspector.records.detectors import (
 from inspector.records.inspected.new_results import NewResult, record_results
 from inspector.records.inspected.results import count_results, list_results, result_ids
 from inspector.records.inspected.runs import list_runs, remove_run, restore_run, start_run
+from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.reviews import add_review, list_reviews, withdraw_review

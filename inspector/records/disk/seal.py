@@ -17,9 +17,10 @@ from sqlalchemy import JSON, Boolean, Column
 from inspector import paths
 from inspector.domain import Decision, JobKind, JobStatus
 from inspector.errors import ProjectDamagedError
-from inspector.records import columns, schema
+from inspector.records import schema
 from inspector.records.disk.database import DATABASE, restore_hint
 from inspector.records.names import moment
+from inspector.records.tables import columns
 from inspector.text import one_line
 
 SEAL = "project.seal"

@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from inspector.domain import Decision, Region, Thresholds
 from inspector.errors import ProjectError
 from inspector.records import schema as t
-from inspector.records.columns import number_list
 from inspector.records.files import KeptFiles, pairs
 from inspector.records.project import Project
 from inspector.records.ranges import list_whites
@@ -32,6 +31,7 @@ from inspector.records.result_filter import (
     sort_column,
 )
 from inspector.records.reviews import ReviewRow, in_force, reviews_of
+from inspector.records.tables.columns import number_list
 from inspector.records.thresholds import ThresholdMove, ThresholdRow, newest_thresholds, threshold_numbers
 from inspector.verdicts.judge import cuts_alike, decide
 

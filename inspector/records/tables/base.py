@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
-from inspector.records.columns import Json, Real, Text, Utc
+from inspector.records.tables.columns import Json, Real, Text, Utc
 
 
 class Base(DeclarativeBase):

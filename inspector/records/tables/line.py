@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from inspector.records.columns import Whole, now
 from inspector.records.tables.base import Base
+from inspector.records.tables.columns import Whole, now
 
 
 class Station(Base):

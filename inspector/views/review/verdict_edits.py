@@ -129,12 +129,13 @@ class VerdictEdits:
             def write(project: Project) -> ThresholdMove | Outlook:
                 from inspector.records.thresholds import set_thresholds
 
-                if asks and (found := look(project, now=thresholds)).missed:
-                    return found
-                of = move.detector_id, move.class_id
-                made = set_thresholds(project, *of, thresholds, who=signature[0], proposed=move.proposed)
-                golden_gate.keep_record(project, of[0], [of[1]], "Thresholds moved", *signature)
-                return made
+                with project.writing():
+                    if asks and (found := look(project, now=thresholds)).missed:
+                        return found
+                    of = move.detector_id, move.class_id
+                    made = set_thresholds(project, *of, thresholds, who=signature[0], proposed=move.proposed)
+                    golden_gate.keep_record(project, of[0], [of[1]], "Thresholds moved", *signature)
+                    return made
 
             return write
 
@@ -212,16 +213,23 @@ class VerdictEdits:
             def put(project: Project) -> None:
                 from inspector.records.reviews import add_review
 
-                joined.put(project)
-                written[:] = add_review(
-                    project, [row.id], Decision.NG, who=who, reason=row.reason, defect_type=row.defect_type
-                )
+                with project.writing():
+                    joined.put(project)
+                    written[:] = add_review(
+                        project,
+                        [row.id],
+                        Decision.NG,
+                        who=who,
+                        reason=row.reason,
+                        defect_type=row.defect_type,
+                    )
 
             def back(project: Project) -> None:
                 from inspector.records.reviews import withdraw_review
 
-                withdraw_review(project, written, who=who)
-                joined.back(project)
+                with project.writing():
+                    withdraw_review(project, written, who=who)
+                    joined.back(project)
 
             def told(value: object) -> None:
                 self._defects.done(f"“{row.name}” is a defect", put, back, partial(self._place, row.id))

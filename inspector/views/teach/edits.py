@@ -162,9 +162,10 @@ class ClassEdits(QObject):
         def write(project: Project) -> None:
             from inspector.records.qualification.golden import charges, record_moved
 
-            before = charges(project)
-            work(project)
-            record_moved(project, before, occasion=occasion, who=who)
+            with project.writing():
+                before = charges(project)
+                work(project)
+                record_moved(project, before, occasion=occasion, who=who)
 
         return write
 
@@ -214,17 +215,19 @@ class DetectorEdits(QObject):
         def put(project: Project) -> None:
             from inspector.records.qualification.golden import charges
 
-            earlier.update(charges(project))
-            before[:] = [accept_detector(project, row.id)]
-            keep_record(project, row.id, [*row.takes], "Put in charge", *signed)
+            with project.writing():
+                earlier.update(charges(project))
+                before[:] = [accept_detector(project, row.id)]
+                keep_record(project, row.id, [*row.takes], "Put in charge", *signed)
 
         def back(project: Project) -> None:
             from inspector.records.qualification.golden import charges, record_moved
 
-            now = charges(project)
-            propose_detector(project, row.id, before[0])
-            what = f"Detector #{row.id} no longer in charge"
-            record_moved(project, now, occasion=what, who=signed[0], signed=signed[1])
+            with project.writing():
+                now = charges(project)
+                propose_detector(project, row.id, before[0])
+                what = f"Detector #{row.id} no longer in charge"
+                record_moved(project, now, occasion=what, who=signed[0], signed=signed[1])
 
         def ask(back: bool, yes: Callable[[], None], no: Callable[[], None]) -> None:
             def again(reason: str) -> None:

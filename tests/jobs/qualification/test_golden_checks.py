@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -18,12 +19,19 @@ from inspector.jobs.golden import check_golden
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
 from inspector.jobs.update import update
+from inspector.methods import storage
 from inspector.records import project as projects
 from inspector.records.classes import add_class, find_class
 from inspector.records.detectors import find_detector, list_proposed
 from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.project import Project
-from inspector.records.qualification.golden import add_golden, judge_golden, list_checks, list_golden
+from inspector.records.qualification.golden import (
+    add_golden,
+    judge_golden,
+    list_checks,
+    list_golden,
+    switch_golden,
+)
 from inspector.records.shots import add_shots
 
 
@@ -164,3 +172,27 @@ def test_a_detector_that_can_not_be_used_leaves_its_parts_unjudged_and_makes_a_r
     (record,) = list_checks(project)
     assert len(record.missed) == len(record.parts) == ended.result["parts"]
     assert all("missing" in one.error for one in record.parts)
+
+
+def test_a_detector_is_only_proposed_where_a_part_joined_the_golden_set_while_it_was_taught(
+    project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charged = find_detector(project).id
+    switch_golden(project, off=[late := list_golden(project)[0].id])
+    save = storage.save
+
+    def save_late(*given: Any) -> None:
+        switch_golden(project, on=[late])
+        save(*given)
+
+    monkeypatch.setattr(storage, "save", save_late)
+    ended = _done(
+        lambda emit: teach(
+            project, engine, method="patchcore", propose=False, emit=emit, cancel=CancelToken()
+        )
+    )
+    assert "joined the golden set while it was taught" in ended.message
+    assert ended.result["proposed"]
+    assert find_detector(project).id == charged
+    assert [row.id for row in list_proposed(project)] == [ended.result["detector_id"]]
+    assert [record.occasion for record in list_checks(project)] == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +242,21 @@ def test_several_chosen_parts_stay_chosen_when_the_table_is_read_anew(
     idle()
     assert len(section.table.chosen()) == 2
     assert golden.project is window.context.project
+
+
+def test_thresholds_whose_record_can_not_be_stored_stay_as_they_were(
+    golden: Stock, window: MainWindow, idle: Idle, qtbot: QtBot
+) -> None:
+    before = list_thresholds(golden.project, golden.detector_id)[golden.class_id].thresholds
+    with closing(sqlite3.connect(golden.project.folder / "project.sqlite")) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON golden_checks BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+    page: Any = window.page
+    page.queue.list.choose(golden.ids[2])
+    idle()
+    _typed(qtbot, page.panel.scores.ng_box, "0.7")
+    idle()
+    assert list_thresholds(golden.project, golden.detector_id)[golden.class_id].thresholds == before
+    assert page.panel.scores.ng_box.value == pytest.approx(before.ng, abs=1e-3)
+    assert not window.context.undo.canUndo() or "thresholds" not in window.context.undo.undoText()
