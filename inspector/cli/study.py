@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from inspector.cli import audit as cli_audit
 from inspector.cli.output import say, table
 from inspector.errors import InspectorError
 from inspector.records.names import class_key
@@ -29,6 +30,7 @@ def study(
     """Show how people and the detector agree on parts that are known to be OK or NG. Studies are made and judged in the window."""
     from inspector.exports.study import HEADINGS, LIMITS, between_rows, export_study, figure_rows, notes
     from inspector.records import project as projects
+    from inspector.records.audit import ActKind
     from inspector.records.qualification.outcome import outcome
     from inspector.records.qualification.studies import list_studies
 
@@ -67,3 +69,5 @@ def study(
             for problem in export_study(result, export):
                 say(f"! {problem}", error=True)
             say(f"✓ {export}")
+    if export is not None:
+        cli_audit.note(project, ActKind.STUDY_EXPORTED, found.title, str(export))

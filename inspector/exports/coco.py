@@ -18,7 +18,6 @@ from inspector.errors import InspectorError
 from inspector.exports.files import json_values, writing
 from inspector.exports.pictures import UNNAMED_DEFECT
 from inspector.exports.rows import ExportRow, Rows, drawable_size, each, load_mask
-from inspector.verdicts.regions import regions_of
 
 
 def export_coco(
@@ -63,7 +62,7 @@ def export_coco(
                 problems.append(str(error))
                 continue
             images.append(_image(row, images.length + 1, size, names))
-            if row.verdict is Decision.OK or not (row.regions or row.outline):
+            if row.verdict is Decision.OK or not row.regions:
                 continue
             kind = kinds.setdefault(
                 (row.result.class_name, row.result.defect_type or UNNAMED_DEFECT), len(kinds) + 1
@@ -73,10 +72,7 @@ def export_coco(
             except InspectorError as error:
                 problems.append(str(error))
                 drawn = None
-            regions = row.regions
-            if row.outline is not None and drawn is not None:
-                regions = regions_of(drawn, row.result.image_score or 0.0)
-            for region in regions:
+            for region in row.regions:
                 annotations.append(
                     {
                         "id": annotations.length + 1,

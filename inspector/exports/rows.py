@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from inspector.records.files import read_map
 from inspector.records.inspected.results import ResultRow
 from inspector.records.outlines import Outline
 from inspector.text import printable
-from inspector.verdicts.regions import drawn, on_score_scale
+from inspector.verdicts.regions import drawn, on_score_scale, regions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ExportRow:
     `thresholds`: the newest of its detector and class. `regions`: cut with them, boxes in pixels of the original.
     `run`, `detector`: their labels, which no other has; `taught`: when the detector was. `scale`: (low, high) of the
     detector's colours in scores. `source`: the file that was inspected, "" when that isn't known.
-    `outline`: where somebody drew its defects, None where the map says it.
+    `outline`: where somebody drew its defects, and then `regions` are those of it; None where the map says it.
     """
 
     result: ResultRow
@@ -49,6 +49,18 @@ class ExportRow:
     def error(self) -> str:
         """What went wrong with the image, and what to do; "" when nothing did."""
         return f"{self.result.error} {self.result.hint}".strip()
+
+
+def outlined(row: ExportRow, outline: Outline | None) -> ExportRow:
+    """The row with the defects as somebody drew them, if anybody did. Their peak is the image score: nobody drew how strong
+    they are."""
+    if outline is None:
+        return row
+    try:
+        regions = regions_of(drawn(outline.rings, drawable_size(row)), row.result.image_score or 0.0)
+    except ExportError:  # every picture of it will say so
+        regions = ()
+    return replace(row, outline=outline, regions=tuple(regions))
 
 
 class Rows(Protocol):

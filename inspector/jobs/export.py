@@ -24,7 +24,7 @@ from inspector.exports.files import (
     write_manifest,
 )
 from inspector.exports.heat import scale
-from inspector.exports.rows import ExportRow, drawable_size, load_map
+from inspector.exports.rows import ExportRow, drawable_size, load_map, outlined
 from inspector.jobs.events import job
 from inspector.records.audit import ActKind, record
 from inspector.records.detectors import list_detectors, list_proposed
@@ -151,7 +151,7 @@ class _Stored:
             self._cancel.check()
             piece = list_details(self._project, self._ids[start : start + _PIECE])
             drawn = list_outlines(self._project, [detail.row.id for detail in piece])
-            rows = [replace(self._row(detail), outline=drawn.get(detail.row.id)) for detail in piece]
+            rows = [outlined(self._row(detail), drawn.get(detail.row.id)) for detail in piece]
             if len(self) <= _KEPT:
                 kept += rows
             yield from rows

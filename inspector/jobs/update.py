@@ -189,7 +189,7 @@ def update(
                     whites=row.whites,
                     added_shots={**row.added_shots, **later},
                     updated_from=row.id,
-                    takes=row.in_charge,
+                    takes=row.in_charge or row.takes,
                     proposal=proposal,
                     job_id=report.job_id,
                 ),
@@ -281,7 +281,11 @@ def _carried(
 
     kept = {}
     for class_id, row in current.items():
-        chosen, before = row.thresholds, found[class_id]
+        chosen, before = row.thresholds, found.get(class_id)
+        if before is None:  # damaged: nothing can be carried over from it
+            if class_id not in again:
+                kept[class_id] = chosen, row.who
+            continue
         if (chosen.review, chosen.ng) == (before.review, before.ng):
             continue
         if class_id not in again:

@@ -149,7 +149,9 @@ def restore_detector(project: Project, detector_id: int) -> None:
 def _changing(project: Project, kind: ActKind, detector_id: int) -> Iterator[tuple[Session, t.Detector]]:
     """A transaction on a detector, with its line in the audit: which other one judges classes now."""
     with project.writing() as session:
-        row, before = session.get_one(t.Detector, detector_id), in_charge(session)
+        row, before = session.get(t.Detector, detector_id), in_charge(session)
+        if row is None:
+            raise ProjectError(f"There is no detector {detector_id} in this project.", "Choose another one.")
         waits = row.charge is None and kind is ActKind.DETECTOR_REMOVED
         yield session, row
         after = in_charge(session)

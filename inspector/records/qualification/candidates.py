@@ -23,10 +23,11 @@ NEAR = 0.2
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A part whose newest word is OK or NG. `distance`: of its score from the middle of the thresholds, in shares of that; None where
-    either isn't known."""
+    either isn't known. `detector_id`: the one that judged it."""
 
     part: NewPart
     distance: float | None
+    detector_id: int = 0
 
     @property
     def near(self) -> bool:
@@ -76,7 +77,10 @@ def list_candidates(
             middle = limits[detector_id].get(of_class)
             part = NewPart(image_id, of_class, name, expected, t.word(Decision, decision), score)
             known = middle is not None and middle > 0 and score is not None
-            found[image_id] = result_id, Candidate(part, abs(score / middle - 1) if known else None)
+            found[image_id] = (
+                result_id,
+                Candidate(part, abs(score / middle - 1) if known else None, detector_id),
+            )
     return [candidate for _, candidate in sorted(found.values(), key=lambda one: one[0])]
 
 
@@ -110,6 +114,8 @@ def warnings(chosen: list[Candidate]) -> list[str]:
         said.append("No NG part: how many defects are missed can't be told.")
     elif not good:
         said.append("No OK part: how many false alarms there are can't be told.")
+    if len({one.detector_id for one in chosen}) > 1:
+        said.append("Several detectors judged them: the study's row “Detector” tells of all together.")
     if len(chosen) >= FEWEST and near < 0.2 * len(chosen):
         said.append("Few parts lie near the limit: easy parts make everybody look good.")
     return said

@@ -25,6 +25,7 @@ class UndoStack(QUndoStack):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._asking = False
+        self._next: Callable[[], None] | None = None
 
     def undo(self) -> None:
         self._move(self.index() - 1, True, super().undo)
@@ -33,7 +34,7 @@ class UndoStack(QUndoStack):
         self._move(self.index(), False, super().redo)
 
     def clear(self) -> None:
-        self._asking = False
+        self._asking, self._next = False, None
         super().clear()
 
     def createUndoAction(self, parent: QObject, prefix: str = "") -> QAction:
@@ -48,7 +49,10 @@ class UndoStack(QUndoStack):
         return action
 
     def _move(self, number: int, back: bool, move: Callable[[], None]) -> None:
-        if self._asking or not 0 <= number < self.count():
+        if self._asking:  # done once the answer is yes, as a quick hand means it
+            self._next = self.undo if back else self.redo
+            return
+        if not 0 <= number < self.count():
             return
         step = self.command(number)
         if not isinstance(step, StackedStep) or step.asks is None:
@@ -58,10 +62,13 @@ class UndoStack(QUndoStack):
 
         def yes() -> None:
             self._asking = False
+            then, self._next = self._next, None
             if self.index() == index and number < self.count() and self.command(number) is step:
                 move()
+                if then is not None:
+                    then()
 
         def no() -> None:
-            self._asking = False
+            self._asking, self._next = False, None
 
         step.asks(back, yes, no)

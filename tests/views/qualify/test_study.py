@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from inspector.cli.main import app as command
 from inspector.domain import Decision
+from inspector.records.audit import ActFilter, ActKind, list_acts
 from inspector.records.qualification import studies
 from inspector.records.reviews import add_review
 from inspector.views.viewer.image_dialog import ImageDialog
@@ -163,6 +164,10 @@ def test_a_study_from_the_form_to_the_report(window, begun, qtbot, idle, tmp_pat
         window.page.export()
         idle()
         assert file.is_file()
+    exported = list_acts(window.context.project, ActFilter(kind=ActKind.STUDY_EXPORTED))
+    assert [act.new for act in exported] == [
+        str(tmp_path / f"study.{suffix}") for suffix in ("json", "csv", "html")
+    ]
     page = (tmp_path / "study.html").read_text("utf-8")
     assert page.count("data:image/jpeg") == 3
     assert "http" not in page

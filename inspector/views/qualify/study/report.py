@@ -127,10 +127,13 @@ class StudyReport(QWidget):
         return True
 
     def _write(self, found: Outcome, target: Path) -> None:
-        def write(_project: Project) -> list[str]:
+        def write(project: Project) -> list[str]:
             from inspector.exports.study import export_study
+            from inspector.records.audit import ActKind, record
 
-            return export_study(found, target)
+            problems = export_study(found, target)
+            record(project, ActKind.STUDY_EXPORTED, found.study.title, new=str(target))
+            return problems
 
         def done(problems: list[str]) -> None:
             self.export_button.setEnabled(True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sqlite3
 from collections.abc import Callable
@@ -64,7 +65,7 @@ def _moved(canvas: Any, at: QPoint) -> None:
 
 def _masks(stock: Stock, target: Path) -> dict[str, np.ndarray]:
     ended: list[Any] = []
-    export(stock.project, target, ["masks", "coco"], emit=ended.append, cancel=CancelToken())
+    export(stock.project, target, ["masks", "coco", "csv"], emit=ended.append, cancel=CancelToken())
     return {path.name: cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in target.rglob("*_mask.png")}
 
 
@@ -93,6 +94,10 @@ def test_a_stroke_is_kept_signed_and_exported_as_the_mask(
     ]
     assert found
     assert boxes
+    with next((tmp_path / "one").rglob("*.csv")).open(encoding="utf-8-sig") as file:
+        (line,) = (one for one in csv.DictReader(file) if one["image"] == "part 2.png")
+    assert line["boxes (x y width height)"] == " ".join(f"{value:g}" for value in boxes[0])
+    assert int(line["anomalous pixels"]) == np.count_nonzero(mask)
 
     window.context.undo.undo()
     idle()
