@@ -35,6 +35,14 @@ def bench_slider(target: Json = None, megapixels: float = 24, moves: int = 200) 
     figures(dict(slider(megapixels, moves)), target)
 
 
+@app.command("reviewing")
+def bench_reviewing(target: Json = None, parts: Annotated[int, typer.Option(min=1, max=30)] = 30) -> None:
+    """Parts a minute that can be reviewed by single keys in the real window."""
+    from inspector.bench.reviewing import measure
+
+    figures(dict(measure(parts)), target)
+
+
 @app.command("backbone")
 def bench_backbone(
     target: Json = None,
