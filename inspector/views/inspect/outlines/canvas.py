@@ -1,4 +1,4 @@
-"""An image to draw its defects on: by brush and eraser, or grown from the anomaly map."""
+"""An image to draw its defects on: by brush, eraser and polygon, or grown from the anomaly map."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 
 from inspector.verdicts.regions import drawn, enlarge, rings_of
 from inspector.views.look import theme
@@ -23,6 +23,9 @@ _FINE = 1024
 """Pixels of the mask along the longer side of the image."""
 _STEPS = 50
 """So many steps can be undone."""
+_NEAR = 10
+"""Pixels of the screen within which a click meets a corner."""
+_POLYGON_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Backspace, Qt.Key.Key_Escape)
 
 
 def mask_size(picture: Picture) -> tuple[int, int]:
@@ -34,11 +37,13 @@ def mask_size(picture: Picture) -> tuple[int, int]:
 class Tool(StrEnum):
     BRUSH = "brush"
     ERASER = "eraser"
+    POLYGON = "polygon"
     GROW = "grow"
 
 
 class OutlineCanvas(ImageView):
-    """Drag to paint or erase, or click to grow; the middle button and the wheel move the image.
+    """Drag to paint or erase, click corner after corner of a polygon, or click to grow; the middle button and the wheel move the
+    image.
 
     `changed` follows every stroke that is complete; `undo` takes back the last.
     """
@@ -48,7 +53,10 @@ class OutlineCanvas(ImageView):
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("Image, to draw its defects on")
-        self.tool = Tool.BRUSH
+        self._tool = Tool.BRUSH
+        self._corners: list[
+            tuple[float, float]
+        ] = []  # of the polygon that is being drawn, in shares of the sides
         self.brush = 0.03  # of the brush, in shares of the longer side
         self.reach = 0.6  # how low the map may fall from where it is clicked, in shares of its value there
         self._mask: NDArray[np.uint8] = np.zeros((1, 1), np.uint8)
@@ -57,6 +65,16 @@ class OutlineCanvas(ImageView):
         self._painting = False
         self._cursor: QPointF | None = None
         self._sheet: tuple[QImage, NDArray[np.uint32]] | None = None
+
+    @property
+    def tool(self) -> Tool:
+        return self._tool
+
+    @tool.setter
+    def tool(self, kind: Tool) -> None:
+        self._tool = kind
+        self._corners.clear()
+        self._told()
 
     @property
     def rings(self) -> tuple[Polygon, ...]:
@@ -68,7 +86,7 @@ class OutlineCanvas(ImageView):
 
     @property
     def can_undo(self) -> bool:
-        return bool(self._history)
+        return bool(self._history or self._corners)
 
     def start(self, rings: tuple[Polygon, ...]) -> None:
         """Begin with what is drawn already; there is nothing to undo then. An image must be shown."""
@@ -83,9 +101,21 @@ class OutlineCanvas(ImageView):
         self._told()
 
     def undo(self) -> None:
-        if self._history and not self._painting:
+        if self._corners:
+            self._corners.pop()
+            self._told()
+        elif self._history and not self._painting:
             self._mask = self._history.pop()
             self._told()
+
+    def close_polygon(self) -> None:
+        """What lies within its corners is defective; fewer than three are none."""
+        corners, self._corners = self._corners, []
+        if len(corners) > 2:
+            self._step()
+            rows, columns = self._mask.shape
+            self._mask |= drawn((tuple(corners),), (columns, rows))
+        self._told()
 
     def grow(self, x: float, y: float) -> None:
         """Add what of the map hangs together with a point (in shares of the sides) and reaches `reach` of its value there."""
@@ -141,12 +171,24 @@ class OutlineCanvas(ImageView):
         if self._sheet is None:
             self._sheet = self._draw()
         painter.drawImage(place, self._sheet[0])
-        if self._cursor is not None and self.tool is not Tool.GROW:
+        self._paint_corners(painter, place)
+        if self._cursor is not None and self.tool in (Tool.BRUSH, Tool.ERASER):
             radius = self.brush * max(place.width(), place.height()) / 2
             for colour, wide in ((QColor(0, 0, 0, 160), 3), (QColor("white"), 1)):
                 painter.setPen(QPen(colour, wide))
                 painter.drawEllipse(self._cursor, radius, radius)
         painter.end()
+
+    def _paint_corners(self, painter: QPainter, place: QRectF) -> None:
+        points = [
+            QPointF(place.x() + x * place.width(), place.y() + y * place.height()) for x, y in self._corners
+        ]
+        way = points if self._cursor is None else [*points, self._cursor]
+        for colour, wide in ((QColor(0, 0, 0, 160), 4), (QColor(theme.ACCENT), 2)):
+            painter.setPen(QPen(colour, wide))
+            painter.drawPolyline(way if points else [])
+            for point in points:
+                painter.drawEllipse(point, 3, 3)
 
     def _draw(self) -> tuple[QImage, NDArray[np.uint32]]:
         """The mask as a sheet of colour with a strong edge; QImage does not own its bytes."""
@@ -171,6 +213,8 @@ class OutlineCanvas(ImageView):
             super().mousePressEvent(event)
         elif at is not None and self.tool is Tool.GROW:
             self.grow(*at)
+        elif at is not None and self.tool is Tool.POLYGON:
+            self._corner(at)
         elif at is not None:
             self._step()
             self._last, self._painting = None, True
@@ -196,4 +240,29 @@ class OutlineCanvas(ImageView):
             super().mouseReleaseEvent(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.mousePressEvent(event)
+        if self.tool is Tool.POLYGON:
+            self.close_polygon()
+        else:
+            self.mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        if not self._corners or key not in _POLYGON_KEYS:
+            super().keyPressEvent(event)
+        elif key is Qt.Key.Key_Backspace:
+            self.undo()
+        elif key is Qt.Key.Key_Escape:
+            self._corners.clear()
+            self._told()
+        else:
+            self.close_polygon()
+
+    def _corner(self, at: tuple[float, float]) -> None:
+        """Another corner, or, where the first one is met, the end."""
+        if len(self._corners) > 2:
+            (x, y), target = self._corners[0], self._target()
+            if np.hypot((x - at[0]) * target.width(), (y - at[1]) * target.height()) < _NEAR:
+                self.close_polygon()
+                return
+        self._corners.append(at)
+        self._told()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _TOOLS = {
     Tool.BRUSH: ("&Brush", "Drag to paint what is defective"),
     Tool.ERASER: ("&Eraser", "Drag to take away what is not"),
+    Tool.POLYGON: ("&Polygon", "Click corner after corner; the first one, or Enter, closes it"),
     Tool.GROW: ("&Grow", "Click a hot spot: all of the map that hangs together with it"),
 }
 
@@ -96,6 +97,8 @@ class OutlineDialog(QDialog):
         self.canvas.tool = kind
         grows = kind is Tool.GROW
         self.words.setText("Down to" if grows else "Size")
+        for widget in (self.words, self.slider):
+            widget.setVisible(kind is not Tool.POLYGON)
         self.slider.setAccessibleName("How far it grows" if grows else "Size of the brush")
         self.slider.blockSignals(True)
         self.slider.setValue(round(self.canvas.reach * 100) if grows else round(self.canvas.brush * 400))
@@ -115,11 +118,14 @@ class OutlineDialog(QDialog):
         said = {
             Tool.BRUSH: "Drag over what is defective. The middle button moves the image, the wheel zooms.",
             Tool.ERASER: "Drag over what is not defective.",
+            Tool.POLYGON: "Click corner after corner; the first one, a double click or Enter closes it, Backspace takes one back.",
             Tool.GROW: f"Click a hot spot: it grows down to {self.canvas.reach:.0%} of the heat there.",
         }[self.canvas.tool]
-        self.said.setText("Nothing is marked as defective." if self.canvas.empty else said)
+        nothing = self.canvas.empty and self.canvas.tool is not Tool.POLYGON
+        self.said.setText("Nothing is marked as defective." if nothing else said)
 
     def _use(self) -> None:
+        self.canvas.close_polygon()
         rings = self.canvas.rings
         if not self.canvas.can_undo:  # nothing was drawn
             self.reject()

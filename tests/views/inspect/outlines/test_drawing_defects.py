@@ -179,3 +179,38 @@ def test_a_stroke_that_leaves_the_image_does_not_cross_it_and_no_stroke_changes_
     assert canvas._mask[rows // 2, columns // 2] == 0
     assert canvas._mask[rows // 2, columns - 2] == 255
     dialog.reject()
+
+
+def test_a_polygon_is_drawn_corner_by_corner_and_closed_by_its_first_by_enter_or_by_use(
+    hand: Stock, choose: Callable[[int], Any], idle: Idle, qtbot: QtBot
+) -> None:
+    page = choose(hand.ids[2])
+    dialog = _open(page, qtbot)
+    canvas = dialog.canvas
+    dialog.clear.click()
+    dialog.tools["polygon"].click()
+
+    def click(*corners: tuple[float, float]) -> None:
+        for corner in corners:
+            qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=_point(canvas, *corner))
+
+    click((0.1, 0.6), (0.3, 0.6))
+    qtbot.keyClick(canvas, Qt.Key.Key_Escape)
+    assert dialog.isVisible()
+    qtbot.keyClick(canvas, Qt.Key.Key_Return)
+    assert canvas.empty
+    click((0.1, 0.6), (0.3, 0.6), (0.9, 0.1))
+    qtbot.keyClick(canvas, Qt.Key.Key_Backspace)
+    click((0.3, 0.9), (0.1, 0.6))
+    rows, columns = canvas._mask.shape
+    assert canvas._mask[round(0.7 * rows), round(0.25 * columns)] == 255
+    assert canvas._mask[round(0.85 * rows), round(0.15 * columns)] == 0
+    click((0.6, 0.6), (0.8, 0.6), (0.8, 0.9))
+    qtbot.keyClick(canvas, Qt.Key.Key_Return)
+    assert len(canvas.rings) == 2
+    dialog.undo.click()
+    assert len(canvas.rings) == 1
+    click((0.6, 0.6), (0.8, 0.6), (0.8, 0.9))
+    dialog.use.click()
+    idle()
+    assert len(list_outlines(hand.project, hand.ids)[hand.ids[2]].rings) == 2
