@@ -137,6 +137,7 @@ class JobKind(StrEnum):
     DOWNLOAD = "download"
     CHECK = "check"
     STATION = "station"
+    SMALLEST = "smallest"
 
 
 class JobStatus(StrEnum):

@@ -197,7 +197,7 @@ def make_old(folder: Path, target: Path) -> None:
         for column in ("confirmed_good", "place"):
             connection.execute(f"ALTER TABLE shots DROP COLUMN {column}")
         connection.execute("CREATE UNIQUE INDEX uq_shots_class_image ON shots (class_id, image_id)")
-        for column in ("white", "smallest", "area"):
+        for column in ("white", "smallest", "scale", "area"):
             connection.execute(f"ALTER TABLE classes DROP COLUMN {column}")
         for column in ("charge", "proposal", "updated_from", "whites", "takes"):
             connection.execute(f"ALTER TABLE detectors DROP COLUMN {column}")
@@ -206,6 +206,7 @@ def make_old(folder: Path, target: Path) -> None:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN station_id")
         connection.execute("ALTER TABLE images DROP COLUMN let_go")
         for table in (
+            "smallest_tests",
             "arrivals",
             "deliveries",
             "roles",

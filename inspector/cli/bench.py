@@ -1,6 +1,7 @@
 """`inspector bench`: measure this machine."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -105,21 +106,21 @@ def bench_smallest(
     with projects.open(project, read_only=True) as opened:
         found = smallest_defect(opened, Engine(), class_name, kinds=chosen)
     if target is not None:
-        figures(found, target)
+        figures(asdict(found), target)
         return
 
     def shown(ng: float, seen: float) -> str:
         return f"{100 * ng:.0f}" + (f"/{100 * seen:.0f}" if seen > ng else "")
 
-    curves, words = found["curves"], {None: "", CONTRASTS[0]: " faint", CONTRASTS[1]: " clear"}
+    curves, words = found.curves, {None: "", CONTRASTS[0]: " faint", CONTRASTS[1]: " clear"}
     rows = [
-        [f"{size} px", *(shown(one["ng"][n], one["seen"][n]) for one in curves)]
-        for n, size in enumerate(curves[0]["sizes"])
+        [f"{size} px", *(shown(one.ng[n], one.seen[n]) for one in curves)]
+        for n, size in enumerate(curves[0].sizes)
     ]
-    rows.append(["9 of 10", *("–" if one["size_90"] is None else f"{one['size_90']} px" for one in curves)])
+    rows.append(["9 of 10", *("–" if one.sure is None else f"{one.sure} px" for one in curves)])
     table(
-        f"{found['class']}: per cent called NG/NG or review (good shots: {found['good']['ng']:.0%} NG)",
-        ["", *(one["kind"] + words[one["contrast"]] for one in curves)],
+        f"{class_name}: per cent called NG/NG or review (good shots: {found.good_ng:.0%} NG)",
+        ["", *(one.kind + words[one.contrast] for one in curves)],
         rows,
     )
 

@@ -77,6 +77,8 @@ KINDS: dict[str, Callable[[int, float, np.random.Generator], Floats]] = {
     "missing": _spot,
 }
 """What is painted, by name."""
+TITLES = {"spot": "spots", "scratch": "scratches", "dent": "dents", "missing": "missing pieces"}
+"""What people call them."""
 
 
 def _middle(side: int) -> tuple[int, int]:

@@ -1,20 +1,27 @@
 """How small a defect a taught class finds with its present thresholds: painted into its own shots, each compared with the others."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.domain import CancelToken, Decision, Image
+from inspector.domain import CancelToken, Decision, Emit, Image, JobKind
 from inspector.errors import DetectorError, ImageError, ProjectError
 from inspector.images import harm, part, read
 from inspector.images.area import Area
 from inspector.jobs.engine import Engine
+from inspector.jobs.events import job
 from inspector.jobs.inspect import class_id_of
 from inspector.records.detectors import find_detector, list_memory
 from inspector.records.project import Project
+from inspector.records.qualification.smallest import (
+    Curve,
+    SmallestFound,
+    keep_smallest,
+    smallest_of,
+    words,
+)
 from inspector.records.shots import list_shots
 from inspector.records.thresholds import list_thresholds
 
@@ -28,20 +35,41 @@ SURE = 0.9
 """Share found from which a size counts as found."""
 
 
+def run_test(
+    project: Project, engine: Engine, class_name: str, *, who: str = "", emit: Emit, cancel: CancelToken
+) -> None:
+    """`smallest_defect` of the detector in charge as a job, kept in the project. `JobEnded.result`: `test` (its id), `smallest` (kind
+    → size in pixels, or None)."""
+    with job(project, JobKind.SMALLEST, emit) as report:
+        project.require_writable()
+        row = find_detector(project, class_name=class_name)
+        class_id = class_id_of(row, class_name)
+        report.start(f"Test how small a defect is found in “{row.classes[class_id]}”", 100)
+        found = smallest_defect(
+            project, engine, class_name, progress=lambda done: report.progress(100 * done), cancel=cancel
+        )
+        sure = smallest_of(found)
+        report.result = {
+            "test": keep_smallest(project, row.id, class_id, found, who=who),
+            "smallest": dict(sure),
+        }
+        told = ", ".join(f"{harm.TITLES[kind]} {words(size)}" for kind, size in sure.items())
+        report.message = f"“{row.classes[class_id]}”: {told}."
+
+
 def smallest_defect(
     project: Project,
     engine: Engine,
     class_name: str,
     *,
     kinds: Sequence[str] = tuple(harm.KINDS),
+    progress: Callable[[float], None] = lambda _done: None,
     cancel: CancelToken | None = None,
-) -> dict[str, Any]:
-    """`curves`: of every kind and contrast the sizes in pixels of the picture, the shares (0–1) called NG, and NG or review
-    (`seen`), and `size_90`, the smallest size from which on at least nine of ten are called NG, None where there is none.
+) -> SmallestFound:
+    """Which sizes of every kind and contrast the detector in charge of a class finds. `progress`: the share that is done.
 
     Defects lie in the class's area and, where the part stands out from its background, on the part. Each harmed shot is
-    scored without itself. `good`: the same for the shots as they are. A missing piece has no contrast (None). Raises
-    ProjectError for a class that isn't taught or whose shots can't be read any more, Cancelled.
+    scored without itself. Raises ProjectError for a class that isn't taught or whose shots can't be read any more, Cancelled.
     """
     from inspector.verdicts.judge import decide
 
@@ -77,8 +105,9 @@ def smallest_defect(
     good = called(images)
     curves = []
     for number, (kind, contrast) in enumerate(series):
-        ng, seen = [], []
-        for size in sizes:
+        ng, seen = list[float](), list[float]()
+        for step, size in enumerate(sizes):
+            progress((number + step / len(sizes)) / len(series))
             decisions: list[Decision] = []
             for place in range(PLACES):
                 rng = np.random.default_rng([number, size, place])
@@ -88,25 +117,15 @@ def smallest_defect(
                 decisions += called(made)
             ng.append(round(decisions.count(Decision.NG) / len(decisions), 3))
             seen.append(round(1 - decisions.count(Decision.OK) / len(decisions), 3))
-        curves.append(
-            {
-                "kind": kind,
-                "contrast": contrast,
-                "sizes": sizes,
-                "ng": ng,
-                "seen": seen,
-                "size_90": _sure(sizes, ng),
-            }
-        )
-    return {
-        "class": name,
-        "detector": row.label,
-        "thresholds": {"review": thresholds.review, "ng": thresholds.ng if thresholds.calls_ng else None},
-        "short_side": short,
-        "shots": len(images),
-        "good": {"ng": good.count(Decision.NG) / len(good), "seen": 1 - good.count(Decision.OK) / len(good)},
-        "curves": curves,
-    }
+        curves.append(Curve(kind, contrast, tuple(sizes), tuple(ng), tuple(seen), _sure(sizes, ng)))
+    return SmallestFound(
+        review=thresholds.review,
+        ng=thresholds.ng if thresholds.calls_ng else None,
+        short_side=short,
+        shots=len(images),
+        good_ng=good.count(Decision.NG) / len(good),
+        curves=tuple(curves),
+    )
 
 
 def _places(pixels: NDArray[np.uint8], area: Area | None) -> NDArray[np.intp]:

@@ -46,7 +46,7 @@ class ClassRow:
     of date, in a sentence, or "". `white`: the end of the range that was chosen for its files of more than 8 bits; `modes`:
     what its shots are, see `Image.mode`; `range_changed`: it was taught with another range. `smallest`: across how many
     pixels of its pictures the smallest defect to find reaches; None where pictures are looked at as a whole. `sides`: the
-    sizes (width, height) of its shots. `area`: what of its pictures is inspected, None: all."""
+    sizes (width, height) of its shots. `scale`: millimetres of a pixel of its pictures, None while nobody said. `area`: what of its pictures is inspected, None: all."""
 
     id: int
     name: str
@@ -62,6 +62,7 @@ class ClassRow:
     smallest: int | None = None
     sides: tuple[tuple[int, int], ...] = ()
     area: Area | None = None
+    scale: float | None = None
 
     @property
     def range_counts(self) -> bool:
@@ -145,6 +146,7 @@ def list_classes(project: Project) -> list[ClassRow]:
                 modes=kinds,
                 range_changed=changed,
                 smallest=row.smallest,
+                scale=row.scale if row.scale and row.scale > 0 else None,
                 sides=tuple(sides.get(row.id, ())),
                 area=_area(row),
             )
@@ -213,6 +215,16 @@ def set_smallest(project: Project, class_id: int, pixels: int | None) -> None:
             f"Choose from 2 to {MOST_PIXELS:,} pixels.",
         )
     _change_class(project, class_id, {"smallest": pixels}, ActKind.SMALLEST, _across)
+
+
+def set_scale(project: Project, class_id: int, scale: float | None) -> None:
+    """How many millimetres a pixel of a class's pictures is; None: nobody knows. Changes how sizes are said, nothing else. Raises
+    `ProjectError`."""
+    if scale is not None and not 1e-6 <= scale <= 1e4:
+        raise ProjectError(
+            "A pixel can't be that large or small.", "Draw the line anew, and type its length in millimetres."
+        )
+    _change_class(project, class_id, {"scale": scale}, ActKind.SCALE, _scale_words)
 
 
 def set_area(project: Project, class_id: int, area: Area | None) -> None:
@@ -332,6 +344,10 @@ def _described(value: Any) -> str:
 
 def _across(pixels: int | None) -> str:
     return "pictures as a whole" if pixels is None else f"{pixels:,} pixels"
+
+
+def _scale_words(scale: float | None) -> str:
+    return "no scale" if scale is None else f"{scale:.4g} mm a pixel"
 
 
 def _regions(area: Mapping[str, Any] | None) -> str:

@@ -17,6 +17,7 @@ from inspector.records.tables.qualification import Act as Act
 from inspector.records.tables.qualification import GoldenCheck as GoldenCheck
 from inspector.records.tables.qualification import GoldenPart as GoldenPart
 from inspector.records.tables.qualification import GoldenScore as GoldenScore
+from inspector.records.tables.qualification import SmallestTest as SmallestTest
 from inspector.records.tables.qualification import Study as Study
 from inspector.records.tables.qualification import StudyPart as StudyPart
 from inspector.records.tables.qualification import StudyWord as StudyWord

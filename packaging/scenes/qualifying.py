@@ -57,3 +57,42 @@ def after_golden_question(stage: Stage) -> None:
     if box is not None:
         box.reject()
     stage.settle()
+
+
+def scene_qualify_smallest(stage: Stage) -> None:
+    """Spots, scratches and missing pieces of four sizes, in the demo's washers."""
+    from inspector.jobs import smallest
+
+    stage.open_demo("results")
+    stage.window.context.settings.reviewer = "Ada"
+    before, smallest.SIZES, smallest.PLACES = (smallest.SIZES, smallest.PLACES), (0.01, 0.03, 0.08, 0.2), 1
+    stage.window.show_page("qualify")
+    stage.window.page.show_section("smallest")
+    section = stage.window.page.section
+    stage.wait(lambda: section.found.classes)
+    section.classes.setCurrentText("washer")
+    if section.test is None:
+        section.test_button.click()
+        stage.wait(lambda: section.test is not None)
+    smallest.SIZES, smallest.PLACES = before
+
+
+def scene_scale(stage: Stage) -> None:
+    page = stage.open_demo("teach")
+    stage.wait(lambda: page.look.isVisible())
+    page.look.measure()
+    stage.wait(lambda: _dialog(page) is not None and _dialog(page).canvas.picture is not None)
+    _dialog(page).length.set_value(24.0, 2)
+    _dialog(page)._told()
+
+
+def after_scale(stage: Stage) -> None:
+    if (dialog := _dialog(stage.window.pages["teach"])) is not None:
+        dialog.reject()
+    stage.settle()
+
+
+def _dialog(page: Any) -> Any:
+    from inspector.views.teach.looking.scale_dialog import ScaleDialog
+
+    return next((one for one in page.look.findChildren(ScaleDialog) if one.isVisible()), None)

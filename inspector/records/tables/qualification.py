@@ -76,6 +76,19 @@ class GoldenCheck(Base):
     station_id: Mapped[int | None]
 
 
+class SmallestTest(Base):
+    """How small a defect a detector found in a class, for good; triggers forbid changing or deleting one. `outcome`: see
+    `SmallestFound`."""
+
+    __tablename__ = "smallest_tests"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    detector_id: Mapped[int] = mapped_column(ForeignKey("detectors.id", ondelete="RESTRICT"))
+    class_id: Mapped[int] = mapped_column(ForeignKey("classes.id", ondelete="RESTRICT"))
+    who: Mapped[str]
+    outcome: Mapped[dict[str, Any]]
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
 class Study(Base):
     """A measurement system analysis: people judge the same parts several times, blind. `plan`: trials, appraisers, seed of their
     orders. `closed`: when its last word was said, or somebody ended it."""

@@ -22,7 +22,7 @@ class ProjectInfo(Base):
 
 class Class(Base):
     """A product that is inspected. `key` is the name without case and spaces; unique among classes not removed. `description`:
-    a `PartDescription`; read by itself, as it may be damaged. `white`: see `ranges`. `smallest`, `area`: see `ClassRow`."""
+    a `PartDescription`; read by itself, as it may be damaged. `white`: see `ranges`. `smallest`, `scale`, `area`: see `ClassRow`."""
 
     __tablename__ = "classes"
     __table_args__ = (Index("uq_classes_key", "key", unique=True, sqlite_where=text("removed IS NULL")),)
@@ -32,6 +32,7 @@ class Class(Base):
     description: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     white: Mapped[int | None] = mapped_column(Whole)
     smallest: Mapped[int | None] = mapped_column(Whole)
+    scale: Mapped[float | None]
     area: Mapped[dict[str, Any] | None]
     created: Mapped[datetime] = mapped_column(default=now)
     removed: Mapped[datetime | None]

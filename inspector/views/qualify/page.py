@@ -11,6 +11,13 @@ SECTIONS = (
         "inspector.views.qualify.golden.section:GoldenSection",
     ),
     SectionInfo(
+        "smallest",
+        "Smallest defect",
+        "search",
+        "From which size on a defect is found",
+        "inspector.views.qualify.smallest.section:SmallestSection",
+    ),
+    SectionInfo(
         "study",
         "Study",
         "study",

@@ -83,6 +83,13 @@ class ClassEdits(QObject):
 
         self._choose(row, "smallest defect of", set_smallest, pixels, row.smallest)
 
+    def choose_scale(self, row: ClassRow, scale: float | None) -> None:
+        """How many millimetres a pixel is."""
+        from inspector.records.classes import set_scale
+
+        if scale != row.scale:
+            self._choose(row, "scale of", set_scale, scale, row.scale)
+
     def choose_area(self, row: ClassRow, area: Area | None) -> None:
         """What of its pictures is inspected, from the next teaching on."""
         from inspector.records.classes import set_area

@@ -18,6 +18,8 @@ _LEFT = {
     JobKind.EVALUATE: "What is measured is saved; the evaluation can be continued later.",
     JobKind.DEMO: "The half-made demo is deleted.",
     JobKind.CHECK: "The golden set is checked anew the next time.",
+    JobKind.SMALLEST: "Nothing of the test is kept.",
+    JobKind.STATION: "What was judged is stored; the station goes on where it was when it is started again.",
     JobKind.DOWNLOAD: "What is loaded is kept; the download can go on later.",
 }
 

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,16 +17,18 @@ from inspector.images.area import Area
 from inspector.images.demo import parts as demo_parts
 from inspector.jobs import smallest
 from inspector.jobs.engine import Engine
-from inspector.jobs.smallest import SIZES, smallest_defect
+from inspector.jobs.smallest import SIZES, run_test, smallest_defect
 from inspector.jobs.teach import teach
 from inspector.records import project as projects
+from inspector.records.audit import ActFilter, ActKind, list_acts
 from inspector.records.classes import add_class, set_area
 from inspector.records.project import Project
+from inspector.records.qualification.smallest import list_smallest, smallest_of, words
 from inspector.records.shots import add_shots, list_shots, remove_shots
 from inspector.records.thresholds import list_thresholds, set_thresholds
 
 Run = Callable[[Callable[..., None]], list[JobEvent]]
-Spots = tuple[list[float], list[float], float]
+Spots = tuple[tuple[float, ...], tuple[float, ...], float]
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +68,9 @@ def few_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 def spots(line: Project, engine: Engine) -> Spots:
     """Shares called NG of faint spots, by size, of clear ones, and of the shots."""
     told = smallest_defect(line, engine, "Washer", kinds=["spot"])
-    faint, clear = told["curves"]
-    assert faint["sizes"] == [max(1, round(256 * share)) for share in smallest.SIZES]
-    return faint["ng"], clear["ng"], told["good"]["ng"]
+    faint, clear = told.curves
+    assert faint.sizes == tuple(max(1, round(256 * share)) for share in smallest.SIZES)
+    return faint.ng, clear.ng, told.good_ng
 
 
 def test_larger_and_clearer_defects_are_found_more_often_and_good_shots_are_not(
@@ -118,9 +122,33 @@ def test_a_class_of_one_shot_is_tested_on_altered_views_of_it(
         add_shots(opened, add_class(opened, "washer"), sorted(shots.iterdir())[:1])
         run(lambda emit: teach(opened, engine, method="patchcore", emit=emit, cancel=CancelToken()))
         found = smallest_defect(opened, engine, "washer", kinds=["spot"])
-    assert found["shots"] == 1
-    assert found["good"]["seen"] == 0
-    assert found["curves"][1]["seen"][-1] > 0.5
+    assert found.shots == 1
+    assert found.good_ng == 0
+    assert found.curves[1].seen[-1] > 0.5
+
+
+@pytest.mark.usefixtures("few_sizes")
+def test_a_test_is_kept_as_it_was_and_told_apart_from_the_thresholds_of_now(
+    line: Project, engine: Engine, run: Run
+) -> None:
+    events = run(lambda emit: run_test(line, engine, "washer", who="Ada", emit=emit, cancel=CancelToken()))
+    (kept,) = list_smallest(line)
+    assert (kept.who, kept.class_name, kept.current) == ("Ada", "washer", True)
+    assert [one.kind for one in kept.found.curves][::2] == ["spot", "scratch", "dent", "missing"]
+    assert events[-1].result["smallest"] == dict(smallest_of(kept.found))
+    assert f"spots {words(smallest_of(kept.found)['spot'])}" in events[-1].message
+    (act,) = list_acts(line, ActFilter(kind=ActKind.SMALLEST_TESTED))
+    assert act.who == "Ada"
+    (row,) = list_thresholds(line, 1).values()
+    set_thresholds(line, 1, row.class_id, Thresholds(0.9, 0.95, 0.9), who="Ada")
+    (again,) = list_smallest(line)
+    assert (again.found, again.current) == (kept.found, False)
+    with closing(sqlite3.connect(line.folder / projects.DATABASE)) as connection, connection:
+        with pytest.raises(sqlite3.DatabaseError, match="never changed"):
+            connection.execute("UPDATE smallest_tests SET who = 'Bo'")
+        connection.execute("DROP TRIGGER smallest_tests_no_update")
+        connection.execute("UPDATE smallest_tests SET outcome = '{}'")
+    assert list_smallest(line) == []  # damage hides no other, and is no result
 
 
 @pytest.mark.usefixtures("few_sizes")

@@ -1,4 +1,5 @@
-"""At the line: stations with what came to them and what was told of it, roles with a PIN, images that were let go."""
+"""At the line: stations with what came to them and what was told of it, roles with a PIN, images that were let go; and tests of
+how small a defect is found."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -43,6 +44,18 @@ def upgrade() -> None:
             "BEGIN SELECT RAISE(ABORT, 'what came to a station is never changed'); END"
         )
     op.create_table(
+        "smallest_tests",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        _reference("detector_id", "detectors"),
+        _reference("class_id", "classes"),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("who", "outcome", "created")),
+    )
+    for action in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER smallest_tests_no_{action.lower()} BEFORE {action} ON smallest_tests "
+            "BEGIN SELECT RAISE(ABORT, 'a test is never changed'); END"
+        )
+    op.create_table(
         "deliveries",
         _reference("station_id", "stations", primary_key=True),
         sa.Column("output", sa.String(), primary_key=True),
@@ -54,6 +67,7 @@ def upgrade() -> None:
         sa.Column("pin", sa.String(), nullable=False),
         sa.Column("created", sa.String(), nullable=False),
     )
+    op.add_column("classes", sa.Column("scale", sa.Double(), nullable=True))
     op.add_column("images", sa.Column("let_go", sa.String(), nullable=True))
     for table in ("runs", "golden_checks"):
         op.add_column(table, sa.Column("station_id", sa.Integer(), nullable=True))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
 from inspector.errors import InspectorError, ProjectError
 from inspector.views.look import theme
 from inspector.views.look.elided import Elided
 from inspector.views.teach.looking.area_dialog import AreaDialog
 from inspector.views.teach.looking.area_dialog import words as area_words
+from inspector.views.teach.looking.scale_dialog import ScaleDialog
+from inspector.views.teach.looking.scale_dialog import words as scale_words
 from inspector.views.teach.teach_reads import read_shots
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ _TIP = (
     "longer. Teaching uses it; a detector keeps what it was taught with."
 )
 _AREA_TIP = "Draw what is inspected on your pictures, and what is ignored. Teaching uses it; a detector keeps what it was taught with."
+_SCALE_TIP = "Say how large a pixel is, by two points of a shot: sizes are told in millimetres then."
 _SIDE = 240
 """Pixels at which a tile is looked at, by the tower that comes with the app."""
 
@@ -58,6 +62,10 @@ class LookChoice(QWidget):
         self.area = QPushButton()
         self.area.setToolTip(_AREA_TIP)
         self.area.clicked.connect(self.draw)
+        self.scale = QPushButton()
+        self.scale.setToolTip(_SCALE_TIP)
+        self.scale.clicked.connect(self.measure)
+        row.addWidget(self.scale)
         row.addWidget(self.area)
         self.pixels.valueChanged.connect(self._choose)
         self.hide()
@@ -76,7 +84,10 @@ class LookChoice(QWidget):
         self.pixels.setValue(row.smallest or whole)
         self.pixels.setEnabled(not read_only)
         self.pixels.blockSignals(False)
-        self.said.setText(_words(row.smallest, row.sides, row.area))
+        across = f"{self.pixels.value() * row.scale:.3g} mm. " if row.scale else ""
+        self.said.setText(across + _words(row.smallest, row.sides, row.area))
+        self.scale.setText(f"Scale: {scale_words(row.scale)}…" if row.scale else "Scale…")
+        self.scale.setEnabled(not read_only)
         self.area.setText(area_words(row.area))
         self.area.setEnabled(not read_only)
 
@@ -92,6 +103,14 @@ class LookChoice(QWidget):
 
     def draw(self) -> None:
         """Open the shots to draw on."""
+        self._read(self._open_area)
+
+    def measure(self) -> None:
+        """Open a shot to measure on."""
+        self._read(self._open_scale)
+
+    def _read(self, show: Callable[[ClassRow, list[ShotRow], list[ClassRow]], None]) -> None:
+        """`show` the class with its shots that are there, and all classes."""
         row = self._row
         if row is None:
             return
@@ -101,18 +120,26 @@ class LookChoice(QWidget):
 
             return read_shots(project, row.id), list_classes(project)
 
-        self._context.query(self, read, lambda found: self._open(row, *found), latest="where to look")
+        def done(found: tuple[list[ShotRow], list[ClassRow]]) -> None:
+            seen = [shot for shot in found[0] if not shot.missing]
+            if self._row is None or row.id != self._row.id or self.findChildren(QDialog):
+                return  # another class is shown by now, or it was asked for twice
+            if not seen:
+                gone = f"The images of all shots of “{row.name}” are missing from the project folder."
+                self._context.show_error(ProjectError(gone, "Add the shots again."))
+                return
+            show(self._row, seen, found[1])
 
-    def _open(self, row: ClassRow, shots: list[ShotRow], classes: list[ClassRow]) -> None:
-        seen = [shot for shot in shots if not shot.missing]
-        if self._row is None or row.id != self._row.id or self.findChildren(AreaDialog):
-            return  # another class is shown by now, or it was asked for twice
-        if not seen:
-            gone = f"The images of all shots of “{row.name}” are missing from the project folder."
-            self._context.show_error(ProjectError(gone, "Add the shots again."))
-            return
-        dialog = AreaDialog(self._context, self._row, seen, classes, self)
-        dialog.chosen.connect(lambda area, row=self._row: self._edits.choose_area(row, area))
+        self._context.query(self, read, done, latest="where to look")
+
+    def _open_area(self, row: ClassRow, shots: list[ShotRow], classes: list[ClassRow]) -> None:
+        dialog = AreaDialog(self._context, row, shots, classes, self)
+        dialog.chosen.connect(lambda area: self._edits.choose_area(row, area))
+        dialog.open()
+
+    def _open_scale(self, row: ClassRow, shots: list[ShotRow], _classes: list[ClassRow]) -> None:
+        dialog = ScaleDialog(self._context, row, shots[0], self)
+        dialog.chosen.connect(lambda scale: self._edits.choose_scale(row, scale))
         dialog.open()
 
 
