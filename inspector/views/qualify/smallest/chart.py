@@ -10,7 +10,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.views.look import theme
-from inspector.views.look.plot import Chart, dress, text
+from inspector.views.look.plot import Chart
 
 if TYPE_CHECKING:
     from inspector.records.qualification.smallest import Curve
@@ -33,7 +33,9 @@ class DetectionChart(Chart):
         self._seen = self.put(pg.PlotCurveItem(), 1)
         self._ng = self.put(pg.PlotCurveItem(), 2)
         self._marks = self.put(pg.ScatterPlotItem(size=7), 3)
-        self._words = [self.put(text((1, 1)), 4) for _ in range(2)]
+        self._legend: Any = pg.LegendItem(offset=(-8, -8))
+        self._legend.setParentItem(self.box)
+        self._legend.setZValue(4)
         self.restyle()
         self.show_curve(None, None)
 
@@ -43,7 +45,7 @@ class DetectionChart(Chart):
     def show_curve(self, curve: Curve | None, scale: float | None) -> None:
         """`scale`: millimetres of a pixel, None while nobody said."""
         self.curve = curve
-        for item in (self._sure, self._seen, self._ng, self._marks, *self._words):
+        for item in (self._sure, self._seen, self._ng, self._marks, self._legend):
             item.setVisible(curve is not None)
         if curve is None:
             self.setAccessibleDescription("")
@@ -65,14 +67,6 @@ class DetectionChart(Chart):
         self.axes["bottom"].setTicks([list(zip(map(float, sizes), said, strict=True))])
         self.name_axis("bottom", "Size of the defect, in mm" if scale else "Size of the defect, in pixels")
         self.name_axis("left", "Found")
-        for words, label, shares, lift in zip(
-            self._words, ("NG", "NG or review"), (curve.ng, curve.seen), (1.35, -0.35), strict=True
-        ):
-            place = next((n for n, share in enumerate(shares) if share >= 0.5), len(shares) - 1)
-            words.setText(label)
-            words.setAnchor((1.1, lift) if lift < 0 else (-0.1, 0.0))
-            words.setPos(float(sizes[place]), shares[place])
-            words.setVisible(label == "NG" or curve.seen != curve.ng)
         pairs = zip(curve.sizes, curve.ng, strict=True)
         self.setAccessibleDescription(", ".join(f"{size} px: {share:.0%} NG" for size, share in pairs))
 
@@ -85,6 +79,12 @@ class DetectionChart(Chart):
         self._seen.setPen(self.pen("text", 1.8, style=Qt.PenStyle.DashLine))
         self._marks.setPen(self.pen(theme.ACCENT, 1.5))
         self._marks.setBrush(pg.mkBrush(theme.colour("base")))
-        font: Any = theme.font("small")
-        for words in self._words:
-            dress(words, "text", font)
+        self._legend.clear()
+        self._legend.setLabelTextColor(theme.colour("text"))
+        self._legend.setLabelTextSize(f"{theme.font('small').pointSizeF():.1f}pt")
+        shade = theme.colour("base")
+        shade.setAlpha(215)
+        self._legend.setBrush(pg.mkBrush(shade))
+        self._legend.setPen(self.pen("line"))
+        for curve, words in ((self._ng, "NG"), (self._seen, "NG or review"), (self._sure, "nine of ten")):
+            self._legend.addItem(curve, words)
