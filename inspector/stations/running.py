@@ -116,11 +116,11 @@ class _Running:
 
     def run(self, row: StationRow, held: Held | None) -> None:
         """Until it is stopped; begins anew wherever source, outputs, class or detector were set otherwise."""
-        while True:
+        while not self._stopped():
             self._row, settings = row, _settings(row)
             self._lot = settings.lot
             self._take_over(self._chosen(row))
-            if self._cancel.cancelled:
+            if self._stopped():
                 return
             most = 2 * self._shift.judge.batch_size + READERS
             with (
@@ -137,6 +137,9 @@ class _Running:
                     raise
                 finally:
                     self._watch.triggered_by(None)
+
+    def _stopped(self) -> bool:
+        return self._cancel.cancelled
 
     def _judge_all(self, line: _Line, held: Held | None) -> StationRow:
         """Returns when it was stopped or set up otherwise, with what it is by then."""
