@@ -209,6 +209,7 @@ def make_old(folder: Path, target: Path) -> None:
             "smallest_tests",
             "arrivals",
             "deliveries",
+            "passed_over",
             "roles",
             "stations",
             "acts",

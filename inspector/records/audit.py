@@ -96,6 +96,7 @@ class ActKind(StrEnum):
     IMAGES_LET_GO = "images let go"
     REPORTED = "report written"
     STUDY_EXPORTED = "study exported"
+    RESULT_NOT_TOLD = "result not told"
     RESULTS_EXPORTED = "results exported"
     AUDIT_EXPORTED = "audit exported"
 
