@@ -16,6 +16,7 @@ from inspector.views.shared.job_runner import JobRunner
 from inspector.views.shared.undo_stack import UndoStack
 
 if TYPE_CHECKING:
+    from inspector.domain import Deed, Role
     from inspector.records.project import Project
     from inspector.records.result_filter import ResultFilter, ResultSort
 
@@ -58,6 +59,8 @@ class WindowContext(QObject):
     golden_changed = Signal()  # the golden set, what is known of it, or its records
     settings_changed = Signal()  # any setting, the theme too
     job_event = Signal(object)  # inspector.domain.JobEvent, on the GUI thread
+    stations_changed = Signal()  # set up, removed, started or stopped
+    role_changed = Signal()  # somebody signed in or out, or a role asks for a PIN now
     page_requested = Signal(str)  # "start", "teach", "inspect", "results", "evaluate", "weights" …
     toast_requested = Signal(str, object)
     error_raised = Signal(object)
@@ -71,6 +74,7 @@ class WindowContext(QObject):
         self.undo = UndoStack(self)
         self.wanted_result: int | None = None  # to be shown by the page that comes to the front
         self.wanted_among: ResultQuery | None = None  # and the results to step through from there
+        self.signed_in: Role | None = None  # who gave a PIN for the open project
         self._project: Project | None = None
         runner.job_event.connect(self.job_event)
 
@@ -80,7 +84,7 @@ class WindowContext(QObject):
 
     def set_project(self, project: Project | None) -> None:
         if project is not self._project:
-            self._project = project
+            self._project, self.signed_in = project, None
             self._sign()
             self.undo.clear()
             self.project_changed.emit()
@@ -127,11 +131,27 @@ class WindowContext(QObject):
             return False
         self.runner.write(
             owner,
-            partial(write, project),
+            partial(_by_hand, project, self.signed_in, write),
             partial(self._answered, project, done or (lambda _value: None)),
             partial(self._answered, project, failed or self.show_error),
         )
         return True
+
+    def may(self, deed: Deed) -> bool:
+        """Whether who is signed in may do it; if not, the window says who may, and asks for her PIN. `change` holds to the same
+        whatever was asked before: nobody stores what she may not do."""
+        from inspector.records.line.roles import may, refusal
+
+        if self._project is None or may(self._project, self.signed_in, deed):
+            return True
+        self.show_error(refusal(deed))
+        return False
+
+    def sign_in(self, role: Role | None) -> None:
+        """Who uses the window from now on; None: somebody without a PIN. Nobody takes back what another did."""
+        self.signed_in = role
+        self.undo.clear()
+        self.role_changed.emit()
 
     def writable(self) -> Project | None:
         """The open project, or None after saying why nothing can be changed."""
@@ -192,3 +212,10 @@ class WindowContext(QObject):
     def show_error(self, error: BaseException) -> None:
         """An `InspectorError` is shown with its next step, in the window; anything else goes to the log too."""
         self.error_raised.emit(error)
+
+
+def _by_hand(project: Project, signed_in: Role | None, write: Callable[[Project], T]) -> T:
+    from inspector.records.line.roles import acting_as
+
+    with acting_as(project, signed_in):
+        return write(project)
