@@ -19,7 +19,8 @@ def roles(
         Role | None, typer.Option("--set", help="Ask for a new PIN of this role; it may be piped in.")
     ] = None,
     remove: Annotated[
-        Role | None, typer.Option(help="This role asks for no PIN any more; without the engineer's, none does.")
+        Role | None,
+        typer.Option(help="This role asks for no PIN any more; without the engineer's, none does."),
     ] = None,
 ) -> None:
     """Say which roles ask for a PIN, set one anew, or take one away. It needs no PIN, only the right to write the folder."""

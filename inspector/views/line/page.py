@@ -6,14 +6,14 @@ SECTIONS = (
     SectionInfo(
         "stations",
         "Stations",
-        "inspect",
+        "station",
         "Where parts are inspected as they come",
         "inspector.views.line.stations.section:StationsSection",
     ),
     SectionInfo(
         "trend",
         "Trend",
-        "evaluate",
+        "trend",
         "How a line goes over time",
         "inspector.views.line.trend.section:TrendSection",
     ),

@@ -289,8 +289,8 @@ class VerdictEdits:
         """`then(name)`; or `left()`, where nothing may be written or nobody gives a name."""
         if self.context.writable() is None:
             left()
-        elif self.context.settings.reviewer:
-            then(self.context.settings.reviewer)
+        elif self.context.who:
+            then(self.context.who)
         elif self.asking is None:
             project = self.context.project
 

@@ -75,6 +75,7 @@ class WindowContext(QObject):
         self.wanted_result: int | None = None  # to be shown by the page that comes to the front
         self.wanted_among: ResultQuery | None = None  # and the results to step through from there
         self.signed_in: Role | None = None  # who gave a PIN for the open project
+        self._signed = ""  # her name
         self._project: Project | None = None
         runner.job_event.connect(self.job_event)
 
@@ -84,7 +85,7 @@ class WindowContext(QObject):
 
     def set_project(self, project: Project | None) -> None:
         if project is not self._project:
-            self._project, self.signed_in = project, None
+            self._project, self.signed_in, self._signed = project, None, ""
             self._sign()
             self.undo.clear()
             self.project_changed.emit()
@@ -147,9 +148,11 @@ class WindowContext(QObject):
         self.show_error(refusal(deed))
         return False
 
-    def sign_in(self, role: Role | None) -> None:
-        """Who uses the window from now on; None: somebody without a PIN. Nobody takes back what another did."""
-        self.signed_in = role
+    def sign_in(self, role: Role | None, who: str = "") -> None:
+        """Who uses the window from now on, by name until she signs out; None: somebody without a PIN. Nobody takes back what
+        another did."""
+        self.signed_in, self._signed = role, who if role else ""
+        self._sign()
         self.undo.clear()
         self.role_changed.emit()
 
@@ -192,10 +195,15 @@ class WindowContext(QObject):
         self._sign()
         self.settings_changed.emit()
 
+    @property
+    def who(self) -> str:
+        """Who uses the window, as far as she said."""
+        return self._signed or self.settings.reviewer
+
     def _sign(self) -> None:
-        """What is done from now on is done by who is named in the settings."""
+        """What is done from now on is done by who signed in, else by who is named in the settings."""
         if self._project is not None:
-            self._project.who = self.settings.reviewer
+            self._project.who = self.who
 
     def go(self, page: str) -> None:
         self.page_requested.emit(page)

@@ -201,7 +201,12 @@ class JobRunner(QObject):
     @property
     def current(self) -> Job | None:
         """The engine's job that runs now, or the first that waits; else the download. Stations don't count: they run on."""
-        jobs = [job for lane in (self._engine, self._downloads) for job in (lane.current, *lane.pending) if job is not None]
+        jobs = [
+            job
+            for lane in (self._engine, self._downloads)
+            for job in (lane.current, *lane.pending)
+            if job is not None
+        ]
         return jobs[0] if jobs else None
 
     @property
