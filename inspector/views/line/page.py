@@ -22,3 +22,11 @@ SECTIONS = (
 
 class LinePage(SectionsPage):
     infos = SECTIONS
+
+    def operate(self, name: str, *, start: bool) -> None:
+        """Open the operator view of a station by name, and `start` it."""
+        from inspector.views.line.stations.section import StationsSection
+
+        self.show_section("stations")
+        assert isinstance(self.section, StationsSection)
+        self.section.operate_named(name, start=start)

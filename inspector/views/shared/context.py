@@ -13,6 +13,7 @@ from inspector import settings as stored_settings
 from inspector.errors import ProjectError, SettingsError
 from inspector.settings import Settings
 from inspector.views.shared.job_runner import JobRunner
+from inspector.views.shared.stations import Stations
 from inspector.views.shared.undo_stack import UndoStack
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class WindowContext(QObject):
     golden_changed = Signal()  # the golden set, what is known of it, or its records
     settings_changed = Signal()  # any setting, the theme too
     job_event = Signal(object)  # inspector.domain.JobEvent, on the GUI thread
-    stations_changed = Signal()  # set up, removed, started or stopped
+    stations_changed = Signal()  # set up otherwise, added, removed
     role_changed = Signal()  # somebody signed in or out, or a role asks for a PIN now
     page_requested = Signal(str)  # "start", "teach", "inspect", "results", "evaluate", "weights" …
     toast_requested = Signal(str, object)
@@ -72,6 +73,7 @@ class WindowContext(QObject):
         self.runner = runner
         self.settings = settings if settings is not None else stored_settings.load()
         self.undo = UndoStack(self)
+        self.stations = Stations(runner, self)
         self.wanted_result: int | None = None  # to be shown by the page that comes to the front
         self.wanted_among: ResultQuery | None = None  # and the results to step through from there
         self.signed_in: Role | None = None  # who gave a PIN for the open project
@@ -88,6 +90,7 @@ class WindowContext(QObject):
             self._project, self.signed_in, self._signed = project, None, ""
             self._sign()
             self.undo.clear()
+            self.stations.forget()
             self.project_changed.emit()
 
     def query(

@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
 from inspector import paths
 from inspector.domain import JobEnded, JobEvent, JobKind, JobStatus
 from inspector.errors import InspectorError, NotAllowedError, ProjectDamagedError, ProjectMovedError
+from inspector.views.line.again import StartAgain
 from inspector.views.look import theme
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job, JobRunner
@@ -90,6 +91,8 @@ class MainWindow(QMainWindow):
         self.projects.opening_changed.connect(self._opening_changed)
         self.projects.opened.connect(self._opened)
         self.projects.offered.connect(self.banner.say)
+        self.again = StartAgain(context, self)
+        self.again.offered.connect(self.banner.say)
         self.drops = Drops(context, self)
         self.drops.project_found.connect(self.open_project)
         self.drops.images_found.connect(self._images_found)
@@ -204,6 +207,8 @@ class MainWindow(QMainWindow):
         self.show_page(page or "teach")
         if not page:
             self.context.query(self, _has_detector, self._first_page)
+        if page != "line":
+            self.again.ask()
 
     def _first_page(self, taught: bool) -> None:
         if taught and self.page_name == "teach":
