@@ -206,7 +206,6 @@ def set_on(project: Project, station_id: int, on: bool) -> None:
         row = _found(session, station_id)
         if bool(row.settings.get(_ON)) is not on:
             row.settings = {**row.settings, _ON: on}
-            note(session, ActKind.STATION_STARTED if on else ActKind.STATION_STOPPED, row.name)
 
 
 def set_lot(project: Project, station_id: int, lot: str) -> None:

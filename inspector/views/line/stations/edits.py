@@ -177,7 +177,7 @@ class StationEdits(QObject):
         def told() -> None:
             done()
             if self.context.stations.running(draft.station_id):
-                self.context.toast("Changed. A station that runs follows once it was stopped and started.")
+                self.context.toast("Changed; the station goes on with it in a moment.")
 
         self._written(f"change the station “{draft.name}”", (change, back), told, failed)
 
