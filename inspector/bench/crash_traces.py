@@ -208,6 +208,7 @@ def make_old(folder: Path, target: Path) -> None:
         for table in (
             "arrivals",
             "deliveries",
+            "passed_over",
             "roles",
             "stations",
             "acts",

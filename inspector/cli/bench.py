@@ -283,3 +283,31 @@ def bench_methods(
         say(f"{name} is left out: {sentence}")
     if target is not None:
         figures(found, target)
+
+
+@app.command("line")
+def bench_line(
+    target: Json = None,
+    seconds: Annotated[float, typer.Option(min=1)] = 60,
+    rate: Annotated[float, typer.Option(min=0.1, help="Pictures a second.")] = 20,
+    size: Annotated[int, typer.Option(min=64, help="Pixels of their sides.")] = 512,
+    kills: Annotated[
+        int, typer.Option(min=0, help="Kill the runner so often instead, and see that nothing is lost.")
+    ] = 0,
+    images: Annotated[int, typer.Option(min=1, help="How many, with --kills.")] = 2000,
+    seed: int = 0,
+) -> None:
+    """A folder station fed by another process: file to stored verdict, what is lost or judged twice, growth of memory."""
+    from inspector.bench.line import killed, line
+
+    def progress(words: str) -> None:
+        say(words, error=True)
+
+    found = (
+        killed(kills, images, rate=rate, seed=seed, progress=progress)
+        if kills
+        else line(seconds, rate, size=size, progress=progress)
+    )
+    figures(found, target)
+    if found["lost"] or found["doubled"] or found.get("wrong"):
+        raise typer.Exit(1)

@@ -6,39 +6,31 @@ thread cuts regions and commits each batch while the next is scored. A result is
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from inspector import settings
-from inspector.domain import CancelToken, Emit, Image, JobKind, ScoreMap
-from inspector.errors import Cancelled, ImageError, InspectorError, ProjectError
+from inspector.domain import CancelToken, Emit, JobKind, ScoreMap
+from inspector.errors import Cancelled, ImageError
 from inspector.images import read
 from inspector.images.find import counted, find
-from inspector.jobs.engine import Engine, least_side, with_size_noted
+from inspector.jobs.engine import Engine
 from inspector.jobs.events import Reporter, job
-from inspector.jobs.judging import ReadFile, drawn_on, judged
-from inspector.records.detectors import DetectorRow, find_detector
-from inspector.records.files import ImageFacts, keep_image
+from inspector.jobs.judging import Judge, ReadFile, class_id_of
+from inspector.records.detectors import find_detector
 from inspector.records.inspected.new_results import NewResult, record_results
 from inspector.records.inspected.results import count_results, list_names
 from inspector.records.inspected.runs import continue_run, start_run
-from inspector.records.names import class_key, file_name
+from inspector.records.names import file_name
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
-from inspector.records.thresholds import list_thresholds
 from inspector.text import printable
 
 if TYPE_CHECKING:
-    from inspector.features.backbone import Backbone
     from inspector.methods.detector import Detector
 
 
@@ -85,52 +77,34 @@ def inspect(
             files = _missing(project, run_id, sources, files)
         before = asked - len(files)
         report.progress(before, "Loading the detector")
-        detector = engine.detector(project, row)
-        backbone = engine.backbone(row.backbone.get("weights"))
+        judge = Judge(project, engine, row, class_id)
         run = run_id
         if run is None:
             run = start_run(project, row.id, where, class_id=class_id, job_id=report.job_id)
         else:
             continue_run(project, run, report.job_id)
         report.result |= {"run_id": run, "detector_id": row.id, "inspected": 0, "failed": 0}
-        report.log(f"{row.label}, on {backbone.device_note}.")
-        ids_by_name = {name: key for key, name in row.taught_names.items()}
-        given = None if class_id is None else row.taught_names[class_id]
-        shapes = drawn_on(project, row, detector)
+        report.log(f"{row.label}, on {judge.backbone.device_note}.")
         noted: list[tuple[str, str]] = []
-        size = _batch_size(
-            engine.batch_size or settings.load().batch_size, detector.least_side(given), backbone
-        )
-        names = [given] if given is not None else list(row.taught_names.values())
-        whites = list(dict.fromkeys(detector.whites.get(name) for name in names))
 
         def store(items: list[ReadFile], maps: list[ScoreMap | None]) -> None:
-            noted.extend(_notes(detector, items, maps))
-            _store(
-                project,
-                report,
-                run,
-                judged(items, maps, list_thresholds(project, row.id), ids_by_name, class_id, shapes),
-            )
+            noted.extend(_notes(judge.detector, items, maps))
+            _store(project, report, run, judge.results(items, maps))
             report.progress(before + report.result["inspected"] + report.result["failed"])
 
-        def score(readings: list[Mapping[int | None, Image]]) -> list[ScoreMap | None]:
-            return _scored(detector, given, readings)
+        def reader(path: Path, name: str) -> ReadFile:
+            return judge.read(name, partial(read.read_bytes, path), path)
 
-        prepare = partial(detector.prepare_one, class_name=given)
-        at_least = detector.least_side(given)
-        reader = partial(_read, project, prepare=prepare, at_least=at_least, whites=whites)
         # closed, so that its readers end also when storing fails
         with (
-            closing(_batches(files, size, reader, cancel)) as batches,
+            closing(_batches(files, judge.batch_size, reader, cancel)) as batches,
             ThreadPoolExecutor(1, "store") as writer,
-            lanes(backbone.device.type) as (scorer, side_by_side),
+            lanes(judge.backbone.device.type) as (scorer, side_by_side),
         ):
             scoring: deque[tuple[list[ReadFile], Future[list[ScoreMap | None]]]] = deque()
             stored: deque[Future[None]] = deque()
             for items in batches:
-                readings = [item.images for item in items if item.images]
-                scoring.append((items, scorer.submit(score, readings)))
+                scoring.append((items, scorer.submit(judge.scored, items)))
                 while len(scoring) > side_by_side:
                     items, maps = scoring.popleft()
                     stored.append(writer.submit(store, items, maps.result()))
@@ -162,23 +136,6 @@ def lanes(device: str) -> Iterator[tuple[ThreadPoolExecutor, int]]:
             yield scorer, count
     finally:
         limit_threads(cores)
-
-
-def _batch_size(wanted: int, side: int, backbone: "Backbone") -> int:
-    """Images of a batch whose short side has at most `side` pixels: fewer of larger ones, which take more memory each."""
-    return max(1, round(wanted * (least_side(backbone) / side) ** 2))
-
-
-def class_id_of(row: DetectorRow, class_name: str) -> int:
-    """A detector's class by name, whatever its case and spaces. Raises `ProjectError` for one that it doesn't know."""
-    key = class_key(class_name)
-    for class_id, name in row.classes.items():
-        if class_key(name) == key:
-            return class_id
-    names = ", ".join(row.classes.values())
-    raise ProjectError(
-        f"The detector “{row.title}” does not know the class “{class_name}”.", f"It knows: {names}."
-    )
 
 
 def _root(sources: Sequence[Path]) -> Path:
@@ -240,56 +197,6 @@ def _batches(
         finally:
             for future in ahead:
                 future.cancel()
-
-
-def _read(
-    project: Project,
-    path: Path,
-    name: str,
-    *,
-    prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
-    at_least: int,
-    whites: Sequence[int | None],
-) -> ReadFile:
-    """`whites`: ends of the ranges that it may have to be read in, see `images.read`."""
-    images: dict[int | None, Image] = {}
-    try:
-        data = read.read_bytes(path)
-        for white in whites:
-            image = read.decode(data, path.name, path, at_least=at_least, white=white)
-            small = prepare(image.pixels)
-            images[white] = with_size_noted(
-                replace(image, pixels=small, original_size=image.size), small.shape
-            )
-            if image.white is None:  # of 8 bits: all ranges are the same
-                break
-    except InspectorError as error:
-        return ReadFile(name, error=error)
-    facts = ImageFacts.of(image, data)
-    keep_image(project, facts, data, lasting=False)  # with the others of its batch
-    return ReadFile(name, images, facts)
-
-
-def _scored(
-    detector: "Detector", given: str | None, readings: Sequence[Mapping[int | None, Image]]
-) -> list[ScoreMap | None]:
-    """A score map an image; `given`: the class of all of them.
-
-    An image that was read in several ranges is of a class that it resembles in the range of that very class, the one
-    that is surest; None where there is none.
-    """
-    flat = [(number, white, image) for number, own in enumerate(readings) for white, image in own.items()]
-    if not flat:
-        return []
-    found: list[ScoreMap | None] = [None] * len(readings)
-    maps = detector.score([image for *_, image in flat], [given] * len(flat))
-    for (number, white, _), score_map in zip(flat, maps, strict=True):
-        if len(readings[number]) > 1 and detector.whites.get(score_map.class_name) != white:
-            continue
-        before = found[number]
-        if before is None or score_map.class_confidence > before.class_confidence:
-            found[number] = score_map
-    return found
 
 
 def _store(project: Project, report: Reporter, run_id: int, results: Sequence[NewResult]) -> None:

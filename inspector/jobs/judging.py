@@ -1,19 +1,28 @@
-"""From score maps to results as they will be stored."""
+"""From files over score maps to results as they will be stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector import settings
 from inspector.domain import Image, ScoreMap
-from inspector.errors import DetectorError, ImageError, InspectorError
+from inspector.errors import DetectorError, ImageError, InspectorError, ProjectError
+from inspector.images import read
+from inspector.jobs.engine import Engine, least_side, with_size_noted
 from inspector.records.detectors import DetectorRow
-from inspector.records.files import ImageFacts, as_stored
+from inspector.records.files import ImageFacts, as_stored, keep_image
 from inspector.records.inspected.new_results import NewResult
+from inspector.records.names import class_key
 from inspector.records.project import Project
 from inspector.records.shots import list_shots
-from inspector.records.thresholds import ThresholdRow
+from inspector.records.thresholds import ThresholdRow, list_thresholds
 
 if TYPE_CHECKING:
+    from inspector.features.backbone import Backbone
     from inspector.methods.detector import Detector
 
 _UNCLEAR = "It resembles no class in the range of values that this class was taught with."
@@ -34,6 +43,65 @@ class ReadFile:
     images: Mapping[int | None, Image] = field(default_factory=dict)
     facts: ImageFacts | None = None
     error: InspectorError | None = None
+
+
+class Judge:
+    """One detector of a project, loaded, and how it judges pictures of one class, or (`class_id` None) finds the class of each.
+    Raises `DetectorError`, `WeightsError`.
+
+    `batch_size`: how many pictures are scored together.
+    """
+
+    def __init__(self, project: Project, engine: Engine, row: DetectorRow, class_id: int | None) -> None:
+        self.row, self.class_id = row, class_id
+        self.detector = engine.detector(project, row)
+        self.backbone = engine.backbone(row.backbone.get("weights"))
+        self._project = project
+        self._given = None if class_id is None else row.taught_names[class_id]
+        self._side = self.detector.least_side(self._given)
+        wanted = engine.batch_size or settings.load().batch_size
+        self.batch_size = _batch_size(wanted, self._side, self.backbone)
+        names = list(row.taught_names.values()) if self._given is None else [self._given]
+        self._whites = list(dict.fromkeys(self.detector.whites.get(name) for name in names))
+        self._ids = {name: key for key, name in row.taught_names.items()}
+        self._shapes = drawn_on(project, row, self.detector)
+
+    def read(
+        self,
+        name: str,
+        load: Callable[[], bytes],
+        path: Path | None = None,
+        look: Callable[[NDArray[np.uint8]], None] | None = None,
+    ) -> ReadFile:
+        """Read a picture, shrink it for the backbone and keep a copy in the project. Any thread. `load`: gives the bytes of its file,
+        or raises InspectorError. `look`: is shown its pixels, uint8 RGB (h, w, 3)."""
+        images: dict[int | None, Image] = {}
+        try:
+            data = load()
+            for white in self._whites:
+                image = read.decode(data, path.name if path else name, path, at_least=self._side, white=white)
+                if look is not None and not images:
+                    look(image.pixels)
+                small = self.detector.prepare_one(image.pixels, class_name=self._given)
+                images[white] = with_size_noted(
+                    replace(image, pixels=small, original_size=image.size), small.shape
+                )
+                if image.white is None:  # of 8 bits: all ranges are the same
+                    break
+        except InspectorError as error:
+            return ReadFile(name, error=error)
+        facts = ImageFacts.of(image, data)
+        keep_image(self._project, facts, data, lasting=False)  # with the others of its batch
+        return ReadFile(name, images, facts)
+
+    def scored(self, items: Sequence[ReadFile]) -> list[ScoreMap | None]:
+        """A score map for each of those that could be read, see `scored`."""
+        return scored(self.detector, self._given, [item.images for item in items if item.images])
+
+    def results(self, items: Sequence[ReadFile], maps: Sequence[ScoreMap | None]) -> list[NewResult]:
+        """A batch as it will be stored, by the newest thresholds; `maps`: what `scored` gave for it."""
+        thresholds = list_thresholds(self._project, self.row.id)
+        return judged(items, maps, thresholds, self._ids, self.class_id, self._shapes)
 
 
 def drawn_on(project: Project, row: DetectorRow, detector: "Detector") -> dict[int, list[float]]:
@@ -111,3 +179,42 @@ def check_shape(size: tuple[int, int], shapes: Sequence[float]) -> None:
             f"It has {width:,} × {height:,} pixels, another shape than the shots on which its regions were drawn.",
             "Take it as the shots were taken, or teach its class with regions that suit it.",
         )
+
+
+def class_id_of(row: DetectorRow, class_name: str) -> int:
+    """A detector's class by name, whatever its case and spaces. Raises `ProjectError` for one that it doesn't know."""
+    key = class_key(class_name)
+    for class_id, name in row.classes.items():
+        if class_key(name) == key:
+            return class_id
+    names = ", ".join(row.classes.values())
+    raise ProjectError(
+        f"The detector “{row.title}” does not know the class “{class_name}”.", f"It knows: {names}."
+    )
+
+
+def _batch_size(wanted: int, side: int, backbone: "Backbone") -> int:
+    """Images of a batch whose short side has at most `side` pixels: fewer of larger ones, which take more memory each."""
+    return max(1, round(wanted * (least_side(backbone) / side) ** 2))
+
+
+def scored(
+    detector: "Detector", given: str | None, readings: Sequence[Mapping[int | None, Image]]
+) -> list[ScoreMap | None]:
+    """A score map an image; `given`: the class of all of them.
+
+    An image that was read in several ranges is of a class that it resembles in the range of that very class, the one
+    that is surest; None where there is none.
+    """
+    flat = [(number, white, image) for number, own in enumerate(readings) for white, image in own.items()]
+    if not flat:
+        return []
+    found: list[ScoreMap | None] = [None] * len(readings)
+    maps = detector.score([image for *_, image in flat], [given] * len(flat))
+    for (number, white, _), score_map in zip(flat, maps, strict=True):
+        if len(readings[number]) > 1 and detector.whites.get(score_map.class_name) != white:
+            continue
+        before = found[number]
+        if before is None or score_map.class_confidence > before.class_confidence:
+            found[number] = score_map
+    return found

@@ -12,7 +12,7 @@ from inspector.errors import DetectorError, ImageError, ProjectError
 from inspector.images import harm, part, read
 from inspector.images.area import Area
 from inspector.jobs.engine import Engine
-from inspector.jobs.inspect import class_id_of
+from inspector.jobs.judging import class_id_of
 from inspector.records.detectors import find_detector, list_memory
 from inspector.records.project import Project
 from inspector.records.shots import list_shots

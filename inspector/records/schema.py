@@ -11,6 +11,7 @@ from inspector.records.tables.inspected import Review as Review
 from inspector.records.tables.inspected import Run as Run
 from inspector.records.tables.line import Arrival as Arrival
 from inspector.records.tables.line import Delivery as Delivery
+from inspector.records.tables.line import PassedOver as PassedOver
 from inspector.records.tables.line import Role as Role
 from inspector.records.tables.line import Station as Station
 from inspector.records.tables.qualification import Act as Act

@@ -1,13 +1,14 @@
 """What every source of a station is."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-Known = Callable[[Iterable[str]], set[str]]
-"""Which of some marks came to the station before."""
+from inspector.records.line.arrivals import ArrivalRow, find_arrivals, known_marks
+from inspector.records.line.passed_over import pass_over, passed_over
+from inspector.records.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,31 @@ class Taken:
     hint: str = ""
 
 
+class Past:
+    """What a source may ask of what came to its station before. Any thread."""
+
+    def __init__(self, project: Project, station_id: int) -> None:
+        self._project, self._station_id = project, station_id
+
+    def known(self, marks: Iterable[str]) -> set[str]:
+        """Those that were judged."""
+        return known_marks(self._project, self._station_id, marks)
+
+    def arrivals(self, marks: Sequence[str]) -> dict[str, ArrivalRow]:
+        """Mark → what was said of it, of those that were judged."""
+        return find_arrivals(self._project, self._station_id, marks)
+
+    def passed_over(self, source: str) -> set[str] | None:
+        """The marks that lay in `source` before the very first start and are not to be judged; None before that start."""
+        return passed_over(self._project, self._station_id, source)
+
+    def pass_over(self, source: str, marks: Iterable[str]) -> None:
+        """Note them, and that the first start was."""
+        pass_over(self._project, self._station_id, source, marks)
+
+
 class Source(Protocol):
-    """Where a station's pictures come from. Used by one thread."""
+    """Where a station's pictures come from. One thread calls `take`, another one `done`; anybody reads the others."""
 
     @property
     def state(self) -> str:
@@ -36,13 +60,19 @@ class Source(Protocol):
     def dropped(self) -> int:
         """How many pictures came and could not be taken, as the station was too slow."""
 
-    def take(self, most: int, wait: float, known: Known) -> Sequence[Taken]:
+    @property
+    def waiting(self) -> int:
+        """How many are known to be there and were not taken yet."""
+
+    def take(self, most: int, wait: float) -> Sequence[Taken]:
         """Up to `most` pictures that nobody has judged, as soon as there is one; none after `wait` seconds. Never raises for what may
         pass (a folder or camera that can't be reached): that is `state`."""
 
     def done(self, taken: Sequence[Taken]) -> None:
-        """Their results are stored: what the settings say of judged pictures (leave, move, delete) may be done. Also called for those that
-        `known` names."""
+        """Their results are stored: what the settings say of judged pictures (leave, move, delete) may be done. Never raises."""
+
+    def trigger(self) -> bool:
+        """Take one picture now; False where it isn't taken by a trigger. Any thread."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Let go of it, after the last `take` and `done`."""

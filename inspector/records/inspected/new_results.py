@@ -11,6 +11,7 @@ from inspector.domain import Decision, Region
 from inspector.errors import InspectorError
 from inspector.records import schema as t
 from inspector.records.files import ImageFacts, image_ids, image_name, keep_image, keep_map, make_last
+from inspector.records.line.arrivals import NewArrival, as_rows, came_before
 from inspector.records.names import file_name
 from inspector.records.project import Project
 from inspector.records.thresholds import ThresholdRow, newest_thresholds
@@ -41,6 +42,25 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
 
     Images and maps are written first, each atomically, so that a row never names a file that is not there.
     """
+    return [result_id for result_id, _ in _record(project, run_id, items, None, ())]
+
+
+def record_arrivals(
+    project: Project, run_id: int, station_id: int, items: Sequence[tuple[NewResult, NewArrival]]
+) -> list[tuple[int, Decision | None]]:
+    """The same of what came to a station, each with its arrival: (result id, what was said of it). One whose mark came before is
+    dropped with its result, and has id 0."""
+    arrivals = [arrival for _, arrival in items]
+    return _record(project, run_id, [result for result, _ in items], station_id, arrivals)
+
+
+def _record(
+    project: Project,
+    run_id: int,
+    items: Sequence[NewResult],
+    station_id: int | None,
+    arrivals: Sequence[NewArrival],
+) -> list[tuple[int, Decision | None]]:
     project.require_writable()
     maps: list[str | None] = []
     for item in items:
@@ -53,6 +73,13 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
     kept = [image_name(item.image.sha256, item.image.suffix) for item in items if item.image is not None]
     make_last(project, [*kept, *filter(None, maps)])
     with project.writing() as session:
+        fresh = list(range(len(items)))
+        if station_id is not None:
+            seen = came_before(session, station_id, [one.mark for one in arrivals])
+            for place, one in enumerate(arrivals):
+                if one.mark in seen:
+                    fresh.remove(place)
+                seen.add(one.mark)
         detector_id = session.scalars(select(t.Run.detector_id).where(t.Run.id == run_id)).one()
         newest = newest_thresholds(session, detector_id)
         taught = set(
@@ -62,9 +89,10 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
                 .where(t.DetectorShot.detector_id == detector_id)
             )
         )
-        ids = image_ids(session, [item.image for item in items if item.image is not None])
+        kept_items = [items[place] for place in fresh]
+        ids = image_ids(session, [item.image for item in kept_items if item.image is not None])
         rows = []
-        for item, name in zip(items, maps, strict=True):
+        for item, name in zip(kept_items, (maps[place] for place in fresh), strict=True):
             image_id = ids[item.image.sha256] if item.image is not None else None
             score, decision, error, hint = _judged(item, newest)
             rows.append(
@@ -89,12 +117,25 @@ def record_results(project: Project, run_id: int, items: Sequence[NewResult]) ->
         regions = [
             {"result_id": row.id, "area": region.area, "peak": region.peak}
             | dict(zip(("x", "y", "width", "height"), region.box, strict=True))
-            for row, item in zip(rows, items, strict=True)
+            for row, item in zip(rows, kept_items, strict=True)
             for region in item.regions
         ]
         if regions:
             session.execute(insert(t.Region), regions)
-        return [row.id for row in rows]
+        said = {
+            place: (row.id, t.word(Decision, row.decision)) for place, row in zip(fresh, rows, strict=True)
+        }
+        if station_id is not None:
+            session.add_all(
+                as_rows(
+                    station_id,
+                    [arrivals[place] for place in fresh],
+                    [said[place][0] for place in fresh],
+                    [said[place][1] for place in fresh],
+                    t.now(),
+                )
+            )
+        return [said.get(place, (0, None)) for place in range(len(items))]
 
 
 def _judged(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -98,6 +98,42 @@ def start_run(
     """Note that a run begins; its id."""
     with project.writing() as session:
         row = t.Run(detector_id=detector_id, title=title, class_id=class_id, job_id=job_id)
+        session.add(row)
+        session.flush()
+        note(session, ActKind.INSPECTED, _called(row), new=f"by detector #{detector_id}")
+        return row.id
+
+
+def station_run(
+    project: Project,
+    station: tuple[int, str],
+    detector_id: int,
+    *,
+    class_id: int | None,
+    job_id: int | None,
+    day: date,
+) -> int:
+    """The run of a station (id, name) by one detector on one local day: begun, or gone on with after a restart; its id."""
+    station_id, name = station
+    with project.writing() as session:
+        query = (
+            select(t.Run.id, t.Run.created)
+            .where(
+                t.Run.station_id == station_id,
+                t.Run.detector_id == detector_id,
+                t.Run.class_id.is_(None) if class_id is None else t.Run.class_id == class_id,
+                t.Run.removed.is_(None),
+            )
+            .order_by(t.Run.id.desc())
+            .limit(1)
+        )
+        for run_id, created in session.execute(query):
+            if created.astimezone().date() == day:
+                _change(session, run_id, ActKind.CONTINUED, job_id=job_id or None)
+                return int(run_id)
+        row = t.Run(
+            detector_id=detector_id, title=name, class_id=class_id, job_id=job_id, station_id=station_id
+        )
         session.add(row)
         session.flush()
         note(session, ActKind.INSPECTED, _called(row), new=f"by detector #{detector_id}")

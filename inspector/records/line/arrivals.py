@@ -3,12 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
 
 from inspector.domain import Decision
 from inspector.records import schema as t
 from inspector.records.project import Project
+
+_PIECE = 500
+"""So many marks are asked for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,12 @@ def list_arrivals(
 ) -> list[ArrivalRow]:
     """At most `limit` with an id above `after`, oldest first; `newest`: the last ones, newest first."""
     order = t.Arrival.id.desc() if newest else t.Arrival.id
+    query = _rows().where(t.Arrival.station_id == station_id, t.Arrival.id > after)
+    with project.reading() as session:
+        return [_row(row) for row in session.execute(query.order_by(order).limit(limit))]
+
+
+def _rows(*more: Any) -> Select[Any]:
     query = (
         select(
             t.Arrival.id,
@@ -56,36 +67,44 @@ def list_arrivals(
             t.Result.error,
             t.Arrival.arrived,
             t.Arrival.took,
+            *more,
         )
         .join(t.Station, t.Arrival.station_id == t.Station.id)
         .join(t.Result, t.Arrival.result_id == t.Result.id)
         .outerjoin(t.Class, t.Result.class_id == t.Class.id)
         .outerjoin(t.Threshold, t.Result.regions_threshold_id == t.Threshold.id)
-        .where(t.Arrival.station_id == station_id, t.Arrival.id > after)
-        .order_by(order)
-        .limit(limit)
     )
-    with project.reading() as session:
-        rows = session.execute(query).all()
-    return [
-        ArrivalRow(*row[:7], row[7] or "", t.word(Decision, row[8]), t.word(Decision, row[9]), *row[10:])  # type: ignore[call-arg]
-        for row in rows
-    ]
+    return cast("Select[Any]", query)
+
+
+def _row(row: Sequence[Any]) -> ArrivalRow:
+    return ArrivalRow(*row[:7], row[7] or "", t.word(Decision, row[8]), t.word(Decision, row[9]), *row[10:])  # type: ignore[call-arg]
 
 
 def known_marks(project: Project, station_id: int, marks: Iterable[str]) -> set[str]:
     """Those of `marks` that came to the station before."""
-    asked = list(marks)
-    found: set[str] = set()
     with project.reading() as session:
-        for start in range(0, len(asked), 500):
-            found |= set(
-                session.scalars(
-                    select(t.Arrival.mark).where(
-                        t.Arrival.station_id == station_id, t.Arrival.mark.in_(asked[start : start + 500])
-                    )
-                )
+        return came_before(session, station_id, list(marks))
+
+
+def came_before(session: Session, station_id: int, marks: Sequence[str]) -> set[str]:
+    """`known_marks` in a session that is open."""
+    found: set[str] = set()
+    for start in range(0, len(marks), _PIECE):
+        own = t.Arrival.mark.in_(marks[start : start + _PIECE])
+        found |= set(session.scalars(select(t.Arrival.mark).where(t.Arrival.station_id == station_id, own)))
+    return found
+
+
+def find_arrivals(project: Project, station_id: int, marks: Sequence[str]) -> dict[str, ArrivalRow]:
+    """Mark → what came to the station under it, of those that did."""
+    found: dict[str, ArrivalRow] = {}
+    with project.reading() as session:
+        for start in range(0, len(marks), _PIECE):
+            query = _rows(t.Arrival.mark).where(
+                t.Arrival.station_id == station_id, t.Arrival.mark.in_(marks[start : start + _PIECE])
             )
+            found |= {mark: _row(rest) for *rest, mark in session.execute(query)}
     return found
 
 

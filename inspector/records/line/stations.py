@@ -147,6 +147,19 @@ def find_station(project: Project, name: str) -> StationRow:
     )
 
 
+def station_of(project: Project, station_id: int) -> StationRow:
+    """By id. Raises `ProjectError` where it is gone, or its settings are damaged."""
+    row = next((one for one in list_stations(project) if one.id == station_id), None)
+    if row is None:
+        raise ProjectError("The station is no longer in the project.", "Choose another one.")
+    if row.settings is None:
+        raise ProjectError(
+            f"The settings of the station “{row.name}” are damaged, so it can't be started.",
+            "Set it up anew.",
+        )
+    return row
+
+
 def add_station(
     project: Project,
     name: str,

@@ -53,6 +53,16 @@ class Arrival(Base):
     blue_yellow: Mapped[float | None]
 
 
+class PassedOver(Base):
+    """A picture that lay in a station's folder (`source`) before its very first start, and is not to be judged; the empty mark says
+    that this start was."""
+
+    __tablename__ = "passed_over"
+    station_id: Mapped[int] = mapped_column(ForeignKey("stations.id", ondelete="RESTRICT"), primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    mark: Mapped[str] = mapped_column(primary_key=True)
+
+
 class Delivery(Base):
     """Up to which arrival an output of a station was told everything, in order."""
 

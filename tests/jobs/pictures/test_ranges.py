@@ -25,7 +25,8 @@ from inspector.images.value_range import narrower, offer
 from inspector.jobs.engine import Engine
 from inspector.jobs.evaluation.plan import EvaluationPlan
 from inspector.jobs.evaluation.run import evaluate
-from inspector.jobs.inspect import _scored, inspect
+from inspector.jobs.inspect import inspect
+from inspector.jobs.judging import scored
 from inspector.jobs.teach import teach
 from inspector.jobs.update import update
 from inspector.methods.detector import Detector
@@ -263,7 +264,7 @@ def test_an_image_is_of_the_surest_class_that_it_resembles_in_its_own_range_or_o
 ) -> None:
     levels = dict(zip((1023, TWELVE), light, strict=True))
     readings = {end: Image(np.full((8, 8, 3), level, np.uint8), "0", "a") for end, level in levels.items()}
-    (found,) = _scored(cast("Detector", _ByLight()), None, [readings])
+    (found,) = scored(cast("Detector", _ByLight()), None, [readings])
     assert (found and found.class_name) == name
 
 

@@ -43,6 +43,12 @@ def upgrade() -> None:
             "BEGIN SELECT RAISE(ABORT, 'what came to a station is never changed'); END"
         )
     op.create_table(
+        "passed_over",
+        _reference("station_id", "stations", primary_key=True),
+        sa.Column("source", sa.String(), primary_key=True),
+        sa.Column("mark", sa.String(), primary_key=True),
+    )
+    op.create_table(
         "deliveries",
         _reference("station_id", "stations", primary_key=True),
         sa.Column("output", sa.String(), primary_key=True),

@@ -1,0 +1,235 @@
+"""`inspector run` and what belongs to it: stations without a window."""
+
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inspector import settings
+from inspector.cli.output import explain, say
+from inspector.domain import CancelToken, JobEnded, JobEvent, JobLog, JobStatus
+from inspector.errors import InspectorError
+
+if TYPE_CHECKING:
+    from inspector.records.line.arrivals import ArrivalRow
+    from inspector.records.line.stations import StationRow
+    from inspector.records.project import Project
+
+app = typer.Typer()
+Folder = Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)]
+
+
+@app.command("run")
+def run(
+    project: Folder,
+    station: Annotated[
+        list[str] | None,
+        typer.Option("--station", help="Repeat for several; the only one there is when left out."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No line for each picture.")] = False,
+    unit: Annotated[
+        bool, typer.Option("--unit", help="Print a systemd unit that keeps these stations running, and end.")
+    ] = False,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+) -> None:
+    """Run stations without a window, until SIGTERM or Ctrl-C; what was taken is then still judged and stored.
+
+    Started again, also after a kill, it goes on where it was: nothing is judged twice. Exit codes: 0 it was stopped; 1 it could
+    not be started, or a station can't go on, for the reason given (all others are stopped as well).
+    """
+    from inspector.records import project as projects
+
+    if unit:
+        with projects.open(project, read_only=True) as opened:
+            names = [row.name for row in _asked(opened, station)]
+        say(systemd_unit(project, names))
+        return
+    chosen = settings.load()
+    with projects.open(project) as opened:
+        opened.who = chosen.reviewer
+        for words in filter(None, (opened.note, opened.doubt)):
+            say(f"! {words}", error=True)
+        rows = _asked(opened, station)
+        raise typer.Exit(_run(opened, rows, device or chosen.device, quiet))
+
+
+def _asked(project: "Project", names: Sequence[str] | None) -> "list[StationRow]":
+    from inspector.records.line.stations import find_station, list_stations
+
+    if names:
+        return list({row.id: row for row in (find_station(project, name) for name in names)}.values())
+    rows = list_stations(project)
+    if len(rows) != 1:
+        raise InspectorError(
+            "There is no station in this project yet."
+            if not rows
+            else "There are several stations, and none is named.",
+            "Set one up: inspector station add PROJECT NAME --source folder --set path=FOLDER"
+            if not rows
+            else f"Name them with --station. There are: {', '.join(row.name for row in rows)}.",
+        )
+    return rows
+
+
+class _Station:
+    """One station on a thread of its own, and what of it was said so far."""
+
+    def __init__(
+        self, project: "Project", row: "StationRow", engine: Any, ended: "queue.SimpleQueue[JobEnded]"
+    ):
+        from inspector.records.line.arrivals import last_arrival
+        from inspector.stations.running import run_station
+        from inspector.stations.watch import Watch
+
+        self.row, self.watch = row, Watch()
+        self.said = last_arrival(project, row.id)
+        self.trouble: dict[str, str] = {}
+        self._ended = ended
+        self._cancel = CancelToken()
+        self._thread = threading.Thread(
+            target=lambda: run_station(
+                project, engine, row.id, emit=self._emit, cancel=self._cancel, watch=self.watch
+            ),
+            name=f"station {row.id}",
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def cancel(self) -> None:
+        self._cancel.cancel()
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def _emit(self, event: JobEvent) -> None:
+        if isinstance(event, JobEnded):
+            self._ended.put(event)
+        elif isinstance(event, JobLog):
+            say(f"{self.row.name}: {event.message}", error=True)
+
+
+def _run(project: "Project", rows: "Sequence[StationRow]", device: str, quiet: bool) -> int:
+    from inspector.jobs.engine import Engine
+
+    ended: queue.SimpleQueue[JobEnded] = queue.SimpleQueue()
+    first = Engine(device=device)
+    first.backbone()  # one for all, loaded before their threads ask for it side by side
+    stations = [_Station(project, rows[0], first, ended)]
+    for row in rows[1:]:
+        engine = Engine(device=device)
+        engine.beside = lambda: first
+        stations.append(_Station(project, row, engine, ended))
+    stop = threading.Event()
+    failed: list[JobEnded] = []
+    with _stopped_by_signals(stop):
+        for one in stations:
+            one.start()
+        while any(one.running for one in stations):
+            if stop.wait(0.2):
+                for one in stations:
+                    one.cancel()
+            for one in stations:
+                _tell(project, one, quiet)
+            while not ended.empty():
+                event = ended.get()
+                if event.status is not JobStatus.DONE:
+                    failed.append(event)
+                    stop.set()
+                say(f"{event.result.get('station', '')}: {event.message}", error=True)
+        for one in stations:
+            _tell(project, one, quiet)
+    while not ended.empty():
+        event = ended.get()
+        failed += [event] if event.status is not JobStatus.DONE else []
+        say(f"{event.result.get('station', '')}: {event.message}", error=True)
+    for event in failed:
+        explain(InspectorError(event.message, event.hint))
+    return 1 if failed else 0
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """SIGTERM and Ctrl-C let stations end well; a second one ends at once."""
+    kinds = [signal.SIGTERM, signal.SIGINT]
+    before: dict[signal.Signals, Any] = {}
+
+    def ask(number: int, frame: object) -> None:
+        if stop.is_set():
+            signal.signal(number, before[signal.Signals(number)])
+        stop.set()
+
+    for kind in kinds:
+        before[kind] = signal.signal(kind, ask)
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            signal.signal(kind, before[kind])
+
+
+def _tell(project: "Project", one: _Station, quiet: bool) -> None:
+    """What is new: a line for each picture, and one for whatever begins or ends to stand in the way."""
+    from inspector.records.line.arrivals import last_arrival, list_arrivals
+
+    state = one.watch.state
+    now = {"source": state.source, "": state.blocked, **dict(state.outputs)}
+    for what, words in now.items():
+        if words != one.trouble.get(what, ""):
+            where = f"{what}: " if what else ""
+            say(f"{one.row.name}: {where}{words or 'well again.'}", error=True)
+    one.trouble = now
+    if quiet:
+        return
+    if one.said < last_arrival(project, one.row.id):
+        for arrival in list_arrivals(project, one.row.id, after=one.said):
+            say(_line(arrival))
+            one.said = arrival.id
+
+
+def _line(arrival: "ArrivalRow") -> str:
+    verdict = arrival.said.value.upper() if arrival.said else "FAILED"
+    score = "" if arrival.image_score is None else f" {arrival.image_score:.4f}"
+    why = f": {arrival.error}" if arrival.error else ""
+    when = f"{arrival.arrived.astimezone():%Y-%m-%d %H:%M:%S}"
+    took = f"{1000 * arrival.took:.0f} ms"
+    return f"{when} {arrival.station} {verdict}{score} {arrival.name} ({took}){why}"
+
+
+def systemd_unit(project: Path, names: Sequence[str]) -> str:
+    """A unit that starts these stations with the machine, and again whenever they end."""
+    command = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "inspector"]
+    command += ["run", str(project.resolve()), "--quiet"]
+    for name in names:
+        command += ["--station", name]
+    return "\n".join(
+        (
+            "[Unit]",
+            f"Description=Inspector: {', '.join(names)}".replace("%", "%%"),
+            "StartLimitIntervalSec=0",
+            "",
+            "[Service]",
+            f"ExecStart={' '.join(map(_quoted, command))}",
+            "Restart=always",
+            "RestartSec=5",
+            "TimeoutStopSec=60",
+            "# User=the account that the project belongs to",
+            "",
+            "[Install]",
+            "WantedBy=multi-user.target",
+        )
+    )
+
+
+def _quoted(word: str) -> str:
+    """As systemd reads a word, whatever it holds."""
+    for sign, instead in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$"), ("\n", "\\n")):
+        word = word.replace(sign, instead)
+    return f'"{word}"'

@@ -1,0 +1,140 @@
+"""What is new in a folder since it was last looked at, at the cost of a listing however many files lie in it."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspector.images.find import hidden
+from inspector.images.read import SUFFIXES
+
+_UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload")
+_LEAST = 0.002
+"""Seconds that known files are looked at each time, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file as it was seen. `name`: its path from the folder, with slashes."""
+
+    name: str
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def at(cls, name: str, path: Path) -> "Entry":
+        """As it is now. Raises OSError."""
+        status = path.stat()
+        return cls(name, status.st_size, status.st_mtime_ns)
+
+
+class Listing:
+    """Images in a folder. Hidden and temporary names are none, and links to folders are not entered.
+
+    A file that was `settled` is told again only once it is another: its number in the folder is compared at every look, which
+    a listing gives for nothing; size and time of those that were overwritten in place are asked for of as many files as the
+    listing itself takes time for, in turns.
+    """
+
+    def __init__(self, folder: Path, *, subfolders: bool, but: Path | None = None) -> None:
+        """`but`: a folder in it that is left out."""
+        self.folder = folder
+        self._subfolders, self._but = subfolders, but
+        self._settled: dict[
+            str, tuple[int, int]
+        ] = {}  # name → (number in the folder, what size and time hash to)
+        self._turn: Iterator[str] = iter(())
+
+    def __len__(self) -> int:
+        """How many are settled."""
+        return len(self._settled)
+
+    def changed(self) -> list[Entry]:
+        """Images that are not settled, or are others by now. Raises OSError where the folder can't be listed."""
+        began = time.monotonic()
+        found, met = [], set()
+        for name, entry in self._images():
+            known = self._settled.get(name)
+            if known is not None and known[0] == _number(entry):
+                met.add(name)
+                continue
+            try:
+                if not entry.is_file():
+                    continue
+                status = entry.stat()
+            except OSError:  # gone since
+                continue
+            if known is None or known[1] != hash((status.st_size, status.st_mtime_ns)):
+                found.append(Entry(name, status.st_size, status.st_mtime_ns))
+            else:  # renumbered, as network shares do
+                self._settled[name] = (_number(entry), known[1])
+                met.add(name)
+        if len(met) < len(self._settled):
+            self._settled = {name: known for name, known in self._settled.items() if name in met}
+        until = time.monotonic() + max(_LEAST, time.monotonic() - began)
+        return found + list(self._overwritten(until))
+
+    def settle(self, entry: Entry) -> None:
+        """It is dealt with, and not told again while it stays as it is."""
+        try:
+            number = 0 if os.name == "nt" else (self.folder / entry.name).stat().st_ino
+        except OSError:
+            return
+        told = hash((entry.size, entry.mtime_ns))
+        self._settled[entry.name] = (told if os.name == "nt" else number, told)
+
+    def forget(self, name: str) -> None:
+        """Tell it again."""
+        self._settled.pop(name, None)
+
+    def _overwritten(self, until: float) -> Iterator[Entry]:
+        if os.name == "nt":  # there the listing itself says size and time
+            return
+        for _ in range(len(self._settled)):
+            name = next(self._turn, "")
+            if not name:
+                self._turn = iter(list(self._settled))
+                name = next(self._turn, "")
+            known = self._settled.get(name)
+            if known is None:
+                continue
+            try:
+                entry = Entry.at(name, self.folder / name)
+            except OSError:
+                continue
+            if known[1] != hash((entry.size, entry.mtime_ns)):
+                del self._settled[name]
+                yield entry
+            if time.monotonic() > until:
+                return
+
+    def _images(self) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+        folders = [(self.folder, "")]
+        while folders:
+            folder, before = folders.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        name = entry.name
+                        if hidden(name) or name.startswith("~"):
+                            continue
+                        stem, ending = os.path.splitext(name)  # noqa: PTH122  (asked for every file at every look)
+                        if ending.lower() in SUFFIXES:
+                            if not stem.lower().endswith(_UNFINISHED):
+                                yield before + name, entry
+                        elif self._subfolders and entry.is_dir(follow_symlinks=False):
+                            path = folder / name
+                            if path != self._but:
+                                folders.append((path, f"{before}{name}/"))
+            except OSError:
+                if folder == self.folder:
+                    raise  # one inside may have gone since
+
+
+def _number(entry: "os.DirEntry[str]") -> int:
+    """What tells a file from one that takes its name, as far as a listing says it."""
+    if os.name != "nt":
+        return entry.inode()
+    status = entry.stat()
+    return hash((status.st_size, status.st_mtime_ns))
