@@ -105,7 +105,7 @@ def export_csv(
         table = csv.writer(file)
         table.writerow(COLUMNS)
         for row in each(rows, progress, cancel, "Row"):
-            table.writerow(map(_csv_cell, cells(row)))
+            table.writerow(map(csv_cell, cells(row)))
     return []
 
 
@@ -258,7 +258,8 @@ def _defused(text: str) -> str:
     return _FORMULA.sub(r"\1'\2", text)
 
 
-def _csv_cell(value: Cell) -> str | float | int:
+def csv_cell(value: Cell) -> str | float | int:
+    """A value as a CSV file holds it: text as `shown`, moments in UTC, nothing for what is no number."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -92,6 +92,7 @@ class ActKind(StrEnum):
     TAKEN_OVER = "taken over"
     IMAGES_LET_GO = "images let go"
     REPORTED = "report written"
+    RESULT_NOT_TOLD = "result not told"
     RESULTS_EXPORTED = "results exported"
     AUDIT_EXPORTED = "audit exported"
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from inspector.domain import NEVER
 from inspector.records.line.arrivals import ArrivalRow
 
 
@@ -11,14 +12,17 @@ class Output(Protocol):
 
     def send(self, arrivals: Sequence[ArrivalRow]) -> None:
         """Tell of them, in order, and return once they were taken. Raises `InspectorError` where they weren't: they are sent again
-        later, so that a receiver may see one twice, which its id shows; none is ever left out."""
+        later, so that a receiver may see one twice, which its id shows; none is ever left out. None at all: only see to it that
+        the receiver can be reached, and raise where it can't."""
 
     def close(self) -> None:
         """Let go of it."""
 
 
 def message(arrival: ArrivalRow) -> dict[str, Any]:
-    """What is told of an arrival wherever it is told as JSON, in plain values. `id` rises and never comes again in a station."""
+    """What is told of an arrival wherever it is told as JSON, in plain values. `id` rises and never comes again in a station.
+    `threshold` None: unknown, or nothing is called NG by itself."""
+    limit = arrival.threshold
     return {
         "id": arrival.id,
         "station": arrival.station,
@@ -27,7 +31,7 @@ def message(arrival: ArrivalRow) -> dict[str, Any]:
         "class": arrival.class_name,
         "verdict": arrival.said.value if arrival.said else "failed",
         "score": arrival.image_score,
-        "threshold": arrival.threshold,
+        "threshold": None if limit is None or limit >= NEVER else limit,
         "error": arrival.error,
         "arrived": arrival.arrived.isoformat(timespec="milliseconds"),
         "seconds": round(arrival.took, 3),

@@ -1,0 +1,78 @@
+"""What an output and its station know of each other."""
+
+import importlib.util
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from inspector.errors import Cancelled, InspectorError, SettingsError
+from inspector.records.line.stations import StationRow, Value
+from inspector.records.project import Project
+from inspector.stations.fields import Field
+from inspector.stations.output import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What an output may ask of its station. `taken(id)`: arrivals up to this one were taken, while `send` is still at others.
+    `say(sentence)`: what stands in the way while `send` waits; "": nothing any more. `stopping`: set when it must end."""
+
+    project: Project
+    station: StationRow
+    stopping: threading.Event
+    taken: Callable[[int], None]
+    say: Callable[[str], None]
+
+    def check(self) -> None:
+        """Raises `Cancelled` once the station ends."""
+        if self.stopping.is_set():
+            raise Cancelled
+
+
+class Refused(InspectorError):
+    """The receiver is there and refuses this one arrival (`arrival_id`); it may take others."""
+
+    def __init__(self, arrival_id: int, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.arrival_id = arrival_id
+
+
+@dataclass(frozen=True, slots=True)
+class OutputInfo:
+    """A kind of output. `summary`: one sentence for people. `extra`: what has to be installed beside Inspector for it, as in
+    `pip install "inspector[EXTRA]"`, and `module`: by which that shows; "": nothing. `make`: opens one with its settings, which are
+    checked; raises `InspectorError`."""
+
+    kind: str
+    title: str
+    summary: str
+    fields: tuple[Field, ...]
+    make: Callable[[Mapping[str, Value], Link], Output]
+    extra: str = ""
+    module: str = ""
+
+    @property
+    def missing(self) -> str:
+        """A sentence on what has to be installed first, or ""."""
+        if not self.module or importlib.util.find_spec(self.module) is not None:
+            return ""
+        return f"{self.title} needs more than is installed. Install it with: pip install “inspector[{self.extra}]”"
+
+    def require(self) -> None:
+        """Raises `SettingsError` where something has to be installed first."""
+        if self.missing:
+            message, hint = self.missing.split(". ", 1)
+            raise SettingsError(f"{message}.", hint)
+
+
+SKIP_AFTER = Field(
+    "skip_after",
+    "Leave out a refused result after",
+    "number",
+    0,
+    "A result that the receiver refuses is sent again and again, and the others wait for it. With a number here it is left out "
+    "after so many times, which the log and the audit name. 0: never.",
+    least=0,
+    most=1000,
+    unit="times",
+)

@@ -1,0 +1,289 @@
+"""Results at an OPC UA server, modelled on OPC 40100-1 (Machine Vision).
+
+Namespace `urn:inspector:line`; the node ids are texts, such as `ns=2;s=Result.Verdict`.
+
+    Objects / VisionSystem               Station, Ready
+      VisionStateMachine                 CurrentState: Operational; AutomaticModeStateMachine / CurrentState: ContinuousExecution
+      ResultManagement                   AcknowledgeResults, GetResults, Acknowledged
+        Results / Result                 the result that is shown: see `FIELDS`; Counter is written last
+
+Every result is also an event of VisionSystem, of the type `ResultReadyEventType` with all of `FIELDS`: who subscribes to it gets each
+one in order, also when several come at once. `Counter` rises by one with every result of the station, so that a gap shows; who was
+away asks for what it missed with `GetResults(After, Most)`: the results above a counter (the oldest `Most`, at most 100) as JSON texts
+(`output.message` with `counter`). Where acknowledgement is asked for, the next result comes once the client has written the Counter to
+`Acknowledged`, or called `AcknowledgeResults` with the ResultId; until then it is shown again every few seconds.
+
+Of OPC 40100-1 there are: the vision system with its state machine's two states of a running station, result management with
+results, their ids and meta data (JobId, PartId, ProductId, ResultState, IsPartial, IsSimulated, CreationTime …), ResultReadyEvent and
+AcknowledgeResults. There are not: its namespace and companion types (the nodes only bear its names), recipes and configurations as
+managed objects, starting jobs and changing states by OPC UA, GetResultById and GetResultListFiltered, results as files, conditions.
+"""
+
+import hmac
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inspector import paths
+from inspector.exports.files import json_values
+from inspector.records.line.arrivals import ArrivalRow, list_arrivals
+from inspector.records.line.deliveries import nth_arrival
+from inspector.records.line.stations import Value
+from inspector.stations.fields import Field
+from inspector.stations.output import message
+from inspector.stations.outputs.link import Link, OutputInfo
+from inspector.stations.outputs.serving import CODES, Server, server_fields
+
+NAMESPACE = "urn:inspector:line"
+MOST = 100
+"""Results that `GetResults` gives at a time."""
+
+FIELDS = {
+    "ResultId": "String",  # the id of the result in the station
+    "JobId": "String",  # the run
+    "PartId": "String",  # the image's name
+    "ProductId": "String",  # the class
+    "Order": "String",
+    "InternalConfigurationId": "String",  # the number of the detector
+    "ResultState": "Int32",  # 1 completed, 4 failed
+    "IsPartial": "Boolean",
+    "IsSimulated": "Boolean",
+    "CreationTime": "DateTime",  # when the image came, UTC
+    "ProcessingSeconds": "Double",
+    "Verdict": "String",  # ok, ng, review, failed
+    "VerdictCode": "Int32",  # 1 OK, 2 NG, 3 review, 4 failed
+    "Score": "Double",  # NaN where there is none
+    "NgFrom": "Double",  # NaN where there is none
+    "Error": "String",
+    "Counter": "UInt32",
+}
+"""What is told of a result, with its OPC UA type."""
+
+
+def fields_of(arrival: ArrivalRow, count: int) -> dict[str, Any]:
+    """The values of `FIELDS`."""
+    told = message(arrival)
+    nan = float("nan")
+    return {
+        "ResultId": str(arrival.id),
+        "JobId": str(arrival.run_id),
+        "PartId": arrival.name,
+        "ProductId": arrival.class_name,
+        "Order": arrival.lot,
+        "InternalConfigurationId": str(arrival.detector_id),
+        "ResultState": 4 if arrival.said is None else 1,
+        "IsPartial": False,
+        "IsSimulated": False,
+        "CreationTime": arrival.arrived,
+        "ProcessingSeconds": arrival.took,
+        "Verdict": told["verdict"],
+        "VerdictCode": CODES[arrival.said],
+        "Score": nan if arrival.image_score is None else arrival.image_score,
+        "NgFrom": nan if told["threshold"] is None else told["threshold"],
+        "Error": arrival.error,
+        "Counter": count & 0xFFFFFFFF,
+    }
+
+
+class OpcUa(Server):
+    """See the module."""
+
+    def __init__(self, values: Mapping[str, Value], link: Link) -> None:
+        self._values = values
+        self._server: Any = None
+        self._nodes: dict[str, Any] = {}
+        self._event: Any = None
+        self._acknowledged = ""  # the id that was
+        super().__init__(values, link, "OPC UA")
+
+    async def start(self) -> None:
+        """See `Server`."""
+        from asyncua import Server as Asyncua
+        from asyncua import ua
+
+        self._server = server = Asyncua(user_manager=_Users(self._values))
+        await server.init()
+        server.set_endpoint(f"opc.tcp://{self._host}:{self._port}/inspector")
+        server.set_server_name("Inspector")
+        await server.set_application_uri(NAMESPACE)
+        server.set_identity_tokens(
+            [ua.UserNameIdentityToken if self._values["user"] else ua.AnonymousIdentityToken]
+        )
+        policy = ua.SecurityPolicyType.NoSecurity
+        if self._values["encrypted"]:
+            policy = ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt
+            key, certificate = await _certificate(paths.config_dir() / "opcua")
+            await server.load_certificate(certificate)
+            await server.load_private_key(key)
+        server.set_security_policy([policy])
+        await self._lay_out(await server.register_namespace(NAMESPACE))
+        await server.start()
+
+    async def show(self, arrival: ArrivalRow, count: int) -> None:
+        """See `Server`."""
+        from asyncua import ua
+
+        values = fields_of(arrival, count)
+        for name, value in values.items():
+            kind = ua.VariantType[FIELDS[name]]
+            await self._nodes[name].write_value(ua.DataValue(ua.Variant(value, kind)))
+            setattr(self._event.event, name, value)
+        await self._event.trigger(message=f"{values['Verdict']}: {arrival.name}")
+
+    async def acknowledged(self, count: int) -> bool:
+        """See `Server`."""
+        if self._acknowledged == await self._nodes["ResultId"].read_value():
+            return True
+        return bool(await self._nodes["Acknowledged"].read_value() == count & 0xFFFFFFFF)
+
+    async def stop(self) -> None:
+        """See `Server`."""
+        if self._server is not None:
+            await self._server.stop()
+
+    async def _lay_out(self, space: int) -> None:
+        """All nodes, in the namespace with this number."""
+        from asyncua import ua
+        from asyncua.common.methods import uamethod
+
+        def called(name: str) -> tuple[ua.NodeId, str]:
+            return ua.NodeId(name, space), f"{space}:{name.rsplit('.', 1)[-1]}"
+
+        objects = self._server.nodes.objects
+        system = await objects.add_object(*called("VisionSystem"))
+        await system.add_property(*called("Station"), self._link.station.name)
+        await system.add_variable(*called("Ready"), True)
+        machine = await system.add_object(*called("VisionStateMachine"))
+        await machine.add_variable(*called("VisionStateMachine.CurrentState"), "Operational")
+        automatic = await machine.add_object(*called("AutomaticModeStateMachine"))
+        await automatic.add_variable(*called("AutomaticModeStateMachine.CurrentState"), "ContinuousExecution")
+        management = await system.add_object(*called("ResultManagement"))
+        results = await management.add_folder(*called("Results"))
+        result = await results.add_object(*called("Result"))
+        empty = {
+            "String": "",
+            "Boolean": False,
+            "DateTime": ua.get_win_epoch(),
+            "Double": float("nan"),
+        }
+        for name, kind in FIELDS.items():
+            self._nodes[name] = await result.add_variable(
+                *called(f"Result.{name}"), empty.get(kind, 0), ua.VariantType[kind]
+            )
+        self._nodes["Acknowledged"] = await management.add_variable(
+            *called("Acknowledged"), 0, ua.VariantType.UInt32
+        )
+        await self._nodes["Acknowledged"].set_writable()
+        await management.add_method(
+            *called("AcknowledgeResults"),
+            uamethod(self._acknowledge),
+            [_argument("ResultIds", "String", several=True)],
+            [_argument("Error", "Int32")],
+        )
+        await management.add_method(
+            *called("GetResults"),
+            uamethod(self._get_results),
+            [_argument("After", "UInt32"), _argument("Most", "UInt32")],
+            [_argument("Results", "String", several=True)],
+        )
+        kind = await self._server.create_custom_event_type(
+            space,
+            "ResultReadyEventType",
+            ua.ObjectIds.BaseEventType,
+            [(name, ua.VariantType[kind]) for name, kind in FIELDS.items()],
+        )
+        self._event = await self._server.get_event_generator(kind, system)
+        self._event.event.Severity = 500
+
+    async def _acknowledge(self, _parent: object, ids: list[str] | None) -> int:
+        shown = await self._nodes["ResultId"].read_value()
+        if shown and shown in (ids or ()):
+            self._acknowledged = shown
+        return 0
+
+    async def _get_results(self, _parent: object, after: int, most: int) -> list[str]:
+        """Straight from the project, where every result stays."""
+        project, station = self._link.project, self._link.station.id
+        if self._link.stopping.is_set():
+            return []
+        last = nth_arrival(project, station, after)
+        rows = list_arrivals(project, station, after=last, limit=max(1, min(MOST, most or MOST)))
+        return [
+            json.dumps(json_values(message(row) | {"counter": number}), ensure_ascii=False)
+            for number, row in enumerate(rows, after + 1)
+        ]
+
+
+class _Users:
+    """Who may connect."""
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self._user, self._password = str(values["user"]).encode(), str(values["password"]).encode()
+
+    def get_user(
+        self, _server: object, username: str | None = None, password: Any = None, certificate: Any = None
+    ) -> Any:
+        """As asyncua asks; None: nobody."""
+        from asyncua.crypto.permission_rules import User, UserRole
+
+        given = password.encode() if isinstance(password, str) else bytes(password or b"")
+        right = hmac.compare_digest((username or "").encode(), self._user) and hmac.compare_digest(
+            given, self._password
+        )
+        return User(role=UserRole.User) if right or not self._user else None
+
+
+async def _certificate(folder: Path) -> tuple[Path, Path]:
+    """(key, certificate) of this computer, made once."""
+    import socket
+
+    from asyncua.crypto.cert_gen import setup_self_signed_certificate
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    key, certificate = folder / "key.pem", folder / "certificate.der"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = socket.gethostname()
+    await setup_self_signed_certificate(
+        key,
+        certificate,
+        NAMESPACE,
+        name,
+        [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH],
+        {"commonName": "Inspector"},
+    )
+    key.chmod(0o600)
+    return key, certificate
+
+
+def _argument(name: str, kind: str, *, several: bool = False) -> Any:
+    from asyncua import ua
+
+    one = ua.Argument()
+    one.Name = name
+    one.DataType = ua.NodeId(getattr(ua.ObjectIds, kind))
+    one.ValueRank = 1 if several else -1
+    one.ArrayDimensions = [0] if several else []
+    return one
+
+
+INFO = OutputInfo(
+    "opcua",
+    "OPC UA",
+    "A server with every result as event and values, modelled on OPC 40100-1.",
+    (
+        *server_fields(4840),
+        Field(
+            "encrypted",
+            "Encrypted",
+            "flag",
+            False,
+            "Signed and encrypted (Basic256Sha256), with a certificate of this computer.",
+        ),
+        Field("user", "User", "text", "", "Who connects must give it; empty: anybody."),
+        Field("password", "Password", "secret", "", "Can be read in the network unless it is encrypted."),
+    ),
+    OpcUa,
+    extra="line",
+    module="asyncua",
+)
