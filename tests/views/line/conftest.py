@@ -72,7 +72,7 @@ class Hands:
         self.qtbot, self.section = qtbot, section
 
     def click(self, widget: QWidget) -> None:
-        assert widget.isVisible(), widget
+        self.qtbot.waitUntil(widget.isVisible)
         assert widget.isEnabled(), widget
         self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 

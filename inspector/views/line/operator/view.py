@@ -111,7 +111,7 @@ class OperatorView(QWidget):
         context.results_changed.connect(self.recount)
         context.stations_changed.connect(self.recount)
         context.stations.changed.connect(self._show_state)
-        context.toast_requested.connect(lambda text, _undo: self._say(text))
+        context.toast_requested.connect(self._toast)
         context.error_raised.connect(self._show_error)
         context.runner.ended.connect(self._ended)
 
@@ -337,6 +337,9 @@ class OperatorView(QWidget):
             self._say(f"{'✓ Passed.' if good else '✕ Not passed.'} {end.message}", lasting=not good)
         else:
             self._say(f"{end.message} {end.hint}".strip(), lasting=True)
+
+    def _toast(self, words: str, _undo: object) -> None:
+        self._say(words)
 
     def _say(self, words: str, *, lasting: bool = False) -> None:
         self.notice.setText(words)
