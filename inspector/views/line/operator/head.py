@@ -44,7 +44,7 @@ class Head(QWidget):
     def show_state(self, said: str, *, runs: bool, stopping: bool) -> None:
         self.state.setText(said)
         self.start.setText("Stop" if runs else "Start")
-        self.start.setIcon(icons.icon("stop" if runs else "play"))
+        self.start.setIcon(icons.icon("stop") if runs else icons.icon("play", "#ffffff"))
         theme.set_role(self.start, "" if runs else "primary")
         self.start.setEnabled(not stopping)
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from inspector.records.line.tally import Tally
     from inspector.views.line.operator.reads import Counted
 
-_TALL = 64
-
 
 class Counters(QFrame):
     """Yield and counts of the shift, or of the order."""
@@ -129,8 +127,5 @@ def _large(words: str, icon: str, tip: str) -> QPushButton:
     button.setIcon(icons.icon(icon))
     button.setIconSize(QSize(24, 24))
     button.setToolTip(tip)
-    button.setMinimumHeight(_TALL)
-    font = theme.font(bold=True)
-    font.setPointSizeF(font.pointSizeF() * 1.3)
-    button.setFont(font)
+    theme.set_role(button, "large")
     return button

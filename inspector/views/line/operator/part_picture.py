@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from inspector.views.line.operator.reads import read_part
+from inspector.views.line.operator.reads import FIRST, read_part
 from inspector.views.look import theme
 from inspector.views.look.elided import Elided
 from inspector.views.look.verdict_chip import text
@@ -18,8 +20,22 @@ from inspector.views.viewer.image_view import ImageView
 if TYPE_CHECKING:
     from inspector.records.inspected.results import ResultDetail
     from inspector.records.line.arrivals import ArrivalRow
-    from inspector.views.review.result_loader import Pixels
+    from inspector.views.review.result_loader import Shown
     from inspector.views.shared.context import WindowContext
+
+
+_LEAST_REST = 0.05
+
+
+class _Timed(ImageView):
+    """`took`: seconds that it was last drawn for."""
+
+    took = 0.0
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        begun = perf_counter()
+        super().paintEvent(event)
+        self.took = perf_counter() - begun
 
 
 class PartPicture(QWidget):
@@ -30,11 +46,11 @@ class PartPicture(QWidget):
         self._context = context
         self._heats = Heats(context, self)
         self._heats.changed.connect(self._show_heat)
-        self._wanted: tuple[ArrivalRow, ResultDetail] | None = None
+        self._wanted: ArrivalRow | None = None
         self._detail: ResultDetail | None = None
         self._decoding = False
         self.pictured = 0
-        self.view = ImageView()
+        self.view = _Timed()
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.caption = Elided()
         self.back = QPushButton("Back to the newest")
@@ -50,26 +66,22 @@ class PartPicture(QWidget):
         column.addWidget(self.view, 1)
         column.addLayout(foot)
 
-    def show_part(self, part: ArrivalRow, detail: ResultDetail | None) -> None:
-        if detail is None:  # it is being read
-            return
-        self._wanted = part, detail
+    def show_part(self, part: ArrivalRow) -> None:
+        self._wanted = part
         if part.result_id == self.pictured:
             self._name(part)
         elif not self._decoding:
-            self._decode(part, detail)
+            self._decode(part)
 
     def show_none(self, words: str) -> None:
-        self._wanted, self.pictured = None, 0
+        self._wanted, self._detail, self.pictured = None, None, 0
         self.view.show_message(words)
         self.caption.setText("")
         self.back.hide()
 
-    def _decode(self, part: ArrivalRow, detail: ResultDetail) -> None:
-        self._decoding = True
-
-        def done(pixels: Pixels) -> None:
-            self._put(part, detail, pixels)
+    def _decode(self, part: ArrivalRow) -> None:
+        def done(shown: Shown) -> None:
+            self._put(part, shown)
             self._next()
 
         def failed(error: BaseException) -> None:
@@ -77,21 +89,26 @@ class PartPicture(QWidget):
             self.view.show_message(str(error))
             self._next()
 
-        read = partial(read_part, detail=detail)
-        self._decoding = self._context.query(self, read, done, failed=failed, priority=8)
+        read = partial(read_part, result_id=part.result_id)
+        self._decoding = self._context.query(self, read, done, failed=failed, priority=FIRST - 1)
 
     def _next(self) -> None:
-        self._decoding = False
-        if self._wanted is not None and self._wanted[0].result_id != self.pictured:
-            self._decode(*self._wanted)
+        """The newest, after a rest that leaves the window to the answers: to draw a large picture takes longer than to say them."""
+        QTimer.singleShot(round(1000 * max(_LEAST_REST, 4 * self.view.took)), self, self._rested)
 
-    def _put(self, part: ArrivalRow, detail: ResultDetail, pixels: Pixels) -> None:
-        self.pictured, self._detail = part.result_id, detail
-        self._name(part)
-        if pixels.picture is None:
-            self.view.show_message(part.error or pixels.trouble)
+    def _rested(self) -> None:
+        self._decoding = False
+        if self._wanted is not None and self._wanted.result_id != self.pictured:
+            self._decode(self._wanted)
+
+    def _put(self, part: ArrivalRow, shown: Shown) -> None:
+        self.pictured, self._detail = part.result_id, shown.detail
+        self._name(self._wanted if self._wanted and self._wanted.result_id == part.result_id else part)
+        if shown.pixels.picture is None:
+            self.view.show_message(part.error or shown.pixels.trouble)
             return
-        self.view.show_picture(pixels.picture, pixels.values, detail.regions, pixels.note)
+        pixels = shown.pixels
+        self.view.show_picture(pixels.picture, pixels.values, shown.detail.regions, pixels.note)
         self._show_heat()
 
     def _name(self, part: ArrivalRow) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inspector.records.inspected.results import ResultDetail
+    from inspector.records.inspected.results import ResultRow
     from inspector.records.line.arrivals import ArrivalRow
     from inspector.records.line.stations import StationRow
     from inspector.records.line.tally import Tally
     from inspector.records.project import Project
-    from inspector.views.review.result_loader import Pixels
+    from inspector.views.review.result_loader import Shown
 
 STRIP = 20
+FIRST = 1_000_000
+"""Priority of what the answer waits for: before every small picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +38,45 @@ class Line:
     arrivals: tuple[ArrivalRow, ...]
     counted: Counted
     disk: str
-    details: Mapping[int, ResultDetail] = field(default_factory=dict)
 
 
-def read_line(project: Project, station_id: int, before: Counted | None, known: frozenset[int]) -> Line:
-    """`before`: what was counted the last time; None counts anew. `known`: results that needn't be read again. Raises `ProjectError` for a station that is gone."""
-    from inspector.errors import ProjectError
-    from inspector.records.inspected.results import list_details
+def read_line(project: Project, station_id: int, before: Line | None, counted: Counted | None) -> Line:
+    """`before`: what of the station and the drive needn't be looked up again; `counted`: what was counted the last time, None
+    counts anew. Raises `ProjectError` for a station that is gone."""
     from inspector.records.line.arrivals import list_arrivals
-    from inspector.records.line.stations import list_stations
+    from inspector.records.line.stations import station_of
     from inspector.records.line.tally import shift_start, tally
     from inspector.views.line.troubles import disk
 
-    row = next((one for one in list_stations(project) if one.id == station_id), None)
-    if row is None or row.settings is None:
-        raise ProjectError(
-            "The station was removed, or its settings are damaged.", "Leave the operator view."
-        )
+    row = before.row if before else station_of(project, station_id)
+    assert row.settings is not None
     begun = shift_start(row.settings.shifts, datetime.now().astimezone())
     lot = row.settings.lot
     arrivals = list_arrivals(project, station_id, limit=STRIP, newest=True)
-    if before is None or (before.begun, before.lot) != (begun, lot):
+    if counted is None or (counted.begun, counted.lot) != (begun, lot):
         shift = tally(project, station_id, since=begun)
         order = tally(project, station_id, lot=lot) if lot else shift
     else:
-        shift = before.shift + tally(project, station_id, since=begun, after=before.shift.last)
-        order = before.order + tally(project, station_id, lot=lot, after=before.order.last) if lot else shift
-    details = {
-        one.row.id: one
-        for one in list_details(
-            project, [key for key in (one.result_id for one in arrivals) if key not in known]
+        shift = counted.shift + tally(project, station_id, since=begun, after=counted.shift.last)
+        order = (
+            counted.order + tally(project, station_id, lot=lot, after=counted.order.last) if lot else shift
         )
-    }
-    return Line(row, tuple(arrivals), Counted(begun, lot, shift, order), disk(project), details)
+    drive = before.disk if before else disk(project)
+    return Line(row, tuple(arrivals), Counted(begun, lot, shift, order), drive)
 
 
-def read_part(_project: Project, detail: ResultDetail) -> Pixels:
-    """The picture and map of a result."""
-    from inspector.views.review.result_loader import read_pixels
+def read_part(project: Project, result_id: int) -> Shown:
+    """A result with its picture and map. Never raises for a bad file: the sentence is in the answer."""
+    from inspector.records.inspected.results import find_result
+    from inspector.views.review.result_loader import Shown, read_pixels
 
+    detail = find_result(project, result_id)
     detail.row.files.look_up()
-    return read_pixels(detail.row)
+    return Shown(detail, read_pixels(detail.row))
+
+
+def read_rows(project: Project, result_ids: Sequence[int]) -> list[ResultRow]:
+    """Where the pictures of these results are, for small ones."""
+    from inspector.records.inspected.results import list_results
+
+    return list_results(project, result_ids)

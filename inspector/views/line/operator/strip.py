@@ -16,7 +16,7 @@ from inspector.views.look.thumbnails import Thumbnails
 from inspector.views.look.verdict_chip import text
 
 if TYPE_CHECKING:
-    from inspector.records.inspected.results import ResultDetail
+    from inspector.records.inspected.results import ResultRow
     from inspector.records.line.arrivals import ArrivalRow
 
 _FOOT = 24
@@ -33,7 +33,7 @@ class Strip(QWidget):
         super().__init__()
         self._thumbnails = thumbnails
         self.arrivals: Sequence[ArrivalRow] = ()
-        self._details: Mapping[int, ResultDetail] = {}
+        self._rows: Mapping[int, ResultRow] = {}
         self.current = 0
         self.calm = True
         self.setFixedHeight(96)
@@ -42,9 +42,9 @@ class Strip(QWidget):
         self.setAccessibleName("The last parts")
 
     def show_arrivals(
-        self, arrivals: Sequence[ArrivalRow], details: Mapping[int, ResultDetail], current: int
+        self, arrivals: Sequence[ArrivalRow], rows: Mapping[int, ResultRow], current: int
     ) -> None:
-        self.arrivals, self._details, self.current = arrivals, details, current
+        self.arrivals, self._rows, self.current = arrivals, rows, current
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -117,11 +117,8 @@ class Strip(QWidget):
             painter.drawRect(box.adjusted(1, 1, -2, -2))
 
     def _picture(self, result_id: int) -> QPixmap | None:
-        detail = self._details.get(result_id)
-        if detail is None or not self.calm:
-            return None
-        row = detail.row
-        if row.path is None or row.missing:
+        row = self._rows.get(result_id)
+        if row is None or not self.calm or row.path is None or row.missing:
             return None
         return self._thumbnails.get(row.path, self.update, row.sha256, row.white)
 

@@ -17,7 +17,7 @@ from inspector.errors import InspectorError, NotAllowedError
 from inspector.views.line.operator.head import Head
 from inspector.views.line.operator.panel import SidePanel
 from inspector.views.line.operator.part_picture import PartPicture
-from inspector.views.line.operator.reads import Counted, Line, read_line
+from inspector.views.line.operator.reads import FIRST, Counted, Line, read_line, read_rows
 from inspector.views.line.operator.strip import Strip, said_of
 from inspector.views.line.troubles import nothing_comes, of_state
 from inspector.views.look import theme
@@ -28,7 +28,7 @@ from inspector.views.review.verdict_edits import Review, VerdictEdits
 if TYPE_CHECKING:
     from inspector.domain import CancelToken, Emit
     from inspector.jobs.engine import Engine
-    from inspector.records.inspected.results import ResultDetail
+    from inspector.records.inspected.results import ResultRow
     from inspector.records.line.arrivals import ArrivalRow
     from inspector.records.line.stations import StationRow
     from inspector.records.project import Project
@@ -62,14 +62,15 @@ class OperatorView(QWidget):
         self.shown: ArrivalRow | None = None
         self.held: ArrivalRow | None = None
         self.line: Line | None = None
-        self._details: dict[int, ResultDetail] = {}
+        self._rows: dict[int, ResultRow] = {}  # of the strip's small pictures
+        self._looking_up = False
         self._counted: Counted | None = None
         self._opened = datetime.now(UTC)
         self._seen = -1  # the last result that the station told of
         self._beeped = 0  # the last arrival that was heard
-        self._reading = self._dirty = self._leaving = False
+        self._reading = self._dirty = self._anew = self._leaving = False
         self._changed_at = 0.0
-        self._read_at = 0.0
+        self._looked_at = 0.0
         self._came: deque[float] = deque(maxlen=64)
         self._check: Job | None = None
 
@@ -198,36 +199,37 @@ class OperatorView(QWidget):
     def recount(self) -> None:
         """Words on old parts, or the order, are others now."""
         self._counted = None
-        self._details.clear()
-        self._read()
+        self._read(anew=True)
 
     def _look(self) -> None:
         state = self.context.stations.state(self.row.id)
         if state is not None and state.last != self._seen:
             self._seen = state.last
             self._read()
-        elif monotonic() - self._read_at > _SLOW / 1000:
-            self._read()
+        elif monotonic() - self._looked_at > _SLOW / 1000:
+            self._read(anew=True)
             self._show_state()
         calm = self._rate() <= CALM
         if calm != self.strip.calm:
             self.strip.calm = calm
-            self.strip.update()
+            self._show_small()
 
     def _rate(self) -> float:
         now = monotonic()
         return float(sum(now - moment < 1.0 for moment in self._came))
 
-    def _read(self) -> None:
-        """One at a time; what comes meanwhile is read in one go afterwards."""
+    def _read(self, *, anew: bool = False) -> None:
+        """One at a time; what comes meanwhile is read in one go afterwards. `anew`: the station's setup and the drive too."""
+        self._anew |= anew
         if self._reading:
             self._dirty = True
             return
-        self._reading, self._dirty, self._read_at = True, False, monotonic()
-        read = partial(
-            read_line, station_id=self.row.id, before=self._counted, known=frozenset(self._details)
-        )
-        if not self.context.query(self, read, self._show_line, failed=self._failed, priority=5):
+        known = None if self._anew else self.line
+        if known is None:
+            self._looked_at = monotonic()
+        self._reading, self._dirty, self._anew = True, False, False
+        read = partial(read_line, station_id=self.row.id, before=known, counted=self._counted)
+        if not self.context.query(self, read, self._show_line, failed=self._failed, priority=FIRST):
             self._reading = False
 
     def _failed(self, error: BaseException) -> None:
@@ -241,9 +243,6 @@ class OperatorView(QWidget):
         self.line, self.row = line, line.row
         if not (self._dirty and self._counted is None):  # else it was counted before somebody's last word
             self._counted = line.counted
-        self._details |= line.details
-        kept = {one.result_id for one in line.arrivals} | ({self.held.result_id} if self.held else set())
-        self._details = {key: one for key, one in self._details.items() if key in kept}
         new = [one for one in line.arrivals if before is not None and one.id > before]
         self._came.extend([monotonic()] * len(new))
         self._hear(new)
@@ -278,8 +277,28 @@ class OperatorView(QWidget):
         self.side.show_buttons(said, True)
         self.picture.back.setVisible(self.held is not None and part is not newest)
         if self.line is not None:
-            self.strip.show_arrivals(self.line.arrivals, self._details, part.result_id)
-        self.picture.show_part(part, self._details.get(part.result_id))
+            self.strip.show_arrivals(self.line.arrivals, self._rows, part.result_id)
+            self._show_small()
+        self.picture.show_part(part)
+
+    def _show_small(self) -> None:
+        """Look up the pictures of the strip where there is time."""
+        if self.line is None or not self.strip.calm or self._looking_up:
+            return
+        ids = [one.result_id for one in self.line.arrivals]
+        missing = [key for key in ids if key not in self._rows]
+        if not missing:
+            self.strip.update()
+            return
+
+        def done(rows: list[ResultRow]) -> None:
+            self._looking_up = False
+            self._rows = {key: row for key, row in self._rows.items() if key in ids}
+            self._rows |= {row.id: row for row in rows}
+            if self.shown is not None and self.line is not None:
+                self.strip.show_arrivals(self.line.arrivals, self._rows, self.shown.result_id)
+
+        self._looking_up = self.context.query(self, partial(read_rows, result_ids=missing), done)
 
     def _show_none(self) -> None:
         running = self.context.stations.running(self.row.id)

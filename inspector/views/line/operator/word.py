@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.domain import Decision
@@ -11,8 +11,7 @@ from inspector.views.look import theme
 from inspector.views.look.verdict_chip import text
 
 _NONE = "#737983"
-_LONG = "? Review"
-"""No answer is written larger than this one fits, so that the letters don't jump from part to part."""
+_LARGEST = 420.0  # px
 
 
 class BigWord(QWidget):
@@ -53,30 +52,38 @@ class BigWord(QWidget):
         tokens = theme.tokens()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(self.rect())
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._fill or tokens.base))
-        painter.drawRoundedRect(box, 12, 12)
-        ink = QColor(self._ink or tokens.quiet)
-        painter.setPen(ink)
-        inside = box.adjusted(24, 12, -24, -12)
-        foot = inside.height() * 0.2 if self.under else 0.0
-        large = inside.adjusted(0, 0, 0, -foot)
-        painter.setFont(_fitting(self.words, large, _LONG if self._fill else ""))
-        painter.drawText(large, Qt.AlignmentFlag.AlignCenter, self.words)
+        painter.drawRoundedRect(QRectF(self.rect()), 12, 12)
+        painter.setBrush(QColor(self._ink or tokens.quiet))
+        inside = QRectF(self.rect()).adjusted(28, 20, -28, -16)
         if self.under:
-            small = QRectF(inside.left(), large.bottom(), inside.width(), foot)
-            painter.setFont(_fitting(self.under, small, ""))
-            painter.drawText(small, Qt.AlignmentFlag.AlignCenter, self.under)
+            foot = min(inside.height() * 0.14, 34.0)
+            _write(painter, self.under, inside.adjusted(0, inside.height() - foot, 0, 0), 20.0)
+            inside.adjust(0, 0, 0, -foot - 8)
+        if not self._fill:
+            _write(painter, self.words, inside, 44.0)
+        else:
+            sign, _, word = self.words.partition(" ")
+            _write(painter, sign, inside.adjusted(0, 0, 0, -inside.height() * 0.58), _LARGEST)
+            _write(painter, word, inside.adjusted(0, inside.height() * 0.48, 0, 0), _LARGEST)
         painter.end()
 
 
-def _fitting(words: str, room: QRectF, least: str) -> QFont:
-    """The largest bold font in which the words, and `least`, fit the room."""
+def _write(painter: QPainter, words: str, room: QRectF, largest: float) -> None:
+    """As large as there is room, in letters of `largest` px at most, in the middle. As a shape: a sign from another font than the
+    letters would be measured wrongly."""
     font = theme.font(bold=True)
     font.setPixelSize(100)
-    metrics = QFontMetricsF(font)
-    wide = max(metrics.horizontalAdvance(words), metrics.horizontalAdvance(least), 1.0)
-    scale = min(room.width() / wide, room.height() / metrics.height(), 2.4)
-    font.setPixelSize(max(9, int(100 * scale)))
-    return font
+    shape = QPainterPath()
+    shape.addText(0, 0, font, words)
+    drawn = shape.boundingRect()
+    if drawn.isEmpty() or room.isEmpty():
+        return
+    scale = min(room.width() / drawn.width(), room.height() / drawn.height(), largest / 100)
+    painter.save()
+    painter.translate(room.center())
+    painter.scale(scale, scale)
+    painter.translate(-drawn.center())
+    painter.drawPath(shape)
+    painter.restore()

@@ -58,6 +58,8 @@ class StationCard(QFrame):
         self.about = Elided("small")
         self.counts = QLabel()
         self.counts.setFont(theme.font(figures=True))
+        usual = counted({Decision.OK: 10_000, Decision.REVIEW: 100, Decision.NG: 1_000})
+        self.counts.setMinimumWidth(self.counts.fontMetrics().horizontalAdvance(usual))
         self.latency = QLabel()
         theme.set_role(self.latency, "small")
         self.said = wrapped("warning")
@@ -129,7 +131,7 @@ class StationCard(QFrame):
         self.latency.setText("today" if p95 is None else f"today · 95 % within {seconds_text(p95)}")
         runs = state in ("running", "trouble", "starting", "stopping")
         self.start.setText("Stopping…" if state == "stopping" else "Stop" if runs else "Start")
-        self.start.setIcon(icons.icon("stop" if runs else "play"))
+        self.start.setIcon(icons.icon("stop") if runs else icons.icon("play", "#ffffff"))
         theme.set_role(self.start, "" if runs else "primary")
         why_not = "" if runs else self.view.why_not
         switch(self.start, "It is stopping." if state == "stopping" else why_not)

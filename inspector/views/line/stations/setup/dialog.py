@@ -68,7 +68,7 @@ class SetupDialog(QDialog):
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
-        self.choices, self.draft, self._save = choices, draft, save
+        self.context, self.choices, self.draft, self._save = context, choices, draft, save
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Station “{draft.name}”" if draft.station_id else "New station")
         self.resize(720, 640)
@@ -94,7 +94,7 @@ class SetupDialog(QDialog):
         self.source_words = wrapped("small")
         self.form: FieldForm | None = None
         self._form_place = QVBoxLayout()
-        self.check = FolderCheck(context)
+        self.check: FolderCheck | None = None  # of the folder that the source watches
         self.outputs = OutputsEditor(choices.outputs, now.outputs, ask)
         self.keep = KeepForm(now.retention)
         self.shifts = ShiftForm(now.shifts, now.check, now.sound)
@@ -208,14 +208,18 @@ class SetupDialog(QDialog):
         add_row(form, "Class", self.class_name)
         add_row(form, "Detector", self.detector)
         add_row(form, "Order", self.lot, "What is made now; the operator can change it.")
-        add_row(form, "Pictures from", self.source)
+        source = QWidget()
+        inside = QVBoxLayout(source)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(2)
+        inside.addWidget(self.source)
+        inside.addWidget(self.source_words)
+        add_row(form, "Pictures from", source)
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(form)
-        column.addWidget(self.source_words)
         column.addLayout(self._form_place)
-        column.addWidget(self.check)
         column.addStretch(1)
         return page
 
@@ -239,15 +243,17 @@ class SetupDialog(QDialog):
         own: Part = self._source_now
         self.form = FieldForm(info.fields, own.values if own.kind == info.kind else {})
         self._form_place.addWidget(self.form)
-        self.form.changed.connect(self._look)
-        self._look()
+        self.check = None
+        folder = next((one.name for one in info.fields if one.kind == "folder" and one.default is None), "")
+        if folder:
+            self.check = check = FolderCheck(self.context)
+            self.form.holders[folder].addWidget(check)
+            self.form.changed.connect(lambda: self._look(folder))
+            self._look(folder)
 
-    def _look(self) -> None:
-        assert self.form is not None
-        folders = [one.name for one in self.form.fields if one.kind == "folder" and one.default is None]
-        self.check.setVisible(bool(folders))
-        if folders:
-            self.check.look(str(self.form.values()[folders[0]]))
+    def _look(self, folder: str) -> None:
+        if self.form is not None and self.check is not None:
+            self.check.look(str(self.form.values()[folder]))
 
 
 def _scrolled(page: QWidget) -> QScrollArea:

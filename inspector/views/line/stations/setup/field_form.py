@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from inspector.records.line.stations import Value
     from inspector.stations.fields import Field
 
+LABELS = 150
+"""px that the names before fields take at least, so that forms below each other line up."""
 _WIDEST = 1e9
 
 
@@ -43,24 +45,23 @@ def plain_form() -> QFormLayout:
     return form
 
 
-def add_row(form: QFormLayout, title: str, widget: QWidget, more: str = "") -> None:
-    """A field with its name before it and a quiet sentence below."""
+def add_row(form: QFormLayout, title: str, widget: QWidget, more: str = "") -> QVBoxLayout:
+    """A field with its name before it and a quiet sentence below; what holds both."""
     label = QLabel(title)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setBuddy(widget)
-    label.setMinimumWidth(150)
+    label.setMinimumWidth(LABELS)
     if not widget.accessibleName():
         widget.setAccessibleName(title)
-    if not more:
-        form.addRow(label, widget)
-        return
     holder = QVBoxLayout()
     holder.setSpacing(2)
     holder.addWidget(widget)
-    words = wrapped("small")
-    words.setText(more)
-    holder.addWidget(words)
+    if more:
+        words = wrapped("small")
+        words.setText(more)
+        holder.addWidget(words)
     form.addRow(label, holder)
+    return holder
 
 
 class PathField(QWidget):
@@ -102,6 +103,7 @@ class FieldForm(QWidget):
     def __init__(self, fields: Sequence[Field], values: Mapping[str, Value]) -> None:
         super().__init__()
         self.inputs: dict[str, QWidget] = {}
+        self.holders: dict[str, QVBoxLayout] = {}
         self.fields = tuple(fields)
         self._reads: dict[str, Callable[[], Value]] = {}
         self._more = QWidget()
@@ -115,7 +117,9 @@ class FieldForm(QWidget):
             widget = self._input(field, "" if given is None else given)
             self.inputs[field.name] = widget
             form = first if field.default is None else rest
-            add_row(form, "" if isinstance(widget, QCheckBox) else field.title, widget, field.help)
+            self.holders[field.name] = add_row(
+                form, "" if isinstance(widget, QCheckBox) else field.title, widget, field.help
+            )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)

@@ -56,7 +56,7 @@ def describe(folder: str) -> tuple[bool, str]:
     from inspector.images.read import SUFFIXES
 
     if not folder:
-        return True, "The folder into which the camera, or another program, puts its images."
+        return True, ""
     path = Path(folder).expanduser()
     if not path.is_absolute():
         return False, "Give the whole path of the folder."

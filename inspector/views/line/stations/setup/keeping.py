@@ -49,7 +49,7 @@ class KeepForm(QWidget):
         )
         form = plain_form()
         add_row(form, "Images of OK parts", self.good)
-        add_row(form, "Keep", self.every)
+        self._every = add_row(form, "Keep", self.every)
         add_row(form, "Images stay", self.days, "What is older goes, whatever it shows.")
         add_row(form, "At most", self.gigabytes, "The oldest images of OK parts go first.")
         self._form = form
@@ -72,7 +72,7 @@ class KeepForm(QWidget):
         )
 
     def _show(self) -> None:
-        self._form.setRowVisible(self.every, self.good.currentData() == 2)
+        self._form.setRowVisible(self._every, self.good.currentData() == 2)
 
 
 class ShiftForm(QWidget):
