@@ -31,7 +31,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path], 
     """The folder of a project with a detector of washers, and pictures of good and of defective ones."""
     home = tmp_path_factory.mktemp("line")
     parts = home / "parts"
-    write_demo(parts)
+    write_demo(parts, good=3, defective=2, kinds=("washer",))
     washers = parts / "washer"
     shots = sorted((washers / "train" / "good").iterdir())[:4]
     ended: list[Any] = []

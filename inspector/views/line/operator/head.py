@@ -21,6 +21,10 @@ class Head(QWidget):
         theme.set_role(self.state, "heading")
         self.start = QPushButton("Start")
         self.start.setMinimumWidth(120)
+        self.trigger = QPushButton("Take a picture")
+        self.trigger.setIcon(icons.icon("image"))
+        self.trigger.setToolTip("Let the source take one now (Space)")
+        self.trigger.hide()
         self.leave = QPushButton("Leave")
         self.leave.setIcon(icons.icon("close"))
         self.leave.setToolTip("Back to the window (Esc); the station runs on")
@@ -33,7 +37,7 @@ class Head(QWidget):
         row = QHBoxLayout()
         row.setSpacing(16)
         row.addLayout(names, 1)
-        for widget in (self.state, self.start, self.leave):
+        for widget in (self.state, self.trigger, self.start, self.leave):
             row.addWidget(widget)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

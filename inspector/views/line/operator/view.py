@@ -77,6 +77,7 @@ class OperatorView(QWidget):
         self.head = Head(row.name)
         self.head.start.clicked.connect(self._pressed)
         self.head.leave.clicked.connect(self.close)
+        self.head.trigger.clicked.connect(self.trigger)
         self.picture = PartPicture(context)
         self.picture.back.clicked.connect(self.let_go)
         self.side = SidePanel()
@@ -96,6 +97,7 @@ class OperatorView(QWidget):
             ("A", partial(self.say, agree=True)),
             ("X", partial(self.say, agree=False)),
             ("Ctrl+Z", self.edits.undo),
+            ("Space", self.trigger),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(action)
         self._hold = QTimer(self)
@@ -177,6 +179,12 @@ class OperatorView(QWidget):
         self.held = shown  # its answer changes in sight before the next one comes
         self._hold.start(1500)
         self.edits.review([Review((shown.result_id,), decision, reason)], words)
+
+    def trigger(self) -> None:
+        """Let the source take one picture now, where it waits for that."""
+        watch = self.context.stations.watch(self.row.id)
+        if self.head.trigger.isVisible() and not (watch is not None and watch.trigger()):
+            self._say("The source took no picture: it isn't ready.")
 
     def check(self) -> None:
         """Check the golden set, beside what the station does."""
@@ -321,6 +329,8 @@ class OperatorView(QWidget):
         started = state is not None and state.running
         said = "… Stopping" if stopping else "▶ Running" if started else "… Starting" if runs else "■ Stopped"
         self.head.show_state(said, runs=runs, stopping=stopping)
+        values = self.row.settings.source.values if self.row.settings else {}
+        self.head.trigger.setVisible(started and values.get("trigger") == "software")
         self.head.show_words(self.row.class_name or "class found by itself", [one for one in found if one])
         if self.shown is None:
             self._show_none()

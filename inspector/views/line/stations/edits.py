@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 
 from inspector.domain import Deed
-from inspector.errors import InspectorError, ProjectError
+from inspector.errors import ExportError, InspectorError, ProjectError
+from inspector.text import reason
 from inspector.views.line.stations.setup.dialog import Draft
 from inspector.views.shared.undo import Steps
 from inspector.views.shared.undo_stack import Asks
@@ -95,7 +96,7 @@ class StationEdits(QObject):
             draft.station_id, draft.name or "try", draft.class_id, "", None, draft.settings, now()
         )
 
-        def work(project: Project) -> None:
+        def work(project: Project) -> str:
             from inspector.stations.outputs.catalogue import make_output
             from inspector.stations.outputs.link import Link
 
@@ -105,6 +106,10 @@ class StationEdits(QObject):
                 output.send(())
             finally:
                 output.close()
+            if "url" not in part.values:
+                return "✓ The receiver is there."
+            _reach(str(part.values["url"]))
+            return "✓ Somebody listens there; whether results are taken shows with the first one."
 
         def failed(error: BaseException) -> None:
             if isinstance(error, InspectorError):
@@ -113,9 +118,7 @@ class StationEdits(QObject):
                 say("It failed unexpectedly; the log has the details.", False)
                 self.context.show_error(error)
 
-        if not self.context.query(
-            self, work, lambda _none: say("✓ The receiver is there.", True), failed=failed
-        ):
+        if not self.context.query(self, work, lambda words: say(words, True), failed=failed):
             say("No project is open.", False)
 
     def _add(self, draft: Draft, done: Callable[[], None], failed: Callable[[BaseException], None]) -> None:
@@ -203,6 +206,22 @@ class StationEdits(QObject):
         if running:
             self.context.show_error(ProjectError("The station is running.", "Stop it first."))
         return not running
+
+
+def _reach(url: str) -> None:
+    """Raises `ExportError` where nobody listens at an address that is told by requests, none of which may be sent to try it."""
+    import socket
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), 5.0).close()
+    except OSError as error:
+        raise ExportError(
+            f"Nobody answers at {parts.hostname}, port {port}: {reason(error)}",
+            "Look whether the address is right, and its program runs.",
+        ) from error
 
 
 def _free(name: str, names: Sequence[str]) -> str:
