@@ -264,3 +264,45 @@ class Proposal:
         flips = (Flip(key, Decision(a), Decision(b), score) for key, a, b, score in values["flips"])
         outliers = {int(key): score for key, score in values["outliers"].items()}
         return cls(values["compared"], tuple(flips), outliers)
+
+
+class Role(StrEnum):
+    """Who somebody is at the line, from the least to the most that she may do."""
+
+    OPERATOR = "operator"
+    INSPECTOR = "inspector"
+    ENGINEER = "engineer"
+
+
+class Deed(StrEnum):
+    """What a role may do or not, as it follows "may"."""
+
+    JUDGE = "judge parts"
+    RUN = "start and stop stations"
+    CHECK = "check the golden set"
+    ORDER = "change the order"
+    LEAVE = "leave the operator view"
+    INSPECT = "inspect images"
+    STUDY = "set up studies"
+    EXPORT = "export"
+    TEACH = "change what is taught"
+    THRESHOLDS = "move thresholds"
+    GOLDEN = "change the golden set"
+    STATIONS = "set up stations"
+    REMOVE = "remove results"
+    ROLES = "set PINs"
+
+
+_OPERATOR = frozenset({Deed.JUDGE, Deed.RUN, Deed.CHECK, Deed.ORDER})
+_INSPECTOR = _OPERATOR | {Deed.LEAVE, Deed.INSPECT, Deed.STUDY, Deed.EXPORT}
+MAY: Mapping[Role, frozenset[Deed]] = {
+    Role.OPERATOR: _OPERATOR,
+    Role.INSPECTOR: _INSPECTOR,
+    Role.ENGINEER: frozenset(Deed),
+}
+"""What each role may do. It holds only where PINs are set; else everybody may do everything."""
+
+
+def least_role(deed: Deed) -> Role:
+    """The first of the roles that may do it."""
+    return next(role for role in Role if deed in MAY[role])

@@ -51,6 +51,14 @@ class ProjectMovedError(ProjectError):
     """The open project is no longer where it was opened: nothing more is stored in it."""
 
 
+class NotAllowedError(ProjectError):
+    """Who is signed in may not do this; `deed`: what (`domain.Deed`)."""
+
+    def __init__(self, message: str, hint: str, deed: str) -> None:
+        self.deed = deed
+        super().__init__(message, hint)
+
+
 class ExportError(InspectorError):
     """An export can't be written."""
 

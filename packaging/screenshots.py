@@ -133,7 +133,7 @@ def take(
             scene(stage)
             stage.settle()
             alone = None if name.startswith("inspect") else stage.application.activeModalWidget()
-            stage.photograph(alone or stage.window, file, small)
+            stage.photograph(alone or stage.shown or stage.window, file, small)
             print(file, flush=True)
         except Exception:
             traceback.print_exc()

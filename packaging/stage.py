@@ -17,6 +17,7 @@ class Stage:
 
         self.application = app.application()
         self.work, self.demo, self.parts = work, demo, parts
+        self.shown: Any = None  # another window than the main one, while a scene shows it
         self.window = app.build(
             Settings(theme=theme, recent_projects=(str(demo), str(work / "Gearbox line 3")))
         )

@@ -17,6 +17,8 @@ from inspector.cli import bench as cli_bench
 from inspector.cli import evaluate as cli_evaluate
 from inspector.cli import golden as cli_golden
 from inspector.cli import line as cli_line
+from inspector.cli import operate as cli_operate
+from inspector.cli import roles as cli_roles
 from inspector.cli import stations as cli_stations
 from inspector.cli import study as cli_study
 from inspector.cli import weights as cli_weights
@@ -37,12 +39,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(cli_evaluate.app)
-app.add_typer(cli_golden.app)
-app.add_typer(cli_study.app)
-app.add_typer(cli_audit.app)
-app.add_typer(cli_line.app)
-app.add_typer(cli_stations.app)
+for _room in (
+    *(cli_evaluate, cli_golden, cli_study, cli_audit, cli_roles),
+    *(cli_line, cli_stations, cli_operate),
+):
+    app.add_typer(_room.app)
 app.add_typer(cli_weights.app, name="weights")
 app.add_typer(cli_bench.app, name="bench")
 

@@ -162,7 +162,9 @@ def note(
     reason: str = "",
 ) -> None:
     """Add a line in the transaction of the act itself, so that both are stored or neither. `who`: else the `who` of the project
-    that is written to, else the name of the account."""
+    that is written to, else the name of the account. Raises `NotAllowedError` where a person does it who may not."""
+    if acting := session.info.get("acting"):
+        acting(kind)
     connection = session.connection()
     counted, last, before = connection.exec_driver_sql(_LAST).one()
     number = max(counted, last or 0) + 1  # after a missing end its gap stays to be seen

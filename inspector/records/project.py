@@ -12,8 +12,9 @@ set-aside/                    detectors that the database doesn't know
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -28,9 +29,12 @@ from inspector.records.disk.backups import migrate_safely
 from inspector.records.disk.database import DATABASE as DATABASE
 from inspector.records.disk.lock import Lock, acquire
 from inspector.records.names import checked
-from inspector.records.schema import REVISION, Detector, Job, ProjectInfo, now
+from inspector.records.schema import REVISION, Detector, Job, ProjectInfo, Role, now
 
 _SCRATCH = "view"
+
+acting: ContextVar[Callable[[str], None] | None] = ContextVar("acting", default=None)
+"""Called with the kind of every act that is noted, where a person does it by hand; raises where she may not."""
 
 
 class Project:
@@ -38,6 +42,7 @@ class Project:
 
     `note`: a sentence for people about how it was opened ("" when there is nothing to say). `doubt`: why its database may hold
     wrong values; None when nothing speaks for it. `who`: the person whose acts are written to the audit; "": the account's name.
+    `guarded`: the roles that ask for a PIN.
     Reading sessions may be on any thread; writing sessions queue up behind one lock.
     """
 
@@ -70,6 +75,7 @@ class Project:
             if name is None:
                 raise db.damaged(folder / DATABASE, "it doesn't say what it is called")
             self.name: str = name
+            self.guarded = frozenset(session.scalars(select(Role.role)))
         self._identity = db.identity(database)
 
     def path(self, relative: str) -> Path:
@@ -111,7 +117,7 @@ class Project:
         with self._writing:
             self.require_writable()
             self._sealed = None
-            of = {"who": self.who}
+            of = {"who": self.who, "acting": acting.get()}
             with self.plain_errors(), Session(self._engine, info=of) as session, session.begin():
                 self._written = threading.get_ident(), session
                 try:

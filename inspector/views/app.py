@@ -55,8 +55,11 @@ def build(settings: Settings | None = None) -> MainWindow:
     return window
 
 
-def run(project: Path | None = None, page: str | None = None) -> int:
-    """Open the window, and `project` in it (at `page`: "teach", "inspect", "results"); returns the exit code.
+def run(
+    project: Path | None = None, page: str | None = None, *, station: str = "", start: bool = True
+) -> int:
+    """Open the window, and `project` in it (at `page`: "teach", "inspect", "results"); returns the exit code. `station`: open its
+    operator view at once, and `start` it.
 
     Raises InspectorError where there is no display.
     """
@@ -79,7 +82,9 @@ def run(project: Path | None = None, page: str | None = None) -> int:
             return
         window.context.runner.read(window, pages.load, lambda _none: None, priority=-1)
         if project is not None:
-            window.open_project(project, page or "")
+            if station:
+                window.projects.opened.connect(lambda *_: operate(window, station, start=start))
+            window.open_project(project, "line" if station else page or "")
 
     window.painted.connect(lambda: QTimer.singleShot(0, painted))
     window.show()
@@ -90,3 +95,13 @@ def run(project: Path | None = None, page: str | None = None) -> int:
         door.close()
         if not stopped:  # destroying a running thread is a crash; what the job finished is on disk
             os._exit(1)
+
+
+def operate(window: MainWindow, station: str, *, start: bool) -> None:
+    """Open the operator view of a station of the open project."""
+    from inspector.views.line.page import LinePage
+
+    window.show_page("line")
+    page = window.page
+    if isinstance(page, LinePage):
+        page.operate(station, start=start)

@@ -14,6 +14,8 @@ from inspector.records.audit import ActKind, note
 from inspector.records.names import checked, class_key
 from inspector.records.project import Project
 
+_ON = "on"
+
 Value = str | int | float | bool
 
 
@@ -96,7 +98,7 @@ class StationSettings:
 @dataclass(frozen=True, slots=True)
 class StationRow:
     """`class_name` "": found per image. `detector_id` None: the detector in charge. `settings` None: they are damaged, and the station
-    can't be started."""
+    can't be started. `on`: somebody started it and nobody stopped it since."""
 
     id: int
     name: str
@@ -105,6 +107,7 @@ class StationRow:
     detector_id: int | None
     settings: StationSettings | None
     created: datetime
+    on: bool = False
 
 
 def list_stations(project: Project) -> list[StationRow]:
@@ -124,6 +127,7 @@ def list_stations(project: Project) -> list[StationRow]:
                 row.detector_id,
                 _settings(row.settings),
                 row.created,
+                bool(row.settings.get(_ON)),
             )
             for row, class_name in rows
         ]
@@ -203,8 +207,30 @@ def change_station(
             old=_words(before) if before else "damaged",
             new=_words(settings),
         )
-        row.name, row.key, row.settings = name, class_key(name), settings.as_json()
+        on = {_ON: True} if row.settings.get(_ON) else {}
+        row.name, row.key, row.settings = name, class_key(name), settings.as_json() | on
         row.class_id, row.detector_id = class_id, detector_id
+
+
+def set_on(project: Project, station_id: int, on: bool) -> None:
+    """Somebody started or stopped a station. It stays on when the project is closed or its program killed, so that whoever opens it
+    next can start it again."""
+    with project.writing() as session:
+        row = _found(session, station_id)
+        if bool(row.settings.get(_ON)) is not on:
+            row.settings = {**row.settings, _ON: on}
+
+
+def set_lot(project: Project, station_id: int, lot: str) -> None:
+    """Which order is made now; what comes from now on belongs to it. Raises `ProjectError` for a station whose settings are damaged."""
+    lot = " ".join(lot.split())[:80]
+    with project.writing() as session:
+        row = _found(session, station_id)
+        if _settings(row.settings) is None:
+            raise ProjectError(f"The settings of “{row.name}” are damaged.", "Set it up anew.")
+        if row.settings["lot"] != lot:
+            note(session, ActKind.LOT_CHANGED, row.name, old=row.settings["lot"], new=lot)
+            row.settings = {**row.settings, "lot": lot}
 
 
 def remove_station(project: Project, station_id: int) -> None:

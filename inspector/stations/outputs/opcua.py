@@ -21,6 +21,7 @@ managed objects, starting jobs and changing states by OPC UA, GetResultById and 
 
 import hmac
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,7 @@ class OpcUa(Server):
         from asyncua import Server as Asyncua
         from asyncua import ua
 
+        logging.getLogger("asyncua").setLevel(logging.ERROR)  # else every client that comes and goes
         self._server = server = Asyncua(user_manager=_Users(self._values))
         await server.init()
         server.set_endpoint(f"opc.tcp://{self._host}:{self._port}/inspector")
@@ -139,8 +141,13 @@ class OpcUa(Server):
 
     async def stop(self) -> None:
         """See `Server`."""
-        if self._server is not None:
-            await self._server.stop()
+        if self._server is None:
+            return
+        clock = getattr(self._server.iserver, "time_task", None)
+        if clock is not None:  # asyncua would wait for its next second
+            self._server.iserver.time_task = None
+            clock.cancel()
+        await self._server.stop()
 
     async def _lay_out(self, space: int) -> None:
         """All nodes, in the namespace with this number."""
@@ -202,17 +209,19 @@ class OpcUa(Server):
             self._acknowledged = shown
         return 0
 
-    async def _get_results(self, _parent: object, after: int, most: int) -> list[str]:
+    async def _get_results(self, _parent: object, after: int, most: int) -> Any:
         """Straight from the project, where every result stays."""
+        from asyncua import ua
+
         project, station = self._link.project, self._link.station.id
-        if self._link.stopping.is_set():
-            return []
+        self._link.check()
         last = nth_arrival(project, station, after)
         rows = list_arrivals(project, station, after=last, limit=max(1, min(MOST, most or MOST)))
-        return [
+        texts = [
             json.dumps(json_values(message(row) | {"counter": number}), ensure_ascii=False)
             for number, row in enumerate(rows, after + 1)
         ]
+        return ua.Variant(texts, ua.VariantType.String, is_array=True)
 
 
 class _Users:

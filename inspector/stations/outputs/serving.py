@@ -5,10 +5,12 @@ then the next one; or it is shown until the receiver has acknowledged it, and th
 """
 
 import asyncio
+import socket
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from inspector.domain import Decision
@@ -23,6 +25,7 @@ from inspector.text import reason
 PATIENCE = 5.0
 """Seconds without acknowledgement after which the station says so."""
 _STARTING = 20.0
+_ANSWERING = 5.0
 _ENDING = 0.6
 
 Given = TypeVar("Given")
@@ -39,12 +42,20 @@ class Loop:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def do(self, work: Coroutine[Any, Any, Given], seconds: float = _STARTING) -> Given:
-        """Do it there and wait for it. Raises what it raises, TimeoutError after so many seconds."""
+    def do(
+        self, work: Coroutine[Any, Any, Given], seconds: float, check: Callable[[], None] | None = None
+    ) -> Given:
+        """Do it there and wait for it, at most so long. Raises what it or `check` raises, else TimeoutError."""
         task = asyncio.run_coroutine_threadsafe(work, self._loop)
+        until = time.monotonic() + seconds
         try:
-            return task.result(seconds)
-        except TimeoutError:
+            while not task.done() and time.monotonic() < until:
+                with suppress(TimeoutError):
+                    task.result(0.1)
+                if check is not None:
+                    check()
+            return task.result(0)
+        except BaseException:
             task.cancel()
             raise
 
@@ -56,13 +67,17 @@ class Loop:
     def _run(self) -> None:
         try:
             self._loop.run_forever()
-            left = asyncio.all_tasks(self._loop)
-            for task in left:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            self._loop.run_until_complete(_end_tasks())
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             self._loop.close()
+
+
+async def _end_tasks() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 class Server(ABC):
@@ -75,18 +90,19 @@ class Server(ABC):
         self._acknowledged_only = bool(values["acknowledge"])
         self._shown_for = float(values["shown_for"]) / 1000
         self._title = title
-        self._count = 0
+        self._count = self._taken = 0
         self._last = 0
+        try:
+            socket.create_server((self._host, self._port)).close()
+        except (OSError, OverflowError) as error:
+            raise self._not_started(error) from error
         self._loop = Loop(title)
         try:
-            self._loop.do(self.start())
+            self._loop.do(self.start(), _STARTING, link.check)
         except BaseException as error:
             self._end()
             if isinstance(error, (OSError, RuntimeError, TimeoutError)):
-                raise ExportError(
-                    f"The {title} server can't be started on {self._host}:{self._port} ({reason(error)}).",
-                    "Choose another port, unless this computer has no such address.",
-                ) from error
+                raise self._not_started(error) from error
             raise
 
     @abstractmethod
@@ -110,29 +126,43 @@ class Server(ABC):
         for one in arrivals:
             self._link.check()
             count = self._counted(one)
-            self._loop.do(self.show(one, count))
+            self._do(self.show(one, count))
             if self._acknowledged_only:
                 self._wait_for(one, count)
             elif self._link.stopping.wait(self._shown_for):
                 self._link.check()
+            self._taken = one.id
             self._link.taken(one.id)
 
     def close(self) -> None:
         """See `Output`."""
         self._end()
 
+    def _do(self, work: Coroutine[Any, Any, Given]) -> Given:
+        try:
+            return self._loop.do(work, _ANSWERING)
+        except TimeoutError:
+            raise ExportError(f"The {self._title} server hangs.", "It is started anew.") from None
+
+    def _not_started(self, error: Exception) -> ExportError:
+        return ExportError(
+            f"The {self._title} server can't be started on {self._host}:{self._port} ({reason(error)}).",
+            "Choose another port, unless this computer has no such address.",
+        )
+
     def _wait_for(self, arrival: ArrivalRow, count: int) -> None:
         since = time.monotonic()
         said = False
-        while not self._loop.do(self.acknowledged(count)):
+        while not self._do(self.acknowledged(count)):
             self._link.stopping.wait(0.01)
             self._link.check()
+            self._link.taken(self._taken)  # those before it are noted, however long this one takes
             if time.monotonic() - since > PATIENCE:
                 since, said = time.monotonic(), True
                 self._link.say(
                     f"{self._title}: nobody acknowledged result {arrival.id} “{arrival.name}” yet; it is shown until somebody does."
                 )
-                self._loop.do(self.show(arrival, count))
+                self._do(self.show(arrival, count))
         if said:
             self._link.say("")
 

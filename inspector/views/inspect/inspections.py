@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from inspector import paths
-from inspector.domain import JobEnded, JobEvent, JobItem, JobKind
+from inspector.domain import Deed, JobEnded, JobEvent, JobItem, JobKind
 from inspector.views.shared import clipboard
 from inspector.views.shared.job_runner import Job
 
@@ -66,7 +66,7 @@ class Inspections(QObject):
         run_id: int | None = None,
     ) -> None:
         project = self.context.writable()
-        if project is None:
+        if project is None or not self.context.may(Deed.INSPECT):
             return
         files = list(sources)
 

@@ -6,14 +6,14 @@ SECTIONS = (
     SectionInfo(
         "stations",
         "Stations",
-        "inspect",
+        "station",
         "Where parts are inspected as they come",
         "inspector.views.line.stations.section:StationsSection",
     ),
     SectionInfo(
         "trend",
         "Trend",
-        "evaluate",
+        "trend",
         "How a line goes over time",
         "inspector.views.line.trend.section:TrendSection",
     ),
@@ -22,3 +22,11 @@ SECTIONS = (
 
 class LinePage(SectionsPage):
     infos = SECTIONS
+
+    def operate(self, name: str, *, start: bool) -> None:
+        """Open the operator view of a station by name, and `start` it."""
+        from inspector.views.line.stations.section import StationsSection
+
+        self.show_section("stations")
+        assert isinstance(self.section, StationsSection)
+        self.section.operate_named(name, start=start)

@@ -222,6 +222,7 @@ def _style_sheet(t: Tokens) -> str:
     QPushButton[role="primary"]:pressed {{ background: #2d679e; }}
     QPushButton[role="primary"]:focus {{ border-color: {t.text}; }}
     QPushButton[role="primary"]:disabled {{ background: {t.raised}; color: {t.faint}; border-color: {t.line}; }}
+    QPushButton[role="large"] {{ font-size: {base * 1.3:.1f}pt; font-weight: 600; min-height: 44px; }}
     QPushButton[role="link"] {{ background: transparent; border: none; color: {t.link}; padding: 4px 2px;
         text-align: left; }}
     QPushButton[role="link"]:hover, QPushButton[role="link"]:focus {{ text-decoration: underline; }}

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from inspector.domain import JobEnded, JobEvent, JobKind, JobStarted, JobStatus
+from inspector.domain import Deed, JobEnded, JobEvent, JobKind, JobStarted, JobStatus
 from inspector.exports.catalogue import FORMATS, MANIFEST, dated_folder
 from inspector.views.look import icons, theme
 from inspector.views.look.elided import Elided
@@ -129,7 +129,7 @@ class ExportPanel(QFrame):
         project, where = self.context.project, self._filter
         wanted = [name for name, box in self.formats.items() if box.isChecked()]
         folder = self.folder.text().strip()
-        if project is None or where is None or not wanted or not folder:
+        if project is None or where is None or not wanted or not folder or not self.context.may(Deed.EXPORT):
             return
         from dataclasses import replace
 

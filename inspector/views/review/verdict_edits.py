@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
 
-from inspector.domain import Decision, Thresholds
+from inspector.domain import Decision, Deed, Thresholds
 from inspector.views.look import theme
 from inspector.views.review import golden_gate
 from inspector.views.review.golden_gate import GoldenGate, Outlook
@@ -174,7 +174,7 @@ class VerdictEdits:
         def sign() -> None:
             self.signed(signed, left)
 
-        if self.context.writable() is None:
+        if self.context.writable() is None or not self.context.may(Deed.THRESHOLDS):
             left()
         elif move.may_pass and not move.proposed:
             self.passing.ask(move.detector_id, move.class_id, move.after, sign, left)
@@ -201,7 +201,8 @@ class VerdictEdits:
 
             self._golden.write(joined.put, told)
 
-        self.signed(add, _nothing)
+        if self.context.may(Deed.GOLDEN):
+            self.signed(add, _nothing)
 
     def call_defect(self, row: ResultRow, then: Callable[[], None]) -> None:
         """A part that was missed: NG by a person's word, and in the golden set from now on, in one step. `then`: once stored."""
@@ -240,7 +241,8 @@ class VerdictEdits:
 
             self._defects.write(put, told)
 
-        self.signed(add, _nothing)
+        if self.context.may(Deed.GOLDEN):
+            self.signed(add, _nothing)
 
     def _defect_called(self, _value: object) -> None:
         self.context.results_changed.emit()
@@ -295,8 +297,8 @@ class VerdictEdits:
         """`then(name)`; or `left()`, where nothing may be written or nobody gives a name."""
         if self.context.writable() is None:
             left()
-        elif self.context.settings.reviewer:
-            then(self.context.settings.reviewer)
+        elif self.context.who:
+            then(self.context.who)
         elif self.asking is None:
             project = self.context.project
 

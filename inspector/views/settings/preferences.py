@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from inspector.views.look import theme
 from inspector.views.look.kit import centred_column
+from inspector.views.settings.roles_form import RolesForm
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.page import Page
 
@@ -77,6 +78,12 @@ class PreferencesPage(Page):
         column.addWidget(line)
         column.addSpacing(16)
         column.addLayout(form)
+        column.addSpacing(16)
+        heading = QLabel("Roles")
+        theme.set_role(heading, "heading")
+        column.addWidget(heading)
+        self.roles = RolesForm(context)
+        column.addWidget(self.roles)
         column.addStretch(1)
 
         self._fill_colour_maps()

@@ -13,9 +13,11 @@ from inspector import settings as stored_settings
 from inspector.errors import ProjectError, SettingsError
 from inspector.settings import Settings
 from inspector.views.shared.job_runner import JobRunner
+from inspector.views.shared.stations import Stations
 from inspector.views.shared.undo_stack import UndoStack
 
 if TYPE_CHECKING:
+    from inspector.domain import Deed, Role
     from inspector.records.project import Project
     from inspector.records.result_filter import ResultFilter, ResultSort
 
@@ -58,6 +60,8 @@ class WindowContext(QObject):
     golden_changed = Signal()  # the golden set, what is known of it, or its records
     settings_changed = Signal()  # any setting, the theme too
     job_event = Signal(object)  # inspector.domain.JobEvent, on the GUI thread
+    stations_changed = Signal()  # set up otherwise, added, removed
+    role_changed = Signal()  # somebody signed in or out, or a role asks for a PIN now
     page_requested = Signal(str)  # "start", "teach", "inspect", "results", "evaluate", "weights" …
     toast_requested = Signal(str, object)
     error_raised = Signal(object)
@@ -69,8 +73,11 @@ class WindowContext(QObject):
         self.runner = runner
         self.settings = settings if settings is not None else stored_settings.load()
         self.undo = UndoStack(self)
+        self.stations = Stations(runner, self)
         self.wanted_result: int | None = None  # to be shown by the page that comes to the front
         self.wanted_among: ResultQuery | None = None  # and the results to step through from there
+        self.signed_in: Role | None = None  # who gave a PIN for the open project
+        self._signed = ""  # her name
         self._project: Project | None = None
         runner.job_event.connect(self.job_event)
 
@@ -80,9 +87,10 @@ class WindowContext(QObject):
 
     def set_project(self, project: Project | None) -> None:
         if project is not self._project:
-            self._project = project
+            self._project, self.signed_in, self._signed = project, None, ""
             self._sign()
             self.undo.clear()
+            self.stations.forget()
             self.project_changed.emit()
 
     def query(
@@ -127,11 +135,29 @@ class WindowContext(QObject):
             return False
         self.runner.write(
             owner,
-            partial(write, project),
+            partial(_by_hand, project, self.signed_in, write),
             partial(self._answered, project, done or (lambda _value: None)),
             partial(self._answered, project, failed or self.show_error),
         )
         return True
+
+    def may(self, deed: Deed) -> bool:
+        """Whether who is signed in may do it; if not, the window says who may, and asks for her PIN. `change` holds to the same
+        whatever was asked before: nobody stores what she may not do."""
+        from inspector.records.line.roles import may, refusal
+
+        if self._project is None or may(self._project, self.signed_in, deed):
+            return True
+        self.show_error(refusal(deed))
+        return False
+
+    def sign_in(self, role: Role | None, who: str = "") -> None:
+        """Who uses the window from now on, by name until she signs out; None: somebody without a PIN. Nobody takes back what
+        another did."""
+        self.signed_in, self._signed = role, who if role else ""
+        self._sign()
+        self.undo.clear()
+        self.role_changed.emit()
 
     def writable(self) -> Project | None:
         """The open project, or None after saying why nothing can be changed."""
@@ -172,10 +198,15 @@ class WindowContext(QObject):
         self._sign()
         self.settings_changed.emit()
 
+    @property
+    def who(self) -> str:
+        """Who uses the window, as far as she said."""
+        return self._signed or self.settings.reviewer
+
     def _sign(self) -> None:
-        """What is done from now on is done by who is named in the settings."""
+        """What is done from now on is done by who signed in, else by who is named in the settings."""
         if self._project is not None:
-            self._project.who = self.settings.reviewer
+            self._project.who = self.who
 
     def go(self, page: str) -> None:
         self.page_requested.emit(page)
@@ -192,3 +223,10 @@ class WindowContext(QObject):
     def show_error(self, error: BaseException) -> None:
         """An `InspectorError` is shown with its next step, in the window; anything else goes to the log too."""
         self.error_raised.emit(error)
+
+
+def _by_hand(project: Project, signed_in: Role | None, write: Callable[[Project], T]) -> T:
+    from inspector.records.line.roles import acting_as
+
+    with acting_as(project, signed_in):
+        return write(project)

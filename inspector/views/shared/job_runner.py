@@ -34,7 +34,7 @@ def _make_engine() -> Engine:
 @dataclass(eq=False, slots=True)
 class Job:
     """A job that was handed in: `work(engine, emit, cancel)` runs on its lane's thread. Downloads get an engine of their
-    own that stays empty."""
+    own that stays empty, and each station one that it shares with nobody."""
 
     kind: JobKind
     title: str
@@ -143,6 +143,7 @@ class JobRunner(QObject):
     said = Signal(object, object)  # any Job, downloads too, and its JobEvent
     ended = Signal(object, object)  # the Job that `start` returned, its JobEnded
     busy_changed = Signal(bool)
+    stations_changed = Signal(object)  # a station began, or its thread has left: its Job
     current_changed = Signal(object)  # another Job is `current`, or None
     cancelling = Signal(object)  # a Job that was asked to stop and has not ended yet
     device_changed = Signal(str)  # where the backbone runs, as people read it
@@ -160,10 +161,9 @@ class JobRunner(QObject):
         self._reads = Reads(self)
         self._engine = _Lane("engine", make_engine, self)
         self._downloads = _Lane("downloads", make_engine, self)
-        self._lanes = (self._engine, self._downloads)
+        self._stations: list[_Lane] = []
         for lane in self._lanes:
-            lane.emitted.connect(self._forward, Qt.ConnectionType.QueuedConnection)
-            lane.turn.connect(self._turned, Qt.ConnectionType.QueuedConnection)
+            self._listen(lane)
         self._engine.device.connect(self._device, Qt.ConnectionType.QueuedConnection)
         self._told: Job | None = None
         self._patience = QDeadlineTimer()
@@ -171,6 +171,14 @@ class JobRunner(QObject):
         self._leaving.setInterval(20)
         self._leaving.timeout.connect(self._look_if_left)
         self.device_note = ""
+
+    @property
+    def _lanes(self) -> tuple[_Lane, ...]:
+        return (self._engine, self._downloads, *self._stations)
+
+    def _listen(self, lane: _Lane) -> None:
+        lane.emitted.connect(self._forward, Qt.ConnectionType.QueuedConnection)
+        lane.turn.connect(self._turned, Qt.ConnectionType.QueuedConnection)
 
     def make_engine(self, cancel: CancelToken) -> Engine:
         """For whichever thread: one that uses the backbone of the jobs' engine where that has the wanted one in memory. `cancel`:
@@ -192,9 +200,19 @@ class JobRunner(QObject):
 
     @property
     def current(self) -> Job | None:
-        """The engine's job that runs now, or the first that waits; else the download."""
-        jobs = [job for lane in self._lanes for job in (lane.current, *lane.pending) if job is not None]
+        """The engine's job that runs now, or the first that waits; else the download. Stations don't count: they run on."""
+        jobs = [
+            job
+            for lane in (self._engine, self._downloads)
+            for job in (lane.current, *lane.pending)
+            if job is not None
+        ]
         return jobs[0] if jobs else None
+
+    @property
+    def stations(self) -> list[Job]:
+        """The stations that run or are about to stop."""
+        return [job for lane in self._stations for job in (lane.current, *lane.pending) if job is not None]
 
     @property
     def waiting(self) -> int:
@@ -221,6 +239,18 @@ class JobRunner(QObject):
             self.busy_changed.emit(True)
         return job
 
+    def start_station(self, title: str, work: Work) -> Job:
+        """Begin `work` at once, on a thread and with an engine of its own, beside everything else, until it ends."""
+        job = Job(JobKind.STATION, title, work)
+        lane = _Lane(title, self._make_engine, self)
+        self._listen(lane)
+        lane.finished.connect(self._station_left, Qt.ConnectionType.QueuedConnection)
+        self._stations.append(lane)
+        lane.pending.append(job)
+        lane.put(job)
+        lane.start()
+        return job
+
     def cancel(self, job: Job | None = None) -> None:
         """Ask a job (the current one if none is named) to stop; it ends with status CANCELLED soon after."""
         job = job or self.current
@@ -229,24 +259,30 @@ class JobRunner(QObject):
             self.cancelling.emit(job)
 
     def cancel_all(self, then: Callable[[], None]) -> None:
-        """Ask every job that holds the engine or waits for it to stop, then call `then`."""
-        for job in (self._engine.current, *self._engine.pending):
+        """Ask every job that holds the engine or waits for it to stop, and every station, then call `then`."""
+        for job in (self._engine.current, *self._engine.pending, *self.stations):
             if job is not None:
                 self.cancel(job)
         self.when_idle(then)
 
     def when_idle(self, then: Callable[[], None]) -> None:
-        """Call `then` once no job holds the engine or waits for it; at once where none does."""
-        if not self.busy:
+        """Call `then` once no job holds the engine or waits for it and no station is about to stop; at once where none does."""
+
+        def done() -> bool:
+            return not self.busy and not any(job.token.cancelled for job in self.stations)
+
+        if done():
             then()
             return
 
-        def idle(busy: bool) -> None:
-            if not busy:
+        def idle(_change: object) -> None:
+            if done():
                 self.busy_changed.disconnect(idle)
+                self.stations_changed.disconnect(idle)
                 then()
 
         self.busy_changed.connect(idle)
+        self.stations_changed.connect(idle)
 
     def read(
         self,
@@ -315,7 +351,7 @@ class JobRunner(QObject):
 
     def _forward(self, job: Job, event: JobEvent) -> None:
         self.said.emit(job, event)
-        if job.kind is not JobKind.DOWNLOAD:
+        if job.kind not in (JobKind.DOWNLOAD, JobKind.STATION):
             self.job_event.emit(event)
         if isinstance(event, JobEnded):
             self.ended.emit(job, event)
@@ -328,6 +364,17 @@ class JobRunner(QObject):
         self._tell_current()
         if not lane.busy and lane is self._engine:
             self.busy_changed.emit(False)
+        if lane in self._stations:
+            if job is None:
+                lane.leave()
+            else:
+                self.stations_changed.emit(job)
+
+    def _station_left(self) -> None:
+        for lane in [one for one in self._stations if one.isFinished()]:
+            self._stations.remove(lane)
+            lane.deleteLater()
+        self.stations_changed.emit(None)
 
     def _tell_current(self) -> None:
         if self.current is not self._told:

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from inspector.domain import CancelToken, Emit, JobEnded, JobEvent, JobKind
+from inspector.domain import CancelToken, Deed, Emit, JobEnded, JobEvent, JobKind
 from inspector.views.look import theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.kit import switch
@@ -365,7 +365,7 @@ class TeachPage(Page):
     def teach(self) -> None:
         project = self.context.writable()
         ready = [row for row in self.classes.rows if row.shots]
-        if project is None or not ready or self._job is not None:
+        if project is None or not ready or self._job is not None or not self.context.may(Deed.TEACH):
             return
         self.form.keep()
         settings = self.context.settings

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSettings, QSignalBlocker, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -29,28 +29,26 @@ from PySide6.QtWidgets import (
 
 from inspector import paths
 from inspector.domain import JobEnded, JobEvent, JobKind, JobStatus
-from inspector.errors import InspectorError, ProjectDamagedError, ProjectMovedError
+from inspector.errors import InspectorError, NotAllowedError, ProjectDamagedError, ProjectMovedError
+from inspector.views.line.again import StartAgain
 from inspector.views.look import theme
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job, JobRunner
 from inspector.views.shared.page import Page
 from inspector.views.start.page import StartPage
-from inspector.views.window import menus, pages
+from inspector.views.window import geometry, menus, pages
 from inspector.views.window.drop_sign import DropSign
 from inspector.views.window.drops import Drops
 from inspector.views.window.errors_dialog import ErrorDialog, ErrorDoor
 from inspector.views.window.job_bar import JobBar
 from inspector.views.window.projects import Projects
+from inspector.views.window.sign_in import Door
 from inspector.views.window.stop_question import StopQuestion
 from inspector.views.window.tab_row import TabRow
 from inspector.views.window.toast import Banner, Toast
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
-
-_LEAST = QSize(960, 600)
-_FRAME = QSize(16, 40)
-"""What a system's window frame may take; it is known only after the window was shown."""
 
 
 class MainWindow(QMainWindow):
@@ -84,6 +82,7 @@ class MainWindow(QMainWindow):
         self.toast = Toast(self)
         self.drop_sign = DropSign(self)
         self.menus = menus.Menus(self, self)
+        self.door = Door(context, self.tab_row, self)
         self.tab_row.page_requested.connect(self.show_page)
         self.tab_row.theme_requested.connect(self.other_theme)
         self.tab_row.keys_requested.connect(self.menus.show_keys)
@@ -92,6 +91,8 @@ class MainWindow(QMainWindow):
         self.projects.opening_changed.connect(self._opening_changed)
         self.projects.opened.connect(self._opened)
         self.projects.offered.connect(self.banner.say)
+        self.again = StartAgain(context, self)
+        self.again.offered.connect(self.banner.say)
         self.drops = Drops(context, self)
         self.drops.project_found.connect(self.open_project)
         self.drops.images_found.connect(self._images_found)
@@ -116,7 +117,7 @@ class MainWindow(QMainWindow):
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme_changed)
         self._project_changed()
         self.show_page("start")
-        self._restore()
+        geometry.restore(self)
         start.setFocus()
 
     # pages
@@ -190,7 +191,7 @@ class MainWindow(QMainWindow):
             self.projects.open(folder, page)
 
     def close_project(self) -> None:
-        if self.context.runner.busy:
+        if self.context.runner.busy or self.context.runner.stations:
             self._ask_to_stop(lambda: self.context.runner.cancel_all(self.close_project))
         elif self.projects.close():
             self.show_page("start")
@@ -206,6 +207,8 @@ class MainWindow(QMainWindow):
         self.show_page(page or "teach")
         if not page:
             self.context.query(self, _has_detector, self._first_page)
+        if page != "line":
+            self.again.ask()
 
     def _first_page(self, taught: bool) -> None:
         if taught and self.page_name == "teach":
@@ -254,6 +257,8 @@ class MainWindow(QMainWindow):
         project = self.context.project
         if isinstance(error, ProjectMovedError):
             self.banner.say(error, "Open…", self.choose_project)
+        elif isinstance(error, NotAllowedError):
+            self.door.refused(error)
         elif isinstance(error, ProjectDamagedError) and project is not None:
             self.projects.offer_backup(error, project.folder)
         elif isinstance(error, InspectorError):
@@ -335,7 +340,7 @@ class MainWindow(QMainWindow):
         """Nothing that runs is stopped without a yes; then the window stays until all is written, and says so."""
         runner = self.context.runner
         if self._closing or not runner.active:
-            self._remember()
+            geometry.remember(self)
             if self._stopping or runner.settled:
                 self.hide()  # a large database is sealed for a moment
                 self.shut_down(0)
@@ -377,20 +382,6 @@ class MainWindow(QMainWindow):
                 self.context.set_project(None)
             project.close()
         return True
-
-    def _store(self) -> QSettings:
-        return QSettings(str(paths.config_dir() / "window.ini"), QSettings.Format.IniFormat)
-
-    def _remember(self) -> None:
-        self._store().setValue("geometry", self.saveGeometry())
-
-    def _restore(self) -> None:
-        geometry = self._store().value("geometry")
-        if not isinstance(geometry, QByteArray) or not self.restoreGeometry(geometry):
-            self.resize(1280, 800)
-        room = self.screen().availableSize() - _FRAME
-        self.setMinimumSize(_LEAST.boundedTo(room))
-        self.resize(self.size().boundedTo(room))
 
 
 def _has_detector(project: Project) -> bool:

@@ -36,7 +36,7 @@ PAGES = (
         "inspector.views.evaluate.page:EvaluatePage",
         needs_project=False,
     ),
-    PageInfo("line", "Line", "inspect", "inspector.views.line.page:LinePage"),
+    PageInfo("line", "Line", "line", "inspector.views.line.page:LinePage"),
     PageInfo("qualify", "Qualify", "qualify", "inspector.views.qualify.page:QualifyPage"),
     PageInfo(
         "weights",

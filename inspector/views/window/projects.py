@@ -154,6 +154,13 @@ class Projects(QObject):
                 )
             )
             return False
+        if self.context.runner.stations:
+            self.context.show_error(
+                ProjectError(
+                    "A station is running in this project.", "Close the project first, which stops it."
+                )
+            )
+            return False
         return True
 
     def _put(self, project: Project | None, then: Callable[[], None] = lambda: None) -> None:

@@ -19,7 +19,7 @@ _LEFT = {
     JobKind.DEMO: "The half-made demo is deleted.",
     JobKind.CHECK: "The golden set is checked anew the next time.",
     JobKind.SMALLEST: "Nothing of the test is kept.",
-    JobKind.STATION: "What was judged is stored; the station goes on where it was when it is started again.",
+    JobKind.STATION: "Everything that came is stored. The next time the project is opened, you can start again.",
     JobKind.DOWNLOAD: "What is loaded is kept; the download can go on later.",
 }
 
@@ -37,6 +37,11 @@ class StopQuestion(QMessageBox):
             more = f", and {runner.waiting} more wait for it" if runner.waiting else ""
             self.setText(f"“{job.title}” is not done yet{more}.")
             self.setInformativeText(_LEFT.get(job.kind, ""))
+        elif runner.stations:
+            names = ", ".join(one.title for one in runner.stations)
+            self.setWindowTitle("The line is running")
+            self.setText(f"{names} {'is' if len(runner.stations) == 1 else 'are'} running.")
+            self.setInformativeText(_LEFT[JobKind.STATION])
         self.stop = QPushButton("Stop and close")
         self.keep = QPushButton("Keep running")
         self.addButton(self.stop, QMessageBox.ButtonRole.AcceptRole)

@@ -52,6 +52,12 @@ class TabRow(QWidget):
         theme.set_role(self.project, "quiet")
         row.addWidget(self.project, 1)
         row.addSpacing(8)
+        self.role = QToolButton(self)
+        self.role.setIcon(icons.icon("person"))
+        self.role.setIconSize(QSize(theme.ICON, theme.ICON))
+        self.role.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.role.hide()
+        row.addWidget(self.role)
         for name, tip, action in (
             ("moon", "Dark or light", self.theme_requested.emit),
             ("settings", "Preferences (Ctrl+,)", lambda: self.page_requested.emit("preferences")),
@@ -77,6 +83,14 @@ class TabRow(QWidget):
             if page.tab and page.needs_project:
                 self.tabs[page.name].setEnabled(opened)
                 self.tabs[page.name].setToolTip(page.title if opened else "Open or make a project first")
+
+    def show_role(self, words: str, tip: str) -> None:
+        """Who is signed in; "" where nobody has to."""
+        self.role.setText(words)
+        self.role.setToolTip(tip)
+        self.role.setAccessibleName(tip)
+        self.role.setVisible(bool(words))
+        self._fit()
 
     def name_project(self, name: str) -> None:
         """Shortened where there is no room for all of it."""

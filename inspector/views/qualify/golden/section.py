@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.domain import JobKind
+from inspector.domain import Deed, JobKind
 from inspector.views.look import theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.kit import fill, switch, word_table
@@ -128,6 +128,8 @@ class GoldenSection(Section):
 
     def export(self) -> bool:
         """Ask for a file, and write every record."""
+        if not self.context.may(Deed.EXPORT):
+            return True
         name, _ = QFileDialog.getSaveFileName(self, "Export records", "golden set.csv", "CSV (*.csv)")
         if name:
             self.export_to(Path(name))

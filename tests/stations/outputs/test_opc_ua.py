@@ -1,0 +1,192 @@
+"""Results at the OPC UA server, read by a real client."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from arriving_parts import WORDS, Line, wait_for
+
+from inspector.records.line.deliveries import told_up_to
+from inspector.records.line.stations import Part, StationRow, Value
+from inspector.stations.outputs import serving
+from inspector.stations.sending import Sending
+
+asyncua = pytest.importorskip("asyncua")
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serving_station(line: Line, port: int, **values: Value) -> Iterator[tuple[StationRow, Sending]]:
+    part = Part("opcua", {"port": port, "shown_for": 0, **values}, "a")
+    station = line.station(part)
+    with Sending(line.project, station, pauses=(0.02, 0.1)) as sending:
+        wait_for(lambda: _answers(port), 30)
+        yield station, sending
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Seen:
+    """What a subscription got."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def event_notification(self, event: Any) -> None:
+        self.events.append(event)
+
+
+Act = Callable[[Any, Any], Coroutine[Any, Any, Any]]
+
+
+def as_client(port: int, act: Act, user: str = "", password: str = "") -> Any:
+    """`act(client, node)` by a client that connects and goes; `node(name)`: of our namespace."""
+
+    async def run() -> Any:
+        client = asyncua.Client(f"opc.tcp://127.0.0.1:{port}/inspector")
+        if user:
+            client.set_user(user)
+            client.set_password(password)
+        async with client:
+            space = await client.get_namespace_index("urn:inspector:line")
+            return await act(client, lambda name: client.get_node(f"ns={space};s={name}"))
+
+    return asyncio.run(run())
+
+
+async def subscribed(client: Any, node: Any, seen: Seen) -> Any:
+    types = client.get_node(asyncua.ua.ObjectIds.BaseEventType)
+    (kind,) = [
+        one
+        for one in await types.get_children()
+        if (await one.read_browse_name()).Name == "ResultReadyEventType"
+    ]
+    subscription = await client.create_subscription(20, seen)
+    await subscription.subscribe_events(node("VisionSystem"), kind)
+    return subscription
+
+
+async def until(done: Callable[[], object]) -> None:
+    for _ in range(1500):
+        if done():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("waited in vain")
+
+
+def test_a_client_sees_each_result_in_order_also_when_many_come_at_once(line: Line, port: int) -> None:
+    with serving_station(line, port) as (station, sending):
+
+        async def act(client: Any, node: Any) -> None:
+            seen = Seen()
+            subscription = await subscribed(client, node, seen)
+            ids = line.judge(station, [*WORDS, None] * 15)
+            sending.note()
+            await until(lambda: len(seen.events) == len(ids))
+            assert [one.ResultId for one in seen.events] == [*map(str, ids)]
+            assert [one.Counter for one in seen.events] == [*range(1, len(ids) + 1)]
+            assert [one.Verdict for one in seen.events[:4]] == ["ok", "ng", "review", "failed"]
+            assert [one.VerdictCode for one in seen.events[:4]] == [1, 2, 3, 4]
+            assert [one.ResultState for one in seen.events[:4]] == [1, 1, 1, 4]
+            assert seen.events[1].PartId == "part 2.png"
+            assert seen.events[1].JobId == str(line.run_id)
+            assert seen.events[1].Score == pytest.approx(0.900002)
+            assert await node("Ready").read_value() is True
+            assert await node("Result.Counter").read_value() == len(ids)
+            assert await node("Result.Verdict").read_value() == "failed"
+            with pytest.raises(asyncua.ua.UaStatusCodeError):
+                await node("Result.Verdict").write_value("ok")
+            await subscription.delete()
+
+        as_client(port, act)
+        assert sending.states == {"a": ""}
+    assert not _answers(port)
+
+
+def test_a_client_that_was_away_gets_what_it_missed_from_the_project(line: Line, port: int) -> None:
+    with serving_station(line, port) as (station, sending):
+        ids = line.judge(station) + line.judge(station)
+        sending.note()
+        wait_for(lambda: sending.behind == {"a": 0})
+
+        async def act(client: Any, node: Any) -> list[list[str]]:
+            call = node("ResultManagement").call_method
+            unsigned = asyncua.ua.VariantType.UInt32
+            asked = [(0, 0), (4, 1), (4, 50), (6, 9)]
+            return [
+                await call(node("GetResults"), *(asyncua.ua.Variant(one, unsigned) for one in pair))
+                for pair in asked
+            ]
+
+        all_of_them, one, rest, none = as_client(port, act)
+        told = [json.loads(text) for text in all_of_them]
+        assert [(row["id"], row["counter"]) for row in told] == [*zip(ids, range(1, 7), strict=True)]
+        assert [json.loads(text)["id"] for text in one] == [ids[4]]
+        assert [json.loads(text)["id"] for text in rest] == ids[4:]
+        assert not none
+
+
+@pytest.mark.timeout(60)
+def test_results_wait_for_a_client_that_acknowledges_and_went_away_meanwhile(
+    line: Line, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "PATIENCE", 0.2)
+    with serving_station(line, port, acknowledge=True) as (station, sending):
+        ids = line.judge(station, WORDS * 2)
+        sending.note()
+        took: list[str] = []
+
+        def takes(several: int, by_method: bool) -> Act:
+            async def act(client: Any, node: Any) -> None:
+                counter = 0
+                for _ in range(several):
+                    while (now := await node("Result.Counter").read_value()) == counter:
+                        await asyncio.sleep(0.005)
+                    counter = now
+                    took.append(await node("Result.ResultId").read_value())
+                    if by_method:
+                        await node("ResultManagement").call_method(node("AcknowledgeResults"), [took[-1]])
+                    else:
+                        await node("Acknowledged").write_value(counter, asyncua.ua.VariantType.UInt32)
+
+            return act
+
+        as_client(port, takes(2, by_method=False))
+        wait_for(lambda: f"nobody acknowledged result {ids[2]}" in sending.states["a"])
+        assert sending.behind == {"a": 4}
+        assert told_up_to(line.project, station.id, "a") == ids[1]
+        as_client(port, takes(4, by_method=True))
+        wait_for(lambda: sending.behind == {"a": 0})
+        assert sending.states == {"a": ""}
+        assert took == [*map(str, ids)]
+
+
+def test_who_has_no_password_gets_nothing_and_a_port_that_is_taken_is_a_state_that_passes(
+    line: Line, port: int
+) -> None:
+    async def reads(client: Any, node: Any) -> Any:
+        return await node("Station").read_value()
+
+    blocker = socket.create_server(("127.0.0.1", port))
+    station = line.station(Part("opcua", {"port": port, "user": "plc", "password": "grün"}, "a"))
+    with Sending(line.project, station, pauses=(0.02, 0.1)) as sending:
+        wait_for(lambda: f"can't be started on 127.0.0.1:{port}" in sending.states["a"], 30)
+        blocker.close()
+        wait_for(lambda: not sending.states["a"], 30)
+        assert as_client(port, reads, "plc", "grün") == "Press 3"
+        for user, password in (("plc", "blau"), ("", "")):
+            with pytest.raises(asyncua.ua.UaError):
+                as_client(port, reads, user, password)
