@@ -62,7 +62,9 @@ class Controller:
 
 
 def _whole(registers: list[int], at: int) -> int:
-    return int.from_bytes(registers[at].to_bytes(2, "big") + registers[at + 1].to_bytes(2, "big"), signed=True)
+    return int.from_bytes(
+        registers[at].to_bytes(2, "big") + registers[at + 1].to_bytes(2, "big"), signed=True
+    )
 
 
 def test_a_controller_that_comes_by_often_enough_sees_every_result_in_order(line: Line, port: int) -> None:
