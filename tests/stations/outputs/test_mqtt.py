@@ -1,12 +1,15 @@
-"""Results at a real broker (mosquitto), which is killed, started again, hangs and refuses."""
+"""Results at a real broker, which is killed, started again, hangs and refuses: mosquitto where it is installed, else amqtt, which knows
+neither MQTT 5 nor who may write what."""
 
 import gc
 import getpass
+import importlib.util
 import json
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,15 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from arriving_parts import WORDS, Line, wait_for
-from wire import Wire
+from stations.outputs.arriving_parts import WORDS, Line, wait_for
+from stations.outputs.wire import Wire
 
 from inspector.records.line.stations import Part, Value
 from inspector.stations.sending import Sending
 
 paho = pytest.importorskip("paho.mqtt.client")
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="there is no mosquitto here")
+AMQTT = importlib.util.find_spec("amqtt")
+VERSION = "5" if MOSQUITTO else "3.1.1"
+pytestmark = pytest.mark.skipif(MOSQUITTO is None and AMQTT is None, reason="there is no broker here")
+of_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="there is no mosquitto here")
 PASSWD = shutil.which("mosquitto_passwd")
 FAST = (0.02, 0.1)
 
@@ -35,10 +41,18 @@ class Broker:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self._file = folder / "mosquitto.conf"
-        # else, run by root, it becomes somebody who can't read the folder
-        settings = (f"user {getpass.getuser()}", *settings)
-        self._file.write_text("\n".join([f"listener {self.port} 127.0.0.1", *settings]))
+        self._file = folder / "broker.conf"
+        if MOSQUITTO:
+            # else, run by root, it becomes somebody who can't read the folder
+            self._command = [MOSQUITTO, "-c", str(self._file)]
+            lines = (f"user {getpass.getuser()}", f"listener {self.port} 127.0.0.1", *settings)
+            self._file.write_text("\n".join(lines))
+        else:
+            code = "from amqtt.scripts.broker_script import main; main()"
+            self._command = [sys.executable, "-c", code, "-c", str(self._file)]
+            door = f"{{default: {{type: tcp, bind: '127.0.0.1:{self.port}'}}}}"
+            anybody = "{amqtt.plugins.authentication.AnonymousAuthPlugin: {allow_anonymous: true}}"
+            self._file.write_text(f"listeners: {door}\nplugins: {anybody}\n")
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Broker":
@@ -49,8 +63,7 @@ class Broker:
         self.kill()
 
     def start(self) -> None:
-        command = [str(MOSQUITTO), "-c", str(self._file)]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_for(self.answers)
         except BaseException:
@@ -104,9 +117,15 @@ class Listener:
     def ids(self) -> list[int]:
         return [json.loads(body)["id"] for topic, body, _ in self.got if topic.endswith("/result")]
 
+    def firsts(self) -> list[int]:
+        """Without those that came before."""
+        return [*dict.fromkeys(self.ids())]
+
 
 def mqtt(broker: Broker, **values: Value) -> Part:
-    return Part("mqtt", {"host": "127.0.0.1", "port": broker.port, "timeout": 2, **values}, "a")
+    return Part(
+        "mqtt", {"host": "127.0.0.1", "port": broker.port, "timeout": 2, "version": VERSION, **values}, "a"
+    )
 
 
 def test_a_broker_gets_every_result_in_order_and_knows_whether_the_station_runs(
@@ -140,6 +159,7 @@ def test_a_broker_gets_every_result_in_order_and_knows_whether_the_station_runs(
         assert all(retained for _, _, retained in late.got)
 
 
+@of_mosquitto
 def test_results_that_come_while_the_broker_is_killed_and_gone_follow_in_order_when_it_is_back(
     line: Line, tmp_path: Path
 ) -> None:
@@ -155,7 +175,7 @@ def test_results_that_come_while_the_broker_is_killed_and_gone_follow_in_order_w
             for _ in range(3):
                 ids += line.judge(station, WORDS * 5, images=False)
                 sending.note()
-                wait_for(lambda: [*dict.fromkeys(listener.ids())] == ids)
+                wait_for(lambda: listener.firsts() == ids)  # noqa: B023
                 wait_for(lambda: sending.behind == {"a": 0})
                 broker.kill()
                 ids += line.judge(station, images=False)
@@ -168,7 +188,7 @@ def test_results_that_come_while_the_broker_is_killed_and_gone_follow_in_order_w
                     ids += line.judge(station, images=False)
                     sending.note()
                 starting.join()
-            wait_for(lambda: [*dict.fromkeys(listener.ids())] == ids)
+            wait_for(lambda: listener.firsts() == ids)
             assert sending.behind == {"a": 0}
 
 
@@ -186,7 +206,7 @@ def test_a_wire_that_is_cut_again_and_again_loses_nothing_and_changes_no_order(
             wire.cut_after = None
         wait_for(lambda: listener.ids()[-1:] == ids[-1:])
     assert wire.cuts > 5
-    assert [*dict.fromkeys(listener.ids())] == ids  # first comings: all, in order; some came twice
+    assert listener.firsts() == ids  # first comings: all, in order; some came twice
     assert len(listener.ids()) < 2 * len(ids)
 
 
@@ -211,6 +231,7 @@ def test_a_station_ends_at_once_though_its_broker_hangs(line: Line, broker: Brok
         assert time.monotonic() - began < 1
 
 
+@of_mosquitto
 @pytest.mark.parametrize(("version", "said"), [("5", "Not authorized"), ("3.1.1", "")])
 def test_a_topic_that_may_not_be_written_is_a_state_with_mqtt_5_and_passes_when_it_may(
     line: Line, tmp_path: Path, version: str, said: str
@@ -232,11 +253,14 @@ def test_a_topic_that_may_not_be_written_is_a_state_with_mqtt_5_and_passes_when_
             with Listener(broker.port) as listener:
                 broker.process.send_signal(signal.SIGHUP)
                 wait_for(lambda: sending.behind == {"a": 0})
-                wait_for(lambda: [*dict.fromkeys(listener.ids())] == ids)
+                wait_for(lambda: listener.firsts() == ids)
                 wait_for(lambda: not sending.states["a"])
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")  # paho's, where a handshake fails
+@of_mosquitto
+@pytest.mark.filterwarnings(
+    "ignore:unclosed <ssl.SSLSocket:ResourceWarning"
+)  # paho's, where a handshake fails
 def test_user_and_password_by_tls_are_asked_for(line: Line, tmp_path: Path) -> None:
     certificate = _certificate(tmp_path)
     passwords = tmp_path / "passwords"

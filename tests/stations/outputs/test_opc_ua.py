@@ -5,10 +5,11 @@ import json
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from arriving_parts import WORDS, Line, wait_for
+from stations.outputs.arriving_parts import WORDS, Line, wait_for
 
 from inspector.records.line.deliveries import told_up_to
 from inspector.records.line.stations import Part, StationRow, Value
@@ -60,6 +61,29 @@ def as_client(port: int, act: Act, user: str = "", password: str = "") -> Any:
         if user:
             client.set_user(user)
             client.set_password(password)
+        async with client:
+            space = await client.get_namespace_index("urn:inspector:line")
+            return await act(client, lambda name: client.get_node(f"ns={space};s={name}"))
+
+    return asyncio.run(run())
+
+
+def as_encrypted_client(port: int, act: Act, folder: Path, user: str, password: str) -> Any:
+    """`as_client` with a certificate of its own."""
+    from asyncua.crypto.cert_gen import setup_self_signed_certificate
+    from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    async def run() -> Any:
+        key, certificate = folder / "client.pem", folder / "client.der"
+        await setup_self_signed_certificate(
+            key, certificate, "urn:plc", "localhost", [ExtendedKeyUsageOID.CLIENT_AUTH], {"commonName": "PLC"}
+        )
+        client = asyncua.Client(f"opc.tcp://127.0.0.1:{port}/inspector")
+        client.application_uri = "urn:plc"
+        client.set_user(user)
+        client.set_password(password)
+        await client.set_security(SecurityPolicyBasic256Sha256, str(certificate), str(key))
         async with client:
             space = await client.get_namespace_index("urn:inspector:line")
             return await act(client, lambda name: client.get_node(f"ns={space};s={name}"))
@@ -171,19 +195,23 @@ def test_results_wait_for_a_client_that_acknowledges_and_went_away_meanwhile(
         assert took == [*map(str, ids)]
 
 
-def test_who_has_no_password_gets_nothing_and_a_port_that_is_taken_is_a_state_that_passes(
-    line: Line, port: int
+def test_a_taken_port_is_a_state_that_passes_and_an_encrypted_server_answers_nobody_else(
+    line: Line, port: int, tmp_path: Path
 ) -> None:
     async def reads(client: Any, node: Any) -> Any:
         return await node("Station").read_value()
 
+    values = {"port": port, "encrypted": True, "user": "plc", "password": "grün"}
+    station = line.station(Part("opcua", values, "a"))
     blocker = socket.create_server(("127.0.0.1", port))
-    station = line.station(Part("opcua", {"port": port, "user": "plc", "password": "grün"}, "a"))
     with Sending(line.project, station, pauses=(0.02, 0.1)) as sending:
-        wait_for(lambda: f"can't be started on 127.0.0.1:{port}" in sending.states["a"], 30)
+        wait_for(lambda: f"can't be started on 127.0.0.1:{port}" in sending.states["a"])
         blocker.close()
         wait_for(lambda: not sending.states["a"], 30)
-        assert as_client(port, reads, "plc", "grün") == "Press 3"
-        for user, password in (("plc", "blau"), ("", "")):
-            with pytest.raises(asyncua.ua.UaError):
-                as_client(port, reads, user, password)
+        assert as_encrypted_client(port, reads, tmp_path, "plc", "grün") == "Press 3"
+        with pytest.raises(asyncua.ua.UaError):
+            as_encrypted_client(port, reads, tmp_path, "plc", "blau")
+        with pytest.raises(asyncua.ua.UaError):
+            as_client(port, reads, "plc", "grün")
+    key = tmp_path / "home" / "config" / "opcua" / "key.pem"
+    assert key.stat().st_mode & 0o077 == 0
