@@ -22,6 +22,7 @@ from stations.outputs.arriving_parts import WORDS, Line, wait_for
 from stations.outputs.wire import Wire
 
 from inspector.records.line.stations import Part, Value
+from inspector.stations import sending as sending_module
 from inspector.stations.sending import Sending
 
 paho = pytest.importorskip("paho.mqtt.client")
@@ -190,6 +191,21 @@ def test_results_that_come_while_the_broker_is_killed_and_gone_follow_in_order_w
                 starting.join()
             wait_for(lambda: listener.firsts() == ids)
             assert sending.behind == {"a": 0}
+
+
+def test_a_broker_that_goes_while_there_is_nothing_to_tell_is_a_state_too(
+    line: Line, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending_module, "LOOKED_EVERY", 0.05)
+    station = line.station(mqtt(broker))
+    with Sending(line.project, station, pauses=FAST) as sending:
+        line.judge(station, images=False)
+        sending.note()
+        wait_for(lambda: sending.behind == {"a": 0})
+        broker.kill()
+        wait_for(lambda: "can't be reached" in sending.states["a"])
+        broker.start()
+        wait_for(lambda: not sending.states["a"])
 
 
 def test_a_wire_that_is_cut_again_and_again_loses_nothing_and_changes_no_order(
