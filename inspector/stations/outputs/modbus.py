@@ -23,7 +23,7 @@ first; what is read by one telegram belongs together.
 | 7–8 | id of the result in the station |
 | 9 | number of the detector |
 | 10 | verdict: 0 none yet, 1 OK, 2 NG, 3 review, 4 fail |
-| 11 | heartbeat: rises once a second |
+| 11 | heartbeat: rises once a second while the server answers |
 | 16 | acknowledge: the controller writes the lower half of the result counter (register 2) here |
 
 Acknowledging by register 16 is the safer way, since a repeated telegram can't acknowledge the next result unseen. Everything but coil 8
