@@ -1,5 +1,6 @@
 """A station at a folder, as a line has it: how long verdicts take, and that nothing is lost or judged twice, also when it is killed."""
 
+import json
 import multiprocessing
 import os
 import random
@@ -13,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +89,12 @@ def killed(
 ) -> dict[str, Any]:
     """The same while the runner is killed at random moments and started again, `kills` times. Some pictures are written slowly under
     their own names, some are none and must fail by name. `wrong`: pictures that were judged and should have failed, or the
-    other way round."""
+    other way round. `told_wrong`: results that a file of JSON lines doesn't hold once and in order."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="inspector-line-") as folder:
         top, inbox = Path(folder), Path(folder) / "inbox"
-        drawn = _project(top, 160, {"path": str(inbox), "after": "move"})
+        told = Part("jsonl", {"folder": str(top / "told")}, "jsonl")
+        drawn = _project(top, 160, {"path": str(inbox), "after": "move"}, (told,))
         with _feeding(_feed_badly, drawn, inbox, images, rate, top / "written") as fed:
             for number in range(kills):
                 with _Runner(top / "project") as runner:
@@ -103,12 +106,15 @@ def killed(
             fed.join()
         progress("All are written.")
         with _Runner(top / "project") as runner:
-            runner.until_quiet()
+            runner.until(lambda: not any(path.is_file() for path in inbox.iterdir()))
             code = runner.stop()
         found, written = _arrivals(top / "project"), _moments(top / "written")
         left = sum(path.is_file() for path in inbox.iterdir())
+        lines = (top / "told" / f"{STATION}.jsonl").read_text("utf-8").splitlines()
     lost, doubled = _compared(written, found)
     wrong = [one.name for one in found if (one.said is None) != one.name.startswith("broken")]
+    told_ids = [json.loads(text)["id"] for text in lines]
+    in_order = [one.id for one in found]
     return {
         "images": len(written),
         "kills": kills,
@@ -118,17 +124,18 @@ def killed(
         "wrong": len(wrong),
         "failed": sum(one.said is None for one in found),
         "left_in_folder": left,
+        "told_wrong": sum(a != b for a, b in zip_longest(told_ids, in_order)),
         "exit_code": code,
     }
 
 
-def _project(top: Path, size: int, values: dict[str, str]) -> list[Path]:
+def _project(top: Path, size: int, values: dict[str, str], outputs: tuple[Part, ...] = ()) -> list[Path]:
     """Make a taught project with a station; pictures to feed it."""
     shots, drawn = drawn_parts.files(top, _DRAWN, None, size=size)
     (top / "inbox").mkdir()
     with projects.create(top / "project", "Line") as project:
         drawn_parts.teach_part(project, Engine(), shots)
-        add_station(project, STATION, StationSettings(Part("folder", values)))
+        add_station(project, STATION, StationSettings(Part("folder", values), outputs))
     return drawn
 
 
@@ -160,12 +167,7 @@ class _Runner:
 
     def wait_for(self, count: int) -> None:
         """Until it told of so many pictures."""
-        self._until(lambda: self.told >= count)
-
-    def until_quiet(self, seconds: float = 12.0) -> None:
-        """Until it told of nothing for a while, which is longer than an unfinished file is waited for."""
-        began = time.monotonic()
-        self._until(lambda: time.monotonic() - max(self._last, began) > seconds and bool(self._said))
+        self.until(lambda: self.told >= count)
 
     def memory_mib(self) -> float | None:
         """Its memory now."""
@@ -190,12 +192,13 @@ class _Runner:
             if stream is not None:
                 stream.close()
 
-    def _until(self, holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _STUCK
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Until this holds. Raises InspectorError when it ends before, or says nothing for long."""
+        self._last = time.monotonic()
         while not holds():
             if self._process.poll() is not None:
                 raise InspectorError(f"The runner ended: {' '.join(self._said[-3:])}")
-            if time.monotonic() > deadline:
+            if time.monotonic() - self._last > _STUCK:
                 raise InspectorError(f"The runner is stuck: {' '.join(self._said[-3:])}")
             time.sleep(0.02)
 

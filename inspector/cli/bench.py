@@ -309,5 +309,5 @@ def bench_line(
         else line(seconds, rate, size=size, progress=progress)
     )
     figures(found, target)
-    if found["lost"] or found["doubled"] or found.get("wrong"):
+    if found["lost"] or found["doubled"] or found.get("wrong") or found.get("told_wrong"):
         raise typer.Exit(1)

@@ -4,8 +4,9 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from inspector.records.project import Project
 
 app = typer.Typer()
+_LOOK = 0.2
+"""Seconds between two looks at what is new."""
 Folder = Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)]
 
 
@@ -41,7 +44,8 @@ def run(
     """Run stations without a window, until SIGTERM or Ctrl-C; what was taken is then still judged and stored.
 
     Started again, also after a kill, it goes on where it was: nothing is judged twice. Exit codes: 0 it was stopped; 1 it could
-    not be started, or a station can't go on, for the reason given (all others are stopped as well).
+    not be started, or a station can't go on, for the reason given (all others are stopped as well); 143 it was stopped before
+    it had started.
     """
     from inspector.records import project as projects
 
@@ -105,6 +109,10 @@ class _Station:
     def cancel(self) -> None:
         self._cancel.cancel()
 
+    def join(self) -> None:
+        if self._thread.ident is not None:
+            self._thread.join()
+
     @property
     def running(self) -> bool:
         return self._thread.is_alive()
@@ -118,10 +126,14 @@ class _Station:
 
 def _run(project: "Project", rows: "Sequence[StationRow]", device: str, quiet: bool) -> int:
     from inspector.jobs.engine import Engine
+    from inspector.records.detectors import find_detector
 
     ended: queue.SimpleQueue[JobEnded] = queue.SimpleQueue()
     first = Engine(device=device)
-    first.backbone()  # one for all, loaded before their threads ask for it side by side
+    if len(rows) > 1:  # one backbone for all, loaded before their threads ask for it side by side
+        with suppress(InspectorError):  # the station says so itself
+            judge = find_detector(project, rows[0].detector_id, rows[0].class_name or None)
+            first.backbone(judge.backbone.get("weights"))
     stations = [_Station(project, rows[0], first, ended)]
     for row in rows[1:]:
         engine = Engine(device=device)
@@ -130,29 +142,40 @@ def _run(project: "Project", rows: "Sequence[StationRow]", device: str, quiet: b
     stop = threading.Event()
     failed: list[JobEnded] = []
     with _stopped_by_signals(stop):
-        for one in stations:
-            one.start()
-        while any(one.running for one in stations):
-            if stop.wait(0.2):
-                for one in stations:
-                    one.cancel()
+        try:
             for one in stations:
-                _tell(project, one, quiet)
-            while not ended.empty():
-                event = ended.get()
-                if event.status is not JobStatus.DONE:
-                    failed.append(event)
+                one.start()
+            while any(one.running for one in stations):
+                time.sleep(_LOOK)
+                if stop.is_set():
+                    for one in stations:
+                        one.cancel()
+                for one in stations:
+                    _tell(project, one, quiet)
+                if new := _ended(ended):
+                    failed += new
                     stop.set()
-                say(f"{event.result.get('station', '')}: {event.message}", error=True)
-        for one in stations:
-            _tell(project, one, quiet)
-    while not ended.empty():
-        event = ended.get()
-        failed += [event] if event.status is not JobStatus.DONE else []
-        say(f"{event.result.get('station', '')}: {event.message}", error=True)
+        finally:
+            for one in stations:
+                one.cancel()
+                one.join()
+    for one in stations:
+        _tell(project, one, quiet)
+    failed += _ended(ended)
     for event in failed:
         explain(InspectorError(event.message, event.hint))
     return 1 if failed else 0
+
+
+def _ended(events: "queue.SimpleQueue[JobEnded]") -> list[JobEnded]:
+    """Say which stations ended; those that did by themselves."""
+    failed = []
+    while not events.empty():
+        event = events.get()
+        say(f"{event.result.get('station', '')}: {event.message}", error=True)
+        if event.status is not JobStatus.DONE:
+            failed.append(event)
+    return failed
 
 
 @contextmanager

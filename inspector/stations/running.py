@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from threading import Event
 from typing import TypeVar
 
 from inspector.domain import CancelToken, Emit, JobKind, ScoreMap
@@ -111,13 +112,16 @@ class _Running:
         self._shift: _Shift
         self._lot = ""
         self._unstored = ""  # why
+        self._ending = Event()  # by itself
 
     def run(self, row: StationRow, held: Held | None) -> None:
         """Until it is stopped; begins anew wherever source, outputs, class or detector were set otherwise."""
-        while not self._cancel.cancelled:
+        while not self._stopped():
             self._row, settings = row, _settings(row)
             self._lot = settings.lot
             self._take_over(self._chosen(row))
+            if self._stopped():
+                return
             most = 2 * self._shift.judge.batch_size + READERS
             with (
                 closing(open_source(settings.source, Past(self._project, row.id))) as source,
@@ -128,13 +132,19 @@ class _Running:
                 self._watch.triggered_by(source.trigger)
                 try:
                     row = self._judge_all(_Line(source, sending, taking, writer), held)
+                except BaseException:
+                    self._ending.set()
+                    raise
                 finally:
                     self._watch.triggered_by(None)
+
+    def _stopped(self) -> bool:
+        return self._cancel.cancelled
 
     def _judge_all(self, line: _Line, held: Held | None) -> StationRow:
         """Returns when it was stopped or set up otherwise, with what it is by then."""
         storing: deque[Future[None]] = deque()
-        looked = 0.0
+        row, looked = self._row, 0.0
         while not line.taking.over:
             if self._cancel.cancelled:
                 line.taking.stop()
@@ -233,7 +243,7 @@ class _Running:
             except (ProjectMovedError, ProjectDamagedError):
                 raise
             except ProjectError as error:
-                if self._cancel.cancelled:
+                if self._cancel.cancelled or self._ending.is_set():
                     raise
                 self._project.require_writable()
                 _log.warning("not stored yet: %s", error)
@@ -241,7 +251,8 @@ class _Running:
                 self._watch.note(blocked=self._unstored)
                 until = time.monotonic() + _AGAIN
                 while time.monotonic() < until and not self._cancel.cancelled:
-                    time.sleep(_WAIT)
+                    if self._ending.wait(_WAIT):
+                        break
             else:
                 if self._unstored:
                     self._unstored = ""

@@ -66,8 +66,8 @@ class Taking(Generic[W]):
 
     @property
     def over(self) -> bool:
-        """Whether nothing comes any more."""
-        return not self._thread.is_alive() and not self._coming
+        """Whether nothing comes any more, as it was stopped."""
+        return not self._thread.is_alive() and not self._coming and self._failed is None
 
     def __len__(self) -> int:
         """How many wait to be judged."""

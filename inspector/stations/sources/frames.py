@@ -109,7 +109,7 @@ class FrameSource:
             self._stop.wait(_AGAIN if self.state else 0)
 
     def _watch(self, camera: Camera) -> None:
-        due = time.monotonic()
+        due: float | None = None
         while not self._stop.is_set():
             frame = camera.grab()
             self.state = ""
@@ -119,6 +119,7 @@ class FrameSource:
                 self._asked.clear()
             else:
                 now = time.monotonic()
+                due = now if due is None else due
                 if now < due:
                     continue
                 behind = int((now - due) / self._every)  # frames that the camera didn't give in time

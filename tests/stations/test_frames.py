@@ -1,0 +1,206 @@
+"""Cameras and videos, through real files, a real stream over HTTP and Basler's own emulated camera."""
+
+import contextlib
+import http.server
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from stations.station_runs import Running, arrivals, station
+
+from inspector.images import read
+from inspector.records.line.stations import Part
+from inspector.records.project import Project
+from inspector.stations.source import Past, Source, Taken
+from inspector.stations.sources.catalogue import open_source
+
+Start = Callable[[int], Running]
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Twelve frames, each brighter than the one before."""
+    path = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (96, 96))
+    for number in range(12):
+        writer.write(np.full((96, 96, 3), 20 * number, np.uint8))
+    writer.release()
+    return path
+
+
+@contextlib.contextmanager
+def opened(project: Project, kind: str, **values: str | float) -> Iterator[Source]:
+    source = open_source(Part(kind, values), Past(project, 1))
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def until(source: Source, count: int, seconds: float = 20.0) -> list[Taken]:
+    found: list[Taken] = []
+    deadline = time.monotonic() + seconds
+    while len(found) < count:
+        assert time.monotonic() < deadline, source.state
+        found += source.take(count - len(found), 0.1)
+    return found
+
+
+def brightness(taken: Taken) -> float:
+    assert taken.data is not None
+    return float(read.decode(taken.data, taken.name).pixels.mean())
+
+
+def test_every_frame_of_a_video_is_judged_once_also_after_a_restart(
+    project: Project, film: Path, start: Start
+) -> None:
+    key = station(project, "video", path=str(film), every=3)
+    press = start(key)
+    press.until_judged(2)
+    press.stop()
+    again = start(key)
+    again.until(lambda: again.watch.state.source == "The video is over.")
+    again.until(lambda: again.watch.state.waiting == 0)
+    again.stop()
+    assert [one.name for one in arrivals(project, key)] == [f"film {n:06}.png" for n in (0, 3, 6, 9)]
+
+
+def test_a_video_comes_at_the_rate_that_was_asked_for(project: Project, film: Path) -> None:
+    with opened(project, "video", path=str(film), rate=20.0) as source:
+        began = time.monotonic()
+        taken = until(source, 7)
+        assert time.monotonic() - began > 0.25
+    shown = [brightness(one) for one in taken]
+    assert shown == sorted(shown)
+    assert len({one.mark for one in taken}) == 7
+
+
+def test_a_video_that_is_none_is_a_state(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "film.avi").write_bytes(b"no film")
+    for path, said in ((tmp_path / "film.avi", "no video"), (tmp_path / "gone.avi", "can't be read")):
+        with opened(project, "video", path=str(path)) as source:
+            assert source.take(1, 0.05) == []
+            assert said in source.state
+
+
+class Stream:
+    """A camera that sends MJPEG over HTTP, as network cameras do."""
+
+    def __init__(self) -> None:
+        stream = self
+        self.on = True
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+                self.end_headers()
+                number = 0
+                with contextlib.suppress(OSError):
+                    while stream.on:
+                        number += 1
+                        picture = np.full((64, 64, 3), number % 200, np.uint8)
+                        data = cv2.imencode(".jpg", picture)[1].tobytes()
+                        self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\n")
+                        self.wfile.write(f"Content-Length: {len(data)}\r\n\r\n".encode() + data + b"\r\n")
+                        time.sleep(0.02)
+                self.close_connection = True
+
+            def log_message(self, *words: object) -> None:
+                pass
+
+        self._make = lambda port: http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = self._make(0)
+        self._server.daemon_threads = False
+        self.port = self._server.server_address[1]
+        self._start()
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self.on = False
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def back(self) -> None:
+        self.on = True
+        self._server = self._make(self.port)
+        self._server.daemon_threads = False
+        self._start()
+
+
+@pytest.fixture
+def stream() -> Iterator[Stream]:
+    made = Stream()
+    yield made
+    if made.on:
+        made.close()
+
+
+def test_a_network_camera_that_goes_away_is_a_state_and_comes_back_by_itself(
+    project: Project, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspector.stations.sources.frames._AGAIN", 0.1)
+    with opened(project, "camera", device=f"http://127.0.0.1:{stream.port}/live", rate=20) as source:
+        first = until(source, 3)
+        stream.close()
+        deadline = time.monotonic() + 30
+        while not source.state:
+            assert time.monotonic() < deadline
+            source.take(9, 0.05)
+        assert "can't be opened" in source.state or "no pictures" in source.state
+        stream.back()
+        until(source, 12)
+        later = until(source, 3)
+        assert source.state == ""
+        marks = [one.mark for one in first + later]
+        assert len(set(marks)) == 6
+        stream.close()
+
+
+def test_frames_that_nobody_takes_in_time_are_counted_as_dropped(project: Project, stream: Stream) -> None:
+    with opened(project, "camera", device=f"http://127.0.0.1:{stream.port}/live", rate=40) as source:
+        deadline = time.monotonic() + 30
+        while source.dropped < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert source.waiting == 8
+        stream.close()
+
+
+def test_a_triggered_camera_takes_one_picture_for_each_trigger(project: Project, stream: Stream) -> None:
+    device = f"http://127.0.0.1:{stream.port}/live"
+    with opened(project, "camera", device=device, trigger="software") as source:
+        assert source.take(5, 0.3) == []
+        for _ in range(2):
+            assert source.trigger()
+            assert len(until(source, 1)) == 1
+        assert source.take(5, 0.2) == []
+        stream.close()
+
+
+def test_a_camera_that_is_not_there_is_a_state(project: Project) -> None:
+    with opened(project, "camera", device="63") as source:
+        deadline = time.monotonic() + 30
+        while not source.state:
+            assert time.monotonic() < deadline
+            source.take(1, 0.05)
+        assert "63 can't be opened" in source.state
+
+
+@pytest.mark.filterwarnings("ignore:builtin type:DeprecationWarning")  # as an error it crashes pypylon's SWIG
+def test_a_basler_camera_is_judged_as_its_driver_emulates_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYLON_CAMEMU", "1")
+    with opened(project, "pylon", rate=10) as source:
+        taken = until(source, 3)
+    assert read.decode(taken[0].data or b"", "a.png").size[0] > 500
+    assert len({one.mark for one in taken}) == 3
