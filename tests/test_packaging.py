@@ -11,7 +11,12 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WANTED = [
     *PROJECT["dependencies"],
-    *(one for extra in PROJECT["optional-dependencies"].values() for one in extra),
+    *(
+        one
+        for extra in PROJECT["optional-dependencies"].values()
+        for one in extra
+        if not one.startswith("inspector[")
+    ),
 ]
 
 

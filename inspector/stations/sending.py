@@ -217,24 +217,25 @@ class _Teller:
         found = [one for one in arrivals if one.id == error.arrival_id]
         if not found or not self._skip_after or self._refused[1] < self._skip_after:
             return False
-        leave_out(self._project, self._station.id, self._key, found[0], str(error))
+        leave_out(self._project, self._station.id, self._key, found[0], error.message)
         self._told = self._noted = found[0].id
         self._skipped += 1
         self._left_out = (
             f"Left out {self._skipped} that the receiver refused, the last one “{found[0].name}” (result {found[0].id}): "
             f"{error.message}"
         )
-        _log.error("%s was not told of result %d (%s): %s", self._key, found[0].id, found[0].name, error)
+        _log.error(
+            "%s was not told of result %d (%s): %s", self._key, found[0].id, found[0].name, error.message
+        )
+        self._say("")
         return True
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, InspectorError):
-            if str(error) != self._trouble:
-                _log.warning("output %s: %s", self._key, error)
-            self._say(str(error))
-        else:
-            _log.error("output %s failed", self._key, exc_info=error)
-            self._say(f"It failed unexpectedly ({reason(error)}), and is tried again.")
+        expected = isinstance(error, InspectorError)
+        said = str(error) if expected else f"It failed unexpectedly ({reason(error)}), and is tried again."
+        if said != self._trouble:  # not with every attempt
+            _log.warning("output %s: %s", self._key, said, exc_info=None if expected else error)
+        self._say(said)
 
     def _say(self, sentence: str) -> None:
         if self._trouble and not sentence:

@@ -48,6 +48,7 @@ class Mqtt:
         self._timeout = float(values["timeout"])
         self._connected: str | None = None  # "": it is; None: not yet; else why not
         self._answers: dict[int, str] = {}  # of the broker to what was published, "" where it took it
+        self._takes = False  # one at a time until one is taken: none may overtake one that is refused
         self._client = self._new_client()
 
     def send(self, arrivals: Sequence[ArrivalRow]) -> None:
@@ -58,7 +59,7 @@ class Mqtt:
         underway: deque[tuple[int, ArrivalRow]] = deque()
         for one in arrivals:
             underway.append((self._publish(one), one))
-            if len(underway) >= _UNDERWAY:
+            while len(underway) >= (_UNDERWAY if self._takes else 1):
                 self._await(*underway.popleft())
         while underway:
             self._await(*underway.popleft())
@@ -171,6 +172,7 @@ class Mqtt:
             if answer in _REFUSED:
                 raise Refused(arrival.id, said)
             raise ExportError(said, "Check what this account may publish.")
+        self._takes = True
         self._link.taken(arrival.id)
 
     def _on_connect(self, _client: Any, _data: object, _flags: object, code: Any, _more: object) -> None:

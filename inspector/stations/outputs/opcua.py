@@ -251,7 +251,7 @@ async def _certificate(folder: Path) -> tuple[Path, Path]:
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     key, certificate = folder / "key.pem", folder / "certificate.der"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = socket.gethostname()
     await setup_self_signed_certificate(
         key,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from arriving_parts import WORDS, Line, wait_for
+from stations.outputs.arriving_parts import WORDS, Line, wait_for
 
 from inspector.records.line.deliveries import note_told, told_up_to
 from inspector.records.line.stations import Part

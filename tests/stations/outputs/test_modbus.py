@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from arriving_parts import WORDS, Line, wait_for
+from stations.outputs.arriving_parts import WORDS, Line, wait_for
 
 from inspector.records.line.deliveries import told_up_to
 from inspector.records.line.stations import Part, StationRow, Value

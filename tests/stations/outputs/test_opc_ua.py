@@ -5,10 +5,11 @@ import json
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from arriving_parts import WORDS, Line, wait_for
+from stations.outputs.arriving_parts import WORDS, Line, wait_for
 
 from inspector.records.line.deliveries import told_up_to
 from inspector.records.line.stations import Part, StationRow, Value
@@ -67,6 +68,29 @@ def as_client(port: int, act: Act, user: str = "", password: str = "") -> Any:
     return asyncio.run(run())
 
 
+def as_encrypted_client(port: int, act: Act, folder: Path, user: str, password: str) -> Any:
+    """`as_client` with a certificate of its own."""
+    from asyncua.crypto.cert_gen import setup_self_signed_certificate
+    from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    async def run() -> Any:
+        key, certificate = folder / "client.pem", folder / "client.der"
+        await setup_self_signed_certificate(
+            key, certificate, "urn:plc", "localhost", [ExtendedKeyUsageOID.CLIENT_AUTH], {"commonName": "PLC"}
+        )
+        client = asyncua.Client(f"opc.tcp://127.0.0.1:{port}/inspector")
+        client.application_uri = "urn:plc"
+        client.set_user(user)
+        client.set_password(password)
+        await client.set_security(SecurityPolicyBasic256Sha256, str(certificate), str(key))
+        async with client:
+            space = await client.get_namespace_index("urn:inspector:line")
+            return await act(client, lambda name: client.get_node(f"ns={space};s={name}"))
+
+    return asyncio.run(run())
+
+
 async def subscribed(client: Any, node: Any, seen: Seen) -> Any:
     types = client.get_node(asyncua.ua.ObjectIds.BaseEventType)
     (kind,) = [
@@ -87,7 +111,9 @@ async def until(done: Callable[[], object]) -> None:
     pytest.fail("waited in vain")
 
 
-def test_a_client_sees_each_result_in_order_also_when_many_come_at_once(line: Line, port: int) -> None:
+def test_a_client_sees_each_result_in_order_also_of_many_at_once_and_asks_for_what_it_missed(
+    line: Line, port: int
+) -> None:
     with serving_station(line, port) as (station, sending):
 
         async def act(client: Any, node: Any) -> None:
@@ -113,30 +139,25 @@ def test_a_client_sees_each_result_in_order_also_when_many_come_at_once(line: Li
 
         as_client(port, act)
         assert sending.states == {"a": ""}
-    assert not _answers(port)
 
-
-def test_a_client_that_was_away_gets_what_it_missed_from_the_project(line: Line, port: int) -> None:
-    with serving_station(line, port) as (station, sending):
+        # gone, and back when more came
         ids = line.judge(station) + line.judge(station)
         sending.note()
         wait_for(lambda: sending.behind == {"a": 0})
 
-        async def act(client: Any, node: Any) -> list[list[str]]:
+        async def asks(_: Any, node: Any) -> list[list[str]]:
             call = node("ResultManagement").call_method
             unsigned = asyncua.ua.VariantType.UInt32
-            asked = [(0, 0), (4, 1), (4, 50), (6, 9)]
             return [
                 await call(node("GetResults"), *(asyncua.ua.Variant(one, unsigned) for one in pair))
-                for pair in asked
+                for pair in [(0, 0), (60, 0), (64, 1), (64, 50), (66, 9)]
             ]
 
-        all_of_them, one, rest, none = as_client(port, act)
-        told = [json.loads(text) for text in all_of_them]
-        assert [(row["id"], row["counter"]) for row in told] == [*zip(ids, range(1, 7), strict=True)]
-        assert [json.loads(text)["id"] for text in one] == [ids[4]]
-        assert [json.loads(text)["id"] for text in rest] == ids[4:]
-        assert not none
+        all_of_them, *pieces = as_client(port, asks)
+        assert [json.loads(text)["counter"] for text in all_of_them] == [*range(1, 67)]
+        told = [[json.loads(text)["id"] for text in piece] for piece in pieces]
+        assert told == [ids, ids[4:5], ids[4:], []]
+    assert not _answers(port)
 
 
 @pytest.mark.timeout(60)
@@ -167,26 +188,30 @@ def test_results_wait_for_a_client_that_acknowledges_and_went_away_meanwhile(
         as_client(port, takes(2, by_method=False))
         wait_for(lambda: f"nobody acknowledged result {ids[2]}" in sending.states["a"])
         assert sending.behind == {"a": 4}
-        assert told_up_to(line.project, station.id, "a") == ids[1]
+        wait_for(lambda: told_up_to(line.project, station.id, "a") == ids[1])
         as_client(port, takes(4, by_method=True))
         wait_for(lambda: sending.behind == {"a": 0})
         assert sending.states == {"a": ""}
         assert took == [*map(str, ids)]
 
 
-def test_who_has_no_password_gets_nothing_and_a_port_that_is_taken_is_a_state_that_passes(
-    line: Line, port: int
+def test_a_taken_port_is_a_state_that_passes_and_an_encrypted_server_answers_nobody_else(
+    line: Line, port: int, tmp_path: Path
 ) -> None:
     async def reads(client: Any, node: Any) -> Any:
         return await node("Station").read_value()
 
+    values = {"port": port, "encrypted": True, "user": "plc", "password": "grün"}
+    station = line.station(Part("opcua", values, "a"))
     blocker = socket.create_server(("127.0.0.1", port))
-    station = line.station(Part("opcua", {"port": port, "user": "plc", "password": "grün"}, "a"))
     with Sending(line.project, station, pauses=(0.02, 0.1)) as sending:
-        wait_for(lambda: f"can't be started on 127.0.0.1:{port}" in sending.states["a"], 30)
+        wait_for(lambda: f"can't be started on 127.0.0.1:{port}" in sending.states["a"])
         blocker.close()
         wait_for(lambda: not sending.states["a"], 30)
-        assert as_client(port, reads, "plc", "grün") == "Press 3"
-        for user, password in (("plc", "blau"), ("", "")):
-            with pytest.raises(asyncua.ua.UaError):
-                as_client(port, reads, user, password)
+        assert as_encrypted_client(port, reads, tmp_path, "plc", "grün") == "Press 3"
+        with pytest.raises(asyncua.ua.UaError):
+            as_encrypted_client(port, reads, tmp_path, "plc", "blau")
+        with pytest.raises(asyncua.ua.UaError):
+            as_client(port, reads, "plc", "grün")
+    key = tmp_path / "home" / "config" / "opcua" / "key.pem"
+    assert key.stat().st_mode & 0o077 == 0

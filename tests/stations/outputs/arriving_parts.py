@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,13 +12,14 @@ from PIL import Image
 
 from inspector.domain import Decision, Thresholds
 from inspector.records import project as projects
-from inspector.records.classes import add_class
+from inspector.records.classes import add_class, list_classes
 from inspector.records.detectors import NewDetector, add_detector, detector_staging
 from inspector.records.files import ImageFacts
 from inspector.records.inspected.new_results import NewResult, record_results
-from inspector.records.inspected.runs import start_run
+from inspector.records.inspected.runs import list_runs, start_run
 from inspector.records.line.arrivals import NewArrival, as_rows
 from inspector.records.line.stations import Part, StationRow, StationSettings, add_station, find_station
+from inspector.records.project import Project
 from inspector.records.shots import add_shots, list_shots
 
 WORDS = (Decision.OK, Decision.NG, Decision.REVIEW)
@@ -31,33 +33,17 @@ def png(number: int) -> bytes:
 
 
 class Line:
-    """`project` with a class “Cookie” and a detector; stations are added by `station`."""
+    """`project` with a class “Cookie”, a detector and a run; stations are added by `station`. `template`: a folder where a closed one is
+    kept that is copied the next time, as making one takes longer than most tests."""
 
-    def __init__(self, folder: Path, *, new: bool = True) -> None:
-        if not new:
-            self.project = projects.open(folder)
-            return
-        self.project = projects.create(folder, "Line 4")
-        self.class_id = add_class(self.project, "Cookie")
-        add_shots(self.project, self.class_id, [("a.png", png(60_000)), ("b.png", png(60_001))])
-        files = detector_staging(self.project)
-        for name in ("detector.json", "detector.safetensors"):
-            (files / name).write_bytes(b"{}")
-        detector_id = add_detector(
-            self.project,
-            NewDetector(
-                folder=files,
-                title="Cookie",
-                method="patchcore",
-                backbone={"key": "k", "weights": "inspector-tiny"},
-                settings={},
-                false_alarm_rate=0.05,
-                shot_ids=[row.id for row in list_shots(self.project, self.class_id)],
-                held_out={self.class_id: [0.2, 0.3]},
-                thresholds={self.class_id: Thresholds(0.5, 0.7, 0.4, {})},
-            ),
-        )
-        self.run_id = start_run(self.project, detector_id, "Station 1")
+    def __init__(self, folder: Path, template: Path) -> None:
+        if not template.exists():
+            with projects.create(template, "Line 4") as project:
+                _fill(project)
+        shutil.copytree(template, folder)
+        self.project = projects.open(folder)
+        self.class_id = list_classes(self.project)[0].id
+        self.run_id = list_runs(self.project)[0].id
         self.made = 0
 
     def station(self, *outputs: Part, name: str = "Press 3", lot: str = "A-17") -> StationRow:
@@ -101,6 +87,29 @@ class Line:
             session.add_all(rows)
             session.flush()
             return [row.id for row in rows]
+
+
+def _fill(project: Project) -> None:
+    class_id = add_class(project, "Cookie")
+    add_shots(project, class_id, [("a.png", png(60_000)), ("b.png", png(60_001))])
+    files = detector_staging(project)
+    for name in ("detector.json", "detector.safetensors"):
+        (files / name).write_bytes(b"{}")
+    detector_id = add_detector(
+        project,
+        NewDetector(
+            folder=files,
+            title="Cookie",
+            method="patchcore",
+            backbone={"key": "k", "weights": "inspector-tiny"},
+            settings={},
+            false_alarm_rate=0.05,
+            shot_ids=[row.id for row in list_shots(project, class_id)],
+            held_out={class_id: [0.2, 0.3]},
+            thresholds={class_id: Thresholds(0.5, 0.7, 0.4, {})},
+        ),
+    )
+    start_run(project, detector_id, "Station 1")
 
 
 def wait_for(done: Callable[[], object], seconds: float = 15) -> None:
