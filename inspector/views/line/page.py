@@ -22,6 +22,12 @@ SECTIONS = (
 
 class LinePage(SectionsPage):
     infos = SECTIONS
+    shortcuts = (
+        ("A", "Operator view: what was said is right"),
+        ("X", "Operator view: what was said is wrong"),
+        ("T", "Operator view: take a picture"),
+        ("Esc", "Leave the operator view"),
+    )
 
     def operate(self, name: str, *, start: bool) -> None:
         """Open the operator view of a station by name, and `start` it."""

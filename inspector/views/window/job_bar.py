@@ -60,16 +60,19 @@ class JobBar(QStatusBar):
         for changed in (context.project_changed, context.detectors_changed, context.settings_changed):
             changed.connect(self._describe)
         context.runner.device_changed.connect(lambda _note: self._describe())
+        context.runner.stations_changed.connect(lambda _job: self._describe())
         self._describe()
 
     def _describe(self) -> None:
-        """Device · backbone · method, at the left."""
+        """Device · backbone · method · stations, at the left."""
 
         def said(method: str) -> None:
             settings = self._context.settings
             asked = {"auto": "Automatic device", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
             device = self._context.runner.device_note or asked.get(settings.device, settings.device)
-            self.about.setText(" · ".join(part for part in (device, settings.weights, method) if part))
+            count = len(self._context.runner.stations)
+            line = "" if not count else "1 station running" if count == 1 else f"{count} stations running"
+            self.about.setText(" · ".join(part for part in (device, settings.weights, method, line) if part))
 
         if not self._context.query(self, _newest_detector, said, latest="detector"):
             said("")

@@ -15,6 +15,7 @@ from inspector.domain import Decision, Role
 from inspector.records.line.roles import set_pin
 from inspector.records.line.stations import list_stations
 from inspector.records.reviews import list_reviews
+from inspector.views import app
 from inspector.views.line.operator import view as operator_view
 from inspector.views.look import theme
 
@@ -287,4 +288,26 @@ def test_a_button_pressed_just_as_another_part_comes_says_nothing_of_it(
     assert list_reviews(project, view.shown.result_id) == []
     assert view.strip.place(0).contains(QPoint(5, 5))
     hands.stop()
+    view.leave()
+
+
+def test_the_window_opens_right_in_the_operator_view_of_a_named_station_and_starts_it(
+    qtbot: QtBot, line: StationsSection, hands: Hands, window: MainWindow, tmp_path: Path
+) -> None:
+    """What `inspector operate` does once the window is there."""
+    key = hands.set_up(tmp_path / "camera")
+    app.operate(window, "press 9", start=True)
+    qtbot.waitUntil(lambda: "no station “press 9”" in window.banner.message.text())
+    app.operate(window, "PRESS 3", start=True)
+    qtbot.waitUntil(lambda: line.operator is not None)
+    view = line.operator
+    assert view is not None
+    qtbot.waitUntil(lambda: line.context.stations.running(key))
+    qtbot.waitUntil(lambda: "1 station running" in window.job_bar.about.text())
+    project = window.context.project
+    assert project is not None
+    assert list_stations(project)[0].on
+    hands.click(view.head.start)  # it says Stop by now
+    qtbot.waitUntil(lambda: not window.context.runner.stations, timeout=hands.LONG)
+    qtbot.waitUntil(lambda: not list_stations(project)[0].on)
     view.leave()

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from inspector.domain import Decision
 from inspector.views.line.operator.word import BigWord
-from inspector.views.line.stations.card import counted
+from inspector.views.line.words import counted
 from inspector.views.look import icons, theme
 from inspector.views.look.words import share_text
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from inspector.records.line.arrivals import ArrivalRow
     from inspector.records.line.stations import StationRow
     from inspector.records.project import Project
-    from inspector.views.line.stations.edits import StationEdits
+    from inspector.views.line.edits import StationEdits
     from inspector.views.shared.context import WindowContext
     from inspector.views.shared.job_runner import Job
 
@@ -97,7 +97,7 @@ class OperatorView(QWidget):
             ("A", partial(self.say, agree=True)),
             ("X", partial(self.say, agree=False)),
             ("Ctrl+Z", self.edits.undo),
-            ("Space", self.trigger),
+            ("T", self.trigger),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(action)
         self._hold = QTimer(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
@@ -18,11 +18,11 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.domain import Decision
+from inspector.views.line.words import counted, seconds_text
 from inspector.views.look import icons, theme
 from inspector.views.look.elided import Elided
 from inspector.views.look.kit import switch
 from inspector.views.look.labels import wrapped
-from inspector.views.look.verdict_chip import text as verdict_text
 
 if TYPE_CHECKING:
     from inspector.views.line.stations.reads import StationView
@@ -51,6 +51,7 @@ class StationCard(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.view: StationView | None = None
+        self._viewing_only = ""
         theme.set_role(self, "card")
         self.state = QLabel()
         self.state.setMinimumWidth(self.fontMetrics().horizontalAdvance("✕ Stopped by an error") + 8)
@@ -111,8 +112,11 @@ class StationCard(QFrame):
         grid.addWidget(self.said, 1, 1, 1, 3)
         grid.setColumnStretch(1, 1)
 
-    def show_view(self, view: StationView) -> None:
+    def show_view(self, view: StationView, viewing_only: str = "") -> None:
+        """`viewing_only`: why nothing can be changed, or ""."""
         row = view.row
+        self._viewing_only = viewing_only
+        switch(self.edit, viewing_only)
         self.view = view
         self.name.setText(row.name)
         about = (row.class_name or "class found by itself", view.judge, view.source)
@@ -133,10 +137,10 @@ class StationCard(QFrame):
         self.start.setText("Stopping…" if state == "stopping" else "Stop" if runs else "Start")
         self.start.setIcon(icons.icon("stop") if runs else icons.icon("play", "#ffffff"))
         theme.set_role(self.start, "" if runs else "primary")
-        why_not = "" if runs else self.view.why_not
+        why_not = "" if runs else self._viewing_only or self.view.why_not
         switch(self.start, "It is stopping." if state == "stopping" else why_not)
-        self.remove.setEnabled(not runs)
-        self.duplicate.setEnabled(self.view.row.settings is not None)
+        self.remove.setEnabled(not runs and not self._viewing_only)
+        self.duplicate.setEnabled(self.view.row.settings is not None and not self._viewing_only)
 
     @property
     def runs(self) -> bool:
@@ -147,19 +151,3 @@ class StationCard(QFrame):
             self.stop_requested.emit()
         else:
             self.start_requested.emit()
-
-
-def counted(counts: Mapping[Decision | None, int]) -> str:
-    """ "✓ 1,204 OK   ? 3 Review   ✕ 17 NG", and failed ones where there are some."""
-    words = []
-    for decision in (*Decision, None):
-        count = counts.get(decision, 0)
-        if count or decision in (Decision.OK, Decision.REVIEW, Decision.NG):
-            sign, _, word = verdict_text(decision).partition(" ")
-            words.append(f"{sign} {count:,} {word}")
-    return "    ".join(words)
-
-
-def seconds_text(seconds: float) -> str:
-    """ "180 ms", "1.4 s"."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

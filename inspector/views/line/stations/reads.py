@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StationView:
-    """`source`: where pictures come from, for people. `judge`: who judges, for people. `why_not`: why it can't be started, in a
+    """`today`: counted since `day` began. `source`: where pictures come from, for people. `judge`: who judges, for people. `why_not`: why it can't be started, in a
     sentence, or ""."""
 
     row: StationRow
+    day: datetime
     today: Tally
     source: str
     judge: str
@@ -39,8 +40,8 @@ class Choices:
     outputs: tuple[OutputInfo, ...]
 
 
-def read_stations(project: Project) -> list[StationView]:
-    """By name."""
+def read_stations(project: Project, before: Mapping[int, StationView]) -> list[StationView]:
+    """By name. `before`: what was counted today; only what came since is looked at, for a day can bring a million."""
     from inspector.records.detectors import list_detectors
     from inspector.records.line.stations import list_stations
     from inspector.records.line.tally import tally
@@ -52,7 +53,12 @@ def read_stations(project: Project) -> list[StationView]:
         judge, why_not = _judge(row, detectors)
         if row.settings is None:
             why_not = "Its settings are damaged. Set it up anew."
-        views.append(StationView(row, tally(project, row.id, since=today), _source(row), judge, why_not))
+        known = before.get(row.id)
+        if known is not None and known.day == today:
+            count = known.today + tally(project, row.id, since=today, after=known.today.last)
+        else:
+            count = tally(project, row.id, since=today)
+        views.append(StationView(row, today, count, _source(row), judge, why_not))
     return views
 
 

@@ -16,11 +16,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.views.line.edits import Draft, StationEdits
 from inspector.views.line.operator.view import OperatorView
 from inspector.views.line.stations.card import StationCard
-from inspector.views.line.stations.edits import StationEdits
 from inspector.views.line.stations.reads import read_choices, read_stations
-from inspector.views.line.stations.setup.dialog import Draft, SetupDialog
+from inspector.views.line.stations.setup.dialog import SetupDialog
 from inspector.views.line.troubles import of_state
 from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
@@ -48,6 +48,7 @@ class StationsSection(Section):
         self.dialog: SetupDialog | None = None
         self.operator: OperatorView | None = None
         self._looks = 0
+        self._recount = False  # people said something of old parts
         self._start_wanted = False
         self._wanted = ""  # the station whose operator view is to be opened once stations are known
         self.empty = EmptyState(
@@ -89,6 +90,7 @@ class StationsSection(Section):
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOKED)
         self._timer.timeout.connect(self._look)
+        context.results_changed.connect(self._words_changed)
         for changed in (context.stations_changed, context.detectors_changed, context.classes_changed):
             changed.connect(self._follow)
         context.project_changed.connect(self._other_project)
@@ -96,7 +98,10 @@ class StationsSection(Section):
         self._timer.start()
 
     def refresh(self) -> None:
-        if not self.context.query(self, read_stations, self._show, latest="stations"):
+        before = {view.row.id: view for view in self.views}
+        read = partial(read_stations, before={} if self._recount else before)
+        self._recount = False
+        if not self.context.query(self, read, self._show, latest="stations"):
             self._show([])
 
     # what people do
@@ -173,6 +178,10 @@ class StationsSection(Section):
         if self.isVisible() or self._wanted:
             self.refresh()
 
+    def _words_changed(self) -> None:
+        self._recount = True
+        self._follow()
+
     def _other_project(self) -> None:
         if self.operator is not None:
             self.operator.leave()
@@ -191,7 +200,7 @@ class StationsSection(Section):
             card = self.cards.get(view.row.id) or self._card(view.row.id)
             self._column.removeWidget(card)
             self._column.insertWidget(place, card)
-            card.show_view(view)
+            card.show_view(view, self.context.viewing_only)
         self._show_states()
         why = self.context.viewing_only
         switch(self.add_button, why)

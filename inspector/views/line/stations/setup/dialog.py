@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.errors import InspectorError, SettingsError
+from inspector.views.line.edits import Draft
 from inspector.views.line.stations.setup.field_form import FieldForm, add_row, plain_form
 from inspector.views.line.stations.setup.folder_check import FolderCheck
 from inspector.views.line.stations.setup.keeping import KeepForm, ShiftForm
@@ -31,23 +32,12 @@ from inspector.views.look.kit import narrow_combo
 from inspector.views.look.labels import wrapped
 
 if TYPE_CHECKING:
-    from inspector.records.line.stations import Part, StationSettings
+    from inspector.records.line.stations import Part
     from inspector.views.line.stations.reads import Choices
     from inspector.views.shared.context import WindowContext
 
 _FIRST = "folder"
 """The source that a new station is offered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A station as it is to be. `station_id` 0: a new one."""
-
-    station_id: int
-    name: str
-    settings: StationSettings
-    class_id: int | None = None
-    detector_id: int | None = None
 
 
 Save = Callable[[Draft, Callable[[BaseException], None]], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,24 @@ from PySide6.QtCore import QObject
 from inspector.domain import Deed
 from inspector.errors import ExportError, InspectorError, ProjectError
 from inspector.text import reason
-from inspector.views.line.stations.setup.dialog import Draft
 from inspector.views.shared.undo import Steps
 from inspector.views.shared.undo_stack import Asks
 
 if TYPE_CHECKING:
-    from inspector.records.line.stations import Part, StationRow
+    from inspector.records.line.stations import Part, StationRow, StationSettings
     from inspector.records.project import Project
     from inspector.views.shared.context import WindowContext
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A station as it is to be. `station_id` 0: a new one."""
+
+    station_id: int
+    name: str
+    settings: StationSettings
+    class_id: int | None = None
+    detector_id: int | None = None
 
 
 class StationEdits(QObject):
