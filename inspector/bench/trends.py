@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.bench.records import THRESHOLDS, make
-from inspector.domain import Decision
+from inspector.domain import Decision, Thresholds
 from inspector.records import project as projects
 from inspector.records import schema as t
 from inspector.records.inspected.runs import list_runs, start_run
@@ -29,14 +29,15 @@ _DAYS = 30
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """Where arrivals belong to; `images`: (image row, map) of files that they share, none where they have none."""
+    """Where arrivals belong to; `images`: (image row, map) of files that they share, none where they have none. `thresholds`: what judges."""
 
     station_id: int
     class_id: int
     detector_id: int
     run_id: int
-    images: Sequence[tuple[int, str]] = ()
+    images: Sequence[tuple[int, str | None]] = ()
     lot: str = ""
+    thresholds: Thresholds = THRESHOLDS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,10 +69,10 @@ class Parts:
 
 
 def store(project: Project, line: Line, parts: Parts) -> tuple[int, int]:
-    """Rows of arrivals and their results as a station writes them, judged by `THRESHOLDS`; their first id and the one after the
+    """Rows of arrivals and their results as a station writes them, judged by the line's thresholds; their first id and the one after the
     last."""
     decisions = list(Decision)
-    severities = decide_all(parts.scores, THRESHOLDS).tolist()
+    severities = decide_all(parts.scores, line.thresholds).tolist()
     with project.writing() as session:
         connection = session.connection()
         first = 1 + max(

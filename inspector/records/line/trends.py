@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Dialect, func, select
+from sqlalchemy import Connection, Dialect, func, select
 from sqlalchemy.orm import Session
 
 from inspector.records import schema as t
@@ -24,7 +24,7 @@ SQLITE = Dialect()
 WORDS = ("ok", "review", "ng", "other", "failed")
 """The columns of counts. `other`: not this product."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_SAMPLE = 600
+_SAMPLE = 500
 _MOST = 150
 """Buckets of a trend, about."""
 _STEPS = tuple(
@@ -49,11 +49,12 @@ JOINED = "arrivals AS a JOIN results AS r ON r.id = a.result_id"
 
 @dataclass(frozen=True, slots=True)
 class TrendOf:
-    """Which arrivals: of a station, and where set, of a class and an order."""
+    """Which arrivals: of a station, and where set, of a class, an order and a run."""
 
     station_id: int
     class_id: int | None = None
     lot: str | None = None
+    run_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,11 +91,11 @@ class Trend:
         return counts
 
 
-def edges_of(since: datetime, until: datetime) -> tuple[datetime, ...]:
-    """Moments (aware, local) between buckets of a minute to a week, that cover a span in at most about `_MOST` buckets. Hours and days
+def edges_of(since: datetime, until: datetime, most: int = _MOST) -> tuple[datetime, ...]:
+    """Moments (aware, local) between buckets of a minute to a week, that cover a span in about `most` buckets at most. Hours and days
     begin where local clocks say."""
     span = max(until - since, timedelta(minutes=1))
-    step = next((one for one in _STEPS if span / one <= _MOST), _STEPS[-1])
+    step = next((one for one in _STEPS if span / one <= most), _STEPS[-1])
     since, until = since.astimezone(), until.astimezone()
     midnight = since.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     passed = since.replace(tzinfo=None) - midnight
@@ -108,11 +109,14 @@ def edges_of(since: datetime, until: datetime) -> tuple[datetime, ...]:
 
 
 def span_of(project: Project, of: TrendOf) -> tuple[datetime, datetime] | None:
-    """When the first and the last arrival came (of an order: whatever their class), from an index; None where there is none."""
+    """When the first and the last arrival came, whatever their class; None where there is none."""
     query = select(func.min(t.Arrival.arrived)).where(t.Arrival.station_id == of.station_id)
     last = select(func.max(t.Arrival.arrived)).where(t.Arrival.station_id == of.station_id)
     if of.lot is not None:
         query, last = (one.where(t.Arrival.lot == of.lot) for one in (query, last))
+    if of.run_id is not None:
+        own = select(t.Result.id).where(t.Result.run_id == of.run_id)
+        query, last = (one.where(t.Arrival.result_id.in_(own)) for one in (query, last))
     with project.reading() as session:
         begun, ended = session.scalars(query).one(), session.scalars(last).one()
     return (begun, ended) if begun and ended and begun > EPOCH else None
@@ -136,40 +140,61 @@ _LOTS = """WITH RECURSIVE lots(lot) AS (
 def read_trend(project: Project, of: TrendOf, edges: Sequence[datetime]) -> Trend:
     """The buckets between `edges` (aware, ascending, at least two)."""
     buckets = len(edges) - 1
-    said = np.zeros((buckets, len(WORDS)), np.int64)
     means, spreads = (np.full((buckets, len(LOOKS)), np.nan) for _ in range(2))
     scores, took = np.full((buckets, len(QUANTILES)), np.nan), np.full((buckets, 2), np.nan)
     texts = [moment_text(one) for one in edges]
     with project.reading() as session:
         connection = session.connection()
-        condition, given, joins = conditions(session, of)
-        source = JOINED if joins else "arrivals AS a"
-        count = f"SELECT {_COUNTS} FROM {source} WHERE {condition}"
+        condition, given, _ = conditions(session, of)
+        said = _said(session, of, edges)
         sample = f"SELECT a.took, {', '.join(VALUES)} FROM {JOINED} WHERE {condition} AND " + DRAWN
         for place, within in enumerate(pairwise(texts)):
-            said[place] = connection.exec_driver_sql(count, (*given, *within)).one()
             if not (every := -(-int(said[place].sum()) // _SAMPLE)):
                 continue
-            rows = connection.exec_driver_sql(sample.format(every=every), (*given, *within)).all()
-            values = _numbers(rows)
+            found = connection.exec_driver_sql(sample.format(every=every), (*given, *within))
+            values = _numbers(found.cursor.fetchall())  # raw rows: there are many
             if len(values):
                 took[place] = _quantiles(values[:, 0], (0.5, 0.95))
                 means[place], spreads[place] = _moments(values[:, 1:])
                 scores[place] = _quantiles(values[:, -1], QUANTILES)
-        words = said.copy()
-        for moment, before, after in connection.exec_driver_sql(
-            f"SELECT a.arrived, a.said, r.override FROM results AS r CROSS JOIN arrivals AS a ON a.result_id = r.id "
-            f"WHERE r.reviewed IS NOT NULL AND r.override IS NOT NULL AND {condition}",
-            (*given, texts[0], texts[-1]),
-        ):
-            place = int(np.searchsorted(texts, str(moment), "right")) - 1
-            if 0 <= place < buckets and after in WORDS:
-                words[place, _column(before)] -= 1
-                words[place, _column(after)] += 1
+        words = _with_words(session, of, edges, said)
         last = connection.exec_driver_sql(
             "SELECT max(id) FROM arrivals WHERE station_id = ?", (of.station_id,)
         ).scalar_one()
     return Trend(tuple(edges), said, words, means, spreads, scores, took, last or 0)
+
+
+def read_counts(project: Project, of: TrendOf, edges: Sequence[datetime]) -> NDArray[np.int64]:
+    """`Trend.words` of the buckets between `edges`, [b, WORDS], and nothing else."""
+    with project.reading() as session:
+        found = _said(session, of, edges)
+        return _with_words(session, of, edges, found)
+
+
+def _said(session: Session, of: TrendOf, edges: Sequence[datetime]) -> NDArray[np.int64]:
+    condition, given, joins = conditions(session, of)
+    rest = f"FROM {JOINED if joins else 'arrivals AS a'} WHERE {condition}"
+    texts = map(moment_text, edges)
+    rows = [_counted(session.connection(), rest, (*given, *within)) for within in pairwise(texts)]
+    return np.array(rows, np.int64).reshape(-1, len(WORDS))
+
+
+def _with_words(
+    session: Session, of: TrendOf, edges: Sequence[datetime], said: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The counts `said` with what people said instead: few results, found by their own index."""
+    condition, given, _ = conditions(session, of)
+    texts, words = [moment_text(one) for one in edges], said.copy()
+    for moment, before, after in session.connection().exec_driver_sql(
+        f"SELECT a.arrived, a.said, r.override FROM results AS r CROSS JOIN arrivals AS a ON a.result_id = r.id "
+        f"WHERE r.reviewed IS NOT NULL AND r.override IS NOT NULL AND {condition}",
+        (*given, texts[0], texts[-1]),
+    ):
+        place = int(np.searchsorted(texts, str(moment), "right")) - 1
+        if 0 <= place < len(words) and after in WORDS:
+            words[place, _column(before)] -= 1
+            words[place, _column(after)] += 1
+    return words
 
 
 def conditions(session: Session, of: TrendOf) -> tuple[str, tuple[Any, ...], bool]:
@@ -185,10 +210,13 @@ def conditions(session: Session, of: TrendOf) -> tuple[str, tuple[Any, ...], boo
     if of.class_id is not None:
         parts.append("r.class_id = ?")
         values.append(of.class_id)
-    if removed:
+    if of.run_id is not None:
+        parts.append("r.run_id = ?")
+        values.append(of.run_id)
+    elif removed:
         parts.append(f"r.run_id NOT IN ({', '.join(map(str, map(int, removed)))})")
     parts.append("a.arrived >= ? AND a.arrived < ?")
-    return " AND ".join(parts), tuple(values), bool(of.class_id is not None or removed)
+    return " AND ".join(parts), tuple(values), bool((of.class_id, of.run_id) != (None, None) or removed)
 
 
 def moment_text(moment: datetime) -> str:
@@ -229,10 +257,17 @@ def threshold_steps(project: Project, of: TrendOf) -> list[tuple[datetime, float
     return [one for place, one in enumerate(found) if not place or one[1:] != found[place - 1][1:]]
 
 
-_COUNTS = ", ".join(
-    [f"total(a.said IS '{word}')" for word in WORDS[:-1]]
-    + ["total(a.said IS NULL OR a.said NOT IN ('ok', 'review', 'ng', 'other'))"]
-)
+_COUNTS = "count(*), total(a.said = 'ok'), total(a.said = 'review'), total(a.said = 'ng')"
+
+
+def _counted(connection: Connection, rest: str, given: tuple[Any, ...]) -> list[int]:
+    """[WORDS]. What is seldom said is counted only where something is left."""
+    every, *words = connection.exec_driver_sql(f"SELECT {_COUNTS} {rest}", given).one()
+    left = every - sum(words)
+    other = 0
+    if left:
+        other = connection.exec_driver_sql(f"SELECT total(a.said = 'other') {rest}", given).scalar_one() or 0
+    return [int(one) for one in (*words, other, left - other)]
 
 
 def _column(word: Any) -> int:
@@ -242,7 +277,7 @@ def _column(word: Any) -> int:
 def _numbers(rows: Sequence[Any]) -> NDArray[np.float64]:
     """Values [rows, columns]; NaN for none and for what damage left."""
     try:
-        values = np.array([tuple(row) for row in rows], np.float64).reshape(len(rows), -1)
+        values = np.array(rows, np.float64).reshape(len(rows), -1)
     except (ValueError, TypeError):
         values = np.array(
             [[one if isinstance(one, int | float) else np.nan for one in row] for row in rows], np.float64
