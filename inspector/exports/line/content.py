@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from inspector.records.qualification.studies import list_studies
 from inspector.records.thresholds import list_calibrated
 from inspector.verdicts.control import Control, control
 
-PICTURES = 12
+PICTURES = 8
 """So many of the worst results are shown."""
 _LINES = 26
 """Of the table of how it went, at most about."""
@@ -132,8 +132,6 @@ def _rows(project: Project, ids: Sequence[int]) -> list[ExportRow]:
 
 
 def _span(project: Project, of: TrendOf, what: str, station: StationRow) -> tuple[datetime, datetime]:
-    from datetime import timedelta
-
     found = span_of(project, of)
     if found is None:
         raise ProjectError(

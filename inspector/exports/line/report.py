@@ -94,7 +94,7 @@ def _shares(counts: dict[str, int], parts: int) -> list[tuple[str, str]]:
     if not parts:
         return []
     return [
-        ("Yield (OK of all judged)", percent(counts["ok"] / parts)),
+        ("yield", percent(counts["ok"] / parts)),
         ("NG rate", percent(counts["ng"] / parts)),
     ]
 
@@ -106,7 +106,12 @@ def _latency(report: LineReport) -> str:
     if not known.any():
         return ""
     median = float(np.average(took[known, 0], weights=parts[known]))
-    return f"about {median:.3g} s from a picture's coming to its verdict, 95 % of a bucket within {took[known, 1].max():.3g} s"
+    most = float(took[known, 1].max())
+    return f"{_seconds(median)} from a picture's coming to its verdict, 95 % within {_seconds(most)} at the slowest time"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.2g} s"
 
 
 def _judged(one: Any) -> list[str]:

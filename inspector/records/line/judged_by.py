@@ -43,10 +43,11 @@ def judged_by(project: Project, of: TrendOf, since: datetime, until: datetime) -
                 .where(
                     t.Threshold.detector_id == detector_id,
                     t.Threshold.class_id == class_id,
-                    t.Threshold.created < until,
                 )
                 .order_by(t.Threshold.id)
             ).all()
+            # The first ones judged from the beginning, whenever they were written.
+            history = [one for place, one in enumerate(history) if not place or one.created < until]
             last = history[-1] if history else None
             whole = last is not None and None not in (last.review, last.ng, last.pixel)
             found.append(

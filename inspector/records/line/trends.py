@@ -25,7 +25,7 @@ WORDS = ("ok", "review", "ng", "other", "failed")
 """The columns of counts. `other`: not this product."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _SAMPLE = 500
-_MOST = 150
+_MOST = 100
 """Buckets of a trend, about."""
 _STEPS = tuple(
     timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 1440, 7 * 1440)
@@ -249,7 +249,7 @@ def threshold_steps(project: Project, of: TrendOf) -> list[tuple[datetime, float
         for key, created, review, ng in rows:
             if key != detector_id or review is None or ng is None or (ends and created >= ends):
                 continue
-            if created <= begun:
+            if created <= begun or not of_run:
                 of_run = [(begun, review, ng)]
             else:
                 of_run.append((created, review, ng))

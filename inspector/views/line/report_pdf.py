@@ -5,8 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMarginsF
-from PySide6.QtGui import QFont, QGuiApplication, QPageLayout, QPageSize, QPdfWriter, QTextDocument
+from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QGuiApplication,
+    QPageLayout,
+    QPageSize,
+    QPainter,
+    QPdfWriter,
+    QTextDocument,
+)
 
 from inspector.errors import ExportError
 
@@ -35,25 +44,53 @@ def print_page(page: str, target: Path) -> None:
     with writing(target) as temporary:
         writer = QPdfWriter(str(temporary))
         writer.setCreator("Inspector")
-        writer.setResolution(300)
-        layout = QPageLayout(
-            QPageSize(QPageSize.PageSizeId.A4),
-            QPageLayout.Orientation.Portrait,
-            QMarginsF(12, 14, 12, 14),
-            QPageLayout.Unit.Millimeter,
+        writer.setResolution(96)  # a px of the page is one of the paper; text stays outlines
+        writer.setPageLayout(
+            QPageLayout(
+                QPageSize(QPageSize.PageSizeId.A4),
+                QPageLayout.Orientation.Portrait,
+                QMarginsF(14, 12, 14, 10),
+                QPageLayout.Unit.Millimeter,
+            )
         )
-        writer.setPageLayout(layout)
         document = QTextDocument()
-        document.setDefaultFont(QFont("Sans Serif", 10))
+        document.setDefaultFont(QFont("Sans Serif", 9))
+        document.setUseDesignMetrics(True)
         document.setDocumentMargin(0)
+        document.documentLayout().setPaintDevice(writer)
         document.setHtml(page)
-        writer.setTitle(document.metaInformation(QTextDocument.MetaInformation.DocumentTitle))
-        document.print_(writer)
-        del writer
+        title = document.metaInformation(QTextDocument.MetaInformation.DocumentTitle)
+        writer.setTitle(title)
+        _paint(document, writer, title)
         if not temporary.stat().st_size:
             raise ExportError(
                 f"“{target.name}” can't be written: nothing was printed.", "Choose another folder."
             )
+
+
+_FOOT = 24  # px
+
+
+def _paint(document: QTextDocument, writer: QPdfWriter, title: str) -> None:
+    wide, high = writer.width(), writer.height() - _FOOT
+    document.setPageSize(QSizeF(wide, high))
+    painter = QPainter(writer)
+    try:
+        painter.setFont(QFont("Sans Serif", 7))
+        count = document.pageCount()
+        for number in range(count):
+            if number:
+                writer.newPage()
+            painter.save()
+            painter.translate(0, -number * high)
+            document.drawContents(painter, QRectF(0, number * high, wide, high))
+            painter.restore()
+            foot = QRectF(0, high + 6, wide, _FOOT - 6)
+            painter.setPen(QColor("#59616a"))
+            painter.drawText(foot, Qt.AlignmentFlag.AlignLeft, title)
+            painter.drawText(foot, Qt.AlignmentFlag.AlignRight, f"{number + 1} / {count}")
+    finally:
+        painter.end()
 
 
 def write_report(project: Project, what: ReportOf, target: Path) -> list[str]:

@@ -206,7 +206,7 @@ class TrendSection(Section):
         source = "the time before" if shown.before else "this time"
         wide = (
             f", {shown.limits.spread:.1f} times as wide as chance: NG parts come in batches"
-            if shown.limits.spread > 1
+            if shown.limits.spread > 1.05
             else ""
         )
         return f"{said}  ·  limits from {source}{wide}"
@@ -386,4 +386,3 @@ def _fill(combo: QComboBox, entries: list[tuple[str, object]], chosen: object) -
             combo.addItem(printable(words), data)
             combo.setItemData(place, plain(words), Qt.ItemDataRole.ToolTipRole)
         combo.setCurrentIndex(max(0, next((n for n, (_, data) in enumerate(entries) if data == chosen), 0)))
-    combo.setEnabled(len(entries) > 1)

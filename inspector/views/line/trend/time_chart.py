@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from PySide6.QtGui import QFontMetricsF, QMouseEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from inspector.views.look import theme
-from inspector.views.look.plot import Chart, dress, text
+from inspector.views.look.plot import Chart
 
 F = NDArray[np.float64]
 _LEFT, _TOP, _RIGHT, _BOTTOM, _LAST = 52, 24, 92, 8, 28
@@ -66,7 +65,7 @@ class TimeChart(Chart):
         self._series: list[Series] = []
         self._lines: list[Any] = []
         self._points: list[Any] = []
-        self._names: list[Any] = []
+        self._names: list[QLabel] = []
         self._grid = self.put(pg.PlotCurveItem(connect="pairs", antialias=False), -3)
         self._since = self.put(pg.PlotCurveItem(connect="pairs", antialias=False), -1)
         self._cursor = self.put(pg.PlotCurveItem(antialias=False), 6)
@@ -114,7 +113,7 @@ class TimeChart(Chart):
         while len(self._lines) < len(series):
             self._lines.append(self.put(pg.PlotCurveItem(connect="finite"), 2))
             self._points.append(self.put(pg.ScatterPlotItem(), 3))
-            self._names.append(self.put(text((0, 0.5)), 5))
+            self._names.append(self._label())
         for place, (line, points, name) in enumerate(
             zip(self._lines, self._points, self._names, strict=True)
         ):
@@ -122,11 +121,19 @@ class TimeChart(Chart):
             for item in (line, points, name):
                 item.setVisible(there)
             if there:
-                self._draw_one(series[place], line, points)
+                self._draw_one(place, line, points)
         self._dress()
         self.point_at(-1)
 
-    def _draw_one(self, series: Series, line: Any, points: Any) -> None:
+    def _label(self) -> QLabel:
+        label = QLabel(self)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        theme.set_role(label, "small")
+        return label
+
+    def _draw_one(self, place: int, line: Any, points: Any) -> None:
+        series = self._series[place]
         y = np.where(np.isfinite(series.y), np.clip(series.y, *self._span), np.nan)
         if series.stepped:
             line.setData(np.repeat(self.edges, 2)[1:-1], np.repeat(y, 2))
@@ -134,14 +141,16 @@ class TimeChart(Chart):
             line.setData(self.middles, y)
         known = np.isfinite(y)
         alone = known & ~np.append(False, known[:-1]) & ~np.append(known[1:], False)
-        some = known if series.symbol and known.sum() <= 60 else alone
-        some = some & (not series.stepped)
-        points.setData(self.middles[some], y[some], symbol=series.symbol or "o", size=5)
+        some = np.zeros_like(known) if series.stepped else alone
+        if series.symbol:  # now and then, at other places than those of the other series
+            places = np.flatnonzero(known)
+            every = max(1, len(places) // 14)
+            some[places[(place * 3) % every :: every]] = True
+        points.setData(self.middles[some], y[some], symbol=series.symbol or "o", size=6)
 
     def _dress(self) -> None:
-        font = theme.font("small")
         taken: list[float] = []
-        gap = QFontMetricsF(font).height() * 0.9
+        gap = QFontMetricsF(theme.font("small")).height()
         area = self.area()
         low, high = self._span
         scale = area.height() / max(high - low, 1e-12)
@@ -162,12 +171,10 @@ class TimeChart(Chart):
             taken.append(free)
         over = max(0.0, (taken[-1] if taken else 0.0) - area.bottom())
         for (_, place), y in zip(sorted(ends), taken, strict=True):
-            item = self._names[place]
-            dress(item, "quiet", font)
-            item.setHtml(
-                f"<span>{escape(_SIGNS.get(self._series[place].symbol, ''))}{escape(self._series[place].name)}</span>"
-            )
-            item.setPos(float(self.edges[-1]), low + (area.bottom() - (y - over)) / scale)
+            label, series = self._names[place], self._series[place]
+            label.setText(f"{_SIGNS.get(series.symbol, '')}{series.name}")
+            label.setGeometry(round(area.right()) + 6, round(y - over - gap / 2), _RIGHT - 8, round(gap))
+            label.show()
 
     def restyle(self) -> None:
         super().restyle()
