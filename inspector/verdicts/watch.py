@@ -242,7 +242,8 @@ def _move(
     seen = values[start : noticed + 1] - usual
     sums = np.cumsum(seen[::-1])[::-1]
     begun = start + int((sums**2 / np.arange(len(seen), 0, -1)).argmax())  # the likeliest step
-    now = float(values[begun : ended or len(known)].mean())
+    since = values[begun : ended or len(known)]
+    now = float((since[1:] if len(since) > 2 else since).mean())  # the first group may be half of before
     ends = None if ended is None else int(known[ended])
     return Move(LOOKS[place], int(known[begun]), int(known[noticed]), ends, usual, now)
 

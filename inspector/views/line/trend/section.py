@@ -83,7 +83,8 @@ class TrendSection(Section):
         self._connect()
 
     def _build(self) -> None:
-        top = QHBoxLayout()
+        self.top = QWidget()
+        top = QHBoxLayout(self.top)
         top.setContentsMargins(16, 8, 16, 8)
         top.setSpacing(8)
         for combo in (self.station, self.class_choice, self.lot):
@@ -122,7 +123,7 @@ class TrendSection(Section):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addLayout(top)
+        whole.addWidget(self.top)
         whole.addWidget(self.body, 1)
 
     def _connect(self) -> None:
@@ -167,7 +168,9 @@ class TrendSection(Section):
     def _show(self, shown: Shown) -> None:
         if shown.watched is not None and (self._watched is None or shown.watched is not self._watched[2]):
             self._watched = time.monotonic(), shown.asked.station_id, shown.watched
+        before = self.shown
         self.shown, self.asked = shown, shown.asked
+        self.top.setVisible(bool(shown.stations))
         self._clock.setInterval(max(_PACE, int(shown.seconds * 1000 * _CALM)))
         _fill(self.station, [(one.name, one.id) for one in shown.stations], self.asked.station_id)
         station = shown.station
@@ -186,7 +189,7 @@ class TrendSection(Section):
             return
         self.body.setCurrentWidget(self._both)
         edges, alarms = shown.edges, shown.alarms
-        under = self.charts[0].under
+        under = self.charts[0].under if before is not None and before.asked == shown.asked else -1
         marks = [one.since.timestamp() for one in alarms]
         for chart in self.charts:
             chart.set_times(edges, marks)
