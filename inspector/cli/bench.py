@@ -125,6 +125,16 @@ def bench_smallest(
     )
 
 
+@app.command("trends")
+def bench_trends(
+    target: Json = None, arrivals: Annotated[int, typer.Option(min=100)] = 1_000_000, repeats: int = 3
+) -> None:
+    """What following a station costs that has judged very many parts: a month, a day, a class, an order, drift."""
+    from inspector.bench.trends import trends
+
+    figures(trends(arrivals, repeats=repeats), target)
+
+
 @app.command("records")
 def bench_records(
     target: Json = None,

@@ -18,6 +18,7 @@ from inspector.cli import evaluate as cli_evaluate
 from inspector.cli import golden as cli_golden
 from inspector.cli import line as cli_line
 from inspector.cli import operate as cli_operate
+from inspector.cli import report as cli_report
 from inspector.cli import roles as cli_roles
 from inspector.cli import stations as cli_stations
 from inspector.cli import study as cli_study
@@ -40,7 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _room in (
-    *(cli_evaluate, cli_golden, cli_study, cli_audit, cli_roles),
+    *(cli_evaluate, cli_golden, cli_study, cli_audit, cli_report, cli_roles),
     *(cli_line, cli_stations, cli_operate),
 ):
     app.add_typer(_room.app)

@@ -36,7 +36,8 @@ class Arrival(Base):
     __table_args__ = (
         Index("uq_arrivals_mark", "station_id", "mark", unique=True),
         Index("ix_arrivals_station", "station_id", "id"),
-        Index("ix_arrivals_moment", "station_id", "arrived"),
+        Index("ix_arrivals_moment", "station_id", "arrived", "said", "result_id"),
+        Index("ix_arrivals_lot", "station_id", "lot", "arrived", "said", "result_id"),
         Index("ix_arrivals_result", "result_id"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -36,7 +36,8 @@ def upgrade() -> None:
     )
     op.create_index("uq_arrivals_mark", "arrivals", ["station_id", "mark"], unique=True)
     op.create_index("ix_arrivals_station", "arrivals", ["station_id", "id"])
-    op.create_index("ix_arrivals_moment", "arrivals", ["station_id", "arrived"])
+    op.create_index("ix_arrivals_moment", "arrivals", ["station_id", "arrived", "said", "result_id"])
+    op.create_index("ix_arrivals_lot", "arrivals", ["station_id", "lot", "arrived", "said", "result_id"])
     op.create_index("ix_arrivals_result", "arrivals", ["result_id"])
     for action in ("UPDATE", "DELETE"):
         op.execute(
