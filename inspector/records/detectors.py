@@ -25,6 +25,7 @@ from inspector.records.names import class_key, moment
 from inspector.records.project import Project
 from inspector.records.ranges import whites_of
 from inspector.records.thresholds import new_threshold, numbers_text
+from inspector.verdicts.product import Limit, limits_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,7 @@ class NewDetector:
     """A finished detector as teaching hands it over. `folder`: its staging folder.
 
     By class id: `held_out`; `thresholds`, as teaching found them; `chosen`, what a person puts in their place, and who;
-    `taught_names`, what the detector calls its classes (as they are called now when None); `whites`, as in `DetectorRow`;
-    `added_shots`, those of `shot_ids` that only its memory knows, in that order. `updated_from`: the detector whose memory got
+    `taught_names`, what the detector calls its classes (as they are called now when None); `whites`, `products`, as in `DetectorRow`; `added_shots`, those of `shot_ids` that only its memory knows, in that order. `updated_from`: the detector whose memory got
     new shots. `takes`: the classes that it judges once it is in charge, all when None. `proposal`: it is only proposed, and
     this is what it would change."""
 
@@ -52,6 +52,7 @@ class NewDetector:
     added_shots: Mapping[int, Sequence[int]] = field(default_factory=dict)
     updated_from: int | None = None
     takes: Iterable[int] | None = None
+    products: Mapping[int, Limit] = field(default_factory=dict)
     proposal: Proposal | None = None
     job_id: int | None = None
 
@@ -60,13 +61,11 @@ class NewDetector:
 class DetectorRow:
     """`label`: number, method, classes and date, which no other detector has. `problem`: why it can't be used, or "" (files
     are looked at, not read). `in_charge`: ids of the classes that it judges when nobody chooses. `proposed`: waits to be
-    put in charge; `proposal`: what it would change, kept afterwards too. `held_out`: class id → scores of its normal shots,
-    each scored without itself. `classes`: id → name, as the classes are called now; `taught_names`: as the detector itself
-    calls them. `whites`: class id → end of the range in which images of the class are read, see `images.read`; classes
-    without one are read as the files say. `added_shots`: class id → shots and places that only its memory knows, as they
+    put in charge; `proposal`: what it would change, kept afterwards too. `held_out`: class id → scores of its shots without themselves. `classes`: id → name, as the classes are called now; `taught_names`: as the detector itself
+    calls them. `whites`: class id → end of the range in which its images are read, see `images.read`. `added_shots`: class id → shots and places that only its memory knows, as they
     were added after the teaching. `gone_shots`: shots and places that it knows and that were removed since. `places`: those
     it knows that were called no defect. `updated_from`: whose memory got its added shots. `takes`: the classes that it
-    judges once it is in charge."""
+    judges once it is in charge. `products`: class id → from where on a picture shows another product."""
 
     id: int
     label: str
@@ -83,6 +82,7 @@ class DetectorRow:
     gone_shots: tuple[int, ...]
     updated_from: int | None
     takes: frozenset[int]
+    products: Mapping[int, Limit]
     places: frozenset[int]
     shots: int
     folder: Path
@@ -99,8 +99,7 @@ def list_detectors(project: Project) -> list[DetectorRow]:
 
 
 def list_proposed(project: Project) -> list[DetectorRow]:
-    """Detectors that wait to be put in charge, newest first; not those that a newer one in charge has made pointless, or a removed
-    shot that the one in charge doesn't know as well."""
+    """Detectors that wait to be put in charge, newest first; not those that a newer one in charge or a removed shot made pointless."""
     rows = _rows(project)
     charged = {class_id: row.id for row in rows for class_id in row.in_charge}
     gone = {row.id: set(row.gone_shots) for row in rows}
@@ -116,8 +115,7 @@ def list_proposed(project: Project) -> list[DetectorRow]:
 def find_detector(
     project: Project, detector_id: int | None = None, class_name: str | None = None
 ) -> DetectorRow:
-    """One detector (a proposed one too), or the one in charge (of `class_name`). Raises `ProjectError` when there is
-    none."""
+    """One detector (a proposed one too), or the one in charge (of `class_name`). Raises `ProjectError` when there is none."""
     if detector_id is not None:
         found = next((row for row in _rows(project) if row.id == detector_id), None)
         if found is None:
@@ -181,6 +179,7 @@ def add_detector(project: Project, new: NewDetector) -> int:
                 added_shots={str(key): list(ids) for key, ids in new.added_shots.items()} or None,
                 updated_from=new.updated_from,
                 takes=None if new.takes is None else {"classes": sorted(new.takes)},
+                products={str(key): limit.as_json() for key, limit in new.products.items()} or None,
                 charge=None if new.proposal is not None else _next_charge(session),
                 proposal=None if new.proposal is None else new.proposal.as_json(),
                 job_id=new.job_id,
@@ -377,6 +376,7 @@ def _rows(project: Project) -> list[DetectorRow]:
             gone_shots=tuple(gone.get(row.id, ())),
             updated_from=row.updated_from,
             takes=frozenset(classes if row.takes is None else _ids(row.takes, "classes")),
+            products=limits_of(row.products),
             places=frozenset(places.get(row.id, ())),
             shots=counts[row.id],
             folder=project.path(f"detectors/{row.id}"),
