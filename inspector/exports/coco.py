@@ -29,7 +29,7 @@ def export_coco(
     cancel: CancelToken | None = None,
 ) -> list[str]:
     """One COCO file: every inspected image, one annotation for each region of a part that is not OK, as somebody drew it
-    or as the map says.
+    or as the map says; none for a picture of another product.
 
     Category: the defect type, with the class as supercategory (named `class/type` where two classes share a type).
     Boxes in pixels of the original; polygons follow pixel edges (holes are not cut out; `area` counts without them);
@@ -63,7 +63,7 @@ def export_coco(
                 problems.append(str(error))
                 continue
             images.append(_image(row, images.length + 1, size, names))
-            if row.verdict is Decision.OK or not (row.regions or row.outline):
+            if row.verdict in (Decision.OK, Decision.OTHER) or not (row.regions or row.outline):
                 continue
             kind = kinds.setdefault(
                 (row.result.class_name, row.result.defect_type or UNNAMED_DEFECT), len(kinds) + 1
