@@ -19,6 +19,8 @@ from inspector.verdicts.calibrate import HEAD_START, conformal_bound, upper_boun
 
 RATE = 0.01
 """The share of good parts that may be called another product."""
+ALIKE = 1e-3
+"""By how much, as a share, a distance that is taken again may differ: among other pictures it is rounded otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ def limit(
         own = [math.exp(sum(math.log(max(one, 1e-6)) for one in own) / len(own))]
     ease = 1.0 if shots < 2 else 1 - HEAD_START / shots
     bound = upper_bound(own, 0.0, RATE, ease, parts, known.spread)
-    farthest = conformal_bound([*own, *parts], RATE)
-    return max(known.own, min(bound, max(known.other, farthest)))
+    farthest = conformal_bound([*own, *parts], RATE) * (1 + ALIKE)
+    return max(known.own, farthest, min(bound, known.other))
 
 
 @dataclass(frozen=True, slots=True)

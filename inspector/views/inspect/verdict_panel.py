@@ -128,7 +128,8 @@ class VerdictPanel(QScrollArea):
         scored = row is not None and row.image_score is not None
         for widget in (self.scores, self.regions_title, self.regions, self.no_defect):
             widget.setVisible(scored)
-        self.missed.setVisible(row is not None and judged and row.verdict is not Decision.NG)
+        held = (None, Decision.NG, Decision.OTHER)
+        self.missed.setVisible(row is not None and row.verdict not in held)
         self.missed.setEnabled(not self._viewing)
         self.missed.setToolTip(plain(self._viewing) or MISSED)
         self.no_defect.setEnabled(not self._viewing)
