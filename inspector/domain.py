@@ -48,12 +48,14 @@ class ScoreMap:
     `values`: float32 anomaly map (map_height, map_width) that covers the whole image, higher is more anomalous,
     on the detector's own fixed scale (never normalised per image). `image_score`: on the detector's scale, higher is
     more anomalous. `class_name`: the class it was judged as; `class_confidence`: 0–1 (1 when the class was given).
+    `product_distance`: how far the image as a whole lies from the class's shots, from 0 on; None where it isn't asked.
     """
 
     values: NDArray[np.float32]
     image_score: float
     class_name: str
     class_confidence: float = 1.0
+    product_distance: float | None = None
 
     @property
     def finite(self) -> bool:
@@ -62,11 +64,13 @@ class ScoreMap:
 
 
 class Decision(StrEnum):
-    """What is decided of one image, from good to bad."""
+    """What is decided of one image, from good to bad; OTHER: it doesn't show this product, or not as its shots do, so that
+    nothing can be said of defects."""
 
     OK = "ok"
     REVIEW = "review"
     NG = "ng"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,8 +255,8 @@ def inspect(
 ) -> None:
     """Inspect images with the newest detector and store the results.
 
-    Exit codes: 0 all images are OK; 2 an image is NG; 4 none is, but some are to be reviewed; 3 an image could not be
-    inspected, whatever the others are; 1 nothing was inspected, for the reason given.
+    Exit codes: 0 all images are OK; 2 an image is NG; 5 none is, but some show another product; 4 neither, but some are to be
+    reviewed; 3 an image could not be inspected, whatever the others are; 1 nothing was inspected, for the reason given.
     """
     from inspector.jobs import inspect as job
     from inspector.jobs.engine import Engine
@@ -289,12 +289,13 @@ def inspect(
         counts, shots = count_results(opened, of_run), count_shots(opened, of_run).total
     table(
         "Verdicts",
-        ["OK", "review", "NG", "failed"],
-        [[str(n) for n in (counts.ok, counts.review, counts.ng, counts.failed)]],
+        ["OK", "review", "NG", "not this product", "failed"],
+        [[str(n) for n in (counts.ok, counts.review, counts.ng, counts.other, counts.failed)]],
     )
     if shots:
         say(f"Of these, {shots} taught the detector: what is said of them shows nothing.")
-    raise typer.Exit(3 if counts.failed else 2 if counts.ng else 4 if counts.review else 0)
+    codes = {3: counts.failed, 2: counts.ng, 5: counts.other, 4: counts.review}
+    raise typer.Exit(next((code for code, count in codes.items() if count), 0))
 
 
 def _told(opened: "Project") -> None:

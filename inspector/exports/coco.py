@@ -28,7 +28,7 @@ def export_coco(
     cancel: CancelToken | None = None,
 ) -> list[str]:
     """One COCO file: every inspected image, one annotation for each region of a part that is not OK, as somebody drew it
-    or as the map says.
+    or as the map says; none for a picture of another product.
 
     Category: the defect type, with the class as supercategory (named `class/type` where two classes share a type).
     Boxes in pixels of the original; polygons follow pixel edges (holes are not cut out; `area` counts without them);
@@ -62,7 +62,7 @@ def export_coco(
                 problems.append(str(error))
                 continue
             images.append(_image(row, images.length + 1, size, names))
-            if row.verdict is Decision.OK or not row.regions:
+            if row.verdict in (Decision.OK, Decision.OTHER) or not row.regions:
                 continue
             kind = kinds.setdefault(
                 (row.result.class_name, row.result.defect_type or UNNAMED_DEFECT), len(kinds) + 1

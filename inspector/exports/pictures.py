@@ -82,13 +82,13 @@ def export_masks(
     `<class>/test/good`: OK parts; `<class>/test/<defect type>`: NG parts; `<class>/test/review`: undecided ones; for
     the latter two `<class>/ground_truth/<…>/<stem>_mask.png` holds 255 where somebody drew the
     defects, else where the map reaches the review threshold.
-    `images`: put copies of the image files under `test` too, so that the tree is a data set. Returns and raises as
+    Pictures of another product are left out. `images`: put copies of the image files under `test` too, so that the tree is a data set. Returns and raises as
     `export_overlays`.
     """
     problems: list[str] = []
     with folder(target, "masks") as made:
         for row in each(rows, progress, cancel, "Mask"):
-            if row.verdict is None or row.thresholds is None:
+            if row.verdict in (None, Decision.OTHER) or row.thresholds is None:
                 continue
             defect = {
                 Decision.OK: "good",

@@ -25,9 +25,14 @@ from inspector.paths import resources
 from inspector.text import one_line
 from inspector.verdicts.provenance import words
 
-SIGNS = {Decision.OK: ("✓", "OK"), Decision.REVIEW: ("?", "review"), Decision.NG: ("✕", "NG")}
+SIGNS = {
+    Decision.OK: ("✓", "OK"),
+    Decision.REVIEW: ("?", "review"),
+    Decision.NG: ("✕", "NG"),
+    Decision.OTHER: ("≠", "not this product"),
+}
 _SIDE = 520  # longest side of a picture in the report, in pixels
-_SEVERITY = {None: 0, Decision.OK: 1, Decision.REVIEW: 2, Decision.NG: 3}
+_SEVERITY = {None: 0, Decision.OK: 1, Decision.REVIEW: 2, Decision.OTHER: 3, Decision.NG: 4}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,8 +31,14 @@ from inspector.verdicts.agreement import (
 
 SUFFIXES = (".html", ".csv", ".json")
 HEADINGS = ("Who", "Verdict", "Effectiveness", "Repeats the same", "Misses", "False alarms", "Kappa")
-SIGNS = {Decision.OK: "✓", Decision.REVIEW: "?", Decision.NG: "✕", None: "–"}
-WORDS = {Decision.OK: "OK", Decision.REVIEW: "review", Decision.NG: "NG", None: "no word"}
+SIGNS = {Decision.OK: "✓", Decision.REVIEW: "?", Decision.NG: "✕", Decision.OTHER: "≠", None: "–"}
+WORDS = {
+    Decision.OK: "OK",
+    Decision.REVIEW: "review",
+    Decision.NG: "NG",
+    Decision.OTHER: "not this product",
+    None: "no word",
+}
 _GRADES = {Grade.ACCEPTABLE: "✓", Grade.MARGINAL: "?", Grade.NOT_ACCEPTABLE: "✕", None: "–"}
 TIMES = {2: "twice", 3: "three times"}
 _SIDE = 360  # longest side of a picture in the report, in pixels

@@ -36,6 +36,7 @@ COLUMNS = (
     "reviewer",
     "reviewed (UTC)",
     "class confidence",
+    "product distance",
     "width",
     "height",
     "taught from this image",
@@ -73,6 +74,7 @@ def cells(row: ExportRow) -> tuple[Cell, ...]:
         own.reviewer,
         own.reviewed,
         own.class_confidence,
+        own.product_distance,
         own.size[0] or None,
         own.size[1] or None,
         "yes" if own.is_shot else "no",
@@ -150,7 +152,12 @@ def export_xlsx(
             bold = book.add_format({"bold": True, "bottom": 1})
             chips = {
                 name: book.add_format({"font_color": colour, "bold": True})
-                for name, colour in (("ok", "#1f9e89"), ("review", "#b37b14"), ("ng", "#d1495b"))
+                for name, colour in (
+                    ("ok", "#1f9e89"),
+                    ("review", "#b37b14"),
+                    ("ng", "#d1495b"),
+                    ("other", "#7a5fb0"),
+                )
             }
             results, regions = book.add_worksheet("Results"), book.add_worksheet("Regions")
             _head(results, COLUMNS, bold)
@@ -204,6 +211,7 @@ def as_json(row: ExportRow) -> dict[str, Any]:
         "height": row.result.size[1],
         "class": _plain(row.result.class_name),
         "class_confidence": _finite(row.result.class_confidence),
+        "product_distance": _finite(row.result.product_distance),
         "image_score": _finite(row.result.image_score),
         "verdict": row.verdict or FAILED,
         "detector_verdict": row.result.decision or FAILED,

@@ -177,17 +177,18 @@ class _Stored:
         origin = self._origins.get(key)
         if origin is None:
             origin = self._origins[key] = self._origin(*key)
+        other = row.verdict is Decision.OTHER  # nothing can be said of its defects
         made = ExportRow(
             row,
             detail.thresholds,
-            detail.regions,
+            () if other else detail.regions,
             origin.run,
             origin.detector,
             origin.taught,
             origin.scale,
             _joined(origin.root, row.name) if origin.root else "",
         )
-        return made if detail.regions_current else _cut_anew(made)
+        return made if other or detail.regions_current else _cut_anew(made)
 
     def _origin(self, run_id: int, detector_id: int) -> "_Origin":
         run = self._runs.get(run_id)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inspector.domain import CancelToken, Emit, JobKind, Thresholds
+from inspector.domain import CancelToken, Decision, Emit, JobKind, Thresholds
 from inspector.errors import ImageError, InspectorError, ProjectError
 from inspector.jobs.engine import Engine
 from inspector.jobs.events import Reporter, job
@@ -22,12 +22,13 @@ from inspector.records.qualification.golden import (
     list_golden,
     newly_missed,
 )
+from inspector.verdicts.product import NOT_THIS, Limit, why_other
 
 if TYPE_CHECKING:
     from inspector.methods.detector import Detector
 
 Scores = dict[int, tuple[float | None, str]]
-"""Golden part → (score, ""), or (None, why it has none)."""
+"""Golden part → (score, ""), or (None, why it has none); see `keep_golden_scores`."""
 
 _SAME = 1e-3
 """By how much, in parts of the score, one that is taken again may differ: other processors round otherwise."""
@@ -113,7 +114,8 @@ def _score(
     found: Scores = {}
     for place, part in enumerate(parts):
         cancel.check()
-        found[part.id] = _score_part(detector, row.taught_names, part, shapes)
+        limit = row.products.get(part.class_id)
+        found[part.id] = _score_part(detector, row.taught_names, part, shapes, limit)
         report.item(part.name, error=found[part.id][1])
         report.progress(place + 1, f"Golden set: “{part.name}”")
     return found
@@ -124,9 +126,10 @@ def _score_part(
     names: Mapping[int, str],
     part: GoldenPart,
     shapes: Mapping[int, Sequence[float]],
+    limit: Limit | None,
 ) -> tuple[float | None, str]:
     """What a detector scores a golden part as a part of its class, as in `Scores`. `names`: class id → what the detector calls it;
-    `shapes`: see `shapes_of`."""
+    `shapes`: see `shapes_of`; `limit`: from where on it shows another product."""
     name = names[part.class_id]
     try:
         if part.missing:
@@ -138,6 +141,9 @@ def _score_part(
         (score_map,) = detector.score([image], [name])
         if not score_map.finite:
             raise ImageError("The detector gave no number for it.")
+        other = why_other(score_map.product_distance, limit.in_force if limit else None)
+        if other:
+            return None, other
         return float(score_map.image_score), ""
     except InspectorError as error:
         return None, error.message
@@ -151,22 +157,26 @@ class GoldenTrial:
         project: Project,
         detector: "Detector",
         names: Mapping[int, str],
-        thresholds: Mapping[int, Thresholds],
+        found: tuple[Mapping[int, Thresholds], Mapping[int, Limit]],
         report: Reporter,
         cancel: CancelToken,
     ) -> None:
-        """`names`: class id → what the detector calls it, of the classes that it would judge; `thresholds`: theirs."""
+        """`names`: class id → what the detector calls it, of the classes that it would judge; `found`: their thresholds, and from
+        where on a picture shows another product."""
         from inspector.verdicts.judge import decide
 
         self._project = project
         self._scores: Scores = {}
         self.words: list[GoldenWord] = []
         self.late = False
-        shapes = shapes_of(project, detector, names)
+        shapes, (thresholds, limits) = shapes_of(project, detector, names), found
         for part in list_golden(project, names):
             cancel.check()
-            score, error = self._scores[part.id] = _score_part(detector, names, part, shapes)
+            limit = limits.get(part.class_id)
+            score, error = self._scores[part.id] = _score_part(detector, names, part, shapes, limit)
             decision = None if score is None else decide(score, thresholds[part.class_id])
+            if error.startswith(NOT_THIS):
+                decision = Decision.OTHER
             self.words.append(GoldenWord(part, None, score, decision, error))
         self.missed = newly_missed(judge_golden(project, class_ids=[*names]), self.words)
         for word in self.missed:

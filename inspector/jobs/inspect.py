@@ -233,6 +233,8 @@ def _note(noted: Sequence[tuple[str, str]]) -> str:
 def _summary(project: Project, run_id: int) -> str:
     counts = count_results(project, ResultFilter(run_id=run_id))
     parts = [f"{counts.ok} OK", f"{counts.review} to review", f"{counts.ng} NG"]
+    if counts.other:
+        parts.append(f"{counts.other} not this product")
     if counts.failed:
         parts.append(f"{counts.failed} could not be inspected")
     return f"{counts.total} {'image' if counts.total == 1 else 'images'}: {', '.join(parts)}."

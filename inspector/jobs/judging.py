@@ -128,7 +128,8 @@ def judged(
     class_id: int | None,
     shapes: Mapping[int, Sequence[float]],
 ) -> list[NewResult]:
-    """A batch as it will be stored; `maps`: of those `items` that could be read, in order; `shapes`: see `drawn_on`."""
+    """A batch as it will be stored; `maps`: of those `items` that could be read, in order; `shapes`: see `drawn_on`. Whether one shows
+    another product is decided when it is stored."""
     from inspector.verdicts.judge import judge
 
     scored = iter(maps)
@@ -163,6 +164,7 @@ def judged(
                 class_id=found,
                 class_confidence=score_map.class_confidence,
                 image_score=score_map.image_score,
+                product_distance=score_map.product_distance,
                 values=score_map.values,
                 regions=verdict.regions,
                 threshold_id=thresholds[found].id,

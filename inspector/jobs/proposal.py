@@ -14,6 +14,7 @@ from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.reviews import list_judged_parts
 from inspector.records.shots import ShotRow
+from inspector.verdicts.product import Limit
 
 if TYPE_CHECKING:
     from inspector.methods.detector import Detector
@@ -39,10 +40,12 @@ def standing_out(shots: Sequence[ShotRow], held_out: Sequence[ScoreMap]) -> dict
 
 @dataclass(frozen=True, slots=True)
 class _GoodParts:
-    """Image id → score of parts of a class that people confirmed good; `picked`: they may have been, see `picked_runs`."""
+    """Image id → score of parts of a class that people confirmed good; `picked`: they may have been, see `picked_runs`.
+    `distances`: how far they lie from the shots as a whole, where that is asked."""
 
     scores: Mapping[int, float]
     picked: bool
+    distances: Sequence[float]
 
 
 def _score_good_parts(
@@ -64,6 +67,7 @@ def _score_good_parts(
         images = {one.result_id: one.image_id for one in parts if one.good}
         ids = [*images][-max(MOST_GOOD, parts_needed(rate)) :]
         scores: dict[int, float] = {}
+        distances: list[float] = []
         for place, row in enumerate(list_results(project, ids)):
             cancel.check()
             report.progress(_SCORING, f"Scoring {place + 1} of {len(ids)} good parts of “{name}”")
@@ -76,8 +80,19 @@ def _score_good_parts(
                 continue
             if score_map.finite:
                 scores[images[row.id]] = float(score_map.image_score)
-        found[class_id] = _GoodParts(scores, picked)
+                distances += [] if score_map.product_distance is None else [score_map.product_distance]
+        found[class_id] = _GoodParts(scores, picked, distances)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """By class id what the shots and the good parts show: `outliers`, the shots that stand out (see `standing_out`); `thresholds`;
+    `products`, from which distance on a picture shows another product, without classes where it can't be told."""
+
+    outliers: dict[int, dict[int, float]]
+    thresholds: dict[int, Thresholds]
+    products: dict[int, Limit]
 
 
 def set_thresholds_from(
@@ -89,19 +104,19 @@ def set_thresholds_from(
     rate: float,
     report: Reporter,
     cancel: CancelToken,
-) -> tuple[dict[int, dict[int, float]], dict[int, Thresholds]]:
-    """By class id, the shots that stand out (see `standing_out`) and thresholds at a false-alarm `rate`, from the shots and from
-    the parts that people confirmed good, which the detector scores now. A promise waits for every outlier to be called good.
-    `names`: class id → what the detector calls it."""
+) -> Found:
+    """Thresholds at a false-alarm `rate`, from the shots and from the parts that people confirmed good, which the detector scores
+    now. A promise waits for every outlier to be called good. `names`: class id → what the detector calls it."""
     from inspector.methods import catalogue
-    from inspector.verdicts import calibrate
+    from inspector.verdicts import calibrate, product
     from inspector.verdicts.usual_spread import usual_spread
 
     good = _score_good_parts(project, detector, names, rate, report, cancel)
     report.progress(HELD_OUT, "Setting thresholds")
     outliers = {key: standing_out(shots[key], held_out[name]) for key, name in names.items()}
     spread = usual_spread(detector.method, detector.backbone.identity.as_json())
-    thresholds = {}
+    usual = product.usual(detector.backbone.identity.as_json())
+    thresholds, products = {}, {}
     for key, name in names.items():
         found = calibrate.thresholds(
             held_out[name],
@@ -114,7 +129,11 @@ def set_thresholds_from(
             picked=good[key].picked,
         )
         thresholds[key] = calibrate.confirmed(found, [shot.id for shot in shots[key] if shot.confirmed_good])
-    return outliers, thresholds
+        far = [one.product_distance for one in held_out[name]]
+        limit = product.limit(far, len(shots[key]), usual, good[key].distances) if usual else None
+        if limit is not None:
+            products[key] = Limit(limit)
+    return Found(outliers, thresholds, products)
 
 
 def doubted(
@@ -160,18 +179,19 @@ def find_flips(
     project: Project,
     detector: "Detector",
     names: Mapping[int, str],
-    thresholds: Mapping[int, Thresholds],
+    found: tuple[Mapping[int, Thresholds], Mapping[int, Limit]],
     report: Reporter,
     cancel: CancelToken,
 ) -> tuple[int, list[Flip]]:
     """Score the newest stored results anew: (how many were compared, those whose decision would be another one).
 
-    `names`: class id → what the detector calls it. Results whose image is gone or can't be read are passed over.
+    `names`: class id → what the detector calls it; `found`: see `GoldenTrial`. Results whose image is gone or can't be read are passed over.
     """
     from inspector.verdicts.judge import judge
 
-    compared, flips = 0, []
+    compared, flips, (thresholds, limits) = 0, [], found
     for class_id, name in names.items():
+        limit = limits.get(class_id)
         rows = _newest(project, class_id)
         for place, row in enumerate(rows):
             cancel.check()
@@ -179,7 +199,8 @@ def find_flips(
             assert row.path is not None
             try:
                 (score_map,) = detector.score([prepared(row.path, detector, name)], [name])
-                after = judge(score_map, thresholds[class_id], row.size).decision
+                until = limit.in_force if limit else None
+                after = judge(score_map, thresholds[class_id], row.size, until).decision
             except InspectorError as error:
                 report.log(f"“{row.name}” is not compared: {error.message}")
                 continue

@@ -22,10 +22,12 @@ from inspector.jobs.proposal import (
 )
 from inspector.methods import catalogue
 from inspector.records.classes import ClassRow, list_classes, list_descriptions
+from inspector.records.detectors import list_detectors
 from inspector.records.disk.recovery import CHECKPOINTS
 from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.shots import ShotRow, list_places, list_shots, same_pictures
+from inspector.verdicts.product import is_asked
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
@@ -106,14 +108,20 @@ def teach(
         report.progress(_FITTED, "Scoring each shot without itself")
         held_out = made.held_out(shots)
         cancel.check()
-        outliers, thresholds = set_thresholds_from(project, made, names, rows, held_out, rate, report, cancel)
-        doubtful = doubted(rows, outliers)
-        golden = GoldenTrial(project, made, names, thresholds, report, cancel)
+        found = set_thresholds_from(project, made, names, rows, held_out, rate, report, cancel)
+        thresholds = found.thresholds
+        before = {row.id: row.products for row in list_detectors(project)}
+        products = {
+            key: replace(limit, asked=is_asked(before.get(classes[key].detector_id or 0, {}).get(key)))
+            for key, limit in found.products.items()
+        }
+        doubtful = doubted(rows, found.outliers)
+        golden = GoldenTrial(project, made, names, (thresholds, products), report, cancel)
         taught = [key for key in names if classes[key].detector_id is not None]
         proposal = None
         if golden.missed or (propose and (taught or doubtful)):
             known = {key: names[key] for key in taught}
-            compared, flips = find_flips(project, made, known, thresholds, report, cancel)
+            compared, flips = find_flips(project, made, known, (thresholds, products), report, cancel)
             proposal = Proposal(compared, tuple(flips), doubtful)
 
         staging = detector_staging(project)
@@ -140,6 +148,7 @@ def teach(
                     thresholds=thresholds,
                     taught_names=names,
                     whites={key: end for key, end in whites.items() if key in names},
+                    products=products,
                     proposal=proposal,
                     job_id=report.job_id,
                 ),

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inspector import settings
@@ -29,6 +30,7 @@ from inspector.records.shots import (
     same_pictures,
 )
 from inspector.records.thresholds import ThresholdRow, list_calibrated, list_thresholds
+from inspector.verdicts.product import is_asked
 from inspector.verdicts.provenance import number
 
 if TYPE_CHECKING:
@@ -141,19 +143,21 @@ def update(
         report.progress(_ADDED, "Scoring each shot without itself")
         held_out = made.held_out({name: images[class_id] for class_id, name in names.items()})
         cancel.check()
-        outliers, thresholds = set_thresholds_from(
-            project, made, names, rows, held_out, row.false_alarm_rate, report, cancel
-        )
+        anew = set_thresholds_from(project, made, names, rows, held_out, row.false_alarm_rate, report, cancel)
+        thresholds = anew.thresholds
+        products = {key: limit for key, limit in row.products.items() if key not in names} | {
+            key: replace(limit, asked=is_asked(row.products.get(key))) for key, limit in anew.products.items()
+        }
         found = list_calibrated(project, row.id)
         current = list_thresholds(project, row.id)
         kept = _carried(current, found, thresholds)
-        doubtful = doubted(rows, outliers)
+        doubtful = doubted(rows, anew.outliers)
         now = {**found, **thresholds, **{key: chosen for key, (chosen, _) in kept.items()}}
         judged = {key: name for key, name in row.taught_names.items() if key in row.in_charge}
-        golden = GoldenTrial(project, made, judged, now, report, cancel)
+        golden = GoldenTrial(project, made, judged, (now, products), report, cancel)
         proposal = None
         if propose or golden.missed:
-            compared, flips = find_flips(project, made, names, now, report, cancel)
+            compared, flips = find_flips(project, made, names, (now, products), report, cancel)
             proposal = Proposal(compared, tuple(flips), doubtful)
 
         staging = detector_staging(project)
@@ -190,6 +194,7 @@ def update(
                     added_shots={**row.added_shots, **later},
                     updated_from=row.id,
                     takes=row.in_charge or row.takes,
+                    products=products,
                     proposal=proposal,
                     job_id=report.job_id,
                 ),

@@ -14,6 +14,7 @@ from inspector.features.backbone import Backbone
 from inspector.features.tiles import View
 from inspector.images.area import Polygon
 from inspector.methods.evidence import NormalPatches
+from inspector.methods.products.looks import ProductLooks
 from inspector.methods.shot_doctor import ShotDoctor
 
 
@@ -31,6 +32,9 @@ class Detector(Protocol):
     views: Mapping[str, View]
     """Class → how its images are looked at; those of other classes wholly and as a whole. Set before `fit`, and kept with what
     was learned."""
+    looks: ProductLooks
+    """What the shots of each class look like as a whole, by which a picture of another product is told. Kept with what was
+    learned."""
     finder: "Detector | None"
     """Finds the class of an image that may be looked at in a view; None where there is no need."""
     checkpoints: Path | None

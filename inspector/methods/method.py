@@ -17,6 +17,7 @@ from inspector.features.tiles import View
 from inspector.images.area import Polygon
 from inspector.methods.detector import Detector
 from inspector.methods.evidence import NormalPatches
+from inspector.methods.products.looks import ProductLooks
 from inspector.methods.settings import checked
 from inspector.methods.shot_doctor import ShotDoctor
 from inspector.methods.taught import Taught, shrunk
@@ -86,6 +87,14 @@ class Method(ABC, Generic[T]):
         self._views = {name: view for name, view in views.items() if view != View()}
         if self._taught is not None:  # read back from a file
             self._taught = replace(self._taught, views=self._views)
+
+    @property
+    def looks(self) -> ProductLooks:
+        return ProductLooks() if self._taught is None else self._taught.looks
+
+    @looks.setter
+    def looks(self, looks: ProductLooks) -> None:
+        self._taught = replace(self.taught, looks=looks)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 `detector.json` holds format, method, classes, backbone identity, settings, `sha256` of the learned values, and
 `manifest_sha256` of all that, which files of earlier versions lack; `whites`, `resolutions` and `areas` (see `Detector`, `View`) where there are
-any, `finder`: settings of the one that finds classes, whose values are named "finder.…".
+any, `finder`: settings of the one that finds classes, whose values are named "finder.…"; `looks`: see `ProductLooks`, which
+earlier versions pass over.
 Checksums notice damage; a file that was changed on purpose may carry right ones, so every setting and tensor is
 checked as well before anything is made of it.
 """
@@ -27,6 +28,7 @@ from inspector.images.value_range import FULL, LEAST
 from inspector.methods import catalogue
 from inspector.methods.detector import Detector
 from inspector.methods.memory_bank import PLACE
+from inspector.methods.products.looks import ProductLooks
 from inspector.methods.stored_tensors import TEACH_AGAIN
 from inspector.text import reason
 
@@ -71,6 +73,8 @@ def save(detector: Detector, folder: Path) -> None:
         manifest[what] = values
     if detector.finder is not None:
         manifest["finder"] = about
+    if detector.looks.classes:
+        manifest["looks"] = detector.looks.as_json()
     manifest["manifest_sha256"] = _digest(manifest)
     try:
         with paths.new_folder(folder) as fresh:
@@ -115,6 +119,8 @@ def load(folder: Path, backbone: Backbone) -> Detector:
         looks = _of_classes(manifest, "resolutions", LEAST_SIDE, LARGEST, folder)
         areas = _areas(manifest, folder)
         made.views = {name: View(looks.get(name, 0), areas.get(name)) for name in {**looks, **areas}}
+        if "looks" in manifest:
+            made.looks = ProductLooks.from_json(manifest["looks"], made.classes)
         if "finder" in manifest:
             found = {name.removeprefix(FINDER): value for name, value in tensors.items() if name not in own}
             made.finder = catalogue.implementation(catalogue.QUICK).from_state(

@@ -21,6 +21,7 @@ from inspector.features.places import inside, piece_boxes
 from inspector.features.tiles import Tiles, View, tiles
 from inspector.images.area import Polygon
 from inspector.methods.memory_bank import MemoryBank
+from inspector.methods.products.looks import Look, ProductLooks, look_of
 from inspector.methods.single_shot_views import altered_views
 
 BORDER = 0.05
@@ -39,13 +40,14 @@ class Taught(ABC):
 
     `memory`: the patches of every class's shots. `proportions`: whether images are looked at in their proportions rather than
     as squares, where the backbone can; detectors of earlier versions know squares. `views`: how images of a class are looked
-    at; those of other classes wholly and as a whole.
+    at; those of other classes wholly and as a whole. `looks`: what its shots look like as a whole (in tiles: on average).
     """
 
     backbone: Backbone
     memory: MemoryBank
     proportions: bool = False
     views: Mapping[str, View] = field(default_factory=dict)
+    looks: ProductLooks = field(default_factory=ProductLooks)
 
     # What a method gives
 
@@ -81,7 +83,14 @@ class Taught(ABC):
 
     def remembering(self, class_name: str, features: Features, together: bool = False) -> Self:
         """The same, with every image in `features` as a further shot of the class; `together`: as the tiles of one."""
-        return dataclasses.replace(self, memory=self.memory.with_shots(class_name, features, together))
+        seen = look_of(features, self.looks.scales)
+        if seen is not None and together:
+            seen = seen.mean(0, keepdims=True)
+        return dataclasses.replace(
+            self,
+            memory=self.memory.with_shots(class_name, features, together),
+            looks=self.looks.with_shots(class_name, seen, self.memory.count(class_name)),
+        )
 
     def with_place(self, class_name: str, image: Image, outline: Polygon) -> Self:
         """The same, with what an image shows within an outline, in shares of its sides, as normal for a class. Only the memory
@@ -118,7 +127,8 @@ class Taught(ABC):
 
     def with_all(self, shots: Mapping[str, Sequence[Image]], progress: Progress, cancel: CancelToken) -> Self:
         """The same, with the shots of all classes, none of which it knows yet. Raises Cancelled between batches."""
-        grown, done, total = self, 0, sum(map(len, shots.values()))
+        grown = dataclasses.replace(self, looks=ProductLooks.new(self.backbone))
+        done, total = 0, sum(map(len, shots.values()))
         for name, images in shots.items():
             for batch in self._shot_batches(name, images):
                 cancel.check()
@@ -223,25 +233,29 @@ class Taught(ABC):
     ) -> list[ScoreMap]:
         """One ScoreMap an image, in order. Tiles, and images of one frame, are looked at together."""
         if not self.views:
-            return self._score_pieces(images, class_names, without)
+            return [one for one, _ in self._score_pieces(images, class_names, without)]
         cuts = [self.cut(name or "", image) for image, name in zip(images, class_names, strict=True)]
         pieces = [piece for own in cuts for piece in own]
         names = [name for name, own in zip(class_names, cuts, strict=True) for _ in own]
         left_out = [shot for shot, own in zip(without, cuts, strict=True) for _ in own]
         coming = iter(self._score_pieces(pieces, names, left_out))
         return [
-            self._whole(name or "", image, list(islice(coming, len(own))))
-            for image, name, own in zip(images, class_names, cuts, strict=True)
+            self._whole(name or "", image, list(islice(coming, len(own))), shot)
+            for image, name, own, shot in zip(images, class_names, cuts, without, strict=True)
         ]
 
-    def _whole(self, class_name: str, image: Image, pieces: Sequence[ScoreMap]) -> ScoreMap:
+    def _whole(
+        self, class_name: str, image: Image, seen: Sequence[tuple[ScoreMap, Look | None]], without: int | None
+    ) -> ScoreMap:
         """What was found in the pieces of an image, as one: the highest image score, the maps joined, 0 where it is not
         inspected."""
-        found, whole = self.tiles(class_name, image), pieces[0]
+        found, pieces, (whole, _) = self.tiles(class_name, image), [piece for piece, _ in seen], seen[0]
         if found is not None:
             values = found.joined(np.stack([piece.values for piece in pieces]))
             score = float(np.max([piece.image_score for piece in pieces]))
-            whole = dataclasses.replace(whole, values=values, image_score=score)
+            looks = [look for _, look in seen if look is not None]
+            far = self.looks.distance(class_name, np.mean(looks, axis=0), without) if looks else None
+            whole = dataclasses.replace(whole, values=values, image_score=score, product_distance=far)
         view = self.views.get(class_name)
         if view is None or view.area is None:
             return whole
@@ -254,12 +268,13 @@ class Taught(ABC):
         images: Sequence[Image],
         class_names: Sequence[str | None],
         without: Sequence[int | None],
-    ) -> list[ScoreMap]:
+    ) -> list[tuple[ScoreMap, Look | None]]:
+        """Of each image what was found, and what it looks like as a whole."""
         size = BATCH if self.backbone.device.type == "cpu" else 8 * BATCH
         groups: dict[tuple[int, int], list[int]] = {}
         for index, image in enumerate(images):
             groups.setdefault(self._frame(image), []).append(index)
-        found: dict[int, ScoreMap] = {}
+        found: dict[int, tuple[ScoreMap, Look | None]] = {}
         for group in groups.values():
             for batch in batches(group, size):
                 features = self.features_of([images[index] for index in batch])
@@ -269,7 +284,7 @@ class Taught(ABC):
 
     def _score_maps(
         self, features: Features, class_names: Sequence[str | None], without: Sequence[int | None]
-    ) -> list[ScoreMap]:
+    ) -> list[tuple[ScoreMap, Look | None]]:
         with torch.inference_mode():
             given = [name for name in class_names if name is not None]
             sure = [1.0] * len(class_names)
@@ -279,10 +294,14 @@ class Taught(ABC):
                 given = [f if n is None else n for n, f in zip(class_names, nearest, strict=True)]
             maps, scores = self.maps_and_scores(features, given, without)
             values = maps.float().cpu().numpy()
-        return [
-            ScoreMap(value, score, name, certainty)
-            for value, score, name, certainty in zip(values, scores.tolist(), given, sure, strict=True)
+            seen = look_of(features, self.looks.scales)
+        looks: Sequence[Look | None] = [None] * len(given) if seen is None else [*seen]
+        far = [
+            None if look is None else self.looks.distance(name, look, shot)
+            for look, name, shot in zip(looks, given, without, strict=True)
         ]
+        maps_found = map(ScoreMap, values, scores.tolist(), given, sure, far)
+        return list(zip(maps_found, looks, strict=True))
 
 
 def _within(score_map: ScoreMap, cover: NDArray[np.uint8]) -> ScoreMap:

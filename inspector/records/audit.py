@@ -62,6 +62,8 @@ class ActKind(StrEnum):
     DETECTOR_REMOVED = "detector removed"
     DETECTOR_RESTORED = "detector brought back"
     THRESHOLDS = "thresholds set"
+    PRODUCT_ASKED = "other products told apart"
+    PRODUCT_UNASKED = "other products no longer told apart"
     REVIEWED = "reviewed"
     REVIEW_WITHDRAWN = "review withdrawn"
     INSPECTED = "inspection begun"

@@ -20,19 +20,18 @@ from inspector.records.names import class_key, moment
 from inspector.records.project import Project
 from inspector.records.ranges import whites_of
 from inspector.records.tables.columns import number_list
+from inspector.verdicts.product import Limit, limits_of
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorRow:
     """`label`: number, method, classes and date, which no other detector has. `problem`: why it can't be used, or "" (files
     are looked at, not read). `in_charge`: ids of the classes that it judges when nobody chooses. `proposed`: waits to be
-    put in charge; `proposal`: what it would change, kept afterwards too. `held_out`: class id → scores of its normal shots,
-    each scored without itself. `classes`: id → name, as the classes are called now; `taught_names`: as the detector itself
-    calls them. `whites`: class id → end of the range in which images of the class are read, see `images.read`; classes
-    without one are read as the files say. `added_shots`: class id → shots and places that only its memory knows, as they
+    put in charge; `proposal`: what it would change, kept afterwards too. `held_out`: class id → scores of its shots without themselves. `classes`: id → name, as the classes are called now; `taught_names`: as the detector itself
+    calls them. `whites`: class id → end of the range in which its images are read, see `images.read`. `added_shots`: class id → shots and places that only its memory knows, as they
     were added after the teaching. `gone_shots`: shots and places that it knows and that were removed since. `places`: those
     it knows that were called no defect. `updated_from`: whose memory got its added shots. `takes`: the classes that it
-    judges once it is in charge."""
+    judges once it is in charge. `products`: class id → from where on a picture shows another product."""
 
     id: int
     label: str
@@ -49,6 +48,7 @@ class DetectorRow:
     gone_shots: tuple[int, ...]
     updated_from: int | None
     takes: frozenset[int]
+    products: Mapping[int, Limit]
     places: frozenset[int]
     shots: int
     folder: Path
@@ -65,8 +65,7 @@ def list_detectors(project: Project) -> list[DetectorRow]:
 
 
 def list_proposed(project: Project) -> list[DetectorRow]:
-    """Detectors that wait to be put in charge, newest first; not those that a newer one in charge has made pointless, or a removed
-    shot that the one in charge doesn't know as well."""
+    """Detectors that wait to be put in charge, newest first; not those that a newer one in charge or a removed shot made pointless."""
     rows = _rows(project)
     charged = {class_id: row.id for row in rows for class_id in row.in_charge}
     gone = {row.id: set(row.gone_shots) for row in rows}
@@ -82,8 +81,7 @@ def list_proposed(project: Project) -> list[DetectorRow]:
 def find_detector(
     project: Project, detector_id: int | None = None, class_name: str | None = None
 ) -> DetectorRow:
-    """One detector (a proposed one too), or the one in charge (of `class_name`). Raises `ProjectError` when there is
-    none."""
+    """One detector (a proposed one too), or the one in charge (of `class_name`). Raises `ProjectError` when there is none."""
     if detector_id is not None:
         found = next((row for row in _rows(project) if row.id == detector_id), None)
         if found is None:
@@ -281,6 +279,7 @@ def _rows(project: Project) -> list[DetectorRow]:
             gone_shots=tuple(gone.get(row.id, ())),
             updated_from=row.updated_from,
             takes=frozenset(classes if row.takes is None else _ids(row.takes, "classes")),
+            products=limits_of(row.products),
             places=frozenset(places.get(row.id, ())),
             shots=counts[row.id],
             folder=project.path(f"detectors/{row.id}"),

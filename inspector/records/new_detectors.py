@@ -17,6 +17,7 @@ from inspector.records.disk.recovery import UNCOMMITTED
 from inspector.records.files import pairs
 from inspector.records.project import Project
 from inspector.records.thresholds import new_threshold, numbers_text
+from inspector.verdicts.product import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class NewDetector:
     """A finished detector as teaching hands it over. `folder`: its staging folder.
 
     By class id: `held_out`; `thresholds`, as teaching found them; `chosen`, what a person puts in their place, and who;
-    `taught_names`, what the detector calls its classes (as they are called now when None); `whites`, as in `DetectorRow`;
+    `taught_names`, what the detector calls its classes (as they are called now when None); `whites`, `products`, as in `DetectorRow`;
     `added_shots`, those of `shot_ids` that only its memory knows, in that order. `updated_from`: the detector whose memory got
     new shots. `takes`: the classes that it judges once it is in charge, all when None. `proposal`: it is only proposed, and
     this is what it would change."""
@@ -44,6 +45,7 @@ class NewDetector:
     added_shots: Mapping[int, Sequence[int]] = field(default_factory=dict)
     updated_from: int | None = None
     takes: Iterable[int] | None = None
+    products: Mapping[int, Limit] = field(default_factory=dict)
     proposal: Proposal | None = None
     job_id: int | None = None
 
@@ -77,6 +79,7 @@ def add_detector(
                 added_shots={str(key): list(ids) for key, ids in new.added_shots.items()} or None,
                 updated_from=new.updated_from,
                 takes=None if new.takes is None else {"classes": sorted(new.takes)},
+                products={str(key): limit.as_json() for key, limit in new.products.items()} or None,
                 charge=None if new.proposal is not None else next_charge(session),
                 proposal=None if new.proposal is None else new.proposal.as_json(),
                 job_id=new.job_id,

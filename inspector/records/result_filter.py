@@ -14,7 +14,7 @@ from sqlalchemy.sql.operators import custom_op
 from inspector.domain import NEVER, Decision
 from inspector.records import schema as t
 
-SEVERITY = {Decision.OK: 0, Decision.REVIEW: 1, Decision.NG: 2}
+SEVERITY = {Decision.OK: 0, Decision.REVIEW: 1, Decision.NG: 2, Decision.OTHER: 4}
 
 
 FAILED_SEVERITY = 3

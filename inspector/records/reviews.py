@@ -179,7 +179,7 @@ def picked_runs(session: Session, class_id: int, parts: Sequence[JudgedPart]) ->
     )
     query = (
         select(t.Result.run_id)
-        .where(by_scan(t.Result.class_id) == class_id, t.Result.severity < FAILED_SEVERITY)
+        .where(by_scan(t.Result.class_id) == class_id, t.Result.severity != FAILED_SEVERITY)
         .where(t.Result.is_shot.is_(False), func.coalesce(t.Result.override, "review") == "review")
         .where(~judged)  # the condition before spares looking up those that are
     )
@@ -197,7 +197,8 @@ def picked_runs(session: Session, class_id: int, parts: Sequence[JudgedPart]) ->
 
 
 def unjudged_results(project: Project, run_id: int) -> dict[Decision, list[int]]:
-    """The results of a run that nobody has judged, by what thresholds say; without failed items and those that teach."""
+    """The results of a run that nobody has judged, by what thresholds say; without failed items, pictures of another product and those
+    that teach."""
     found: dict[Decision, list[int]] = {}
     with project.reading() as session:
         for result_id, decision in session.execute(

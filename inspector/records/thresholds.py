@@ -19,6 +19,7 @@ from inspector.records.reviews import judged_parts, picked_runs
 from inspector.verdicts.calibrate import confirmed, steered, with_good_parts
 from inspector.verdicts.drift import Drift, drift
 from inspector.verdicts.judge import bounds
+from inspector.verdicts.product import Limit, limits_of
 from inspector.verdicts.provenance import Basis, good_parts, moved_by_hand, number, words
 
 SHOWN = 200
@@ -167,8 +168,8 @@ def set_thresholds(
             "Thresholds must be finite numbers, and the review threshold may not lie above the NG threshold.",
             "Choose other thresholds.",
         )
-    decision = _decided(thresholds)
     with project.writing() as session:
+        decision = decided(thresholds, limits_in_force(session, detector_id).get(class_id))
         history = [row.thresholds for row in _history(session, detector_id, class_id)]
         same = (one for one in reversed(history) if one.numbers == numbers)
         told = next(same, None) or moved_by_hand(thresholds, history[0] if history else None, who)
@@ -219,6 +220,17 @@ def threshold_numbers(session: Session, ids: Iterable[int | None]) -> dict[int |
         select(t.Threshold).where(t.Threshold.id.in_({key for key in ids if isinstance(key, int)}))
     )
     return {row.id: _row(row).thresholds.numbers for row in rows if _is_whole(row)}
+
+
+def all_limits(session: Session, detector_id: int) -> dict[int, Limit]:
+    """Class id → from which distance on a detector calls a picture another product; none of classes where it can't tell."""
+    return limits_of(session.scalar(select(t.Detector.products).where(t.Detector.id == detector_id)))
+
+
+def limits_in_force(session: Session, detector_id: int) -> dict[int, float]:
+    """The same as numbers, without classes where it isn't asked."""
+    found = all_limits(session, detector_id)
+    return {key: limit.distance for key, limit in found.items() if limit.asked}
 
 
 def confirm_thresholds(session: Session, class_ids: Iterable[int]) -> None:
@@ -286,9 +298,11 @@ def _history(session: Session, detector_id: int, class_id: int) -> list[Threshol
     return [_row(row) for row in rows if _is_whole(row)]
 
 
-def _decided(thresholds: Thresholds) -> Any:
-    """The decision on a result's score, as an expression."""
+def decided(thresholds: Thresholds, limit: float | None) -> Any:
+    """The decision on a result's score and, where there is a `limit`, its distance, as an expression."""
     steps = [(t.Result.image_score >= lowest, decision) for lowest, decision in bounds(thresholds)]
+    if limit is not None:
+        steps.insert(0, (t.Result.product_distance >= limit, Decision.OTHER))
     return case(*steps, else_=Decision.OK)
 
 
@@ -296,7 +310,7 @@ def _flips(
     session: Session, detector_id: int, class_id: int, thresholds: Thresholds
 ) -> tuple[dict[tuple[Decision, Decision], int], list[int]]:
     """Which results nobody has judged would change: how many by decision before and after, and the ids of some."""
-    after = _decided(thresholds)
+    after = decided(thresholds, limits_in_force(session, detector_id).get(class_id))
     where = (
         t.Result.detector_id == detector_id,
         t.Result.class_id == class_id,

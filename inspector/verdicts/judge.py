@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inspector.domain import Decision, ScoreMap, Thresholds, Verdict
 from inspector.errors import DetectorError
+from inspector.verdicts.product import is_other
 from inspector.verdicts.regions import on_score_scale, regions
 
 
@@ -17,10 +18,13 @@ def bounds(thresholds: Thresholds) -> tuple[tuple[float, Decision], ...]:
     return (thresholds.ng, Decision.NG), (thresholds.review, Decision.REVIEW)
 
 
-def decide(image_score: float, thresholds: Thresholds) -> Decision:
-    """OK below `review`, NG from `ng` on. Raises `DetectorError` for a score that isn't finite: it says nothing."""
+def decide(image_score: float, thresholds: Thresholds, other: bool = False) -> Decision:
+    """OK below `review`, NG from `ng` on; but OTHER, whatever the score, where it shows another product (see `product.is_other`).
+    Raises `DetectorError` for a score that isn't finite: it says nothing."""
     if not math.isfinite(image_score):
         raise _not_finite()
+    if other:
+        return Decision.OTHER
     return next((decision for lowest, decision in bounds(thresholds) if image_score >= lowest), Decision.OK)
 
 
@@ -35,22 +39,27 @@ def decide_all(image_scores: ArrayLike, thresholds: Thresholds) -> NDArray[np.in
     return decided
 
 
-def judge(score_map: ScoreMap, thresholds: Thresholds, size: tuple[int, int]) -> Verdict:
-    """The decision, and, unless it is OK, the regions that explain it: where the map, on the scale of the score, reaches
-    review. There is at least one, and the strongest one's peak is the image score. `size`: (width, height) of the original.
+def judge(
+    score_map: ScoreMap, thresholds: Thresholds, size: tuple[int, int], limit: float | None = None
+) -> Verdict:
+    """The decision, and, unless the score is OK, the regions that explain it: where the map, on the scale of the score, reaches
+    review. There is at least one, and the strongest one's peak is the image score. `size`: (width, height) of the original;
+    `limit`: from which distance on it shows another product, None where that isn't asked. Of another product the regions are
+    those that it has if a person says that it is none.
 
     Raises `DetectorError` for a score or map that isn't finite.
     """
     if not score_map.finite:
         raise _not_finite()
     decision, values = decide(score_map.image_score, thresholds), score_map.values
+    other = is_other(score_map.product_distance, limit)
     if decision is Decision.OK:
-        return Verdict(decision, score_map.image_score, thresholds)
+        return Verdict(Decision.OTHER if other else decision, score_map.image_score, thresholds)
     score = score_map.image_score
     shown = on_score_scale(values, score)
     found = regions(shown, min(thresholds.review, float(shown.max(initial=-np.inf))), size)
     found = tuple(replace(one, peak=score) if not place else one for place, one in enumerate(found))
-    return Verdict(decision, score, thresholds, found)
+    return Verdict(Decision.OTHER if other else decision, score, thresholds, found)
 
 
 def cuts_alike(image_score: float, one: Thresholds, other: Thresholds) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 from stage import Stage
@@ -50,6 +51,43 @@ def scene_inspect(stage: Stage) -> None:
 
 def scene_inspect_good(stage: Stage) -> None:
     _inspect(stage, "washer_good")
+
+
+def _another_product(stage: Stage, page_name: str) -> Any:
+    """A picture of a product that nobody taught is inspected as a washer."""
+    page = _inspect(stage, "washer_good")
+    stage.window.context.settings.reviewer = "Ada"
+    before = page.model.rowCount()
+    page.accept_paths([_unknown(stage)])
+    stage.wait(lambda: page.model.rowCount() not in (0, before) and not stage.window.context.runner.busy)
+    stage.window.show_page(page_name)
+    stage.settle()
+    return page
+
+
+def _unknown(stage: Stage) -> Path:
+    import numpy as np
+    import PIL.Image
+
+    rng = np.random.default_rng(5)
+    rows, columns = np.mgrid[:384, :384]
+    rings = 120 + 70 * np.sin(np.hypot(rows - 190, columns - 200) / 4) + rng.normal(0, 6, (384, 384))
+    folder = stage.work / "Unknown"
+    folder.mkdir(exist_ok=True)
+    target = folder / "camera_2_0417.png"
+    tinted = rings[..., None] * (0.6, 0.9, 1.0)
+    PIL.Image.fromarray(np.clip(tinted, 0, 255).astype(np.uint8)).save(target)
+    return target
+
+
+def scene_inspect_another_product(stage: Stage) -> None:
+    _another_product(stage, "inspect")
+
+
+def scene_results_another_product(stage: Stage) -> None:
+    _another_product(stage, "inspect")
+    page = stage.open_demo("results")
+    stage.wait(lambda: page.model.rowCount() > 0)
 
 
 def scene_inspect_contour(stage: Stage) -> None:

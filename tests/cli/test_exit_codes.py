@@ -36,5 +36,12 @@ def test_one_shot_sends_to_review_what_more_shots_call_ng(tmp_path: Path) -> Non
     code, said = run("teach", tmp_path / "several", "--shots", four.parent, "--method", "patchcore")
     assert "is called NG" not in said
     assert run("inspect", tmp_path / "several", *bad)[0] == 2
+    other = sorted(
+        (demo_parts.write_demo(tmp_path / "other", 1, 1, 0, kinds=("cloth",)) / "cloth/test").rglob("*.png")
+    )
+    code, said = run("inspect", tmp_path / "several", *other, *sorted(good.iterdir())[:1])
+    assert code == 5
+    assert "not this product" in said
+    assert run("inspect", tmp_path / "several", *other, *bad)[0] == 2
     (tmp_path / "broken.png").write_bytes(b"no image")
     assert run("inspect", tmp_path / "several", *bad, tmp_path / "broken.png")[0] == 3

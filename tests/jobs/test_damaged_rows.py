@@ -16,8 +16,9 @@ from inspector.jobs.export import export
 from inspector.records import project as projects
 from inspector.records.classes import list_classes, list_descriptions
 from inspector.records.detectors import list_detectors, list_memory, list_proposed
-from inspector.records.inspected.results import count_results, list_details, list_scores, result_ids
+from inspector.records.inspected.results import count_results, list_details, result_ids
 from inspector.records.inspected.runs import list_runs
+from inspector.records.inspected.scores import list_scores
 from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultSort

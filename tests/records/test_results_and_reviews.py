@@ -22,10 +22,10 @@ from inspector.records.inspected.results import (
     list_defect_types,
     list_details,
     list_results,
-    list_scores,
     result_ids,
 )
 from inspector.records.inspected.runs import list_runs, remove_run, restore_run, start_run
+from inspector.records.inspected.scores import list_scores
 from inspector.records.project import Project
 from inspector.records.result_filter import EVERYTHING, ResultFilter, ResultSort
 from inspector.records.reviews import (

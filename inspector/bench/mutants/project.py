@@ -39,10 +39,10 @@ from inspector.records.inspected.results import (
     list_defect_types,
     list_details,
     list_results,
-    list_scores,
     result_ids,
 )
 from inspector.records.inspected.runs import list_runs
+from inspector.records.inspected.scores import list_scores
 from inspector.records.jobs import list_jobs
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter, ResultSort
@@ -219,6 +219,7 @@ def _results(project: Project, sight: Sight) -> None:
                 (Decision.OK, told.ok),
                 (Decision.REVIEW, told.review),
                 (Decision.NG, told.ng),
+                (Decision.OTHER, told.other),
             )
         )
     else:

@@ -14,15 +14,16 @@ from inspector.records.files import ImageFacts, image_ids, image_name, keep_imag
 from inspector.records.line.arrivals import NewArrival, as_rows, came_before
 from inspector.records.names import file_name
 from inspector.records.project import Project
-from inspector.records.thresholds import ThresholdRow, newest_thresholds
+from inspector.records.thresholds import ThresholdRow, limits_in_force, newest_thresholds
 from inspector.verdicts.judge import decide
+from inspector.verdicts.product import is_other
 
 
 @dataclass(frozen=True, slots=True)
 class NewResult:
     """One inspected item. `image` with `data`, its file's bytes, for a kept copy; None when it could not be
-    read (then `error`). `values`: the anomaly map (h, w), stored as float16. `regions` were cut with
-    threshold row `threshold_id`; `decision` is taken from the newest thresholds when it is stored."""
+    read (then `error`). `product_distance`: see `ScoreMap`. `values`: the anomaly map (h, w), stored as float16. `regions` were
+    cut with threshold row `threshold_id`; `decision` is taken from the newest thresholds when it is stored."""
 
     name: str
     image: ImageFacts | None = None
@@ -35,6 +36,7 @@ class NewResult:
     threshold_id: int | None = None
     error: str = ""
     hint: str = ""
+    product_distance: float | None = None
 
 
 def record_results(project: Project, run_id: int, items: Sequence[NewResult]) -> list[int]:
@@ -81,7 +83,7 @@ def _record(
                     fresh.remove(place)
                 seen.add(one.mark)
         detector_id = session.scalars(select(t.Run.detector_id).where(t.Run.id == run_id)).one()
-        newest = newest_thresholds(session, detector_id)
+        newest, limits = newest_thresholds(session, detector_id), limits_in_force(session, detector_id)
         taught = set(
             session.scalars(
                 select(t.Shot.image_id)
@@ -94,7 +96,7 @@ def _record(
         rows = []
         for item, name in zip(kept_items, (maps[place] for place in fresh), strict=True):
             image_id = ids[item.image.sha256] if item.image is not None else None
-            score, decision, error, hint = _judged(item, newest)
+            score, decision, error, hint = _judged(item, newest, limits)
             rows.append(
                 t.Result(
                     run_id=run_id,
@@ -104,6 +106,7 @@ def _record(
                     name=file_name(item.name),
                     image_score=score,
                     class_confidence=item.class_confidence,
+                    product_distance=None if score is None else item.product_distance,
                     decision=decision,
                     map=name,
                     regions_threshold_id=item.threshold_id,
@@ -139,13 +142,14 @@ def _record(
 
 
 def _judged(
-    item: NewResult, newest: Mapping[int, ThresholdRow]
+    item: NewResult, newest: Mapping[int, ThresholdRow], limits: Mapping[int, float]
 ) -> tuple[float | None, Decision | None, str, str]:
     """(score, decision, error, hint) as they are stored; a score that says nothing makes a failed item."""
     if item.error or item.image_score is None:
         return None, None, item.error, item.hint
     row = newest.get(item.class_id or 0)
+    other = is_other(item.product_distance, limits.get(item.class_id or 0))
     try:
-        return item.image_score, decide(item.image_score, row.thresholds) if row else None, "", ""
+        return item.image_score, decide(item.image_score, row.thresholds, other) if row else None, "", ""
     except InspectorError as error:
         return None, None, error.message, error.hint

@@ -31,9 +31,15 @@ from inspector.records.result_filter import (
     sort_column,
 )
 from inspector.records.reviews import ReviewRow, in_force, reviews_of
-from inspector.records.tables.columns import number_list
-from inspector.records.thresholds import ThresholdMove, ThresholdRow, newest_thresholds, threshold_numbers
+from inspector.records.thresholds import (
+    ThresholdMove,
+    ThresholdRow,
+    all_limits,
+    newest_thresholds,
+    threshold_numbers,
+)
 from inspector.verdicts.judge import cuts_alike, decide
+from inspector.verdicts.product import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +51,18 @@ class Counts:
     ng: int = 0
     failed: int = 0
     reviewed: int = 0
+    other: int = 0
 
     @property
     def total(self) -> int:
         """All items, failed ones too (`reviewed` counts some of them again)."""
-        return self.ok + self.review + self.ng + self.failed
+        return self.ok + self.review + self.ng + self.failed + self.other
 
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
     """`decision`: by the newest thresholds. `override`: a person's word, or None. `verdict`: what counts (None when
-    the item failed; then `error` and `hint` say why). `is_shot`: this image also taught the detector. `white`: the
+    the item failed; then `error` and `hint` say why). `product_distance`: see `ScoreMap`. `is_shot`: this image also taught the detector. `white`: the
     end of the range in which its image was read, see `images.read`. `reviewer`, `reason`: of the review that counts.
     `regions`: how many are stored. `size`: (width, height) in pixels, (0, 0) when unknown. `path`, `missing`,
     `map_path`: see `KeptFiles`."""
@@ -66,6 +73,7 @@ class ResultRow:
     class_id: int | None
     class_name: str
     class_confidence: float | None
+    product_distance: float | None
     name: str
     sha256: str
     size: tuple[int, int]
@@ -103,7 +111,7 @@ class ResultRow:
     def after(self, move: ThresholdMove) -> "ResultRow":
         """What is stored of it since thresholds were moved, without reading it again."""
         concerned = (self.detector_id, self.class_id) == (move.detector_id, move.class_id)
-        if not concerned or self.image_score is None or self.decision is None:
+        if not concerned or self.image_score is None or self.decision in (None, Decision.OTHER):
             return self
         decision = decide(self.image_score, move.thresholds)
         return replace(self, decision=decision, verdict=self.override or decision)
@@ -112,13 +120,15 @@ class ResultRow:
 @dataclass(frozen=True, slots=True)
 class ResultDetail:
     """`thresholds`: the newest of its detector and class. `cut_with`: the numbers of those that the stored regions were
-    cut with, None when unknown, () when one of them is damaged."""
+    cut with, None when unknown, () when one of them is damaged. `limit`: from which distance on its detector calls a picture
+    another product, None where it can't tell."""
 
     row: ResultRow
     regions: tuple[Region, ...]
     cut_with: tuple[float, ...] | None
     thresholds: Thresholds | None
     reviews: tuple[ReviewRow, ...]
+    limit: Limit | None = None
 
     @property
     def regions_current(self) -> bool:
@@ -160,7 +170,7 @@ def result_ids(
         query = query.order_by(*(part.desc() if descending else part for part in order))
         if limit is not None or offset:
             query = query.limit(-1 if limit is None else limit).offset(offset)
-        return np.fromiter(_values(session, query), np.int64)
+        return np.fromiter(scalars(session, query), np.int64)
 
 
 def list_results(project: Project, ids: Iterable[int]) -> list[ResultRow]:
@@ -208,6 +218,7 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
     details: list[ResultDetail] = []
     with project.reading() as session:
         newest: dict[int, dict[int, ThresholdRow]] = {}
+        limits: dict[int, dict[int, Limit]] = {}
         whites = list_whites(session)
         for piece in _pieces(ids):
             stored = _stored(session, piece)
@@ -228,6 +239,7 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
                 result_id, _, detector_id, class_id, cut_with = one[:5]
                 if detector_id not in newest:
                     newest[detector_id] = newest_thresholds(session, detector_id)
+                    limits[detector_id] = all_limits(session, detector_id)
                 by = newest[detector_id].get(class_id or 0)
                 own, history = tuple(regions.get(result_id, ())), tuple(reviews.get(result_id, ()))
                 details.append(
@@ -237,6 +249,7 @@ def list_details(project: Project, ids: Iterable[int]) -> list[ResultDetail]:
                         cut_with=() if result_id in damaged else numbers.get(cut_with),
                         thresholds=by.thresholds if by else None,
                         reviews=history,
+                        limit=limits[detector_id].get(class_id or 0),
                     )
                 )
     return details
@@ -270,32 +283,10 @@ def list_defect_types(project: Project) -> list[str]:
         )
 
 
-def list_scores(
-    project: Project, detector_id: int, class_id: int, *, run_id: int | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Every stored score [n] of a class (of one run), ascending,
-    and the held-out scores [shots] of its normal shots."""
-    where = ResultFilter(run_id=run_id, detector_id=detector_id, class_id=class_id)
-    with project.reading() as session:
-        stored = _values(
-            session,
-            filtered(session, select(t.Result.image_score), where)
-            .where(func.typeof(t.Result.image_score) == "real")  # anything else is damage
-            .order_by(t.Result.image_score),
-        )
-        scores = np.fromiter(stored, np.float64)
-        return scores[np.isfinite(scores)], _held_out(session, detector_id, class_id)
-
-
-def _held_out(session: Session, detector_id: int, class_id: int) -> NDArray[np.float64]:
-    by_class = session.scalar(select(t.Detector.held_out).where(t.Detector.id == detector_id)) or {}
-    return np.array(number_list(by_class.get(str(class_id))), np.float64)
-
-
 def count_severities(by_severity: Mapping[int, int], reviewed: int) -> Counts:
     """The counts out of those by severity, as `judge` numbers decisions."""
-    ok, review, ng, failed = (by_severity.get(n, 0) for n in (*SEVERITY.values(), FAILED_SEVERITY))
-    return Counts(ok, review, ng, failed, reviewed)
+    counts = {str(decision): by_severity.get(number, 0) for decision, number in SEVERITY.items()}
+    return Counts(**counts, failed=by_severity.get(FAILED_SEVERITY, 0), reviewed=reviewed)
 
 
 _PIECE = 2000
@@ -309,6 +300,7 @@ _STORED = (
     t.Result.reviewed,
     t.Class.name.label("class_name"),
     t.Result.class_confidence,
+    t.Result.product_distance,
     t.Result.name,
     t.StoredImage.sha256,
     t.StoredImage.suffix,
@@ -335,7 +327,7 @@ _REGION = (
 )
 
 
-def _values(session: Session, query: Any) -> Iterator[Any]:
+def scalars(session: Session, query: Any) -> Iterator[Any]:
     """The one column of a query, as the database gives it: a million without an object for each."""
     return chain.from_iterable(session.connection().execute(query).cursor)  # type: ignore[arg-type]
 
@@ -365,10 +357,12 @@ def _result(
     regions: int,
     whites: Mapping[tuple[int, int | None], int],
 ) -> ResultRow:
-    result_id, run_id, detector_id, class_id, _, reviewed, class_name, confidence, name, sha256, suffix = row[
+    result_id, run_id, detector_id, class_id, _, reviewed, class_name, confidence, far, name, sha256 = row[
         :11
     ]
-    width, height, score, said, overridden, defect_type, map_name, is_shot, error, hint, created = row[11:]
+    suffix, width, height, score, said, overridden, defect_type, map_name, is_shot, error, hint, created = (
+        row[11:]
+    )
     decision, override = t.word(Decision, said), t.word(Decision, overridden)
     lost = not error and (score is None or decision is None)
     lost |= override != overridden  # a person's word that can't be read
@@ -379,6 +373,7 @@ def _result(
         class_id=class_id,
         class_name=class_name or "",
         class_confidence=confidence,
+        product_distance=far,
         name=name,
         sha256=sha256 or "",
         size=(width, height) if width and height else (0, 0),

@@ -21,7 +21,7 @@ def count_without_shots(
         return every, shots.total
     left = (
         max(0, getattr(every, name) - getattr(shots, name))  # some may have come between both looks
-        for name in ("ok", "review", "ng", "failed", "reviewed")
+        for name in ("ok", "review", "ng", "failed", "reviewed", "other")
     )
     return Counts(*left), shots.total
 

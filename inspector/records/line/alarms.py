@@ -9,10 +9,10 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from inspector.records import schema as t
-from inspector.records.columns import EPOCH, Utc
 from inspector.records.files import pairs
 from inspector.records.line.trends import DRAWN, JOINED, SQLITE, VALUES, TrendOf, conditions, moment_text
 from inspector.records.project import Project
+from inspector.records.tables.columns import EPOCH, Utc
 from inspector.verdicts.watch import (
     LOOKS,
     REFERENCE,

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Dialect, func, select
 from sqlalchemy.orm import Session
 
 from inspector.records import schema as t
-from inspector.records.columns import EPOCH, Utc
 from inspector.records.project import Project
+from inspector.records.tables.columns import EPOCH, Utc
 from inspector.verdicts.watch import LOOKS
 
 SQLITE = Dialect()

@@ -16,8 +16,9 @@ from inspector.records.audit import ActKind, few, note
 from inspector.records.detectors import in_charge
 from inspector.records.files import find_image
 from inspector.records.project import Project
-from inspector.records.thresholds import newest_thresholds
+from inspector.records.thresholds import limits_in_force, newest_thresholds
 from inspector.verdicts.judge import decide
+from inspector.verdicts.product import NOT_THIS, why_other
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class GoldenWord:
 
     @property
     def kept(self) -> bool:
-        """Whether it is judged as it must be: a good part is OK, a defective one is held back, as NG or for review."""
+        """Whether it is judged as it must be: a good part is OK, a defective one is held back, as NG or for review; neither is
+        another product."""
         return _is_kept(self.decision, self.part.expected)
 
 
@@ -126,6 +128,7 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
                 t.Result.image_id,
                 t.Result.detector_id,
                 t.Result.image_score,
+                t.Result.product_distance,
             )
             .join(t.Class, t.Result.class_id == t.Class.id)
             .where(t.Result.id.in_(words), t.Result.image_id.is_not(None), t.Class.removed.is_(None))
@@ -135,22 +138,26 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
         for part in session.scalars(select(t.GoldenPart).where(t.GoldenPart.removed.is_(None))):
             there[part.class_id, part.image_id] = part
         new: dict[tuple[int, int], tuple[str, Decision]] = {}
-        seen: dict[tuple[int, int], dict[int, float]] = {}
+        seen: dict[tuple[int, int], dict[int, tuple[float | None, str]]] = {}
+        limits = {key: limits_in_force(session, key) for key in {row.detector_id for row in rows}}
         taken = 0
-        for result_id, name, class_id, image_id, detector_id, score in rows:
+        for result_id, name, class_id, image_id, detector_id, score, far in rows:
             if class_id is not None and image_id is not None and (class_id, image_id) not in shots:
                 new[class_id, image_id] = name, words[result_id]
                 taken += 1
+                limit = limits[detector_id].get(class_id)
                 if score is not None:
-                    seen.setdefault((class_id, image_id), {})[detector_id] = score
+                    other = why_other(far, limit)
+                    found = seen.setdefault((class_id, image_id), {})
+                    found[detector_id] = (None if other else score), other
         for key, (name, expected) in new.items():
             before = there.get(key)
             if before is not None and before.expected == expected:
-                for detector_id, score in seen.get(key, {}).items():
-                    if session.get(t.GoldenScore, (detector_id, before.id)) is None:
-                        session.add(
-                            t.GoldenScore(detector_id=detector_id, part_id=before.id, image_score=score)
-                        )
+                session.add_all(
+                    _golden_score(detector_id, before.id, said)
+                    for detector_id, said in seen.get(key, {}).items()
+                    if session.get(t.GoldenScore, (detector_id, before.id)) is None
+                )
                 continue
             if before is not None:
                 before.removed = t.now()
@@ -160,8 +167,7 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
             session.add(made)
             session.flush()
             session.add_all(
-                t.GoldenScore(detector_id=detector_id, part_id=made.id, image_score=score)
-                for detector_id, score in seen.get(key, {}).items()
+                _golden_score(detector_id, made.id, said) for detector_id, said in seen.get(key, {}).items()
             )
             added.append(made)
         change = GoldenChange(tuple(part.id for part in added), tuple(removed), len(words) - taken)
@@ -193,11 +199,11 @@ def list_golden(project: Project, class_ids: Collection[int] | None = None) -> l
 def keep_golden_scores(
     project: Project, detector_id: int, scores: Mapping[int, tuple[float | None, str]]
 ) -> None:
-    """What a detector scores golden parts: part id → (score, "") or (None, why it has none)."""
+    """What a detector scores golden parts: part id → (score, "") or (None, why it has none, which begins with NOT_THIS where it is
+    taken for another product)."""
     with project.writing() as session:
-        for part_id, (score, error) in scores.items():
-            row = t.GoldenScore(detector_id=detector_id, part_id=part_id, image_score=score, error=error)
-            session.merge(row)
+        for part_id, said in scores.items():
+            session.merge(_golden_score(detector_id, part_id, said))
 
 
 def judge_golden(
@@ -237,6 +243,8 @@ def judge_golden(
         now = (thresholds or {}).get(part.class_id) or (found.thresholds if found else None)
         score = row.image_score if row else None
         decision = None if score is None or now is None else decide(score, now)
+        if row is not None and row.error.startswith(NOT_THIS):
+            decision = Decision.OTHER
         words.append(GoldenWord(part, judge, score, decision, row.error if row else ""))
     return words
 
@@ -303,6 +311,11 @@ def list_checks(project: Project, limit: int | None = 200) -> list[GoldenCheck]:
         ]
 
 
+def _golden_score(detector_id: int, part_id: int, said: tuple[float | None, str]) -> t.GoldenScore:
+    score, error = said
+    return t.GoldenScore(detector_id=detector_id, part_id=part_id, image_score=score, error=error)
+
+
 def _note(
     session: Session, kind: ActKind, ids: Collection[int], who: str = "", was: Collection[int] = ()
 ) -> None:
@@ -318,7 +331,8 @@ def _note(
 
 
 def _is_kept(said: Decision | None, expected: Decision) -> bool:
-    return said is not None and (said is Decision.OK) == (expected is Decision.OK)
+    known = said is not None and said is not Decision.OTHER
+    return known and (said is Decision.OK) == (expected is Decision.OK)
 
 
 def _checked(outcome: Mapping[str, Any]) -> Iterable[CheckedPart]:

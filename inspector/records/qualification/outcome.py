@@ -97,5 +97,5 @@ def outcome(project: Project, study_id: int) -> Outcome:
 
 def _numbers(words: Sequence[Sequence[Decision | None]], trials: int) -> NDArray[np.float64]:
     """As `agreement` takes them, (parts, trials)."""
-    numbers = {None: np.nan, Decision.OK: 0.0, Decision.REVIEW: 1.0, Decision.NG: 1.0}
+    numbers = {None: np.nan, Decision.OK: 0.0, Decision.REVIEW: 1.0, Decision.NG: 1.0, Decision.OTHER: 1.0}
     return np.array([[numbers[word] for word in said] for said in words], np.float64).reshape(-1, trials)

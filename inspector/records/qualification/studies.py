@@ -168,7 +168,7 @@ def study_parts(project: Project, study_id: int) -> list[PartRow]:
                 position=part.position,
                 class_name=class_name or "",
                 name=part.name,
-                expected=None if expected is Decision.REVIEW else expected,
+                expected=expected if expected in (Decision.OK, Decision.NG) else None,
                 decision=decision,
                 image_score=part.image_score,
                 sha256=sha256,
@@ -219,7 +219,7 @@ def say(
     with project.writing() as session:
         study = _row(session, _stored(session, study_id))
         _require_turn(study, appraiser, trial)
-        if not 1 <= position <= study.parts or decision is Decision.REVIEW:
+        if not 1 <= position <= study.parts or decision in (Decision.REVIEW, Decision.OTHER):
             raise ProjectError("This word does not belong to the study.", "Say OK or NG of one of its parts.")
         session.add(
             t.StudyWord(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from superqt.utils import qthrottled
 
-from inspector.domain import Region, Thresholds
+from inspector.domain import Decision, Region, Thresholds
 from inspector.verdicts.provenance import Basis
 from inspector.views.inspect.scores import class_scores
 from inspector.views.inspect.scores.class_scores import ClassScores
@@ -55,6 +55,7 @@ class LiveThresholds(QObject):
         panel.scores.others_asked.connect(self.ask_others)
         panel.regions.picked.connect(self._pick)
         viewer.view.region_clicked.connect(self._pick)
+        panel.product.toggled.connect(self._ask_product)
 
     def show(self, shown: Shown | None) -> None:
         """Another result is at hand, or none, or the same one with another verdict."""
@@ -185,6 +186,13 @@ class LiveThresholds(QObject):
             left,
         )
 
+    def _ask_product(self, asked: bool) -> None:
+        """Pictures of another product are to be told apart in the class at hand, or no longer."""
+        row = self.shown.detail.row if self.shown else None
+        if row is not None and row.class_id is not None and self.shown is not None:
+            self.panel.show_detail(self.shown.detail)  # as it is stored, until it is
+            self.edits.ask_product(row, asked)
+
     def _back(self) -> None:
         """Nothing was stored: what is in force stands there again."""
         self._moving = None
@@ -223,6 +231,9 @@ class LiveThresholds(QObject):
     def _show_regions(self, regions: tuple[Region, ...], thresholds: Thresholds | None) -> None:
         """`thresholds`: what they were cut with; a hand may have moved on since."""
         self.cut_with = thresholds
+        row = self.shown.detail.row if self.shown else None
+        if row is not None and row.verdict is Decision.OTHER:
+            regions = ()  # where it differs from the shots says nothing
         self.viewer.view.set_regions(regions)
         self.panel.show_regions(regions, thresholds.review if thresholds else None)
 

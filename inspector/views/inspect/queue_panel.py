@@ -188,13 +188,15 @@ class QueuePanel(QWidget):
             self.counts.setText("")
             return
         parts = [f"✓ {counts.ok:,}", f"? {counts.review:,}", f"✕ {counts.ng:,}"]
+        if counts.other:
+            parts.append(f"≠ {counts.other:,}")
         if counts.failed:
             parts.append(f"! {counts.failed:,}")
         if shots:
             parts.append(f"({shots:,} shot{'s' if shots > 1 else ''})")
         self.counts.setText("   ".join(parts))
         self.counts.setToolTip(
-            f"{counts.ok:,} OK, {counts.review:,} to review, {counts.ng:,} NG, {counts.failed:,} failed;"
+            f"{counts.ok:,} OK, {counts.review:,} to review, {counts.ng:,} NG, {counts.other:,} not this product, {counts.failed:,} failed;"
             f" {counts.reviewed:,} reviewed by a person" + (f". {shots_said(shots)}" if shots else "")
         )
 

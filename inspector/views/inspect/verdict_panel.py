@@ -11,7 +11,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVB
 
 from inspector.domain import Decision, Region, Thresholds
 from inspector.verdicts.judge import decide
+from inspector.verdicts.product import reason
 from inspector.views.inspect.regions_table import RegionsTable
+from inspector.views.inspect.scores.product_line import ProductLine
 from inspector.views.inspect.scores.score_view import ScoreView
 from inspector.views.look import icons, theme
 from inspector.views.look.labels import plain
@@ -57,6 +59,7 @@ class VerdictPanel(QScrollArea):
         self.accept = _AcceptButton(icons.icon("accept"), "Accept")
         self.override = QPushButton(icons.icon("override"), "Override")
         self.scores = ScoreView()
+        self.product = ProductLine()
         self.regions_title = QLabel("Regions")
         theme.set_role(self.regions_title, "heading")
         self.regions_note = QLabel()
@@ -85,6 +88,7 @@ class VerdictPanel(QScrollArea):
         layout.addLayout(buttons)
         layout.addWidget(self.remark)
         layout.addWidget(self.scores)
+        layout.addWidget(self.product)
         title = QHBoxLayout()
         title.addWidget(self.regions_title)
         title.addStretch(1)
@@ -124,11 +128,14 @@ class VerdictPanel(QScrollArea):
         scored = row is not None and row.image_score is not None
         for widget in (self.scores, self.regions_title, self.regions, self.no_defect):
             widget.setVisible(scored)
-        self.missed.setVisible(row is not None and judged and row.verdict is not Decision.NG)
+        held = (None, Decision.NG, Decision.OTHER)
+        self.missed.setVisible(row is not None and row.verdict not in held)
         self.missed.setEnabled(not self._viewing)
         self.missed.setToolTip(plain(self._viewing) or MISSED)
         self.no_defect.setEnabled(not self._viewing)
         self.no_defect.setToolTip(plain(self._viewing) or NO_DEFECT)
+        far = row.product_distance if row is not None else None
+        self.product.show_limit(detail.limit if detail and scored else None, far, self._viewing)
         if not scored:
             self.regions_note.hide()
         self.class_line.setText(_class_words(detail) if detail else "")
@@ -151,7 +158,7 @@ class VerdictPanel(QScrollArea):
         """The verdict as it would be; a person's word stays."""
         row = self._detail.row if self._detail else None
         if row is not None and row.image_score is not None and row.override is None:
-            self.chip.show_decision(decide(row.image_score, thresholds))
+            self.chip.show_decision(decide(row.image_score, thresholds, row.decision is Decision.OTHER))
 
     def popup_place(self) -> QPoint:
         """Where a popup's lower right corner goes: left of this panel, beside its buttons."""
@@ -172,7 +179,10 @@ def _class_words(detail: ResultDetail) -> str:
 
 
 def _remark(detail: ResultDetail) -> str:
-    row, said = detail.row, []
+    row, said, limit = detail.row, [], detail.limit
+    if row.decision is Decision.OTHER and row.product_distance is not None and limit is not None:
+        why = reason(row.product_distance, limit.distance)
+        said.append(f"{why[0].upper()}{why[1:]} Nothing can be said of defects.")
     review = detail.review
     if review is not None and row.override is not None:
         words = (

@@ -14,10 +14,25 @@ from inspector.domain import Decision
 ICON = 20  # px
 
 ACCENT = "#3b82c4"
-SIGNS = {Decision.OK: "✓", Decision.REVIEW: "?", Decision.NG: "✕"}
-WORDS = {Decision.OK: "OK", Decision.REVIEW: "Review", Decision.NG: "NG"}
-VERDICTS = {Decision.OK: "#1f9e89", Decision.REVIEW: "#e0a030", Decision.NG: "#d1495b"}
-ON_VERDICTS = {Decision.OK: "#0b1412", Decision.REVIEW: "#1a1304", Decision.NG: "#ffffff"}
+SIGNS = {Decision.OK: "✓", Decision.REVIEW: "?", Decision.NG: "✕", Decision.OTHER: "≠"}
+WORDS = {
+    Decision.OK: "OK",
+    Decision.REVIEW: "Review",
+    Decision.NG: "NG",
+    Decision.OTHER: "Not this product",
+}
+VERDICTS = {
+    Decision.OK: "#1f9e89",
+    Decision.REVIEW: "#e0a030",
+    Decision.NG: "#d1495b",
+    Decision.OTHER: "#7a5fb0",
+}
+ON_VERDICTS = {
+    Decision.OK: "#0b1412",
+    Decision.REVIEW: "#1a1304",
+    Decision.NG: "#ffffff",
+    Decision.OTHER: "#ffffff",
+}
 """Text that can be read on a verdict's colour."""
 
 

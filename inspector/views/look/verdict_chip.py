@@ -30,10 +30,11 @@ def paint(painter: QPainter, box: QRectF, decision: Decision | None, font: QFont
     painter.restore()
 
 
-def width(font: QFont) -> int:
-    """Wide enough for every verdict in `font`."""
+def width(font: QFont, decision: Decision | None) -> int:
+    """Of a verdict's pill in `font`: the same for all, but for the one with a long word."""
     metrics = QFontMetrics(font)
-    return max(metrics.horizontalAdvance(text(d)) for d in (*Decision, None)) + 16
+    usual = (one for one in (*Decision, None) if one is not Decision.OTHER)
+    return max(metrics.horizontalAdvance(text(one)) for one in (*usual, decision)) + 16
 
 
 class VerdictChip(QWidget):
@@ -49,6 +50,7 @@ class VerdictChip(QWidget):
         """`known` False leaves the place empty (nothing is selected)."""
         self._decision, self._shown = decision, known
         self.setAccessibleName(text(decision) if known else "")
+        self.updateGeometry()
         self.update()
 
     @property
@@ -61,7 +63,7 @@ class VerdictChip(QWidget):
         return font
 
     def sizeHint(self) -> QSize:
-        return QSize(width(self._font()) + 8, QFontMetrics(self._font()).height() + 12)
+        return QSize(width(self._font(), self._decision) + 8, QFontMetrics(self._font()).height() + 12)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._shown:

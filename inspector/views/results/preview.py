@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
+from inspector.domain import Decision
+from inspector.verdicts.product import reason
 from inspector.views.look import theme
 from inspector.views.look.elided import Elided
 from inspector.views.look.verdict_chip import VerdictChip
@@ -15,7 +17,7 @@ from inspector.views.review.result_model import SHOT, score_text
 from inspector.views.viewer.image_view import ImageView
 
 if TYPE_CHECKING:
-    from inspector.records.inspected.results import ResultRow
+    from inspector.records.inspected.results import ResultDetail
     from inspector.records.thresholds import ThresholdMove
     from inspector.views.review.heats import Heats
     from inspector.views.review.result_model import ResultModel
@@ -99,11 +101,12 @@ class Preview(QFrame):
             else:
                 self.view.show_picture(pixels.picture, pixels.values, note=pixels.note)
                 self.view.fit()
-        self.view.set_regions(detail.regions if detail.regions_current else ())
+        none = not detail.regions_current or row.verdict is Decision.OTHER
+        self.view.set_regions(() if none else detail.regions)
         self.name.setText(row.name)
         self.chip.show_decision(row.verdict)
         self.score.setText(score_text(row))
-        self.facts.setText(_facts(row))
+        self.facts.setText(_facts(detail))
         self.open_button.show()
         self._show_heat()
         place = self._model.place(row.id)
@@ -147,8 +150,11 @@ class Preview(QFrame):
             self._fetch()
 
 
-def _facts(row: ResultRow) -> str:
+def _facts(detail: ResultDetail) -> str:
+    row = detail.row
     said = [row.class_name, row.defect_type]
+    if row.decision is Decision.OTHER and row.product_distance is not None and detail.limit is not None:
+        said.append(reason(row.product_distance, detail.limit.distance).removesuffix("."))
     if row.override is not None:
         said.append(f"judged by {row.reviewer}" if row.reviewer else "judged by a person")
     if row.reason:

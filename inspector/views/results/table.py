@@ -48,7 +48,9 @@ class _ChipDelegate(QStyledItemDelegate):
         if row is None:
             return
         font = theme.font("small")
-        chip = QRectF(area.left() + 8, area.top() + 4, verdict_chip.width(font), area.height() - 8)
+        chip = QRectF(
+            area.left() + 8, area.top() + 4, verdict_chip.width(font, index.data(VERDICT)), area.height() - 8
+        )
         verdict_chip.paint(painter, chip, index.data(VERDICT), font)
         painter.setFont(font)
         painter.setPen(option.palette.highlightedText().color() if chosen else theme.colour("text"))

@@ -66,11 +66,14 @@ class Tile(QStyledItemDelegate):
         )
         painter.drawText(name, _LEFT, told)
         foot = name.translated(0, _LINE + 2)
-        chip = QRectF(foot.left(), foot.top(), verdict_chip.width(small), 19)
+        wide = verdict_chip.width(small, index.data(VERDICT))
+        chip = QRectF(foot.left(), foot.top(), min(wide, foot.width()), 19)
         verdict_chip.paint(painter, chip, index.data(VERDICT), small)
         painter.setFont(small)
         painter.setPen(theme.colour("text"))
         score = score_text(row)
+        if wide + painter.fontMetrics().horizontalAdvance(score) + 6 > foot.width():
+            score = ""  # a long word in a small tile
         painter.drawText(foot, _RIGHT, score)
         between = foot.adjusted(
             round(chip.width()) + 6, 0, -painter.fontMetrics().horizontalAdvance(score) - 6, 0

@@ -45,6 +45,8 @@ def counts_words(counts: Counts) -> str:
     """How many results of each verdict there are, "" for none."""
     parts = [f"{counts.total:,} results"] if counts.total != 1 else ["1 result"]
     parts += [f"✓ {counts.ok:,} OK", f"? {counts.review:,} review", f"✕ {counts.ng:,} NG"]
+    if counts.other:
+        parts.append(f"≠ {counts.other:,} not this product")
     if counts.failed:
         parts.append(f"! {counts.failed:,} failed")
     parts.append(f"{counts.reviewed:,} reviewed")

@@ -64,7 +64,7 @@ class _RowDelegate(QStyledItemDelegate):
         self._picture(painter, picture, row)
         left, right = picture.right() + 8, area.right() - 6
         small = theme.font("small", figures=True)
-        chip_width = verdict_chip.width(small)
+        chip_width = verdict_chip.width(small, index.data(VERDICT))
         top = QRect(left, area.top() + 6, right - left, 18)
         painter.setFont(small)
         painter.setPen(theme.colour("text"))

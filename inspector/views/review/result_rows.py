@@ -123,4 +123,4 @@ class ResultRows:
         if row.override is not None or row.verdict is None or row.image_score is None or row.class_id is None:
             return row.verdict
         live = self._live.get((row.detector_id, row.class_id))
-        return decide(row.image_score, live) if live else row.verdict
+        return decide(row.image_score, live, row.decision is Decision.OTHER) if live else row.verdict

@@ -22,6 +22,9 @@ from PySide6.QtWidgets import (
 from inspector.domain import Decision
 from inspector.views.look import theme
 
+_NO_DEFECT = (Decision.OK, Decision.OTHER)
+_OTHER = "Nothing is said of defects of another product."
+
 
 class ReviewPopup(QDialog):
     """`decided(decision, reason, defect_type)` when saved.
@@ -148,15 +151,16 @@ class ReviewPopup(QDialog):
         if not self.isVisible():
             return
         decision, reason = self.chosen, " ".join(self.reason.text().split())
-        passes = decision is Decision.OK and Decision.NG in self._verdicts
+        passes = decision is Decision.OK and bool({Decision.NG, Decision.OTHER} & self._verdicts)
         if decision is None:
             self._miss("Choose a verdict.")
         elif not reason and (passes or self._many):
-            self._miss(f"Say why {'NG becomes OK' if passes else 'these are judged otherwise'}.")
+            ng = "NG becomes OK" if Decision.NG in self._verdicts else "it is a good part of this product"
+            self._miss(f"Say why {ng if passes else 'these are judged otherwise'}.")
         else:
             defect_type = " ".join(self.defect_type.currentText().split())
             self.accept()
-            self.decided.emit(decision, reason, "" if decision is Decision.OK else defect_type)
+            self.decided.emit(decision, reason, "" if decision in _NO_DEFECT else defect_type)
 
     def _miss(self, words: str) -> None:
         self.missing.setText(words)
@@ -164,11 +168,14 @@ class ReviewPopup(QDialog):
         self.reason.setFocus()
 
     def _refresh(self) -> None:
-        """What is OK has no defect."""
+        """What is OK, or another product, has no defect."""
         self.missing.hide()
+        none = self.chosen in _NO_DEFECT
+        self.defect_type.setEnabled(not none)
         okay = self.chosen is Decision.OK
-        self.defect_type.setEnabled(not okay)
-        self.defect_type.setToolTip("A part that is OK has no defect." if okay else "")
+        self.defect_type.setToolTip(
+            "A part that is OK has no defect." if okay else "" if not none else _OTHER
+        )
 
 
 def _proposed(verdict: Decision, type_first: bool) -> Decision:

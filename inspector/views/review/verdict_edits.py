@@ -99,6 +99,7 @@ class VerdictEdits:
         self._defects = Steps(context, self._defect_called, parent)
         self._golden = Steps(context, lambda _value: context.golden_changed.emit(), parent)
         self._thresholds = Steps(context, self._thresholds_changed, parent)
+        self._products = Steps(context, self._defect_called, parent)
 
     def review(
         self, reviews: Sequence[Review], toast: str = "", begun: Callable[[], None] = _nothing
@@ -180,6 +181,32 @@ class VerdictEdits:
             self.passing.ask(move.detector_id, move.class_id, move.after, sign, left)
         else:
             sign()
+
+    def ask_product(self, row: ResultRow, asked: bool) -> None:
+        """Whether pictures of another product are told apart, in the class and by the detector of a result."""
+
+        def put(asked: bool, who: str) -> Work:
+            def write(project: Project) -> int:
+                from inspector.records.inspected.products import ask_product
+
+                return ask_product(project, row.detector_id, row.class_id or 0, asked, who=who)
+
+            return write
+
+        def store(who: str) -> None:
+            now = "told apart" if asked else "no longer told apart"
+            what = f"Other products {now} in {row.class_name}"
+
+            def told(changed: object) -> None:
+                self._products.done(what, put(asked, who), put(not asked, who), partial(self._place, row.id))
+                self._defect_called(changed)
+                count = changed if isinstance(changed, int) else 0
+                words = f"{what}: {count:,} verdict{'' if count == 1 else 's'} changed."
+                self.context.toast(words, self.context.undo.undo)
+
+            self._products.write(put(asked, who), told)
+
+        self.signed(store, _nothing)
 
     def call_golden(self, result_ids: Sequence[int], expected: Decision) -> None:
         """Take the images of results into the golden set: they must always be judged so."""

@@ -110,6 +110,7 @@ def _of_map(shown: Shown) -> tuple[Polygon, ...]:
     from inspector.verdicts.regions import enlarge, rings_of
 
     values, picture, thresholds = shown.pixels.values, shown.pixels.picture, shown.detail.thresholds
-    if values is None or picture is None or thresholds is None or shown.detail.row.verdict is Decision.OK:
+    none = shown.detail.row.verdict in (Decision.OK, Decision.OTHER)
+    if values is None or picture is None or thresholds is None or none:
         return ()
     return rings_of((enlarge(values, mask_size(picture)) >= thresholds.review).astype(np.uint8))

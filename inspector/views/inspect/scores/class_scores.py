@@ -40,7 +40,7 @@ class ClassScores:
 
 def read(project: Project, detector_id: int, class_id: int) -> ClassScores:
     """Some milliseconds of queries: for a worker."""
-    from inspector.records.inspected.results import list_scores
+    from inspector.records.inspected.scores import list_scores
     from inspector.records.thresholds import list_calibrated, list_thresholds, propose_thresholds
 
     current = list_thresholds(project, detector_id)

@@ -52,7 +52,7 @@ class _Chips(QStyledItemDelegate):
         if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(option.rect, option.palette.highlight())
         font, area = theme.font("small"), option.rect
-        chip = QRectF(area.left() + 6, area.center().y() - 10, verdict_chip.width(font), 21)
+        chip = QRectF(area.left() + 6, area.center().y() - 10, verdict_chip.width(font, decision), 21)
         verdict_chip.paint(painter, chip, decision, font)
 
 
@@ -75,7 +75,7 @@ class GoldenTable(QTableWidget):
         header = self.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setStretchLastSection(True)
-        for column, wide in enumerate((230, 110, 96, 110, 66, 86, 170)):
+        for column, wide in enumerate((230, 110, 96, 140, 66, 86, 170)):
             header.resizeSection(column, wide)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self.itemActivated.connect(lambda item: self.opened.emit(self._words[item.row()]))

@@ -1,0 +1,54 @@
+"""Whether pictures of another product are told apart, by class of a detector, and what follows for stored results."""
+
+from sqlalchemy import delete, select, update
+
+from inspector.errors import ProjectError
+from inspector.records import schema as t
+from inspector.records.audit import ActKind, note
+from inspector.records.project import Project
+from inspector.records.thresholds import all_limits, decided, newest_thresholds
+from inspector.verdicts.product import Limit
+from inspector.verdicts.provenance import number
+
+
+def ask_product(project: Project, detector_id: int, class_id: int, asked: bool, *, who: str = "") -> int:
+    """Tell pictures of other products apart from now on, or no longer, and judge every stored result of this detector and class
+    anew; how many verdicts changed. A person's word stays. Golden parts are to be checked again. To undo, ask the other way.
+
+    Raises ProjectError where it can't be told.
+    """
+    with project.writing() as session:
+        row = session.get_one(t.Detector, detector_id)
+        limit = all_limits(session, detector_id).get(class_id)
+        found = newest_thresholds(session, detector_id).get(class_id)
+        if limit is None or found is None:
+            raise ProjectError(
+                "This detector can't tell whether a picture shows another product.", "Teach its class again."
+            )
+        row.products = {**(row.products or {}), str(class_id): Limit(limit.distance, asked).as_json()}
+        decision = decided(found.thresholds, limit.distance if asked else None)
+        flipped = session.execute(
+            update(t.Result)
+            .where(t.Result.detector_id == detector_id, t.Result.class_id == class_id)
+            .where(t.Result.product_distance >= limit.distance, t.Result.image_score.is_not(None))
+            .where(t.Result.decision.is_distinct_from(decision))
+            .values(decision=decision)
+            .execution_options(synchronize_session=False)
+        )
+        changed = int(flipped.rowcount)  # type: ignore[attr-defined]
+        own = select(t.GoldenPart.id).where(t.GoldenPart.class_id == class_id)
+        session.execute(
+            delete(t.GoldenScore).where(
+                t.GoldenScore.detector_id == detector_id, t.GoldenScore.part_id.in_(own)
+            )
+        )
+        name = session.scalar(select(t.Class.name).where(t.Class.id == class_id))
+        note(
+            session,
+            ActKind.PRODUCT_ASKED if asked else ActKind.PRODUCT_UNASKED,
+            f"{name}, detector #{detector_id}",
+            who=who,
+            new=f"from a distance of {number(limit.distance)} on" if asked else "",
+            reason=f"Verdicts changed: {changed:,}.",
+        )
+    return changed

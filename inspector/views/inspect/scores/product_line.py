@@ -1,0 +1,46 @@
+"""Whether pictures of another product are told apart in a class, and how far the image at hand lies from its shots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+
+from inspector.views.look.kit import switch
+from inspector.views.look.labels import wrapped
+
+if TYPE_CHECKING:
+    from inspector.verdicts.product import Limit
+
+
+class ProductLine(QWidget):
+    """`toggled(asked)` when a person wants it otherwise. Hidden where the detector can't tell."""
+
+    toggled = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.box = QCheckBox("Tell other products apart")
+        self.box.setToolTip(
+            "What looks unlike the shots as a whole is neither OK nor NG: another product, or a camera that was moved"
+        )
+        self.words = wrapped("small")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.box)
+        layout.addWidget(self.words)
+        self.box.clicked.connect(self.toggled)
+        self.show_limit(None, None, "")
+
+    def show_limit(self, limit: Limit | None, distance: float | None, why: str) -> None:
+        """`distance`: of the image at hand; `why` nothing can be changed now, or ""."""
+        self.setVisible(limit is not None)
+        if limit is None:
+            return
+        self.box.setChecked(limit.asked)
+        switch(self.box, why)
+        here = "" if distance is None else f"; this image lies at {distance:.2f}"
+        by = "Another product from" if limit.asked else "It would be another product from"
+        self.words.setText(f"{by} a distance of {limit.distance:.2f} from the shots on{here}.")

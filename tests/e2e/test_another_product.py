@@ -1,0 +1,60 @@
+"""A picture of another product is dropped on the open window."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+
+from inspector.domain import Decision
+from inspector.images.demo import parts as demo_parts
+from inspector.records.inspected.results import count_results, list_results, result_ids
+
+
+def test_a_picture_of_another_product_says_so_and_its_class_can_stop_asking(
+    window, qtbot, idle, drop, taught, defective, tmp_path: Path
+):
+    cloth = demo_parts.write_demo(tmp_path / "cloth", 1, 1, 0, kinds=("cloth",), size=256) / "cloth/test/good"
+    window.open_project(taught, "inspect")
+    qtbot.waitUntil(lambda: window.context.project is not None)
+    idle()
+    drop(cloth / "000.png", *defective)
+    page, project = window.pages["inspect"], window.context.project
+    counts = count_results(project)
+    assert (counts.other, counts.ng) == (1, len(defective))
+    other = next(row for row in list_results(project, result_ids(project)) if row.verdict is Decision.OTHER)
+    page.queue.list.choose(other.id)
+    qtbot.waitUntil(lambda: [row.id for row in page.at_hand.rows] == [other.id])
+    idle()
+    panel = page.panel
+    assert panel.chip.words == "≠ Not this product"
+    assert "It looks unlike the shots: distance" in panel.remark.text()
+    assert page.viewer.view.regions == ()
+    assert "≠ 1" in page.queue.counts.text()
+
+    live = page.live.scores.current
+    panel.show_moving(type(live)(0.0, 0.0, 0.0))  # a hand on the thresholds
+    assert panel.chip.words == "≠ Not this product"
+
+    assert panel.product.isVisible()
+    qtbot.mouseClick(panel.product.box, Qt.MouseButton.LeftButton)
+    idle()
+    assert list_results(project, [other.id])[0].verdict is Decision.NG
+    assert panel.chip.words == "✕ NG"
+    assert not panel.product.box.isChecked()
+    assert page.viewer.view.regions
+    window.menus.undo.trigger()
+    idle()
+    assert list_results(project, [other.id])[0].verdict is Decision.OTHER
+    assert panel.chip.words == "≠ Not this product"
+    assert panel.product.box.isChecked()
+
+    page.override()
+    idle()
+    assert page.popup.chosen is Decision.NG
+    page.popup.choices.button(0).click()
+    page.popup.save()
+    assert "it is a good part of this product" in page.popup.missing.text()
+    page.popup.reason.setText("the cloth of the new line")
+    page.popup.save()
+    idle()
+    assert list_results(project, [other.id])[0].verdict is Decision.OK
+    assert "instead of Not this product" in panel.remark.text()
