@@ -90,8 +90,7 @@ def test_a_name_and_a_folder_make_a_station_that_judges_what_comes_and_the_opera
     assert view.shown is not None
     assert view.shown.name == "good_1.png"
     assert view.picture.back.isVisible()
-    view._hold.setInterval(1)
-    view._hold.start()  # it comes back by itself
+    view._hold.start(1)  # it comes back by itself
     qtbot.waitUntil(lambda: view.shown is not None and view.shown.name == "bad_1.png")
 
     qtbot.keyClicks(view.side.lot, "A-100")

@@ -102,7 +102,6 @@ class OperatorView(QWidget):
             QShortcut(QKeySequence(keys), self).activated.connect(action)
         self._hold = QTimer(self)
         self._hold.setSingleShot(True)
-        self._hold.setInterval(BACK)
         self._hold.timeout.connect(self.let_go)
         self._quiet = QTimer(self)
         self._quiet.setSingleShot(True)
@@ -150,7 +149,7 @@ class OperatorView(QWidget):
         found = next((one for one in self.strip.arrivals if one.result_id == result_id), None)
         if found is not None:
             self.held = found
-            self._hold.start()
+            self._hold.start(BACK)
             self._show_part()
 
     def let_go(self) -> None:
@@ -241,13 +240,13 @@ class OperatorView(QWidget):
             self._reading = False
 
     def _failed(self, error: BaseException) -> None:
+        """A drive that doesn't answer, say: it is read again in a moment."""
         self._reading = False
-        self._timer.stop()
         self.context.show_error(error)
 
     def _show_line(self, line: Line) -> None:
         self._reading = False
-        before = self.line.arrivals[0].id if self.line and self.line.arrivals else None
+        before = None if self.line is None else self.line.arrivals[0].id if self.line.arrivals else 0
         self.line, self.row = line, line.row
         if not (self._dirty and self._counted is None):  # else it was counted before somebody's last word
             self._counted = line.counted
