@@ -51,6 +51,10 @@ class ProjectMovedError(ProjectError):
     """The open project is no longer where it was opened: nothing more is stored in it."""
 
 
+class ProjectFullError(ProjectError):
+    """There is no room on the disk for what was to be stored."""
+
+
 class ExportError(InspectorError):
     """An export can't be written."""
 

@@ -294,7 +294,7 @@ def _keep(project: Project, run_id: int, number: int, data: bytes) -> tuple[int,
     values = np.full((28, 28), 0.1, np.float32)
     values[8:14, 10:16] = 0.2 + 0.1 * number
     with project.writing() as session:
-        image_id = image_ids(session, [facts])[facts.sha256]
+        image_id = image_ids(project, session, [facts])[facts.sha256]
     return image_id, keep_map(project, run_id, facts.sha256, values)
 
 

@@ -14,7 +14,7 @@ from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.audit import ActKind, few, note
 from inspector.records.detectors import in_charge
-from inspector.records.files import find_image
+from inspector.records.files import find_image, is_kept
 from inspector.records.project import Project
 from inspector.records.thresholds import newest_thresholds
 from inspector.verdicts.judge import decide
@@ -100,7 +100,7 @@ class GoldenCheck:
 @dataclass(frozen=True, slots=True)
 class GoldenChange:
     """Ids of golden parts that were added, and of those whose place they took; `switch_golden` takes it back. `left_out`: results that
-    can't be golden parts, for want of a class or as shots."""
+    can't be golden parts, for want of a class or an image, or as shots."""
 
     added: tuple[int, ...]
     removed: tuple[int, ...]
@@ -128,7 +128,7 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
                 t.Result.image_score,
             )
             .join(t.Class, t.Result.class_id == t.Class.id)
-            .where(t.Result.id.in_(words), t.Result.image_id.is_not(None), t.Class.removed.is_(None))
+            .where(t.Result.id.in_(words), is_kept(), t.Class.removed.is_(None))
             .order_by(t.Result.id)
         ).all()
         shots, there = _shots(session), {}
@@ -168,7 +168,7 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
         _note(session, ActKind.GOLDEN_ADDED, change.added, who, was=removed)
     if not new:
         raise ProjectError(
-            "Nothing was added to the golden set: these images are shots of their class, or have no class.",
+            "Nothing was added to the golden set: these images are shots of their class, have no class, or were let go.",
             "Choose parts that the detector was not taught on: only these show what it does.",
         )
     return change
