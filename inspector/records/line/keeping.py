@@ -27,6 +27,8 @@ _READ = 500
 """Arrivals that are looked at together."""
 _LAST = 1000
 """So many that were let go last are looked at again after a start: a kill leaves files of one piece at most."""
+_TOGETHER = 4
+"""Files that are deleted while what is to be stored waits."""
 GRACE = 30.0
 """Seconds for which a file that was just written or wanted again stays: its row may not be stored yet."""
 
@@ -128,15 +130,15 @@ def delete(project: Project, image_ids: Iterable[int]) -> int:
     """Delete the files of images that are marked as let go; the bytes that this freed. Nothing is stored meanwhile, so that an image
     which comes again is either still there or written anew. A file that another program holds (Windows) waits for the next
     start."""
-    freed = 0
-    with project.writing() as session:
-        names = _marked(session, image_ids)
-        for name in names:
-            with suppress(OSError):
-                path = project.path(name)
-                size = path.stat().st_size
-                path.unlink()
-                freed += size
+    freed, ids = 0, [*image_ids]
+    for start in range(0, len(ids), _TOGETHER):
+        with project.writing() as session:
+            for name in _marked(session, ids[start : start + _TOGETHER]):
+                with suppress(OSError):
+                    path = project.path(name)
+                    size = path.stat().st_size
+                    path.unlink()
+                    freed += size
     return freed
 
 

@@ -82,7 +82,7 @@ class CheckedPart:
 @dataclass(frozen=True, slots=True)
 class GoldenCheck:
     """The record of one look at the golden set. `occasion`: what it was made for. `signed`: why somebody went on although parts
-    are judged otherwise than they must be, "" where nobody had to."""
+    are judged otherwise than they must be, "" where nobody had to. `station_id`: the station whose shift it was for."""
 
     id: int
     created: datetime
@@ -90,6 +90,7 @@ class GoldenCheck:
     occasion: str
     signed: str
     parts: tuple[CheckedPart, ...]
+    station_id: int | None = None
 
     @property
     def missed(self) -> tuple[CheckedPart, ...]:
@@ -266,7 +267,13 @@ def newly_missed(before: Iterable[GoldenWord], after: Iterable[GoldenWord]) -> l
 
 
 def add_check(
-    project: Project, words: Sequence[GoldenWord], *, occasion: str, who: str, signed: str = ""
+    project: Project,
+    words: Sequence[GoldenWord],
+    *,
+    occasion: str,
+    who: str,
+    signed: str = "",
+    station_id: int | None = None,
 ) -> int:
     """Keep what was said of the golden set, for good; its id."""
     parts = [
@@ -283,7 +290,9 @@ def add_check(
         for word in words
     ]
     with project.writing() as session:
-        row = t.GoldenCheck(who=who, occasion=occasion, outcome={"parts": parts}, signed=signed)
+        row = t.GoldenCheck(
+            who=who, occasion=occasion, outcome={"parts": parts}, signed=signed, station_id=station_id
+        )
         session.add(row)
         missed = [word.part.name for word in words if not word.kept]
         said = f"{len(words) - len(missed)} of {len(words)} as they must be"
@@ -293,14 +302,20 @@ def add_check(
         return row.id
 
 
-def list_checks(project: Project, limit: int | None = 200) -> list[GoldenCheck]:
-    """The newest records (all with None), newest first; parts that damage left unreadable are left out."""
+def list_checks(
+    project: Project, limit: int | None = 200, *, station_id: int | None = None
+) -> list[GoldenCheck]:
+    """The newest records (all with None; of one station), newest first; parts that damage left unreadable are left out."""
+    query = select(t.GoldenCheck).order_by(t.GoldenCheck.id.desc()).limit(limit)
+    if station_id is not None:
+        query = query.where(t.GoldenCheck.station_id == station_id)
     with project.reading() as session:
-        rows = session.scalars(select(t.GoldenCheck).order_by(t.GoldenCheck.id.desc()).limit(limit)).all()
-        return [
-            GoldenCheck(row.id, row.created, row.who, row.occasion, row.signed, tuple(_checked(row.outcome)))
-            for row in rows
-        ]
+        return [_check(row) for row in session.scalars(query)]
+
+
+def _check(row: t.GoldenCheck) -> GoldenCheck:
+    parts = tuple(_checked(row.outcome))
+    return GoldenCheck(row.id, row.created, row.who, row.occasion, row.signed, parts, row.station_id)
 
 
 def _note(
