@@ -59,6 +59,10 @@ class ExportError(InspectorError):
     """An export can't be written."""
 
 
+class HandOverError(InspectorError):
+    """A file that carries a detector can't be written, or can't be taken over."""
+
+
 class Cancelled(InspectorError):
     """The user stopped the job; what was finished stays."""
 

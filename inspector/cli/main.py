@@ -16,6 +16,7 @@ from inspector.cli import audit as cli_audit
 from inspector.cli import bench as cli_bench
 from inspector.cli import evaluate as cli_evaluate
 from inspector.cli import golden as cli_golden
+from inspector.cli import handover as cli_handover
 from inspector.cli import study as cli_study
 from inspector.cli import tidy as cli_tidy
 from inspector.cli import weights as cli_weights
@@ -40,6 +41,7 @@ app.add_typer(cli_evaluate.app)
 app.add_typer(cli_golden.app)
 app.add_typer(cli_study.app)
 app.add_typer(cli_tidy.app)
+app.add_typer(cli_handover.app)
 app.add_typer(cli_audit.app)
 app.add_typer(cli_weights.app, name="weights")
 app.add_typer(cli_bench.app, name="bench")

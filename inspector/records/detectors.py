@@ -1,59 +1,29 @@
 """Detectors: what teaching made, tied for ever to the shots that it was taught on, and which of them is in charge."""
 
-import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from inspector import paths
-from inspector.domain import Proposal, Thresholds
+from inspector.domain import Proposal
 from inspector.errors import ProjectError
 from inspector.methods import catalogue
 from inspector.records import schema as t
 from inspector.records.audit import ActKind, few, note
 from inspector.records.columns import number_list
-from inspector.records.disk.recovery import UNCOMMITTED
-from inspector.records.files import pairs
 from inspector.records.names import class_key, moment
 from inspector.records.project import Project
 from inspector.records.ranges import whites_of
-from inspector.records.thresholds import new_threshold, numbers_text
-
-
-@dataclass(frozen=True, slots=True)
-class NewDetector:
-    """A finished detector as teaching hands it over. `folder`: its staging folder.
-
-    By class id: `held_out`; `thresholds`, as teaching found them; `chosen`, what a person puts in their place, and who;
-    `taught_names`, what the detector calls its classes (as they are called now when None); `whites`, as in `DetectorRow`;
-    `added_shots`, those of `shot_ids` that only its memory knows, in that order. `updated_from`: the detector whose memory got
-    new shots. `takes`: the classes that it judges once it is in charge, all when None. `proposal`: it is only proposed, and
-    this is what it would change."""
-
-    folder: Path
-    title: str
-    method: str
-    backbone: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    false_alarm_rate: float
-    shot_ids: Iterable[int]
-    held_out: Mapping[int, Sequence[float]]
-    thresholds: Mapping[int, Thresholds]
-    chosen: Mapping[int, tuple[Thresholds, str]] = field(default_factory=dict)
-    taught_names: Mapping[int, str] | None = None
-    whites: Mapping[int, int] = field(default_factory=dict)
-    added_shots: Mapping[int, Sequence[int]] = field(default_factory=dict)
-    updated_from: int | None = None
-    takes: Iterable[int] | None = None
-    proposal: Proposal | None = None
-    job_id: int | None = None
+from inspector.records.taught.new_detectors import NewDetector as NewDetector
+from inspector.records.taught.new_detectors import add_detector as add_detector
+from inspector.records.taught.new_detectors import detector_staging as detector_staging
+from inspector.records.taught.new_detectors import next_charge
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,75 +124,10 @@ def list_memory(project: Project, detector_id: int, places: bool = False) -> dic
     return found
 
 
-def detector_staging(project: Project) -> Path:
-    """An empty folder inside the project where a detector is made; swept away at the next opening if left behind."""
-    project.require_writable()
-    folder = paths.beside(project.path("detectors/new"), "staging")
-    folder.mkdir(parents=True)
-    return folder
-
-
-def add_detector(project: Project, new: NewDetector) -> int:
-    """Take a finished detector out of its staging folder into the project; its id. It is in charge from now on, unless
-    it is only proposed. Files and rows appear together or not at all."""
-    moved: Path | None = None
-    try:
-        with project.writing() as session:
-            names = new.taught_names or pairs(session.execute(select(t.Class.id, t.Class.name)))
-            row = t.Detector(
-                title=new.title,
-                method=new.method,
-                backbone=dict(new.backbone),
-                settings=dict(new.settings),
-                false_alarm_rate=new.false_alarm_rate,
-                taught_names={str(key): name for key, name in names.items() if key in new.thresholds},
-                held_out={str(key): [float(score) for score in own] for key, own in new.held_out.items()},
-                whites={str(key): white for key, white in new.whites.items()} or None,
-                added_shots={str(key): list(ids) for key, ids in new.added_shots.items()} or None,
-                updated_from=new.updated_from,
-                takes=None if new.takes is None else {"classes": sorted(new.takes)},
-                charge=None if new.proposal is not None else _next_charge(session),
-                proposal=None if new.proposal is None else new.proposal.as_json(),
-                job_id=new.job_id,
-            )
-            session.add(row)
-            session.flush()
-            chosen = session.execute(
-                select(t.Shot.id, t.Shot.class_id).where(t.Shot.id.in_([int(key) for key in new.shot_ids]))
-            )
-            session.add_all(
-                t.DetectorShot(detector_id=row.id, shot_id=shot_id, class_id=class_id)
-                for shot_id, class_id in chosen
-            )
-            for class_id, values in new.thresholds.items():
-                session.add(new_threshold(row.id, class_id, values, ""))
-            session.flush()
-            for class_id, (values, who) in new.chosen.items():
-                session.add(new_threshold(row.id, class_id, values, who))
-            session.flush()
-            limits = {**new.thresholds, **{key: values for key, (values, _) in new.chosen.items()}}
-            told = few([f"{names.get(key, key)}: {numbers_text(one)}" for key, one in limits.items()])
-            now = "in charge" if new.proposal is None else "only proposed"
-            kind = ActKind.UPDATED if new.updated_from else ActKind.TAUGHT
-            old = f"#{new.updated_from}" if new.updated_from else ""
-            note(session, kind, f"#{row.id} {row.title}", old=old, new=f"{told} ({now})")
-            moved = project.path(f"detectors/{row.id}")
-            (new.folder / UNCOMMITTED).touch()
-            new.folder.replace(moved)
-            paths.sync(moved.parent)
-            detector_id = row.id
-        (moved / UNCOMMITTED).unlink(missing_ok=True)
-        return detector_id
-    except BaseException:
-        if moved is not None and moved.exists():
-            shutil.rmtree(moved, ignore_errors=True)
-        raise
-
-
 def accept_detector(project: Project, detector_id: int) -> int | None:
     """Put a proposed detector, or an earlier one, in charge of its classes; its charge before, for `propose_detector`."""
     with _changing(project, ActKind.IN_CHARGE, detector_id) as (session, row):
-        before, row.charge = row.charge, _next_charge(session)
+        before, row.charge = row.charge, next_charge(session)
         return before
 
 
@@ -319,10 +224,6 @@ def _ids(added_shots: Mapping[str, Any] | None, class_id: int | str) -> tuple[in
 
 def _added(added_shots: Mapping[str, Any] | None) -> set[int]:
     return {int(one) for ids in (added_shots or {}).values() for one in number_list(ids)}
-
-
-def _next_charge(session: Session) -> int:
-    return 1 + (session.scalar(select(func.max(t.Detector.charge))) or 0)
 
 
 def _rows(project: Project) -> list[DetectorRow]:
