@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from inspector.methods.detector import Detector
 
 TOLERANCE = 1e-3
-"""By how much, in parts of the score, what the detector says here may differ from what it said there: processors round otherwise.
-More, and it is only proposed."""
+"""By how much what the detector says here may differ from what it said there, in parts of the score, or of the review threshold where
+that is higher (what it was taught on scores next to nothing, and that is all rounding): processors round otherwise. More, and it is only
+proposed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def take_over(
 
     On arrival it scores its golden parts and some shots, and what it says is compared with what it said where it comes from: where any
     differs by more than TOLERANCE, or can't be scored, it is only proposed. `JobEnded.result`: `detector_id`, `classes`, `compared`,
-    `largest` (difference in parts of the score), `proposed`, `fingerprint`. Whatever fails leaves nothing behind.
+    `largest` (difference, see TOLERANCE), `proposed`, `fingerprint`. Whatever fails leaves nothing behind.
     """
     with job(project, JobKind.TEACH, emit) as report:
         project.require_writable()
@@ -150,10 +151,14 @@ def _said(names: Sequence[str], compared: int, largest: float, problem: str, fin
         now = f"It judges from now on, and gives {parts} exactly the scores that it gave there."
     else:
         now = (
-            f"It judges from now on; its scores of {parts} differ from those it gave there by at most {largest:.1e} of the "
-            f"score ({TOLERANCE:.0e} is allowed)."
+            f"It judges from now on; its scores of {parts} differ from those it gave there by at most {_percent(largest)} "
+            f"({_percent(TOLERANCE)} is allowed)."
         )
     return f"Taken over: {', '.join(names)}. {now} Fingerprint {spoken(fingerprint)}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1g} %"
 
 
 def _backbone(engine: Engine, wanted: Mapping[str, Any]) -> tuple["Backbone", str]:
@@ -227,7 +232,7 @@ def _place(scratch: Path, sha256: str, suffix: str) -> Path:
 def _compare(
     scratch: Path, content: Handed, detector: "Detector", report: Reporter, cancel: CancelToken
 ) -> tuple[dict[tuple[int, str], float], float, str]:
-    """(what golden parts score here, the largest difference in parts of the score, what speaks against it in a sentence or "")."""
+    """(what golden parts score here, the largest difference, see TOLERANCE, what speaks against it in a sentence or "")."""
     from inspector.verdicts.judge import decide
 
     scores: dict[tuple[int, str], float] = {}
@@ -245,7 +250,7 @@ def _compare(
                 continue
             if image.expected is not None:
                 scores[number, image.sha256] = score
-            gap = abs(score - image.score) / max(abs(image.score), 1e-6)
+            gap = abs(score - image.score) / max(abs(image.score), abs(limits.review), 1e-6)
             largest = max(largest, gap)
             if gap > TOLERANCE:
                 far.append(image.name)
@@ -259,8 +264,8 @@ def _compare(
             scores,
             largest,
             (
-                f"the scores of {named} differ from those it gave there by up to {largest:.1e} of the score, "
-                f"more than {TOLERANCE:.0e}."
+                f"the scores of {named} differ from those it gave there by up to {_percent(largest)}, "
+                f"more than {_percent(TOLERANCE)}."
             ),
         )
     return scores, largest, ""

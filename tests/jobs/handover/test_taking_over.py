@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import stem_engine
 from typer.testing import CliRunner
 
@@ -134,7 +133,7 @@ def test_scores_that_differ_are_only_proposed(handed: Path, tiny: Engine, tmp_pa
         done = take(project, tiny, file)
         assert done.status is JobStatus.DONE
         assert done.result["proposed"]
-        assert done.result["largest"] == pytest.approx(0.01 / 1.01)
+        assert 0.001 < done.result["largest"] <= 0.01
         assert "only proposed" in done.message
         assert list_detectors(project) == []
         assert len(list_proposed(project)) == 1
