@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from stage import Stage
 
-from scenes import auditing, galleries, judging, qualifying, studying, teaching
+from scenes import auditing, galleries, handing, judging, qualifying, studying, teaching
 
-_ROOMS = auditing, galleries, judging, qualifying, studying, teaching
+_ROOMS = auditing, galleries, handing, judging, qualifying, studying, teaching
 _FOUND = {name: value for room in _ROOMS for name, value in vars(room).items()}
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.removeprefix("scene_"): value for name, value in _FOUND.items() if name.startswith("scene_")
