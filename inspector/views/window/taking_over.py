@@ -104,8 +104,8 @@ class TakeOverDialog(QDialog):
         )
         mark = wrapped("small")
         mark.setText(
-            f"Fingerprint {spoken(offer.fingerprint)}: the same as where it was made, nothing in it was changed. Who made it, it "
-            "can't tell."
+            f"Fingerprint {spoken(offer.fingerprint)}. If it is the same where the file was made, nothing in it was changed since; who "
+            "made it, it can't tell."
         )
         form = QFormLayout()
         self.fields: dict[str, QLineEdit] = {}
