@@ -59,8 +59,16 @@ class NotAllowedError(ProjectError):
         super().__init__(message, hint)
 
 
+class ProjectFullError(ProjectError):
+    """There is no room on the disk for what was to be stored."""
+
+
 class ExportError(InspectorError):
     """An export can't be written."""
+
+
+class HandOverError(InspectorError):
+    """A file that carries a detector can't be written, or can't be taken over."""
 
 
 class Cancelled(InspectorError):

@@ -44,7 +44,7 @@ EMPTY = ResultRow(
     error="",
     hint="",
     created=TIME,
-    files=SimpleNamespace(path=None, missing=False, map_path=None),  # type: ignore[arg-type]
+    files=SimpleNamespace(path=None, missing=False, map_path=None, thumbnail=None, trouble=""),  # type: ignore[arg-type]
 )
 OF_RESULT = {field.name for field in fields(ResultRow)} - {"regions"}
 OF_FILES = ("path", "missing", "map_path")

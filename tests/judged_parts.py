@@ -11,9 +11,9 @@ from inspector.records.classes import add_class
 from inspector.records.files import ImageFacts
 from inspector.records.inspected.new_results import NewResult, record_results
 from inspector.records.inspected.runs import start_run
-from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.shots import add_shots, list_shots
+from inspector.records.taught.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.thresholds import list_thresholds
 from inspector.verdicts.calibrate import thresholds
 from inspector.verdicts.judge import decide

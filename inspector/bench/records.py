@@ -27,11 +27,11 @@ from inspector.records.files import ImageFacts, image_ids, keep_image, keep_map
 from inspector.records.inspected.results import count_results, list_results, result_ids
 from inspector.records.inspected.runs import list_runs, start_run
 from inspector.records.jobs import end_job, start_job
-from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter, ResultSort
 from inspector.records.reviews import add_review, withdraw_review
 from inspector.records.shots import add_shots, list_shots
+from inspector.records.taught.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.thresholds import set_thresholds
 from inspector.verdicts.judge import decide_all
 
@@ -294,7 +294,7 @@ def _keep(project: Project, run_id: int, number: int, data: bytes) -> tuple[int,
     values = np.full((28, 28), 0.1, np.float32)
     values[8:14, 10:16] = 0.2 + 0.1 * number
     with project.writing() as session:
-        image_id = image_ids(session, [facts])[facts.sha256]
+        image_id = image_ids(project, session, [facts])[facts.sha256]
     return image_id, keep_map(project, run_id, facts.sha256, values)
 
 

@@ -21,6 +21,13 @@ def golden(
     export: Annotated[
         Path | None, typer.Option(help="Also write every record of the golden set, as CSV.", dir_okay=False)
     ] = None,
+    station: Annotated[
+        str | None,
+        typer.Option(help="The shift check of this station: the parts of its class, by its detector."),
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--html", help="Also write this record as a page to print.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Check the golden set with the detectors in charge, and keep the record.
 
@@ -28,19 +35,28 @@ def golden(
     the reason given.
     """
     from inspector.exports.files import check_free
-    from inspector.exports.golden import export_checks
+    from inspector.exports.golden import export_check, export_checks
     from inspector.jobs.engine import Engine
     from inspector.jobs.golden import check_golden
     from inspector.records import project as projects
-    from inspector.records.qualification.golden import list_checks
+    from inspector.records.line.stations import find_station
+    from inspector.records.qualification.checks import list_checks
+    from inspector.stations.shift_check import said_of
 
     chosen = settings.load()
-    if export is not None:
-        check_free(export)
+    for target in filter(None, (export, page)):
+        check_free(target)
     with projects.open(project) as opened:
         with console("Golden set") as emit:
             name = chosen.reviewer if who is None else " ".join(who.split())
-            check_golden(opened, Engine(device=chosen.device), who=name, emit=emit, cancel=CancelToken())
+            check_golden(
+                opened,
+                Engine(device=chosen.device),
+                station=None if station is None else find_station(opened, station),
+                who=name,
+                emit=emit,
+                cancel=CancelToken(),
+            )
         records = list_checks(opened)
         parts = records[0].parts
         rows = [
@@ -54,6 +70,10 @@ def golden(
             for one in sorted(parts, key=lambda one: one.kept)
         ]
         table("Golden set", ["part", "class", "must be", "judged", "score"], rows)
+        say(said_of(records[0]))
+        if page is not None:
+            export_check(records[0], said_of(records[0]), opened.name, page)
+            say(f"✓ {page}")
         if export is not None:
             export_checks(list_checks(opened, None), export)
             say(f"✓ {export}")

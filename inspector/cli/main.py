@@ -16,12 +16,15 @@ from inspector.cli import audit as cli_audit
 from inspector.cli import bench as cli_bench
 from inspector.cli import evaluate as cli_evaluate
 from inspector.cli import golden as cli_golden
+from inspector.cli import handover as cli_handover
 from inspector.cli import line as cli_line
 from inspector.cli import operate as cli_operate
 from inspector.cli import report as cli_report
 from inspector.cli import roles as cli_roles
 from inspector.cli import stations as cli_stations
 from inspector.cli import study as cli_study
+from inspector.cli import tidy as cli_tidy
+from inspector.cli import upkeep as cli_upkeep
 from inspector.cli import weights as cli_weights
 from inspector.cli.output import console, explain, say, table, take_any_character
 from inspector.domain import CancelToken, JobEnded, JobEvent
@@ -42,7 +45,7 @@ app = typer.Typer(
 )
 for _room in (
     *(cli_evaluate, cli_golden, cli_study, cli_audit, cli_report, cli_roles),
-    *(cli_line, cli_stations, cli_operate),
+    *(cli_line, cli_stations, cli_operate, cli_tidy, cli_handover, cli_upkeep),
 ):
     app.add_typer(_room.app)
 app.add_typer(cli_weights.app, name="weights")
@@ -361,40 +364,3 @@ def export(
     cli_audit.note(
         project, ActKind.RESULTS_EXPORTED, f"{done['results']:,} results", done["folder"], ", ".join(wanted)
     )
-
-
-@app.command()
-def restore(
-    project: Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)],
-    backup: Annotated[
-        Path | None, typer.Argument(help="File in its backups folder; the newest sound one when left out.")
-    ] = None,
-) -> None:
-    """Put a backup of a project's database back. The database that it replaces is kept; images, detectors and maps stay."""
-    from inspector.records.audit import ActKind
-    from inspector.records.disk.backups import list_backups, restore_backup
-
-    for found in list_backups(project):
-        say(f"{found.created.astimezone():%Y-%m-%d %H:%M}  {found.path.name}  {found.size / 1e6:.1f} MB")
-    replaced = restore_backup(project, backup)
-    cli_audit.note(project, ActKind.BACKUP_RESTORED, backup.name if backup else "the newest", replaced.name)
-    say(f"✓ Restored. What was there before is kept as {replaced}")
-
-
-@app.command()
-def doctor() -> None:
-    """Check versions, devices, weights and folders; one line each, with what to do."""
-    from inspector.jobs.doctor import examine
-    from inspector.views import display
-
-    good = True
-    for check in examine():
-        good &= check.ok or not check.needed
-        say(check)
-    reason = display.problem()
-    say(
-        f"✗ display: {reason} → Use the commands that need no window."
-        if reason
-        else "✓ display: a window can be opened"
-    )
-    raise typer.Exit(0 if good else 1)

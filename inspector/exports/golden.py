@@ -1,12 +1,15 @@
-"""The records of the golden set as a table for others."""
+"""The records of the golden set for others: all as a table, one as a page to print and to sign."""
 
 import csv
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 from inspector.exports.files import writing
+from inspector.exports.report import visible
 from inspector.exports.tables import shown
-from inspector.records.qualification.golden import GoldenCheck
+from inspector.paths import resources
+from inspector.records.qualification.checks import GoldenCheck
 
 _HEAD = (
     "date",
@@ -48,3 +51,37 @@ def export_checks(checks: Iterable[GoldenCheck], target: Path) -> None:
                         shown(check.signed),
                     )
                 )
+
+
+def export_check(check: GoldenCheck, said: str, project: str, target: Path) -> None:
+    """One record as an HTML page to print. `said`: what came of it, for people; `project`: what that is called. Raises `ExportError`,
+    also when there is something at `target` already."""
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible)
+    template = environment.from_string((resources() / "golden_check.html").read_text(encoding="utf-8"))
+    text = template.generate(
+        title=check.occasion,
+        occasion="Golden set",
+        when=f"{check.created.astimezone():%Y-%m-%d %H:%M %Z}",
+        who=check.who,
+        number=check.id,
+        project=project,
+        version=version("inspector"),
+        said=said,
+        signed=check.signed,
+        lines=[
+            (
+                part.name,
+                part.class_name,
+                part.expected.upper(),
+                part.said.upper() if part.said else part.error or "not judged",
+                "✓" if part.kept else "✕ not as it must be",
+                "" if part.score is None else f"{part.score:.4g}",
+                "" if part.detector_id is None else f"#{part.detector_id}",
+            )
+            for part in sorted(check.parts, key=lambda one: one.kept)
+        ],
+    )
+    with writing(target) as temporary, temporary.open("w", encoding="utf-8", errors="replace") as file:
+        file.writelines(text)

@@ -20,7 +20,7 @@ from inspector.exports.files import writing
 from inspector.exports.heat import Heat, ramp
 from inspector.exports.overlay import render_overlay
 from inspector.exports.pictures import heat_of, png
-from inspector.exports.rows import ExportRow, Rows, each, load_map, load_pixels
+from inspector.exports.rows import ExportRow, Rows, each, load_map, load_small
 from inspector.paths import resources
 from inspector.text import one_line
 from inspector.verdicts.provenance import words
@@ -116,11 +116,10 @@ def _excess(row: ExportRow) -> float:
 
 
 def _card(row: ExportRow, problems: list[str]) -> _Card:
-    from inspector.images.thumbnail import shrink
-
     image = overlay = trouble = ""
     try:
-        pixels = shrink(load_pixels(row, _SIDE), _SIDE)
+        pixels = load_small(row, _SIDE)
+        trouble = row.result.files.trouble
         image = jpeg_uri(pixels)
         overlay = jpeg_uri(render_overlay(pixels, load_map(row), heat_of(row)))
     except InspectorError as error:

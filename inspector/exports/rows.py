@@ -76,6 +76,8 @@ def load_bytes(row: ExportRow) -> bytes:
     result = row.result
     name = printable(result.name)
     if result.path is None:
+        if gone := result.files.trouble:
+            raise ImageError(f"“{name}”: {gone}", "Its verdict, score and map are as they were.")
         raise ImageError(f"“{name}” was not kept in the project.", row.error)
     try:
         if result.missing:
@@ -97,6 +99,15 @@ def load_pixels(row: ExportRow, at_least: int | None = None) -> NDArray[np.uint8
 
     own = row.result
     return decode(load_bytes(row), own.name, own.path, at_least=at_least, white=own.white).pixels
+
+
+def load_small(row: ExportRow, side: int) -> NDArray[np.uint8]:
+    """uint8 RGB (h, w, 3) with the longer side at most `side` pixels, of the thumbnail where the image was let go. Raises `ImageError`."""
+    from inspector.images.read import read
+    from inspector.images.thumbnail import shrink
+
+    left = row.result.files.thumbnail
+    return shrink(load_pixels(row, side) if left is None else read(left, at_least=side).pixels, side)
 
 
 def load_map(row: ExportRow) -> NDArray[np.float32]:

@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.errors import ImageError
-from inspector.images.read import read
+from inspector.images.read import MAX_PIXELS, read
 from inspector.paths import write_atomic
+
+REMAINS = 320
+"""Longer side of what is left of an image that was let go."""
 
 
 def thumbnail(
@@ -45,6 +48,23 @@ def thumbnail(
     except OSError:
         pass
     return small
+
+
+def remains(source: Path, target: Path, size: int = REMAINS, white: int | None = None) -> None:
+    """Write what is to be left of an image file that goes: JPEG, the longer side at most `size` pixels. `white`: see `read`. Who
+    lets files go makes it last. Raises `ImageError` as `read` does, and OSError."""
+    small = shrink(read(source, at_least=size, white=white).pixels, size)
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(target, encoded.tobytes(), parents=False, lasting=False)
+
+
+def enlarged(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A thumbnail (h, w, 3) as large as the image was, `size` (width, height); as it is where that is no size of an image."""
+    width, height = size
+    if not 0 < width * height <= MAX_PIXELS:
+        return pixels
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def shrink(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

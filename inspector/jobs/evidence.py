@@ -52,6 +52,8 @@ class Explainer:
 
         with self._lock:
             result = find_result(project, result_id).row
+            if result.files.let_go is not None:
+                raise ProjectError(result.files.trouble, "Why a place is red is asked of the image itself.")
             if result.class_id is None or result.path is None or result.image_score is None:
                 raise ProjectError("This result has no image or no score, so nothing can be said of a place.")
             try:

@@ -12,11 +12,12 @@ from inspector.jobs.judging import check_shape, shapes_of
 from inspector.jobs.proposal import prepared
 from inspector.records.audit import few
 from inspector.records.detectors import find_detector, propose_detector
+from inspector.records.line.stations import StationRow
 from inspector.records.project import Project
+from inspector.records.qualification.checks import add_check
 from inspector.records.qualification.golden import (
     GoldenPart,
     GoldenWord,
-    add_check,
     judge_golden,
     keep_golden_scores,
     list_golden,
@@ -40,12 +41,14 @@ def check_golden(
     engine: Engine,
     *,
     detector_id: int | None = None,
+    station: StationRow | None = None,
     who: str = "",
     emit: Emit,
     cancel: CancelToken,
 ) -> None:
     """Score the golden set anew, each part by the detector in charge of its class, and keep a record of what was said; or, with
-    `detector_id`, by this detector, to know what it would say (no record, as nothing is decided yet).
+    `detector_id`, by this detector, to know what it would say (no record, as nothing is decided yet). With a `station`, the parts
+    of its class by its detector, for a record that names it.
 
     A part that can't be read, or whose class nothing judges, fails by name and the rest goes on. `JobEnded.result`: `parts`,
     `missed` (names of those judged otherwise than they must be), `changed` (names of those that score otherwise than the same
@@ -53,13 +56,23 @@ def check_golden(
     """
     with job(project, JobKind.CHECK, emit) as report:
         project.require_writable()
-        parts = list_golden(project)
+        of, occasion = None, "On demand"
+        if station is not None:
+            detector_id, occasion = station.detector_id, f"Shift check of “{station.name}”"
+            of = None if station.class_id is None else [station.class_id]
+        parts = list_golden(project, of)
         report.start(f"Check the golden set, {_count(parts)}", len(parts))
         if not parts:
             raise ProjectError(
-                "There is no golden set yet.", "Right click a result, and add it as OK or as NG."
+                f"There is no golden set {f'of “{station.class_name}” ' if of and station else ''}yet.",
+                "Right click a result, and add it as OK or as NG.",
             )
-        before = {word.part.id: word for word in judge_golden(project, detector_id)}
+        before = {word.part.id: word for word in judge_golden(project, detector_id, of)}
+        if not before:
+            raise ProjectError(
+                "The station's detector knows no class of the golden set, so nothing can be checked.",
+                "Choose another detector for the station, or add parts of its classes to the golden set.",
+            )
         judges: dict[int, list[GoldenPart]] = {}
         for word in before.values():
             if word.detector_id is not None:
@@ -68,7 +81,7 @@ def check_golden(
                 report.item(word.part.name, error=f"No detector judges “{word.part.class_name}”.")
         for key, own in judges.items():
             keep_golden_scores(project, key, _score(project, engine, key, own, report, cancel))
-        words = [word for word in judge_golden(project, detector_id) if word.part.id in before]
+        words = [word for word in judge_golden(project, detector_id, of) if word.part.id in before]
         changed = [
             word.part.name
             for word in words
@@ -90,8 +103,10 @@ def check_golden(
                 "the same: look whether its image was changed."
             )
         report.result = {"parts": len(words), "missed": missed, "changed": changed}
-        if detector_id is None:
-            report.result["check"] = add_check(project, words, occasion="On demand", who=who)
+        if detector_id is None or station is not None:
+            report.result["check"] = add_check(
+                project, words, occasion=occasion, who=who, station_id=station.id if station else None
+            )
 
 
 def _score(

@@ -72,6 +72,8 @@ def _score_good_parts(
             cancel.check()
             report.progress(_SCORING, f"Scoring {place + 1} of {len(ids)} good parts of “{name}”")
             if row.path is None:
+                if gone := row.files.trouble:
+                    report.log(f"“{row.name}” no longer counts as a good part: {gone}")
                 continue
             try:
                 (score_map,) = detector.score([prepared(row.path, detector, name)], [name])

@@ -24,9 +24,9 @@ from inspector.methods import catalogue
 from inspector.records.classes import ClassRow, list_classes, list_descriptions
 from inspector.records.detectors import list_detectors
 from inspector.records.disk.recovery import CHECKPOINTS
-from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.shots import ShotRow, list_places, list_shots, same_pictures
+from inspector.records.taught.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.verdicts.product import is_asked
 
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ from inspector.jobs.proposal import (
 )
 from inspector.jobs.teach import add_places, read_shot
 from inspector.records.detectors import DetectorRow, find_detector, list_memory
-from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.shots import (
     ShotRow,
@@ -29,6 +28,7 @@ from inspector.records.shots import (
     list_shots_and_places,
     same_pictures,
 )
+from inspector.records.taught.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.thresholds import ThresholdRow, list_calibrated, list_thresholds
 from inspector.verdicts.product import is_asked
 from inspector.verdicts.provenance import number

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from inspector.domain import Proposal
@@ -20,6 +20,7 @@ from inspector.records.names import class_key, moment
 from inspector.records.project import Project
 from inspector.records.ranges import whites_of
 from inspector.records.tables.columns import number_list
+from inspector.records.taught.new_detectors import next_charge
 from inspector.verdicts.product import Limit, limits_of
 
 
@@ -220,11 +221,6 @@ def _ids(added_shots: Mapping[str, Any] | None, class_id: int | str) -> tuple[in
 
 def _added(added_shots: Mapping[str, Any] | None) -> set[int]:
     return {int(one) for ids in (added_shots or {}).values() for one in number_list(ids)}
-
-
-def next_charge(session: Session) -> int:
-    """What the detector that is put in charge now gets: more than any other has."""
-    return 1 + (session.scalar(select(func.max(t.Detector.charge))) or 0)
 
 
 def _rows(project: Project) -> list[DetectorRow]:

@@ -2,11 +2,13 @@
 
 import logging
 import math
+import os
 import re
 import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -14,14 +16,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
 from inspector import paths
 from inspector.domain import Image
-from inspector.errors import ProjectError
+from inspector.errors import ProjectError, ProjectFullError
 from inspector.images.read import MAX_PIXELS
 from inspector.records import schema as t
+from inspector.records.disk import spare
+from inspector.records.names import moment
 from inspector.records.project import Project
 
 _log = logging.getLogger("inspector.records")
@@ -47,6 +51,21 @@ def image_name(sha256: str, suffix: str) -> str:
     return f"images/{sha256[:2]}/{sha256}{suffix}"
 
 
+def thumbnail_name(sha256: str) -> str:
+    """Where what is left of an image lies, once its file was let go."""
+    return f"thumbnails/{sha256[:2]}/{sha256}.jpg"
+
+
+def let_go_words(when: datetime) -> str:
+    """Why a kept image isn't there any more, in a sentence."""
+    return f"The image was let go by the station's rule on {moment(when)}; its thumbnail remains."
+
+
+def is_kept() -> ColumnElement[bool]:
+    """A condition on results: each has an image that nobody let go."""
+    return exists().where(t.StoredImage.id == t.Result.image_id, t.StoredImage.let_go.is_(None))
+
+
 def pairs(rows: Iterable[Any]) -> dict[Any, Any]:
     """Rows of two columns as a dict."""
     return {key: value for key, value in rows}  # noqa: C416  (rows are no plain tuples to a type checker)
@@ -54,16 +73,27 @@ def pairs(rows: Iterable[Any]) -> dict[Any, Any]:
 
 def keep_image(project: Project, facts: ImageFacts, data: bytes, *, lasting: bool = True) -> None:
     """Copy an image into the project, unless it is there (whole) already. Any thread may call. Without `lasting`, `make_last`
-    before a row names it."""
+    before a row names it.
+
+    Never a hard link, though it would spare the room: who writes a file anew in its place would change what was judged with it.
+    """
     target = project.path(image_name(facts.sha256, facts.suffix))
     if not target.is_file() or target.stat().st_size != len(data):
         write_file(project, target, data, lasting=lasting)
+    else:
+        with suppress(OSError):  # wanted anew: a station's rule lets nothing go that was touched just now
+            os.utime(target)
 
 
 def write_file(project: Project, target: Path, data: bytes, *, lasting: bool = True) -> None:
     """Write a file of an open project as a whole; `lasting` as in `paths.new_file`. Raises `ProjectError`, also when the project
-    isn't there any more."""
+    isn't there any more, and where what is left of the drive is held back for rows."""
     project.require_writable()
+    if spare.is_short(project.folder):
+        raise ProjectFullError(
+            f"The disk with {project.folder} is full, so no image or map is kept.",
+            "Free some space and try again.",
+        )
     with project.plain_errors():
         target.parent.mkdir(exist_ok=True)
         paths.write_atomic(target, data, parents=False, lasting=lasting)
@@ -81,18 +111,39 @@ def find_image(project: Project, sha256: str, suffix: str) -> tuple[Path, bool]:
 class KeptFiles:
     """Where the image and the map of a result lie; looked up when first asked, as most of a million rows never are.
 
-    `path`: the project's own copy of the image (None when it could not be read), and whether it is `missing`.
-    `map_path`: float16 NPY, or None.
+    `path`: the project's own copy of the image (None when it could not be read, or was `let_go` then), and whether it is
+    `missing`. `thumbnail`: what remains of one that was let go. `map_path`: float16 NPY, or None.
     """
 
     def __init__(
-        self, project: Project, sha256: str | None, suffix: str | None, map_name: str | None
+        self,
+        project: Project,
+        sha256: str | None,
+        suffix: str | None,
+        map_name: str | None,
+        let_go: datetime | None = None,
     ) -> None:
         self._project, self._sha256, self._suffix, self._map_name = project, sha256, suffix, map_name
+        self.let_go = let_go
 
     def look_up(self) -> None:
         """Now rather than when asked: for rows that are shown where nothing may wait for a drive."""
-        _ = self._image, self.map_path
+        _ = self._image, self.map_path, self.thumbnail
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no image though there was one, in a sentence; "" where nobody let it go."""
+        return let_go_words(self.let_go) if self.let_go else ""
+
+    @cached_property
+    def thumbnail(self) -> Path | None:
+        """The small picture that remains of an image that was let go, JPEG; None for every other."""
+        if not self._sha256 or self.let_go is None:
+            return None
+        try:
+            return self._project.path(thumbnail_name(self._sha256))
+        except ProjectError:
+            return None
 
     @property
     def path(self) -> Path | None:
@@ -120,19 +171,27 @@ class KeptFiles:
 
     @cached_property
     def _image(self) -> tuple[Path | None, bool]:
-        if not self._sha256:
+        if not self._sha256 or self.let_go is not None:
             return None, False
         return find_image(self._project, self._sha256, self._suffix or "")
 
 
-def image_ids(session: Session, wanted: Sequence[ImageFacts]) -> dict[str, int]:
-    """sha256 → row id; new images get a row."""
+def image_ids(project: Project, session: Session, wanted: Sequence[ImageFacts]) -> dict[str, int]:
+    """sha256 → row id; new images get a row. `project`: one that was let go and is kept anew is no longer let go."""
     facts = {item.sha256: item for item in wanted}
-    known: dict[str, int] = pairs(
-        session.execute(
-            select(t.StoredImage.sha256, t.StoredImage.id).where(t.StoredImage.sha256.in_(facts))
-        ).all()
-    )
+    stored = session.execute(
+        select(t.StoredImage.sha256, t.StoredImage.id, t.StoredImage.let_go).where(
+            t.StoredImage.sha256.in_(facts)
+        )
+    ).all()
+    known: dict[str, int] = {sha256: key for sha256, key, _ in stored}
+    back = [
+        known[sha256]
+        for sha256, _, gone in stored
+        if gone is not None and find_image(project, sha256, facts[sha256].suffix)[1] is False
+    ]
+    if back:
+        session.execute(update(t.StoredImage).where(t.StoredImage.id.in_(back)).values(let_go=None))
     fresh = [
         t.StoredImage(sha256=key, suffix=item.suffix, width=item.size[0], height=item.size[1], mode=item.mode)
         for key, item in facts.items()
@@ -157,13 +216,15 @@ def as_stored(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def keep_map(project: Project, run_id: int, sha256: str, values: NDArray[np.float32]) -> str:
-    """Store the anomaly map (h, w) of an image in a run; its name inside the project, which ends in the file's CRC-32. Before a
-    row names it, `make_last`."""
+    """Store the anomaly map (h, w) of an image in a run, unless it is there already; its name inside the project, which ends in the
+    file's CRC-32. Before a row names it, `make_last`."""
     buffer = BytesIO()
     np.save(buffer, as_stored(values).astype(np.float16), allow_pickle=False)
     data = buffer.getvalue()
     name = f"maps/{run_id}/{sha256}-{zlib.crc32(data):08x}.npy"
-    write_file(project, project.path(name), data, lasting=False)
+    target = project.path(name)
+    if not target.is_file() or target.stat().st_size != len(data):
+        write_file(project, target, data, lasting=False)
     return name
 
 

@@ -1,11 +1,13 @@
 """A project: a folder that can be moved, copied and zipped. Everything in it is named relative to the folder.
 
 project.sqlite                what is known (tables in `schema.py`)
+project.spare                 room held back at a line, so that results are still stored on a full disk
 project.seal                  its checksum, while nobody has it open for writing
 project.lock, lock-owner.json who has it open for writing
 images/aa/<sha256><suffix>    shots and inspected images, kept by content
 detectors/<id>/               what teaching made
 maps/<run>/<sha256>-<crc>.npy anomaly maps, float16
+thumbnails/aa/<sha256>.jpg    what remains of images that a station's rule let go
 backups/                      copies made before a migration
 set-aside/                    detectors that the database doesn't know
 """
@@ -24,7 +26,7 @@ from inspector import paths
 from inspector.domain import JobStatus
 from inspector.errors import ProjectDamagedError, ProjectError, ProjectMovedError
 from inspector.records.disk import database as db
-from inspector.records.disk import recovery, seal
+from inspector.records.disk import recovery, seal, spare
 from inspector.records.disk.backups import migrate_safely
 from inspector.records.disk.database import DATABASE as DATABASE
 from inspector.records.disk.lock import Lock, acquire
@@ -117,6 +119,7 @@ class Project:
         with self._writing:
             self.require_writable()
             self._sealed = None
+            spare.make_room(self.folder)
             of = {"who": self.who, "acting": acting.get()}
             with self.plain_errors(), Session(self._engine, info=of) as session, session.begin():
                 self._written = threading.get_ident(), session

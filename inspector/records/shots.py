@@ -18,7 +18,7 @@ from inspector.images.likeness import Look, look, same_picture
 from inspector.images.value_range import narrower
 from inspector.records import schema as t
 from inspector.records.audit import ActKind, few, note
-from inspector.records.files import ImageFacts, find_image, image_ids, keep_image
+from inspector.records.files import ImageFacts, find_image, image_ids, is_kept, keep_image
 from inspector.records.names import file_name
 from inspector.records.project import Project
 from inspector.records.tables.columns import number_list
@@ -163,7 +163,8 @@ def add_shots(
     known = {row.sha256: row.id for row in shots}
     with project.writing() as session:
         results = [
-            one if isinstance(one, AddedShot) else _add_shot(session, class_id, one, known) for one in read
+            one if isinstance(one, AddedShot) else _add_shot(project, session, class_id, one, known)
+            for one in read
         ]
         if added := [one.name for one in results if one.status == "added"]:
             name = session.scalar(select(t.Class.name).where(t.Class.id == class_id)) or ""
@@ -188,7 +189,7 @@ def add_place(project: Project, result_id: int, outline: Polygon, who: str = "")
                 t.Class.name.label("title"),
             )
             .join(t.Class, t.Result.class_id == t.Class.id)
-            .where(t.Result.id == result_id, t.Result.image_id.is_not(None))
+            .where(t.Result.id == result_id, is_kept())
         ).first()
         if found is None or found.removed is not None:
             raise ProjectError(
@@ -308,13 +309,15 @@ def _read_shot(
     return _ReadShot(name, facts, image.note, None)
 
 
-def _add_shot(session: Session, class_id: int, new: _ReadShot, known: dict[str, int]) -> AddedShot:
+def _add_shot(
+    project: Project, session: Session, class_id: int, new: _ReadShot, known: dict[str, int]
+) -> AddedShot:
     """`known`: sha256 → shot of the class, to which it is added."""
     name = new.name
     if new.same is not None:
         said = f"“{name}” is the same picture as “{new.same[1]}” and counts once."
         return AddedShot(name, "duplicate", known[new.same[0]], said)
-    image_id = image_ids(session, [new.facts])[new.facts.sha256]
+    image_id = image_ids(project, session, [new.facts])[new.facts.sha256]
     own = session.scalar(
         select(t.Shot).where(t.Shot.class_id == class_id, t.Shot.image_id == image_id, t.Shot.place.is_(None))
     )

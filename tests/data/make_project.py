@@ -30,7 +30,8 @@ from inspector.records.classes import add_class, describe_class, list_classes, s
 from inspector.records.detectors import list_detectors
 from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.outlines import list_outlines, set_outline
-from inspector.records.qualification.golden import add_check, add_golden, judge_golden, list_golden
+from inspector.records.qualification.checks import add_check
+from inspector.records.qualification.golden import add_golden, judge_golden, list_golden
 from inspector.records.result_filter import ResultFilter
 from inspector.records.reviews import add_review, list_reviews, withdraw_review
 from inspector.records.shots import add_place, add_shots, list_places

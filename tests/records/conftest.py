@@ -14,9 +14,9 @@ from inspector.records.classes import add_class
 from inspector.records.files import ImageFacts
 from inspector.records.inspected.new_results import NewResult, record_results
 from inspector.records.inspected.runs import start_run
-from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.shots import add_shots, list_shots
+from inspector.records.taught.new_detectors import NewDetector, add_detector, detector_staging
 
 
 def _png(seed: int = 0, size: tuple[int, int] = (32, 24)) -> bytes:

@@ -22,8 +22,8 @@ from inspector.records.inspected.results import (
     list_results,
     result_ids,
 )
-from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
+from inspector.records.taught.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.thresholds import list_calibrated, list_thresholds, set_thresholds
 
 Record = Callable[..., list[int]]

@@ -112,7 +112,7 @@ def test_a_killed_create_can_be_done_again(tmp_path: Path) -> None:
     with projects.create(tmp_path / "new", "Again") as made:
         assert made.name == "Again"
     assert {path.name for path in (tmp_path / "new").iterdir()} <= {
-        "project.sqlite", "project.seal", "project.lock", "images", "maps", "detectors"
+        "project.sqlite", "project.seal", "project.lock", "images", "maps", "detectors", "thumbnails"
     }  # fmt: skip
 
 

@@ -36,10 +36,10 @@ from inspector.records.detectors import list_detectors
 from inspector.records.disk import database as db
 from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.jobs import end_job, list_jobs, start_job
-from inspector.records.new_detectors import detector_staging
 from inspector.records.project import Project
 from inspector.records.reviews import list_reviews
 from inspector.records.shots import add_shots, list_shots
+from inspector.records.taught.new_detectors import detector_staging
 
 Png = Callable[..., bytes]
 V1 = Path(__file__).parent.parent / "data" / "projects" / "v1"

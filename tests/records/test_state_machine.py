@@ -31,11 +31,11 @@ from inspector.records.detectors import (
 from inspector.records.inspected.new_results import NewResult, record_results
 from inspector.records.inspected.results import count_results, list_results, result_ids
 from inspector.records.inspected.runs import list_runs, remove_run, restore_run, start_run
-from inspector.records.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.project import Project
 from inspector.records.result_filter import ResultFilter
 from inspector.records.reviews import add_review, list_reviews, withdraw_review
 from inspector.records.shots import add_shots, list_shots, remove_shots, restore_shots
+from inspector.records.taught.new_detectors import NewDetector, add_detector, detector_staging
 from inspector.records.thresholds import set_thresholds
 
 SCORES = st.one_of(st.floats(0, 1), st.just(math.nan))

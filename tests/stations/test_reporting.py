@@ -22,7 +22,8 @@ from inspector.records.classes import list_classes
 from inspector.records.line.stations import StationRow, list_stations
 from inspector.records.line.trends import TrendOf, edges_of, read_trend
 from inspector.records.project import Project
-from inspector.records.qualification.golden import add_check, add_golden, judge_golden
+from inspector.records.qualification.checks import add_check
+from inspector.records.qualification.golden import add_golden, judge_golden
 from inspector.records.reviews import add_review
 from inspector.stations.reporting import due_reports, report_path
 

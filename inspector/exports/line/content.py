@@ -17,7 +17,7 @@ from inspector.records.line.stations import StationRow
 from inspector.records.line.trends import WORDS, Trend, TrendOf, edges_of, read_trend, span_of
 from inspector.records.line.worst import worst_results
 from inspector.records.project import Project
-from inspector.records.qualification.golden import GoldenCheck, list_checks
+from inspector.records.qualification.checks import GoldenCheck, list_checks
 from inspector.records.qualification.outcome import Outcome, outcome
 from inspector.records.qualification.studies import list_studies
 from inspector.records.thresholds import list_calibrated

@@ -21,7 +21,7 @@ from inspector.exports.study import HEADINGS, figure_rows
 from inspector.paths import resources
 from inspector.records.line.alarms import AlarmRow
 from inspector.records.line.trends import WORDS
-from inspector.records.qualification.golden import GoldenCheck
+from inspector.records.qualification.checks import GoldenCheck
 from inspector.verdicts.provenance import number, percent, words
 
 _SIDE = 420  # longest side of a picture, in pixels

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DatabaseError
 
 from inspector import paths
-from inspector.errors import ProjectDamagedError, ProjectError, ProjectMovedError
+from inspector.errors import ProjectDamagedError, ProjectError, ProjectFullError, ProjectMovedError
 from inspector.records.schema import KNOWN_REVISIONS, REVISION
 
 DATABASE = "project.sqlite"
@@ -192,7 +192,7 @@ def plain_errors(folder: Path) -> Iterator[None]:
         text = str(error.orig) if isinstance(error, DatabaseError) else str(error)
         full = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
         if getattr(error, "errno", None) in full or "disk is full" in text:
-            raise ProjectError(
+            raise ProjectFullError(
                 f"The disk with {folder} is full, so the last step was not saved; everything before it is.",
                 "Free some space and try again.",
             ) from error

@@ -19,7 +19,7 @@ from inspector.records.disk.database import DATABASE, SIDES
 from inspector.records.disk.lock import FILES
 from inspector.records.schema import now
 
-FOLDERS = ("images", "detectors", "maps")
+FOLDERS = ("images", "detectors", "maps", "thumbnails")
 ASIDE = "set-aside"
 UNCOMMITTED = ".uncommitted"
 """In a detector's folder until its row is stored."""
@@ -80,7 +80,7 @@ def sweep(folder: Path, *, crashed: bool) -> None:
         for place in (kept, *_folders(kept)):
             _sweep(place)
     if crashed:
-        for part in ("images", "maps", "backups"):
+        for part in ("images", "maps", "thumbnails", "backups"):
             _sweep(folder / part)
             for entry in _folders(folder / part):
                 _sweep(entry)

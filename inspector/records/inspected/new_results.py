@@ -1,16 +1,25 @@
 """New results: what a run stores of the images that it inspected."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert, select
 
 from inspector.domain import Decision, Region
-from inspector.errors import InspectorError
+from inspector.errors import InspectorError, ProjectFullError
 from inspector.records import schema as t
-from inspector.records.files import ImageFacts, image_ids, image_name, keep_image, keep_map, make_last
+from inspector.records.disk.spare import with_room
+from inspector.records.files import (
+    ImageFacts,
+    find_image,
+    image_ids,
+    image_name,
+    keep_image,
+    keep_map,
+    make_last,
+)
 from inspector.records.line.arrivals import NewArrival, as_rows, came_before
 from inspector.records.names import file_name
 from inspector.records.project import Project
@@ -39,10 +48,16 @@ class NewResult:
     product_distance: float | None = None
 
 
+NOT_KEPT = "The disk was full when it was inspected, so that not everything of it was kept."
+"""What is stored as the hint of a result whose image or map found no room."""
+
+
 def record_results(project: Project, run_id: int, items: Sequence[NewResult]) -> list[int]:
     """Store finished items of a run, in one transaction; their result ids in the same order.
 
-    Images and maps are written first, each atomically, so that a row never names a file that is not there.
+    Images and maps are written first, each atomically, so that a row never names a file that is not there. Where the disk is full,
+    a run at a station stores what it found without them (NOT_KEPT), in the room that the project holds back; any other raises
+    `ProjectFullError`.
     """
     return [result_id for result_id, _ in _record(project, run_id, items, None, ())]
 
@@ -64,16 +79,24 @@ def _record(
     arrivals: Sequence[NewArrival],
 ) -> list[tuple[int, Decision | None]]:
     project.require_writable()
-    maps: list[str | None] = []
-    for item in items:
-        if item.image is not None and item.data is not None:
-            keep_image(project, item.image, item.data, lasting=False)
-        if item.image is None or item.values is None:
-            maps.append(None)
-        else:
-            maps.append(keep_map(project, run_id, item.image.sha256, item.values))
-    kept = [image_name(item.image.sha256, item.image.suffix) for item in items if item.image is not None]
-    make_last(project, [*kept, *filter(None, maps)])
+    with project.reading() as session:
+        at_line = session.scalar(select(t.Run.station_id).where(t.Run.id == run_id)) is not None
+
+    def store() -> list[tuple[int, Decision | None]]:
+        kept, maps = _kept(project, run_id, items, at_line)
+        return _write(project, run_id, kept, maps, station_id, arrivals)
+
+    return with_room(project.folder, store) if at_line else store()
+
+
+def _write(
+    project: Project,
+    run_id: int,
+    items: Sequence[NewResult],
+    maps: Sequence[str | None],
+    station_id: int | None,
+    arrivals: Sequence[NewArrival],
+) -> list[tuple[int, Decision | None]]:
     with project.writing() as session:
         fresh = list(range(len(items)))
         if station_id is not None:
@@ -92,7 +115,7 @@ def _record(
             )
         )
         kept_items = [items[place] for place in fresh]
-        ids = image_ids(session, [item.image for item in kept_items if item.image is not None])
+        ids = image_ids(project, session, [item.image for item in kept_items if item.image is not None])
         rows = []
         for item, name in zip(kept_items, (maps[place] for place in fresh), strict=True):
             image_id = ids[item.image.sha256] if item.image is not None else None
@@ -150,6 +173,42 @@ def _judged(
     row = newest.get(item.class_id or 0)
     other = is_other(item.product_distance, limits.get(item.class_id or 0))
     try:
-        return item.image_score, decide(item.image_score, row.thresholds, other) if row else None, "", ""
+        return (
+            item.image_score,
+            decide(item.image_score, row.thresholds, other) if row else None,
+            "",
+            item.hint,
+        )
     except InspectorError as error:
         return None, None, error.message, error.hint
+
+
+def _kept(
+    project: Project, run_id: int, items: Sequence[NewResult], at_line: bool
+) -> tuple[list[NewResult], list[str | None]]:
+    """The items with their maps' names, once images and maps are written; at the line those that found no room without."""
+    found, maps = [], []
+    for item in items:
+        name: str | None = None
+        try:
+            if item.image is not None and item.data is not None:
+                keep_image(project, item.image, item.data, lasting=False)
+            if item.image is not None and item.values is not None:
+                name = keep_map(project, run_id, item.image.sha256, item.values)
+        except ProjectFullError:
+            if not at_line:
+                raise
+            there = item.image is None or not find_image(project, item.image.sha256, item.image.suffix)[1]
+            hint = item.hint if item.error else NOT_KEPT
+            item = replace(item, image=item.image if there else None, hint=hint)
+        found.append(item)
+        maps.append(name)
+    try:
+        kept = [image_name(item.image.sha256, item.image.suffix) for item in found if item.image is not None]
+        make_last(project, [*kept, *filter(None, maps)])
+    except ProjectFullError:  # a drive that says so only now
+        if not at_line:
+            raise
+        found = [replace(item, image=None, hint=item.hint if item.error else NOT_KEPT) for item in found]
+        maps = [None] * len(found)
+    return found, maps

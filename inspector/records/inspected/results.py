@@ -306,6 +306,7 @@ _STORED = (
     t.StoredImage.suffix,
     t.StoredImage.width,
     t.StoredImage.height,
+    t.StoredImage.let_go,
     t.Result.image_score,
     t.Result.decision,
     t.Result.override,
@@ -317,13 +318,8 @@ _STORED = (
     t.Result.created,
 )
 _REGION = (
-    t.Region.result_id,
-    t.Region.x,
-    t.Region.y,
-    t.Region.width,
-    t.Region.height,
-    t.Region.area,
-    t.Region.peak,
+    *(t.Region.result_id, t.Region.x, t.Region.y, t.Region.width, t.Region.height),
+    *(t.Region.area, t.Region.peak),
 )
 
 
@@ -357,12 +353,9 @@ def _result(
     regions: int,
     whites: Mapping[tuple[int, int | None], int],
 ) -> ResultRow:
-    result_id, run_id, detector_id, class_id, _, reviewed, class_name, confidence, far, name, sha256 = row[
-        :11
-    ]
-    suffix, width, height, score, said, overridden, defect_type, map_name, is_shot, error, hint, created = (
-        row[11:]
-    )
+    result_id, run_id, detector_id, class_id, _, reviewed, class_name, confidence, far = row[:9]
+    name, sha256, suffix, width, height, let_go, score, said, overridden = row[9:18]
+    defect_type, map_name, is_shot, error, hint, created = row[18:]
     decision, override = t.word(Decision, said), t.word(Decision, overridden)
     lost = not error and (score is None or decision is None)
     lost |= override != overridden  # a person's word that can't be read
@@ -391,5 +384,5 @@ def _result(
         hint="Inspect the image again." if lost else hint,
         created=created,
         white=whites.get((detector_id, class_id)),
-        files=KeptFiles(project, sha256, suffix, map_name),
+        files=KeptFiles(project, sha256, suffix, map_name, let_go),
     )

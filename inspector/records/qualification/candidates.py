@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from inspector.domain import Decision
 from inspector.records import schema as t
+from inspector.records.files import is_kept
 from inspector.records.project import Project
 from inspector.records.qualification.studies import NewPart
 from inspector.records.result_filter import ResultFilter, filtered
@@ -57,9 +58,7 @@ def list_candidates(
         where = ResultFilter(run_id=run_id, class_id=class_id, reviewed=True)
         rows = session.execute(
             filtered(session, select(*columns), where)
-            .where(
-                t.Result.is_shot.is_(False), t.Result.image_id.is_not(None), t.Result.class_id.is_not(None)
-            )
+            .where(t.Result.is_shot.is_(False), is_kept(), t.Result.class_id.is_not(None))
             .order_by(t.Result.reviewed.desc(), t.Result.id.desc())
         ).all()
         for result_id, detector_id, image_id, of_class, name, override, decision, score in rows:

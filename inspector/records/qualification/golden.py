@@ -1,10 +1,9 @@
 """The golden set: parts of which the verdict is known and must never change, what detectors score them, and every check of it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -14,7 +13,7 @@ from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.audit import ActKind, few, note
 from inspector.records.detectors import in_charge
-from inspector.records.files import find_image
+from inspector.records.files import find_image, is_kept
 from inspector.records.project import Project
 from inspector.records.thresholds import limits_in_force, newest_thresholds
 from inspector.verdicts.judge import decide
@@ -60,49 +59,13 @@ class GoldenWord:
     def kept(self) -> bool:
         """Whether it is judged as it must be: a good part is OK, a defective one is held back, as NG or for review; neither is
         another product."""
-        return _is_kept(self.decision, self.part.expected)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedPart:
-    """One part in the record of a check; `said` None: it could not be judged."""
-
-    name: str
-    class_name: str
-    expected: Decision
-    said: Decision | None
-    score: float | None
-    detector_id: int | None
-    error: str
-
-    @property
-    def kept(self) -> bool:
-        """As `GoldenWord.kept`."""
-        return _is_kept(self.said, self.expected)
-
-
-@dataclass(frozen=True, slots=True)
-class GoldenCheck:
-    """The record of one look at the golden set. `occasion`: what it was made for. `signed`: why somebody went on although parts
-    are judged otherwise than they must be, "" where nobody had to."""
-
-    id: int
-    created: datetime
-    who: str
-    occasion: str
-    signed: str
-    parts: tuple[CheckedPart, ...]
-
-    @property
-    def missed(self) -> tuple[CheckedPart, ...]:
-        """The parts that are judged otherwise than they must be."""
-        return tuple(part for part in self.parts if not part.kept)
+        return as_it_must_be(self.decision, self.part.expected)
 
 
 @dataclass(frozen=True, slots=True)
 class GoldenChange:
     """Ids of golden parts that were added, and of those whose place they took; `switch_golden` takes it back. `left_out`: results that
-    can't be golden parts, for want of a class or as shots."""
+    can't be golden parts, for want of a class or an image, or as shots."""
 
     added: tuple[int, ...]
     removed: tuple[int, ...]
@@ -131,7 +94,7 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
                 t.Result.product_distance,
             )
             .join(t.Class, t.Result.class_id == t.Class.id)
-            .where(t.Result.id.in_(words), t.Result.image_id.is_not(None), t.Class.removed.is_(None))
+            .where(t.Result.id.in_(words), is_kept(), t.Class.removed.is_(None))
             .order_by(t.Result.id)
         ).all()
         shots, there = _shots(session), {}
@@ -174,7 +137,7 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
         _note(session, ActKind.GOLDEN_ADDED, change.added, who, was=removed)
     if not new:
         raise ProjectError(
-            "Nothing was added to the golden set: these images are shots of their class, or have no class.",
+            "Nothing was added to the golden set: these images are shots of their class, have no class, or were let go.",
             "Choose parts that the detector was not taught on: only these show what it does.",
         )
     return change
@@ -255,60 +218,10 @@ def charges(project: Project) -> dict[int, int]:
         return in_charge(session)
 
 
-def record_moved(
-    project: Project, before: Mapping[int, int], *, occasion: str, who: str, signed: str = ""
-) -> None:
-    """A record of what is said of the golden parts of the classes that another detector judges than `before` (see `charges`);
-    nothing where there are none."""
-    after = charges(project)
-    moved = [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
-    words = judge_golden(project, class_ids=moved) if moved else []
-    if words:
-        add_check(project, words, occasion=occasion, who=who, signed=signed)
-
-
 def newly_missed(before: Iterable[GoldenWord], after: Iterable[GoldenWord]) -> list[GoldenWord]:
     """Of what is said `after` a change, the parts that are judged otherwise than they must be and weren't `before`."""
     missed = {word.part.id for word in before if word.scored and not word.kept}
     return [word for word in after if word.scored and not word.kept and word.part.id not in missed]
-
-
-def add_check(
-    project: Project, words: Sequence[GoldenWord], *, occasion: str, who: str, signed: str = ""
-) -> int:
-    """Keep what was said of the golden set, for good; its id."""
-    parts = [
-        [
-            word.part.id,
-            word.part.name,
-            word.part.class_name,
-            word.part.expected,
-            word.decision,
-            word.score,
-            word.detector_id,
-            word.error,
-        ]
-        for word in words
-    ]
-    with project.writing() as session:
-        row = t.GoldenCheck(who=who, occasion=occasion, outcome={"parts": parts}, signed=signed)
-        session.add(row)
-        missed = [word.part.name for word in words if not word.kept]
-        said = f"{len(words) - len(missed)} of {len(words)} as they must be"
-        new = f"{said}; not: {few(missed)}" if missed else said
-        note(session, ActKind.GOLDEN_CHECKED, occasion, who=who, new=new, reason=signed)
-        session.flush()
-        return row.id
-
-
-def list_checks(project: Project, limit: int | None = 200) -> list[GoldenCheck]:
-    """The newest records (all with None), newest first; parts that damage left unreadable are left out."""
-    with project.reading() as session:
-        rows = session.scalars(select(t.GoldenCheck).order_by(t.GoldenCheck.id.desc()).limit(limit)).all()
-        return [
-            GoldenCheck(row.id, row.created, row.who, row.occasion, row.signed, tuple(_checked(row.outcome)))
-            for row in rows
-        ]
 
 
 def _golden_score(detector_id: int, part_id: int, said: tuple[float | None, str]) -> t.GoldenScore:
@@ -330,21 +243,10 @@ def _note(
         note(session, kind, parts, who=who, old=few(named(was)), new=few(names))
 
 
-def _is_kept(said: Decision | None, expected: Decision) -> bool:
+def as_it_must_be(said: Decision | None, expected: Decision) -> bool:
+    """Whether a part is judged as `expected`: a good one OK, a defective one held back."""
     known = said is not None and said is not Decision.OTHER
     return known and (said is Decision.OK) == (expected is Decision.OK)
-
-
-def _checked(outcome: Mapping[str, Any]) -> Iterable[CheckedPart]:
-    stored = outcome.get("parts")
-    for values in stored if isinstance(stored, list) else ():
-        try:
-            _, name, class_name, expected, said, score, detector_id, error = values
-            if (known := t.word(Decision, expected)) is not None:
-                decision = t.word(Decision, said)
-                yield CheckedPart(str(name), str(class_name), known, decision, score, detector_id, str(error))
-        except (ValueError, TypeError):
-            continue
 
 
 def _parts(project: Project, session: Session, class_ids: Collection[int] | None) -> list[GoldenPart]:

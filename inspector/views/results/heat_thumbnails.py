@@ -14,6 +14,8 @@ from inspector import paths
 from inspector.views.look.thumbnails import Pictures, to_qimage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from inspector.exports.heat import Heat
     from inspector.records.inspected.results import ResultRow
     from inspector.views.review.heats import Heats
@@ -47,20 +49,20 @@ class HeatThumbnails(Pictures):
 
     def get(self, row: ResultRow, arrived: Callable[[], None]) -> QPixmap | None:
         """The picture if it is here; otherwise None, and `arrived()` is called once it can be fetched again."""
-        if row.path is None or not self.heats.ready(row):
+        if _source(row) is None or not self.heats.ready(row):
             return None
         return self.fetch(self._key(row), partial(self._make, row, self._size, self.heats.get(row)), arrived)
 
     def failed(self, row: ResultRow) -> bool:
         """Whether there is no picture of this result."""
-        return row.path is None or self.is_lost(self._key(row))
+        return _source(row) is None or self.is_lost(self._key(row))
 
     def without_heat(self, row: ResultRow) -> bool:
         """Whether the picture that is here lacks the map it should have."""
         return self._key(row) in self._without
 
     def _key(self, row: ResultRow) -> Hashable:
-        return row.id, row.path, row.white, row.map_path, row.image_score, self.heats.get(row), self._size
+        return row.id, _source(row), row.white, row.map_path, row.image_score, self.heats.get(row), self._size
 
     def _make(self, row: ResultRow, size: int, heat: Heat | None) -> QImage | None:
         if row.id not in self._wanted:
@@ -75,6 +77,10 @@ class HeatThumbnails(Pictures):
             self._without.intersection_update(self._made)
 
 
+def _source(row: ResultRow) -> Path | None:
+    return row.path or row.files.thumbnail
+
+
 def make(row: ResultRow, size: int, heat: Heat | None) -> QImage:
     """The longer side at most `size` pixels. For a worker; raises `ImageError` where there is no picture."""
     from inspector.exports.overlay import render_overlay
@@ -82,8 +88,12 @@ def make(row: ResultRow, size: int, heat: Heat | None) -> QImage:
     from inspector.records.files import read_map
     from inspector.verdicts.regions import on_score_scale
 
-    assert row.path is not None
-    pixels = thumbnail(row.path, size, paths.cache_dir() / "thumbnails", row.sha256, row.white)
+    cache = paths.cache_dir() / "thumbnails"
+    if row.path is not None:
+        pixels = thumbnail(row.path, size, cache, row.sha256, row.white)
+    else:
+        assert row.files.thumbnail is not None
+        pixels = thumbnail(row.files.thumbnail, size, cache)
     if row.image_score is None or heat is None:
         return to_qimage(pixels)
     try:

@@ -60,7 +60,8 @@ def keep_record(
     project: Project, detector_id: int, class_ids: Sequence[int], occasion: str, who: str, signed: str
 ) -> None:
     """What a detector says of the golden set of these classes since something was changed; nothing where there is none."""
-    from inspector.records.qualification.golden import add_check, judge_golden
+    from inspector.records.qualification.checks import add_check
+    from inspector.records.qualification.golden import judge_golden
 
     words = judge_golden(project, detector_id, class_ids)
     if words:

@@ -104,15 +104,18 @@ class _RowDelegate(QStyledItemDelegate):
 
     def _picture(self, painter: QPainter, box: QRect, row: ResultRow) -> None:
         path, update = row.path, self._view.viewport().update
+        sha256, white = row.sha256 or None, row.white
+        if path is None and row.files.thumbnail is not None:  # all that is left of it, in its own range
+            path, sha256, white = row.files.thumbnail, None, None
         painter.fillRect(box, theme.colour("surround"))
-        made = self._thumbnails.get(path, update, row.sha256, row.white) if path else None
+        made = self._thumbnails.get(path, update, sha256, white) if path else None
         if made is not None:
             size = made.size().scaled(box.size(), Qt.AspectRatioMode.KeepAspectRatio)
             target = QRect(0, 0, size.width(), size.height())
             target.moveCenter(box.center())
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawPixmap(target, made)
-        elif path is None or self._thumbnails.failed(path, row.white):
+        elif path is None or self._thumbnails.failed(path, white):
             ratio = painter.device().devicePixelRatio()
             painter.drawPixmap(
                 box.adjusted(10, 10, 0, 0).topLeft(), icons.pixmap("image", theme.colour("faint"), 20, ratio)

@@ -46,8 +46,9 @@ class Shown:
 def read_pixels(row: ResultRow) -> Pixels:
     """Decode the image and load the map of a result. Never raises for a bad file: the sentence is in the answer."""
     from inspector.images.read import read
-    from inspector.records.files import read_map
 
+    if row.files.thumbnail is not None and not row.error:
+        return _remains(row)
     if row.error or row.path is None:
         return Pixels(None, None, f"{row.error or 'This image was not kept.'}\n{row.hint}".strip())
     try:
@@ -55,13 +56,33 @@ def read_pixels(row: ResultRow) -> Pixels:
         made = picture(image.pixels, row.name)
     except InspectorError as error:
         return Pixels(None, None, f"{error.message}\n{error.hint}".strip())
-    said = image.note[:1].upper() + image.note[1:]
+    return _with_map(row, made, image.note[:1].upper() + image.note[1:])
+
+
+def _with_map(row: ResultRow, made: Picture, said: str) -> Pixels:
+    from inspector.records.files import read_map
+
     if row.map_path is not None:
         with suppress(OSError, ValueError):
             values = read_map(row.map_path)
             score = row.image_score
             return Pixels(made, values if score is None else on_score_scale(values, score), note=said)
     return Pixels(made, None, note=" · ".join(filter(None, (UNAVAILABLE, said))))
+
+
+def _remains(row: ResultRow) -> Pixels:
+    """What is left of an image that was let go, as large as that was, so that regions lie where they lay."""
+    from inspector.images.read import read
+    from inspector.images.thumbnail import enlarged
+
+    left = row.files.thumbnail
+    assert left is not None
+    try:
+        pixels = enlarged(read(left).pixels, row.size)
+    except InspectorError:
+        said = f"{row.files.trouble.split(';')[0]}, and its thumbnail can't be read."
+        return Pixels(None, None, said)
+    return _with_map(row, picture(pixels, row.name), row.files.trouble)
 
 
 class ResultLoader(QObject):

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QTableWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QTableWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
+from inspector.domain import JobKind, JobStatus
 from inspector.views.look import theme
 from inspector.views.look.kit import fill, switch, word_table
 from inspector.views.look.labels import wrapped
 
 if TYPE_CHECKING:
+    from inspector.domain import CancelToken, Emit, JobEnded
+    from inspector.jobs.engine import Engine
     from inspector.records.detectors import DetectorRow
     from inspector.records.project import Project
     from inspector.records.qualification.golden import GoldenWord
     from inspector.views.shared.context import WindowContext
+    from inspector.views.shared.job_runner import Job
     from inspector.views.teach.edits import DetectorEdits
 
 _HEADINGS = ("Detector", "Knows", "What changed", "Results", "Golden set", "State")
@@ -101,6 +114,7 @@ class DetectorHistory(QDialog):
     def __init__(self, context: WindowContext, edits: DetectorEdits, parent: QWidget) -> None:
         super().__init__(parent)
         self._context, self._edits = context, edits
+        self._handing: Job | None = None
         self.past: list[Past] = []
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Detectors of this project")
@@ -111,8 +125,13 @@ class DetectorHistory(QDialog):
         self.table.setSelectionMode(QTableWidget.SelectionMode.ExtendedSelection)
         self.button = QPushButton("Put in charge")
         self.button.setToolTip("The chosen detector judges from now on (can be undone)")
+        self.hand_over_button = QPushButton("Hand over…")
+        self.hand_over_button.setToolTip(
+            "Write the chosen detector as a file that another computer takes over"
+        )
         close = QPushButton("Close")
         foot = QHBoxLayout()
+        foot.addWidget(self.hand_over_button)
         foot.addStretch(1)
         foot.addWidget(self.button)
         foot.addWidget(close)
@@ -124,6 +143,8 @@ class DetectorHistory(QDialog):
         column.addLayout(foot)
         self.table.itemSelectionChanged.connect(self._chosen)
         self.button.clicked.connect(self._put_in_charge)
+        self.hand_over_button.clicked.connect(self._ask_where)
+        context.runner.ended.connect(self._ended)
         close.clicked.connect(self.close)
         context.detectors_changed.connect(self._read)
         context.golden_changed.connect(self._read)
@@ -179,11 +200,49 @@ class DetectorHistory(QDialog):
             elif not why and row.in_charge >= row.classes.keys():
                 why = "It is in charge."
         switch(self.button, why)
+        problem = (
+            "Choose one detector." if row is None else row.problem and f"It can't be used: {row.problem}"
+        )
+        switch(self.hand_over_button, problem)
 
     def _put_in_charge(self) -> None:
         row = self._row()
         if row is not None:
             self._edits.put_in_charge(row)
+
+    def _ask_where(self) -> None:
+        row, project = self._row(), self._context.project
+        if row is None or project is None:
+            return
+        from inspector.exports.files import safe_name
+
+        start = Path.home() if project.read_only else project.folder.parent
+        offered = str(start / f"{safe_name(', '.join(row.classes.values()))} {row.id}.inspector")
+        name, _ = QFileDialog.getSaveFileName(
+            self, f"Hand over #{row.id}", offered, "Detectors (*.inspector)"
+        )
+        if name:
+            self.hand_over(row, Path(name))
+
+    def hand_over(self, row: DetectorRow, target: Path) -> None:
+        """Write a detector as a file, in the background."""
+        project, who = self._context.project, self._context.settings.reviewer
+        if project is None:
+            return
+        file = target if target.suffix else target.with_suffix(".inspector")
+
+        def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
+            from inspector.jobs.handover.give import hand_over
+
+            hand_over(project, engine, file, detector_id=row.id, who=who, emit=emit, cancel=cancel)
+
+        self._handing = self._context.runner.start(JobKind.EXPORT, f"Hand over #{row.id}", work)
+
+    def _ended(self, job: Job, event: JobEnded) -> None:
+        if job is self._handing:
+            self._handing = None
+            if event.status is JobStatus.DONE:
+                self.said.setText(event.message)
 
 
 def _golden(past: Past) -> str:

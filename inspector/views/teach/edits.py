@@ -167,7 +167,8 @@ class ClassEdits(QObject):
         who = self.context.settings.reviewer
 
         def write(project: Project) -> None:
-            from inspector.records.qualification.golden import charges, record_moved
+            from inspector.records.qualification.checks import record_moved
+            from inspector.records.qualification.golden import charges
 
             with project.writing():
                 before = charges(project)
@@ -228,7 +229,8 @@ class DetectorEdits(QObject):
                 keep_record(project, row.id, [*row.takes], "Put in charge", *signed)
 
         def back(project: Project) -> None:
-            from inspector.records.qualification.golden import charges, record_moved
+            from inspector.records.qualification.checks import record_moved
+            from inspector.records.qualification.golden import charges
 
             with project.writing():
                 now = charges(project)

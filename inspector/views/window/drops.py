@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.page import Page
 from inspector.views.window.projects import DATABASE
+from inspector.views.window.taking_over import SUFFIX, TakingOver
 
 
 class Drops(QObject):
@@ -21,10 +22,14 @@ class Drops(QObject):
     def __init__(self, context: WindowContext, parent: QObject) -> None:
         super().__init__(parent)
         self.context = context
+        self.taking_over = TakingOver(context, parent)
         self._waiting: deque[tuple[Page, list[Path]]] = deque()
 
     def take(self, page: Page, dropped: Sequence[Path]) -> None:
-        """There may be thousands, on a drive that is slow to answer."""
+        """There may be thousands, on a drive that is slow to answer. A single file that carries a detector is taken over."""
+        if len(dropped) == 1 and dropped[0].suffix.lower() == SUFFIX:
+            self.taking_over.take(dropped[0])
+            return
         self._waiting.append((page, list(dropped)))
         if len(self._waiting) == 1:
             self._look()

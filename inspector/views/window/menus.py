@@ -71,6 +71,7 @@ class Menus(QObject):
             file, "Import a folder…", "folder", "Ctrl+Shift+I", self._import_folder
         )
         self.export = self._add(file, "Export results…", "export", "Ctrl+E", self._export)
+        self.take_over = self._add(file, "Take over a detector…", "open", "", self._take_over)
         file.addSeparator()
         self.preferences = self._add(
             file, "Preferences", "settings", "Ctrl+,", lambda: commands.show_page("preferences")
@@ -125,7 +126,10 @@ class Menus(QObject):
         if not hasattr(self, "about"):
             return
         has_project = self.commands.context.project is not None
-        for action in (self.close, self.import_files, self.import_folder, self.export, self.paste):
+        for action in (
+            *(self.close, self.import_files, self.import_folder, self.export, self.paste),
+            self.take_over,
+        ):
             action.setEnabled(has_project)
         for name, action in self.go.items():
             action.setEnabled(has_project or name in ("start", "evaluate"))
@@ -141,6 +145,13 @@ class Menus(QObject):
 
     def _import_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(self.window, "Import a folder of images")
+        if name:
+            self.commands.take_paths([Path(name)])
+
+    def _take_over(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self.window, "Take over a detector", "", "Detectors (*.inspector)"
+        )
         if name:
             self.commands.take_paths([Path(name)])
 

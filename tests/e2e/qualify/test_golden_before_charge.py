@@ -11,7 +11,8 @@ from pytestqt.qtbot import QtBot
 from inspector.domain import Decision
 from inspector.records.detectors import find_detector, list_proposed
 from inspector.records.inspected.results import list_results, result_ids
-from inspector.records.qualification.golden import judge_golden, list_checks
+from inspector.records.qualification.checks import list_checks
+from inspector.records.qualification.golden import judge_golden
 from inspector.views.teach.page import TeachPage
 from inspector.views.window.main_window import MainWindow
 

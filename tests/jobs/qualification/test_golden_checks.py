@@ -25,13 +25,8 @@ from inspector.records.classes import add_class, find_class
 from inspector.records.detectors import find_detector, list_proposed
 from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.project import Project
-from inspector.records.qualification.golden import (
-    add_golden,
-    judge_golden,
-    list_checks,
-    list_golden,
-    switch_golden,
-)
+from inspector.records.qualification.checks import list_checks
+from inspector.records.qualification.golden import add_golden, judge_golden, list_golden, switch_golden
 from inspector.records.shots import add_shots
 
 

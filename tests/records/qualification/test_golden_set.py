@@ -14,12 +14,11 @@ from inspector.errors import ProjectError
 from inspector.records import project as projects
 from inspector.records.classes import remove_class
 from inspector.records.project import Project
+from inspector.records.qualification.checks import add_check, list_checks
 from inspector.records.qualification.golden import (
-    add_check,
     add_golden,
     judge_golden,
     keep_golden_scores,
-    list_checks,
     list_golden,
     newly_missed,
     switch_golden,

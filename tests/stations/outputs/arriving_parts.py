@@ -13,7 +13,6 @@ from PIL import Image
 from inspector.domain import Decision, Thresholds
 from inspector.records import project as projects
 from inspector.records.classes import add_class, list_classes
-from inspector.records.detectors import NewDetector, add_detector, detector_staging
 from inspector.records.files import ImageFacts
 from inspector.records.inspected.new_results import NewResult, record_results
 from inspector.records.inspected.runs import list_runs, start_run
@@ -21,6 +20,7 @@ from inspector.records.line.arrivals import NewArrival, as_rows
 from inspector.records.line.stations import Part, StationRow, StationSettings, add_station, find_station
 from inspector.records.project import Project
 from inspector.records.shots import add_shots, list_shots
+from inspector.records.taught.new_detectors import NewDetector, add_detector, detector_staging
 
 WORDS = (Decision.OK, Decision.NG, Decision.REVIEW)
 _SCORES = {Decision.OK: 0.2, Decision.NG: 0.9, Decision.REVIEW: 0.6}

@@ -16,7 +16,8 @@ from pytestqt.qtbot import QtBot
 
 from inspector.domain import Decision
 from inspector.records.inspected.results import find_result
-from inspector.records.qualification.golden import list_checks, list_golden
+from inspector.records.qualification.checks import list_checks
+from inspector.records.qualification.golden import list_golden
 from inspector.records.thresholds import list_thresholds
 from inspector.verdicts.provenance import Basis
 from inspector.views.window.main_window import MainWindow

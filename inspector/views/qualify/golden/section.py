@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from inspector.domain import CancelToken, Emit
     from inspector.jobs.engine import Engine
     from inspector.records.project import Project
-    from inspector.records.qualification.golden import GoldenCheck, GoldenWord
+    from inspector.records.qualification.checks import GoldenCheck
+    from inspector.records.qualification.golden import GoldenWord
     from inspector.views.shared.context import WindowContext
 
 _RECORDS = ("When", "Who", "What for", "Found", "Signed for")
@@ -50,7 +51,8 @@ class Found:
 def read_golden(project: Project) -> Found:
     """Parts that are judged otherwise than they must be first. For a worker."""
     from inspector.jobs.golden import said
-    from inspector.records.qualification.golden import judge_golden, list_checks
+    from inspector.records.qualification.checks import list_checks
+    from inspector.records.qualification.golden import judge_golden
 
     words = sorted(judge_golden(project), key=lambda word: word.kept)
     return Found(words, list_checks(project), said(words))
@@ -139,7 +141,7 @@ class GoldenSection(Section):
         def write(project: Project) -> None:
             from inspector.exports.golden import export_checks
             from inspector.records.audit import ActKind, record
-            from inspector.records.qualification.golden import list_checks
+            from inspector.records.qualification.checks import list_checks
 
             checks = list_checks(project, None)
             export_checks(checks, target)

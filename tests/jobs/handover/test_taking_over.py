@@ -1,0 +1,216 @@
+"""A detector goes as one file to another project, and judges there as it did here."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import stem_engine
+from typer.testing import CliRunner
+
+from inspector.cli.main import app
+from inspector.domain import CancelToken, JobEnded, JobEvent, JobStatus
+from inspector.jobs.engine import Engine
+from inspector.jobs.handover.container import pack, unpack
+from inspector.jobs.handover.give import hand_over
+from inspector.jobs.handover.take import read_offer, take_over
+from inspector.jobs.inspect import inspect
+from inspector.records import project as projects
+from inspector.records.audit import ActKind, list_acts
+from inspector.records.classes import ClassState, add_class, list_classes, list_descriptions
+from inspector.records.detectors import find_detector, list_detectors, list_memory, list_proposed
+from inspector.records.inspected.results import list_results, result_ids
+from inspector.records.project import Project
+from inspector.records.qualification.checks import list_checks
+from inspector.records.qualification.golden import judge_golden, list_golden
+from inspector.records.shots import list_places, list_shots
+from inspector.records.thresholds import list_calibrated, list_thresholds
+from inspector.verdicts.provenance import words
+
+
+def take(project: Project, engine: Engine, file: Path, **more: Any) -> JobEnded:
+    events: list[JobEvent] = []
+    take_over(project, engine, file, who="Bo", emit=events.append, cancel=CancelToken(), **more)
+    assert isinstance(events[-1], JobEnded)
+    return events[-1]
+
+
+def rewritten(file: Path, target: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A file that was changed on purpose: its checksums are right."""
+    folder = target.with_suffix(".open")
+    folder.mkdir()
+    content, _ = unpack(file, folder)
+    change(content)
+    members: dict[str, bytes | Path] = {"content.json": json.dumps(content).encode()}
+    members |= {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "content.json"
+    }
+    pack(target, members)
+    shutil.rmtree(folder)
+    return target
+
+
+def test_it_judges_in_a_new_project_exactly_as_where_it_comes_from(
+    giver: Project, handed: Path, tiny: Engine, drawn: Path, tmp_path: Path
+) -> None:
+    with projects.create(tmp_path / "new", "Line 5") as project:
+        done = take(project, tiny, handed)
+        assert done.status is JobStatus.DONE, done
+        assert (done.result["largest"], done.result["proposed"]) == (0.0, False)
+        assert "exactly the scores" in done.message
+        row, was = find_detector(project), find_detector(giver)
+        assert (row.method, dict(row.settings)) == (was.method, dict(was.settings))
+        assert sorted(row.in_charge) == sorted(row.classes)
+        found, tests = [], [product / "test" for product in sorted(drawn.iterdir())]
+        for one in (giver, project):
+            events: list[JobEvent] = []
+            inspect(one, tiny, tests, emit=events.append, cancel=CancelToken())
+            run = events[-1].result["run_id"]  # type: ignore[union-attr]
+            results = [r for r in list_results(one, result_ids(one)) if r.run_id == run]
+            found.append({r.name: (r.image_score, r.class_name, r.decision, r.regions) for r in results})
+        assert found[0] == found[1]
+        assert len(found[0]) >= 8
+
+
+def test_all_that_belongs_to_it_comes_along(
+    giver: Project, handed: Path, tiny: Engine, tmp_path: Path
+) -> None:
+    with projects.create(tmp_path / "new", "Line 5") as project:
+        assert take(project, tiny, handed).status is JobStatus.DONE
+        for one in list_classes(giver):
+            (here,) = [row for row in list_classes(project) if row.name == one.name]
+            assert (here.white, here.smallest, here.area) == (one.white, one.smallest, one.area)
+            assert here.state is one.state is ClassState.TAUGHT
+            shots = [
+                [shot.sha256 for shot in list_shots(p, i)] for p, i in ((giver, one.id), (project, here.id))
+            ]
+            assert shots[0] == shots[1]
+            places = [[p.place for p in list_places(q, i)] for q, i in ((giver, one.id), (project, here.id))]
+            assert places[0] == places[1]
+            limits = list_thresholds(giver, one.detector_id or 0)[one.id].thresholds
+            here_limits = list_thresholds(project, here.detector_id or 0)[here.id].thresholds
+            assert here_limits.numbers == limits.numbers
+            assert words(here_limits) == words(limits)
+            assert list_calibrated(project, here.detector_id or 0)[here.id].numbers == (
+                list_calibrated(giver, one.detector_id or 0)[one.id].numbers
+            )
+        descriptions = [[*list_descriptions(p).values()] for p in (giver, project)]
+        assert descriptions[0] == descriptions[1]
+        memory = [sorted(map(len, list_memory(p, find_detector(p).id).values())) for p in (giver, project)]
+        assert memory[0] == memory[1]
+        golden = [[(g.name, g.sha256, g.expected) for g in list_golden(p)] for p in (giver, project)]
+        assert golden[0] == golden[1]
+        assert all(word.scored for word in judge_golden(project))
+        (check,) = list_checks(project)
+        assert check.occasion.endswith("taken over")
+        act = list_acts(project)[1]  # after it only the check
+        assert (act.kind, act.who) == (ActKind.TAKEN_OVER, "Bo")
+        assert "washer.inspector" in act.old
+
+
+def test_a_class_of_the_same_name_is_never_merged(handed: Path, tiny: Engine, tmp_path: Path) -> None:
+    with projects.create(tmp_path / "new", "Line 5") as project:
+        add_class(project, "Wa sher")
+        done = take(project, tiny, handed)
+        assert done.status is JobStatus.FAILED
+        assert "never merged" in done.message
+        assert [row.name for row in list_classes(project)] == ["Wa sher"]
+        assert read_offer(handed, ["Wa sher"]).taken == ("washer",)
+        assert take(project, tiny, handed, names={"washer": "Washer 2"}).status is JobStatus.DONE
+        assert [row.name for row in list_classes(project)] == ["cloth", "Wa sher", "Washer 2"]
+        assert "washer" in find_detector(project).taught_names.values()
+
+
+def test_scores_that_differ_are_only_proposed(handed: Path, tiny: Engine, tmp_path: Path) -> None:
+    def harder(content: dict[str, Any]) -> None:
+        content["classes"][0]["golden"][0]["score"] *= 1.01
+
+    file = rewritten(handed, tmp_path / "other.inspector", harder)
+    with projects.create(tmp_path / "new", "Line 5") as project:
+        done = take(project, tiny, file)
+        assert done.status is JobStatus.DONE
+        assert done.result["proposed"]
+        assert 0.001 < done.result["largest"] <= 0.01
+        assert "only proposed" in done.message
+        assert list_detectors(project) == []
+        assert len(list_proposed(project)) == 1
+
+
+def test_without_its_very_weights_it_is_refused_by_name(handed: Path, tmp_path: Path) -> None:
+    with projects.create(tmp_path / "new", "Line 5") as project:
+        done = take(project, stem_engine.make(), handed)  # another model under the same name
+        assert done.status is JobStatus.FAILED
+        assert "needs the weights “inspector-tiny”" in done.message
+        assert "Weights page" in done.hint
+        assert list_classes(project) == []
+
+
+def test_what_fails_leaves_nothing_behind(handed: Path, tiny: Engine, tmp_path: Path) -> None:
+    def other_class(content: dict[str, Any]) -> None:
+        content["classes"][0]["taught_name"] = "bolt"
+
+    file = rewritten(handed, tmp_path / "other.inspector", other_class)
+    with projects.create(tmp_path / "new", "Line 5") as project:
+        done = take(project, tiny, file)
+        assert done.status is JobStatus.FAILED
+        assert "doesn't fit" in done.message
+        assert list_classes(project) == []
+        assert list((project.folder / "detectors").iterdir()) == []
+
+
+def test_the_command_line_hands_over_and_takes_over(giver: Project, tmp_path: Path) -> None:
+    giver.close()
+    file, new = tmp_path / "w.inspector", tmp_path / "line 5"
+    done = CliRunner().invoke(app, ["hand-over", str(giver.folder), str(file), "--class", "washer"])
+    assert done.exit_code == 0, done.output
+    assert "Fingerprint" in done.output
+    done = CliRunner().invoke(app, ["take-over", str(file), str(new), "--rename", "washer=Ring"])
+    assert done.exit_code == 0, done.output
+    with projects.open(new) as project:
+        assert [row.name for row in list_classes(project)] == ["cloth", "Ring"]
+    with projects.open(giver.folder) as project:
+        (act,) = list_acts(project)[:1]
+        assert act.kind == ActKind.HANDED_OVER
+        assert unpack(file, _empty(tmp_path))[1] in act.new
+
+
+def test_what_can_not_be_taken_over_leaves_no_project(tmp_path: Path) -> None:
+    (tmp_path / "x.inspector").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = CliRunner().invoke(app, ["take-over", str(tmp_path / "x.inspector"), str(tmp_path / "new")])
+    assert done.exit_code == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_where_nothing_is_golden_some_shots_are_compared(
+    giver: Project, tiny: Engine, tmp_path: Path
+) -> None:
+    from inspector.records.qualification.golden import switch_golden
+
+    switch_golden(giver, off=[part.id for part in list_golden(giver)])
+    file = tmp_path / "w.inspector"
+    events: list[JobEvent] = []
+    hand_over(giver, tiny, file, emit=events.append, cancel=CancelToken())
+    with projects.create(tmp_path / "new", "Line 5") as project:
+        done = take(project, tiny, file)
+        assert done.result["compared"] == 6
+        assert list_checks(project) == []
+
+
+def test_no_path_of_this_computer_and_no_program_is_in_it(handed: Path, tmp_path: Path) -> None:
+    content, _ = unpack(handed, _empty(tmp_path))
+    said = json.dumps(content)
+    assert "/tmp" not in said
+    assert str(Path.home()) not in said
+    kinds = {path.suffix for path in (tmp_path / "empty").rglob("*") if path.is_file()}
+    assert kinds == {".json", ".safetensors", ".png"}
+    for path in (tmp_path / "empty" / "images").iterdir():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
+
+
+def _empty(folder: Path) -> Path:
+    (folder / "empty").mkdir()
+    return folder / "empty"
