@@ -40,7 +40,7 @@ def line(
 
     `p50_ms`, `p95_ms`: from a file's getting its name to its result's being stored. `lost`, `doubled`: pictures without a result,
     and results too many. `rss_growth_mib`: by how much the runner's memory grew after a quarter of the time, None where the
-    system doesn't say.
+    system doesn't say; likewise `cpu_ms_per_image`, processor time of the runner, which other programs hardly change.
     """
     with tempfile.TemporaryDirectory(prefix="inspector-line-") as folder:
         top, inbox = Path(folder), Path(folder) / "inbox"
@@ -50,6 +50,7 @@ def line(
             _put(drawn[0], inbox, "warm-up.png", -1)
             runner.wait_for(1)
             progress(f"Ready; {count:,} pictures at {rate:g} a second.")
+            before = runner.cpu_seconds()
             with _feeding(_feed, drawn, inbox, count, rate, top / "written") as fed:
                 memory = []
                 while fed.is_alive():
@@ -57,6 +58,7 @@ def line(
                     memory.append(runner.memory_mib())
             runner.wait_for(count + 1)
             memory.append(runner.memory_mib())
+            spent = runner.cpu_seconds()
             code = runner.stop()
         found = [one for one in _arrivals(top / "project") if one.name != "warm-up.png"]
         written = _moments(top / "written")
@@ -75,6 +77,9 @@ def line(
         "failed": sum(one.said is None for one in found),
         "rss_growth_mib": None if early is None or memory[-1] is None else round(memory[-1] - early, 1),
         "rss_mib": memory[-1] and round(memory[-1], 1),
+        "cpu_ms_per_image": None
+        if before is None or spent is None
+        else round(1000 * (spent - before) / count, 1),
         "exit_code": code,
     }
 
@@ -175,6 +180,14 @@ class _Runner:
             pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
             return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
         except (OSError, IndexError, AttributeError):
+            return None
+
+    def cpu_seconds(self) -> float | None:
+        """Processor time that it has spent."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, IndexError, ValueError, AttributeError):
             return None
 
     def stop(self) -> int:

@@ -13,10 +13,9 @@ def looks_of(pixels: NDArray[np.uint8]) -> Looks:
     """Of a picture, uint8 RGB (h, w, 3), of any size."""
     import cv2
 
-    height, width = pixels.shape[:2]
-    step = min(height, width) // SIDE
-    if step > 1:
-        pixels = cv2.resize(pixels, (width // step, height // step), interpolation=cv2.INTER_AREA)
+    while min(pixels.shape[:2]) >= 2 * SIDE:  # halves are quick
+        height, width = pixels.shape[:2]
+        pixels = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     red, green, blue = cv2.mean(pixels)[:3]
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     _, spread = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))

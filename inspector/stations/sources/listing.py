@@ -33,8 +33,8 @@ class Listing:
     """Images in a folder. Hidden and temporary names are none, and links to folders are not entered.
 
     A file that was `settled` is told again only once it is another: its number in the folder is compared at every look, which
-    a listing gives for nothing; size and time of those that were overwritten in place are asked for of as many files as the
-    listing itself takes time for, in turns.
+    a listing gives for nothing; size and time of those that were overwritten in place are asked for of as many files as take
+    half as long as the listing itself, in turns.
     """
 
     def __init__(self, folder: Path, *, subfolders: bool, but: Path | None = None) -> None:
@@ -53,27 +53,25 @@ class Listing:
     def changed(self) -> list[Entry]:
         """Images that are not settled, or are others by now. Raises OSError where the folder can't be listed."""
         began = time.monotonic()
-        found, met = [], set()
-        for name, entry in self._images():
-            known = self._settled.get(name)
-            if known is not None and known[0] == _number(entry):
-                met.add(name)
-                continue
+        found: list[Entry] = []
+        met: list[str] = []
+        for name, entry in self._images(met):
             try:
                 if not entry.is_file():
                     continue
                 status = entry.stat()
             except OSError:  # gone since
                 continue
+            known = self._settled.get(name)
             if known is None or known[1] != hash((status.st_size, status.st_mtime_ns)):
                 found.append(Entry(name, status.st_size, status.st_mtime_ns))
             else:  # renumbered, as network shares do
                 self._settled[name] = (_number(entry), known[1])
-                met.add(name)
+                met.append(name)
         if len(met) < len(self._settled):
-            self._settled = {name: known for name, known in self._settled.items() if name in met}
-        until = time.monotonic() + max(_LEAST, time.monotonic() - began)
-        return found + list(self._overwritten(until))
+            self._settled = {name: self._settled[name] for name in met}
+        now = time.monotonic()
+        return found + list(self._overwritten(now + max(_LEAST, (now - began) / 2)))
 
     def settle(self, entry: Entry) -> None:
         """It is dealt with, and not told again while it stays as it is."""
@@ -109,27 +107,39 @@ class Listing:
             if time.monotonic() > until:
                 return
 
-    def _images(self) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+    def _images(self, met: list[str]) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+        """Images that may be new; the names of the others go to `met`. Few steps for each of these, which may be very many."""
+        settled = self._settled
         folders = [(self.folder, "")]
         while folders:
             folder, before = folders.pop()
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
-                        name = entry.name
-                        if hidden(name) or name.startswith("~"):
-                            continue
-                        stem, ending = os.path.splitext(name)  # noqa: PTH122  (asked for every file at every look)
-                        if ending.lower() in SUFFIXES:
-                            if not stem.lower().endswith(_UNFINISHED):
-                                yield before + name, entry
-                        elif self._subfolders and entry.is_dir(follow_symlinks=False):
-                            path = folder / name
-                            if path != self._but:
-                                folders.append((path, f"{before}{name}/"))
+                        name = before + entry.name
+                        known = settled.get(name)
+                        if known is not None and known[0] == _number(entry):
+                            met.append(name)
+                        elif self._is_image(entry.name):
+                            yield name, entry
+                        elif self._subfolders and _is_folder(entry) and folder / entry.name != self._but:
+                            folders.append((folder / entry.name, f"{name}/"))
             except OSError:
                 if folder == self.folder:
                     raise  # one inside may have gone since
+
+    def _is_image(self, name: str) -> bool:
+        stem, ending = os.path.splitext(name)  # noqa: PTH122  (quicker)
+        return (
+            ending.lower() in SUFFIXES
+            and not hidden(name)
+            and not name.startswith("~")
+            and not stem.lower().endswith(_UNFINISHED)
+        )
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    return not hidden(entry.name) and entry.is_dir(follow_symlinks=False)
 
 
 def _number(entry: "os.DirEntry[str]") -> int:
