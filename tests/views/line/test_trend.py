@@ -248,6 +248,14 @@ def test_the_trend_is_exported_as_csv_by_ctrl_e(
     assert sum(int(row["said ok"]) + int(row["said ng"]) + int(row["said review"]) for row in rows) == 2800
 
 
+def test_the_band_of_the_scores_ends_where_no_part_came(followed: TrendSection) -> None:
+    """The day has 24 hours, and parts came for 14."""
+    scores = followed.charts[1]
+    x, high = scores._high.getData()
+    assert x[0] > scores.edges[0] + 9 * 3600
+    assert high.min() > 0.05
+
+
 def test_charts_take_the_colours_of_the_other_theme(followed: TrendSection, idle: Idle) -> None:
     theme.apply("light")
     idle()

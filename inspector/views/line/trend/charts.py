@@ -109,6 +109,19 @@ class RateChart(TimeChart):
         return when + " · ".join(said)
 
 
+def _closed(x: F, low: F, high: F) -> tuple[F, F, F]:
+    """A band from `low` to `high` that is as thin as nothing where they lack."""
+    places = np.flatnonzero(np.isfinite(low) & np.isfinite(high))
+    pieces = []
+    for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else []:
+        ends = run[[0, -1]]
+        middle = (low[ends] + high[ends]) / 2
+        first, last = (np.array([[x[at], one, one]]) for at, one in zip(ends, middle, strict=True))
+        pieces += [first, np.column_stack([x[run], low[run], high[run]]), last]
+    whole = np.concatenate(pieces) if pieces else np.zeros((1, 3))
+    return whole[:, 0], whole[:, 1], whole[:, 2]
+
+
 class ScoreChart(TimeChart):
     """Quantiles of the scores against the thresholds that judged."""
 
@@ -128,8 +141,9 @@ class ScoreChart(TimeChart):
         reach = np.where(ng < NEVER, ng, np.nan)
         top = _most(upper, reach, review, least=1e-6)
         # Under the highest, at least one threshold is in sight however low all scores are.
-        for line, y in ((self._low, lower), (self._high, upper)):
-            line.setData(self.middles, np.clip(np.nan_to_num(y, nan=0.0), 0, top))
+        x, low, high = _closed(self.middles, lower, upper)
+        self._low.setData(x, np.clip(low, 0, top))
+        self._high.setData(x, np.clip(high, 0, top))
         self._band.setCurves(self._low, self._high)
         self.draw(
             [
