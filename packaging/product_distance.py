@@ -5,11 +5,11 @@
 
 DATA: folders that `inspector evaluate` reads; the demo's products, drawn anew, join them. Fitting looks at training images only:
 at good ones, and at copies of them that we harm ourselves, among them by defects of up to LARGEST of the short side; these must
-not be called another product. Every number of a mean patch is put in units of
-its standard deviation over all products, each counting alike. Over draws of 1, 2 and 4 shots, `spread` is the root mean square
-by which the logarithm of own distances differs from the held-out shots' mean, median over the products; `other` the smallest number with
-which, of single shots, no product has more than WRONG of its good and harmed parts called another one; `own` the same of
-several shots. What other products look like is not asked.
+not be called another product. Every number of a mean patch is put in units of its standard deviation over all products, each
+counting alike. Over draws of 1, 2 and 4 shots, `spread` is the root mean square by which the logarithm of own distances differs
+from the held-out shots' mean, median over the products; `other` the distance from a single shot that a share WRONG of the parts
+of the product that varies most exceed; `own` the smallest with which, of several shots, no product has more than WRONG of its
+parts called another one. What other products look like is not asked.
 `--measure` calls the same rule on test images, every product with what was fitted on the others.
 """
 
@@ -207,21 +207,18 @@ def fit(products: Mapping[str, Product]) -> tuple[Scales, Usual]:
         off.append(float(np.mean(squares)))
     spread = round(float(np.sqrt(np.median(off))), 2)
 
-    def least(single: bool, other: float) -> float:
-        """The smallest floor of the limit, which `other` is raised to, that spares own parts of single or several shots."""
-        for number in GRID:
-            known = Usual(spread, float(number), max(other, float(number)))
-            shares = [
-                np.mean([_share(far, limit(held_out, shots, known)) for held_out, shots, far in own])
-                for (_, count), own in cases.items()
-                if (count == 1) is single
-            ]
-            if max(shares) <= WRONG:
-                break
-        return round(float(number), 2)
-
-    other = least(True, 0.0)
-    return scales(products), Usual(spread, least(False, other), other)
+    single = [np.concatenate([far for *_, far in own]) for (_, count), own in cases.items() if count == 1]
+    other = round(max(float(np.quantile(far, 1 - WRONG)) for far in single), 2)
+    for number in GRID:
+        known = Usual(spread, round(float(number), 2), other)
+        shares = [
+            np.mean([_share(far, limit(held_out, shots, known)) for held_out, shots, far in own])
+            for (_, count), own in cases.items()
+            if count > 1
+        ]
+        if max(shares) <= WRONG:
+            break
+    return scales(products), known
 
 
 def measure(products: Mapping[str, Product]) -> dict[str, Any]:

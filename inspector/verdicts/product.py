@@ -5,13 +5,14 @@ the picture. The distance of good parts follows from held-out shots as threshold
 distribution over its logarithm, whose spread is pooled with what parts of a product usually vary by, harmed ones too. A few
 shots that are alike would make that too narrow, and one or two too wide, so two numbers of the backbone hold it within reason:
 nothing is another product that lies no farther than harmed parts may where a few shots are known, and what lies farther than they
-may where a single shot is known is one, unless good parts of this very class do as well. All are measured on several products by
-`packaging/product_distance.py`.
+may where a single shot is known is one, unless this very class lies so wide apart that its parts may, with the usual spread around
+what its own shots show. All are measured on several products by `packaging/product_distance.py`.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 from inspector.methods.products.fitted import fitted
@@ -56,7 +57,9 @@ def limit(
     ease = 1.0 if shots < 2 else 1 - HEAD_START / shots
     bound = upper_bound(own, 0.0, RATE, ease, parts, known.spread)
     farthest = conformal_bound([*own, *parts], RATE) * (1 + ALIKE)
-    return max(known.own, farthest, min(bound, known.other))
+    middle = math.exp(sum(math.log(max(one, 1e-6)) for one in (*own, *parts)) / (len(own) + len(parts)))
+    usual_reach = middle * math.exp(NormalDist().inv_cdf(1 - RATE) * known.spread)
+    return max(known.own, farthest, min(bound, max(known.other, usual_reach)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,9 @@ class VerdictPanel(QScrollArea):
             self.scores.forget_refusal()
         judged = row is not None and row.verdict is not None
         self.chip.show_decision(row.verdict if row else None, known=row is not None)
-        self.score.setText(f"{row.image_score:.3f}" if row and row.image_score is not None else "")
+        # of another product the score says nothing, and its long word needs the room
+        says = row is not None and row.image_score is not None and row.verdict is not Decision.OTHER
+        self.score.setText(f"{row.image_score:.3f}" if row and says else "")
         self.scores.set_current(row.image_score if row else None)
         why = self._viewing or ("" if judged else _no_verdict(row))
         for button, words in (

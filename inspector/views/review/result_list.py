@@ -77,6 +77,8 @@ class _RowDelegate(QStyledItemDelegate):
         verdict_chip.paint(painter, chip, index.data(VERDICT), small)
         painter.setFont(small)
         score = score_text(row)
+        if chip_width + painter.fontMetrics().horizontalAdvance(score) + 6 > foot.width():
+            score = ""  # beside a long word
         painter.setPen(theme.colour("text"))
         painter.drawText(foot, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, score)
         painter.setPen(theme.colour("quiet"))
