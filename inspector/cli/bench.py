@@ -153,13 +153,15 @@ def bench_crash(
     target: Json = None,
     kinds: Annotated[
         str,
-        typer.Option(help="What is killed, comma separated, in turns; or “all”, see inspector.bench.crash."),
+        typer.Option(
+            help="What is killed, comma separated, in turns; or “all”, see inspector.bench.crash.run."
+        ),
     ] = "inspect",
     seed: int = 0,
 ) -> None:
     """Kill a process at random moments; nothing that it
     announced may be lost and nothing unfinished may stay."""
-    from inspector.bench.crash import KINDS, crash
+    from inspector.bench.crash.run import KINDS, crash
 
     chosen = KINDS if kinds == "all" else tuple(kind.strip() for kind in kinds.split(","))
     if unknown := set(chosen) - set(KINDS):

@@ -17,15 +17,15 @@ from inspector.cli import bench as cli_bench
 from inspector.cli import evaluate as cli_evaluate
 from inspector.cli import golden as cli_golden
 from inspector.cli import handover as cli_handover
-from inspector.cli import line as cli_line
-from inspector.cli import operate as cli_operate
-from inspector.cli import report as cli_report
-from inspector.cli import roles as cli_roles
-from inspector.cli import stations as cli_stations
 from inspector.cli import study as cli_study
-from inspector.cli import tidy as cli_tidy
 from inspector.cli import upkeep as cli_upkeep
 from inspector.cli import weights as cli_weights
+from inspector.cli.line import operate as cli_operate
+from inspector.cli.line import report as cli_report
+from inspector.cli.line import roles as cli_roles
+from inspector.cli.line import run as cli_line
+from inspector.cli.line import stations as cli_stations
+from inspector.cli.line import tidy as cli_tidy
 from inspector.cli.output import console, explain, say, table, take_any_character
 from inspector.domain import CancelToken, JobEnded, JobEvent
 from inspector.errors import InspectorError

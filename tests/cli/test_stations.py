@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from inspector.bench import drawn_parts
 from inspector.bench.line import killed
-from inspector.cli.line import systemd_unit
+from inspector.cli.line.run import systemd_unit
 from inspector.cli.main import app
 from inspector.jobs.engine import Engine
 from inspector.records import project as projects

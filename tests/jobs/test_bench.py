@@ -10,9 +10,9 @@ import stem_engine
 
 from inspector.bench import methods as bench_methods
 from inspector.bench import records as bench_records
-from inspector.bench.crash import KINDS, crash
-from inspector.bench.crash_traces import Found, examine
-from inspector.bench.crash_work import Place
+from inspector.bench.crash.run import KINDS, crash
+from inspector.bench.crash.traces import Found, examine
+from inspector.bench.crash.work import Place
 from inspector.bench.throughput import throughput
 from inspector.errors import InspectorError
 from inspector.exports.catalogue import FORMATS
@@ -46,7 +46,7 @@ def test_the_crash_measurement_tells_what_a_dead_process_left_behind(monkeypatch
         shutil.rmtree(place.folder / "maps")
         return examine(kind, place, [*announced, 999_999])
 
-    monkeypatch.setattr("inspector.bench.crash.examine", after_more_was_left)
+    monkeypatch.setattr("inspector.bench.crash.run.examine", after_more_was_left)
     found = crash(1, images=8, kinds=("threshold",), make_engine=stem_engine.make)
     assert found["lost"] == 1
     said = "\n".join(found["problems"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from inspector.bench.crash_work import Place
+from inspector.bench.crash.work import Place
 from inspector.bench.drawn_parts import run_job
 from inspector.domain import CancelToken, Emit, JobStatus
 from inspector.errors import InspectorError, ProjectError

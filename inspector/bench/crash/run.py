@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from inspector.bench import drawn_parts
-from inspector.bench.crash_traces import examine, make_old
-from inspector.bench.crash_work import BEGUN, ENDED, METHODS, Place, work
+from inspector.bench.crash.traces import examine, make_old
+from inspector.bench.crash.work import BEGUN, ENDED, METHODS, Place, work
 from inspector.domain import CancelToken
 from inspector.errors import InspectorError
 from inspector.jobs.engine import Engine
@@ -65,7 +65,7 @@ def crash(
     pace = _Pace(rng)
     context: Any = multiprocessing.get_context(_START)
     if _START == "forkserver":  # imports once what each process needs
-        modules = ["inspector.bench.crash_work", "inspector.features.loading", "inspector.methods.storage"]
+        modules = ["inspector.bench.crash.work", "inspector.features.loading", "inspector.methods.storage"]
         context.set_forkserver_preload(modules)
     with tempfile.TemporaryDirectory(prefix="inspector-crash-") as top:
         place = Place(Path(top))
