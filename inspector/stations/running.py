@@ -32,6 +32,7 @@ from inspector.stations.sending import Sending
 from inspector.stations.source import Past, Source, Taken
 from inspector.stations.sources.catalogue import open_source
 from inspector.stations.taking import READERS, Coming, Taking, read_taken
+from inspector.stations.upkeep import Upkeep
 from inspector.stations.watch import Watch
 
 _log = logging.getLogger("inspector.stations")
@@ -42,9 +43,6 @@ _AGAIN = 2.0
 _WAIT = 0.2
 T = TypeVar("T")
 
-Held = Callable[[StationRow], str]
-"""Why a station may judge nothing for now (its shift check is due), as a sentence; "" otherwise. Asked every second."""
-
 
 def run_station(
     project: Project,
@@ -54,7 +52,6 @@ def run_station(
     emit: Emit,
     cancel: CancelToken,
     watch: Watch | None = None,
-    held: Held | None = None,
 ) -> None:
     """Run a station until `cancel`; then what was taken is still judged and stored. A picture that can't be read is a failed item, a
     source that can't be reached a state of the `watch`, and a full disk is waited for: all are tried again for ever. It ends
@@ -69,7 +66,8 @@ def run_station(
         running = _Running(project, engine, report, cancel, watch)
         try:
             record(project, ActKind.STATION_STARTED, row.name)
-            running.run(row, held)
+            with Upkeep(project, row.id) as upkeep:
+                running.run(row, upkeep)
         finally:
             state = watch.state
             report.result |= {"judged": state.judged, "failed": state.failed}
@@ -114,7 +112,7 @@ class _Running:
         self._unstored = ""  # why
         self._ending = Event()  # by itself
 
-    def run(self, row: StationRow, held: Held | None) -> None:
+    def run(self, row: StationRow, upkeep: Upkeep) -> None:
         """Until it is stopped; begins anew wherever source, outputs, class or detector were set otherwise."""
         while not self._stopped():
             self._row, settings = row, _settings(row)
@@ -123,15 +121,17 @@ class _Running:
             if self._stopped():
                 return
             most = 2 * self._shift.judge.batch_size + READERS
+            blocked = upkeep.blocked()
+            self._watch.note(blocked=blocked)
             with (
                 closing(open_source(settings.source, Past(self._project, row.id))) as source,
                 Sending(self._project, row) as sending,
                 ThreadPoolExecutor(1, "store") as writer,
-                Taking(source, self._reader, most) as taking,
+                Taking(source, self._reader, most, bool(blocked)) as taking,
             ):
                 self._watch.triggered_by(source.trigger)
                 try:
-                    row = self._judge_all(_Line(source, sending, taking, writer), held)
+                    row = self._judge_all(_Line(source, sending, taking, writer), upkeep)
                 except BaseException:
                     self._ending.set()
                     raise
@@ -141,7 +141,7 @@ class _Running:
     def _stopped(self) -> bool:
         return self._cancel.cancelled
 
-    def _judge_all(self, line: _Line, held: Held | None) -> StationRow:
+    def _judge_all(self, line: _Line, upkeep: Upkeep) -> StationRow:
         """Returns when it was stopped or set up otherwise, with what it is by then."""
         storing: deque[Future[None]] = deque()
         row, looked = self._row, 0.0
@@ -149,7 +149,7 @@ class _Running:
             if self._cancel.cancelled:
                 line.taking.stop()
             elif time.monotonic() - looked >= _LOOK:
-                row = self._look(line, held)
+                row = self._look(line, upkeep)
                 looked = time.monotonic()
             batch = line.taking.next(_batch_size, _WAIT)
             if batch:
@@ -168,7 +168,7 @@ class _Running:
             future.result()
         return row
 
-    def _look(self, line: _Line, held: Held | None) -> StationRow:
+    def _look(self, line: _Line, upkeep: Upkeep) -> StationRow:
         """What was changed meanwhile; it counts from the next picture on."""
         row = station_of(self._project, self._row.id)
         settings = _settings(row)
@@ -179,10 +179,10 @@ class _Running:
         chosen = self._chosen(row)
         if chosen.id != self._shift.judge.row.id or self._shift.day != _today():
             self._take_over(chosen)
-        why = held(row) if held is not None else ""
+        why = upkeep.blocked()
         (line.taking.held.set if why else line.taking.held.clear)()
         behind = max(line.sending.behind.values(), default=0)
-        self._watch.note(running=True, blocked=why or self._unstored, behind=behind)
+        self._watch.note(running=True, blocked=why or self._unstored, behind=behind, warned=upkeep.said)
         return row
 
     def _chosen(self, row: StationRow) -> DetectorRow:

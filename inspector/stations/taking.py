@@ -31,18 +31,21 @@ class Coming(Generic[W]):
 
 class Taking(Generic[W]):
     """A thread that takes from a source, and others that read; a context manager. `reader`: reads one, for whoever judges then;
-    `most`: how many lie ready at most. Whatever went wrong in taking is raised by `next`."""
+    `most`: how many lie ready at most. `held`: it takes nothing until that event of it is cleared. Whatever went wrong in taking is raised by `next`."""
 
     def __init__(
         self,
         source: Source,
         reader: Callable[[], tuple[W, Callable[[Taken], tuple[ReadFile, Looks | None]]]],
         most: int,
+        held: bool = False,
     ) -> None:
         self._source, self._reader, self._most = source, reader, most
         self._coming: deque[Coming[W]] = deque()
         self._change = Condition()
         self._stop, self.held = Event(), Event()
+        if held:
+            self.held.set()
         self._failed: BaseException | None = None
         self._pool = ThreadPoolExecutor(READERS, "read")
         self._thread = Thread(target=self._take, name="source", daemon=True)

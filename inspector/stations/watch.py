@@ -17,7 +17,7 @@ class StationState:
     and not judged yet; `dropped`: came and were not taken, as the station was too slow. `p95`: seconds from coming to being
     stored that 95 of 100 of the last thousand kept; None before the first. `source`: a sentence on what stands in its way, or "".
     `outputs`: (key, sentence) of those that can't be told; `behind`: arrivals that the slowest wasn't told yet. `blocked`: why
-    nothing is judged for now, or "". `last`: id of the last arrival's result, 0 before the first. `running`: whether it is."""
+    nothing is judged for now, or "". `warned`: what else people should know, in sentences. `last`: id of the last arrival's result, 0 before the first. `running`: whether it is."""
 
     running: bool = False
     judged: int = 0
@@ -30,6 +30,7 @@ class StationState:
     outputs: tuple[tuple[str, str], ...] = ()
     behind: int = 0
     blocked: str = ""
+    warned: tuple[str, ...] = ()
     last: int = 0
     run_id: int = 0
     detector_id: int = 0

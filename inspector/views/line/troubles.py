@@ -6,19 +6,17 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inspector.records.project import Project
     from inspector.stations.watch import StationState
 
 QUIET = timedelta(minutes=5)
 """After so long without a picture it is said that none comes."""
 BEHIND = 20
 """So many results that an output wasn't told yet are said."""
-_LITTLE = 2_000_000_000
 
 
 def of_state(state: StationState) -> list[str]:
     """From what a running station says of itself."""
-    found = [state.blocked, state.source, *(words for _key, words in state.outputs)]
+    found = [state.blocked, *state.warned, state.source, *(words for _key, words in state.outputs)]
     if state.behind >= BEHIND or (state.behind and state.outputs):
         found.append(f"{state.behind:,} results wait to be told; they are kept, and told in order.")
     if state.dropped:
@@ -38,16 +36,3 @@ def nothing_comes(last: datetime | None, since: datetime, now: datetime) -> str:
     minutes = int(waited.total_seconds() // 60)
     long = f"{minutes} min" if minutes < 90 else f"{minutes / 60:.0f} h"
     return f"No picture has come for {long}: nobody triggers, or the camera stands still."
-
-
-def disk(project: Project) -> str:
-    """Where the drive of the project is nearly full. For a worker."""
-    import shutil
-
-    try:
-        free = shutil.disk_usage(project.folder).free
-    except OSError:
-        return ""
-    if free >= _LITTLE:
-        return ""
-    return f"The drive is nearly full: {free / 1e9:.1f} GB are left. Free some room, or let the station keep fewer images."

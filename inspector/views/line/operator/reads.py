@@ -32,21 +32,19 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`arrivals`: the newest first, at most `STRIP`. `disk`: a sentence where the drive is nearly full."""
+    """`arrivals`: the newest first, at most `STRIP`."""
 
     row: StationRow
     arrivals: tuple[ArrivalRow, ...]
     counted: Counted
-    disk: str
 
 
 def read_line(project: Project, station_id: int, before: Line | None, counted: Counted | None) -> Line:
-    """`before`: what of the station and the drive needn't be looked up again; `counted`: what was counted the last time, None
+    """`before`: what of the station needn't be looked up again; `counted`: what was counted the last time, None
     counts anew. Raises `ProjectError` for a station that is gone."""
     from inspector.records.line.arrivals import list_arrivals
     from inspector.records.line.stations import station_of
     from inspector.records.line.tally import shift_start, tally
-    from inspector.views.line.troubles import disk
 
     row = before.row if before else station_of(project, station_id)
     assert row.settings is not None
@@ -61,8 +59,7 @@ def read_line(project: Project, station_id: int, before: Line | None, counted: C
         order = (
             counted.order + tally(project, station_id, lot=lot, after=counted.order.last) if lot else shift
         )
-    drive = before.disk if before else disk(project)
-    return Line(row, tuple(arrivals), Counted(begun, lot, shift, order), drive)
+    return Line(row, tuple(arrivals), Counted(begun, lot, shift, order))
 
 
 def read_part(project: Project, result_id: int) -> Shown:

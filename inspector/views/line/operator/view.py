@@ -190,12 +190,12 @@ class OperatorView(QWidget):
         project = self.context.writable()
         if project is None or self._check is not None or not self.context.may(Deed.CHECK):
             return
-        who = self.context.who
+        who, row = self.context.who, self.row
 
         def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
             from inspector.jobs.golden import check_golden
 
-            check_golden(project, engine, who=who, emit=emit, cancel=cancel)
+            check_golden(project, engine, station=row, who=who, emit=emit, cancel=cancel)
 
         self._check = self.context.runner.start(JobKind.CHECK, "Shift check", work)
         self.side.check.setEnabled(False)
@@ -319,11 +319,9 @@ class OperatorView(QWidget):
         stations, key = self.context.stations, self.row.id
         state = stations.state(key)
         found = list(of_state(state)) if state else [stations.trouble(key)]
-        if self.line is not None:
-            found.append(self.line.disk)
-            if state is not None and state.running:
-                last = self.line.arrivals[0].arrived if self.line.arrivals else None
-                found.append(nothing_comes(last, self._opened, datetime.now(UTC)))
+        if self.line is not None and state is not None and state.running:
+            last = self.line.arrivals[0].arrived if self.line.arrivals else None
+            found.append(nothing_comes(last, self._opened, datetime.now(UTC)))
         runs, stopping = stations.running(key), stations.stopping(key)
         started = state is not None and state.running
         said = "… Stopping" if stopping else "▶ Running" if started else "… Starting" if runs else "■ Stopped"
