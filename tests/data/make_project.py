@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from inspector.domain import CancelToken, Decision, JobEnded, JobEvent
+from inspector.domain import CancelToken, Decision, JobEnded, JobEvent, Role
 from inspector.images.area import Area
 from inspector.images.demo import parts as demo_parts
 from inspector.jobs.engine import Engine
@@ -26,15 +26,28 @@ from inspector.methods import catalogue
 from inspector.methods.prompts.description import template
 from inspector.records import project as projects
 from inspector.records import schema
-from inspector.records.classes import add_class, describe_class, list_classes, set_area, set_smallest
+from inspector.records.classes import (
+    add_class,
+    describe_class,
+    list_classes,
+    set_area,
+    set_scale,
+    set_smallest,
+)
 from inspector.records.detectors import list_detectors
 from inspector.records.inspected.results import list_results, result_ids
+from inspector.records.line.arrivals import list_arrivals
+from inspector.records.line.roles import set_pin
+from inspector.records.line.stations import Part, StationSettings, add_station, list_stations
 from inspector.records.outlines import list_outlines, set_outline
+from inspector.records.project import Project
 from inspector.records.qualification.checks import add_check
 from inspector.records.qualification.golden import add_golden, judge_golden, list_golden
+from inspector.records.qualification.smallest import Curve, SmallestFound, keep_smallest, list_smallest
 from inspector.records.result_filter import ResultFilter
 from inspector.records.reviews import add_review, list_reviews, withdraw_review
 from inspector.records.shots import add_place, add_shots, list_places
+from inspector.stations.running import run_station
 
 
 def main() -> None:
@@ -88,6 +101,11 @@ def _make(folder: Path, top: Path) -> None:
         add_golden(project, {row.id: Decision.OK}, who="Ada")
         add_check(project, judge_golden(project), occasion="On demand", who="Ada")
         set_outline(project, row.id, [((0.2, 0.2), (0.4, 0.2), (0.3, 0.4))], who="Ada")
+        set_scale(project, ids["cloth"], 0.05)
+        curve = Curve("spot", 0.4, (2, 8), (0.0, 1.0), (0.5, 1.0), 8)
+        found = SmallestFound(0.4, 0.6, 64, 1, 0.0, (curve,))
+        keep_smallest(project, row.detector_id, ids["washer"], found, who="Ada")
+        _run_station(project, engine, demo / "washer" / "test", ids["washer"])
         rows = list_results(project, result_ids(project))
         methods = {item.id: item.method for item in list_detectors(project)}
         expected = {
@@ -99,6 +117,9 @@ def _make(folder: Path, top: Path) -> None:
             "places": [item.place for item in list_places(project)],
             "golden": [[item.name, item.expected] for item in list_golden(project)],
             "outlines": [list(item.rings) for item in list_outlines(project, [row.id]).values()],
+            "stations": [item.name for item in list_stations(project)],
+            "arrivals": [[item.name, item.said] for item in list_arrivals(project, 1)],
+            "smallest": [[item.class_name, item.found.curves[0].sure] for item in list_smallest(project)],
             "reviewers": [item.who for one in rows for item in list_reviews(project, one.id)],
         }
     with closing(sqlite3.connect(folder / projects.DATABASE)) as connection:
@@ -106,6 +127,20 @@ def _make(folder: Path, top: Path) -> None:
         connection.execute("PRAGMA page_size=1024")  # the repository keeps this for good
         connection.execute("VACUUM")
     (folder / "expected.json").write_text(json.dumps(expected, indent=1), "utf-8")
+
+
+def _run_station(project: Project, engine: Engine, folder: Path, class_id: int) -> None:
+    """A station that judged the washers, tells a table of it, and asks for a PIN."""
+    source, table = Part("folder", {"path": str(folder), "subfolders": True}), Part("jsonl", {"folder": str(folder.parent / "told")}, "one")
+    station_id = add_station(project, "Press 3", StationSettings(source, (table,)), class_id=class_id)
+    cancel, files = CancelToken(), len([path for path in folder.rglob("*") if path.is_file()])
+
+    def judged(event: JobEvent) -> None:
+        if len(list_arrivals(project, station_id)) == files:
+            cancel.cancel()
+
+    run_station(project, engine, station_id, emit=judged, cancel=cancel)
+    set_pin(project, Role.ENGINEER, "135790")
 
 
 def _round(folder: Path) -> None:

@@ -23,9 +23,12 @@ from inspector.records import project as projects
 from inspector.records.classes import list_classes, list_descriptions
 from inspector.records.detectors import DetectorRow, list_detectors
 from inspector.records.inspected.results import ResultRow, list_results, result_ids
+from inspector.records.line.arrivals import list_arrivals
+from inspector.records.line.stations import list_stations
 from inspector.records.outlines import list_outlines
 from inspector.records.project import Project
 from inspector.records.qualification.golden import list_golden
+from inspector.records.qualification.smallest import list_smallest
 from inspector.records.result_filter import ResultFilter
 from inspector.records.reviews import list_reviews
 from inspector.records.shots import list_places, list_shots
@@ -78,6 +81,11 @@ def test_a_stored_project_says_the_same_today(tmp_path: Path, revision: int) -> 
             for one in list_outlines(project, [row.id for row in rows]).values()
         ]
         assert drawn == expected.get("outlines", [])
+        assert [one.name for one in list_stations(project)] == expected.get("stations", [])
+        came = [[one.name, one.said] for one in list_arrivals(project, 1)]
+        assert came == expected.get("arrivals", [])
+        tested = [[one.class_name, one.found.curves[0].sure] for one in list_smallest(project)]
+        assert tested == expected.get("smallest", [])
         assert audit.verify(project).broken is None
         _export(project, tmp_path / "export", rows)
 
