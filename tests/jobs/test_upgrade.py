@@ -138,13 +138,13 @@ def _inspected(
     project: Project, engine: Engine, row: DetectorRow, before: Sequence[ResultRow]
 ) -> Sequence[ResultRow]:
     """The results of one more inspection of the same images."""
-    files, events = [one.path for one in before if one.path is not None], list[JobEvent]()
+    files, events = list({one.path for one in before if one.path is not None}), list[JobEvent]()
     name = before[0].class_name
     inspect(
         project, engine, files, detector_id=row.id, class_name=name, emit=events.append, cancel=CancelToken()
     )
     after = ResultFilter(run_id=_done(events).result["run_id"])
-    assert len(result_ids(project, after)) == len(before) > 0
+    assert len(result_ids(project, after)) == len(files) > 0
     return list_results(project, result_ids(project, after))
 
 
