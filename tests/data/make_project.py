@@ -131,7 +131,10 @@ def _make(folder: Path, top: Path) -> None:
 
 def _run_station(project: Project, engine: Engine, folder: Path, class_id: int) -> None:
     """A station that judged the washers, tells a table of it, and asks for a PIN."""
-    source, table = Part("folder", {"path": str(folder), "subfolders": True}), Part("jsonl", {"folder": str(folder.parent / "told")}, "one")
+    source, table = (
+        Part("folder", {"path": str(folder), "subfolders": True}),
+        Part("jsonl", {"folder": str(folder.parent / "told")}, "one"),
+    )
     station_id = add_station(project, "Press 3", StationSettings(source, (table,)), class_id=class_id)
     cancel, files = CancelToken(), len([path for path in folder.rglob("*") if path.is_file()])
 
