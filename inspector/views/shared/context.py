@@ -70,6 +70,7 @@ class WindowContext(QObject):
         self, runner: JobRunner, settings: Settings | None = None, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
+        runner.setParent(self)
         self.runner = runner
         self.settings = settings if settings is not None else stored_settings.load()
         self.undo = UndoStack(self)

@@ -57,7 +57,6 @@ class MainWindow(QMainWindow):
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         context.setParent(self)
-        context.runner.setParent(self)
         self.context = context
         self._painted = False
         self._closing = self._stopping = False  # it will close; and everything has stopped
