@@ -15,8 +15,10 @@ from inspector.views.shared.context import ResultQuery
 
 # The class's name and the last act are read; an act is added, and how many there are.
 AUDIT = 4
-# Shots called good and earlier thresholds are read; a row is added, results are judged anew.
-WRITES = 4 + AUDIT
+# It is a part of what is stored together with its record.
+TOGETHER = 2
+# Shots called good, earlier thresholds and what is another product are read; a row is added, results are judged anew.
+WRITES = 5 + AUDIT + TOGETHER
 # What is filtered away with removed runs, and the counts.
 COUNTS = 3
 # Whether there are golden parts of the class: before it is asked for, and when it is written.
