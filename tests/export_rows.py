@@ -27,6 +27,7 @@ EMPTY = ResultRow(
     class_id=None,
     class_name="",
     class_confidence=None,
+    product_distance=None,
     name="",
     sha256="",
     size=(0, 0),
