@@ -24,6 +24,7 @@ from inspector.records.result_filter import ResultFilter
 from inspector.records.thresholds import set_thresholds
 
 
+@pytest.mark.timeout(400)  # some thirty processes, which a busy machine starts slowly
 def test_killing_whatever_a_process_does_loses_nothing_and_leaves_no_litter() -> None:
     quick = {"teach": ("patchcore",), "learn": ("promptad:epochs=3",)}
     kinds = (*KINDS, "inspect", "inspect", "inspect")
