@@ -124,7 +124,7 @@ class _Running:
             if self._stopped():
                 return
             most = 2 * self._shift.judge.batch_size + READERS
-            blocked = upkeep.blocked()
+            blocked = upkeep.blocked(row)
             self._watch.note(blocked=blocked)
             device = self._shift.judge.backbone.device.type
             with (
@@ -188,7 +188,7 @@ class _Running:
         chosen = self._chosen(row)
         if chosen.id != self._shift.judge.row.id or self._shift.day != _today():
             self._take_over(chosen)
-        why = upkeep.blocked()
+        why = upkeep.blocked(row)
         (line.taking.held.set if why else line.taking.held.clear)()
         behind = max(line.sending.behind.values(), default=0)
         self._watch.note(running=True, blocked=why or self._unstored, behind=behind, warned=upkeep.said)

@@ -4,13 +4,14 @@ The NG parts of the golden set are the red rabbits: parts with a defect, of whic
 """
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from inspector.domain import CancelToken, Decision, Emit, JobEnded, JobEvent, JobStatus
 from inspector.errors import Cancelled, ProjectError
 from inspector.jobs.engine import Engine
 from inspector.jobs.golden import check_golden
 from inspector.records.audit import few
+from inspector.records.line.shifts import shift_at, times_of
 from inspector.records.line.stations import StationRow
 from inspector.records.project import Project
 from inspector.records.qualification.checks import CheckedPart, GoldenCheck, list_checks
@@ -104,18 +105,7 @@ def passed(check: GoldenCheck) -> bool:
 
 def shift_began(shifts: tuple[str, ...], now: datetime) -> datetime | None:
     """When the shift that runs `now` began, by local times "HH:MM"; None without shifts. Times that are none are left out."""
-    local = now.astimezone()
-    began = []
-    for text in shifts:
-        try:
-            start = time.fromisoformat(text)
-        except ValueError:
-            continue
-        for day in (local.date(), local.date() - timedelta(days=1)):
-            moment = datetime.combine(day, start.replace(tzinfo=None)).astimezone()
-            if moment <= now:
-                began.append(moment)
-    return max(began, default=None)
+    return shift_at(shifts, now).begins if times_of(shifts) else None
 
 
 def _escaped(part: CheckedPart) -> bool:

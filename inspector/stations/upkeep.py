@@ -8,7 +8,7 @@ from threading import Event, Lock, Thread
 from types import TracebackType
 
 from inspector.errors import InspectorError
-from inspector.records.line.stations import station_of
+from inspector.records.line.stations import StationRow, station_of
 from inspector.records.project import Project
 from inspector.stations.disk import DiskWatch
 from inspector.stations.reporting import due_reports
@@ -49,9 +49,10 @@ class Upkeep:
         with self._lock:
             return tuple(words for words in self._said.values() if words)
 
-    def blocked(self) -> str:
-        """Why the station may judge nothing until a shift check was passed; "" where it may. One query: to be asked every second."""
-        due = check_due(self._project, station_of(self._project, self._station_id), datetime.now(UTC))
+    def blocked(self, row: StationRow) -> str:
+        """Why the station, as it is set up now, may judge nothing until a shift check was passed; "" where it may. One query: to be
+        asked every second."""
+        due = check_due(self._project, row, datetime.now(UTC))
         self._say("check", due.said if due and not due.blocks else "")
         return due.said if due and due.blocks else ""
 

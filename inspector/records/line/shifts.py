@@ -22,7 +22,7 @@ class Shift:
 def shift_at(starts: Sequence[str], moment: datetime) -> Shift:
     """The shift that `moment` (aware) lies in. `starts`: "HH:MM" in local time, in any order; what is no time is left out, and without
     any a shift is a day."""
-    times = _times(starts)
+    times = times_of(starts) or [time(0, 0)]
     local = moment.astimezone().replace(tzinfo=None)
     day = local.date()
     around = [
@@ -44,11 +44,12 @@ def shifts_between(starts: Sequence[str], since: datetime, until: datetime) -> l
     return found
 
 
-def _times(starts: Sequence[str]) -> list[time]:
+def times_of(starts: Sequence[str]) -> list[time]:
+    """Those of "HH:MM" that are times, in order."""
     found = set()
     for one in starts:
         try:
             found.add(time.fromisoformat(one).replace(tzinfo=None))
         except ValueError:
             continue
-    return sorted(found) or [time(0, 0)]
+    return sorted(found)

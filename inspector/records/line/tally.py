@@ -1,9 +1,9 @@
 """What came to a station, counted: today, since a shift began, of an order."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 
@@ -62,13 +62,3 @@ def tally(
     for said, count, _last in rows:
         counts[t.word(Decision, said)] += count
     return Tally(counts, max((last for *_, last in rows), default=after))
-
-
-def shift_start(shifts: Sequence[str], now: datetime) -> datetime:
-    """When the shift of `now` (aware, local) began: the last of the times "HH:MM" that passed; without any, the day did."""
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    times = sorted(time.fromisoformat(one) for one in shifts) or [time()]
-    begun = [one for one in times if one <= now.time()]
-    day = today if begun else today - timedelta(days=1)
-    moment = datetime.combine(day.date(), (begun or times)[-1])
-    return moment.astimezone()

@@ -15,11 +15,11 @@ from inspector.exports.files import explain, publish, safe_name, stem_of
 from inspector.paths import beside
 from inspector.records.inspected.results import ResultRow, list_results
 from inspector.records.line.arrivals import ArrivalRow
+from inspector.records.line.shifts import shift_at
 from inspector.records.line.stations import Value
 from inspector.stations.fields import Field
 from inspector.stations.output import message
 from inspector.stations.outputs.link import Link, OutputInfo
-from inspector.stations.outputs.shifts import shift_of
 
 FOLDERS = ("ok", "review", "ng", "failed")
 """One for each verdict in `message`."""
@@ -116,7 +116,7 @@ class SortedImages:
         if self._below == "order":
             return self._root / safe_name(arrival.lot, "without order") / verdict
         if self._below == "shift":
-            return self._root / f"{shift_of(arrival.arrived, self._shifts):%Y-%m-%d %H-%M}" / verdict
+            return self._root / f"{shift_at(self._shifts, arrival.arrived).begins:%Y-%m-%d %H-%M}" / verdict
         return self._root / verdict
 
     def _make(self, folder: Path) -> None:

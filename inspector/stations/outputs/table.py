@@ -14,12 +14,12 @@ from pathlib import Path
 from inspector.exports.files import safe_name
 from inspector.exports.tables import Cell, csv_cell
 from inspector.records.line.arrivals import ArrivalRow
+from inspector.records.line.shifts import shift_at
 from inspector.records.line.stations import Value
 from inspector.stations.fields import Field
 from inspector.stations.output import message
 from inspector.stations.outputs.appended import AppendedFiles, Key
 from inspector.stations.outputs.link import Link, OutputInfo
-from inspector.stations.outputs.shifts import shift_of
 
 COLUMNS = (
     "id",
@@ -62,7 +62,7 @@ class ShiftTables:
         self._files.close()
 
     def _path(self, arrival: ArrivalRow) -> Path:
-        began = shift_of(arrival.arrived, self._shifts)
+        began = shift_at(self._shifts, arrival.arrived).begins
         return self._folder / f"{self._name} {began:%Y-%m-%d %H-%M}.csv"
 
 

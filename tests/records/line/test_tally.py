@@ -8,7 +8,8 @@ from datetime import datetime
 import pytest
 
 from inspector.domain import Decision
-from inspector.records.line.tally import Tally, shift_start
+from inspector.records.line.shifts import shift_at
+from inspector.records.line.tally import Tally
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_the_shift_of_a_moment_began_at_the_last_of_the_times_that_passed(
     shifts: tuple[str, ...], now: str, begun: str
 ) -> None:
     assert (
-        shift_start(shifts, datetime.fromisoformat(now).astimezone())
+        shift_at(shifts, datetime.fromisoformat(now).astimezone()).begins
         == datetime.fromisoformat(begun).astimezone()
     )
 

@@ -14,8 +14,8 @@ import pytest
 from stations.outputs.arriving_parts import WORDS, Line, wait_for
 
 from inspector.records.line.deliveries import note_told, told_up_to
+from inspector.records.line.shifts import shift_at
 from inspector.records.line.stations import Part
-from inspector.stations.outputs.shifts import shift_of
 from inspector.stations.sending import Sending
 
 FAST = (0.02, 0.1)
@@ -103,7 +103,7 @@ def test_a_moment_belongs_to_the_shift_that_began_last(
     hour: str, begins: tuple[str, ...], began: str
 ) -> None:
     moment = datetime.fromisoformat(f"2026-03-02T{hour}").astimezone().astimezone(UTC)
-    assert shift_of(moment, begins) == datetime.fromisoformat(began)
+    assert shift_at(begins, moment).begins == datetime.fromisoformat(began).astimezone()
 
 
 def test_what_a_kill_left_at_the_end_of_the_file_is_mended_and_not_written_twice(

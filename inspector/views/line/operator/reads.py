@@ -43,12 +43,13 @@ def read_line(project: Project, station_id: int, before: Line | None, counted: C
     """`before`: what of the station needn't be looked up again; `counted`: what was counted the last time, None
     counts anew. Raises `ProjectError` for a station that is gone."""
     from inspector.records.line.arrivals import list_arrivals
+    from inspector.records.line.shifts import shift_at
     from inspector.records.line.stations import station_of
-    from inspector.records.line.tally import shift_start, tally
+    from inspector.records.line.tally import tally
 
     row = before.row if before else station_of(project, station_id)
     assert row.settings is not None
-    begun = shift_start(row.settings.shifts, datetime.now().astimezone())
+    begun = shift_at(row.settings.shifts, datetime.now().astimezone()).begins
     lot = row.settings.lot
     arrivals = list_arrivals(project, station_id, limit=STRIP, newest=True)
     if counted is None or (counted.begun, counted.lot) != (begun, lot):
