@@ -108,11 +108,6 @@ def gather(project: Project, what: ReportOf) -> LineReport:
     )
 
 
-def is_empty(report: LineReport) -> bool:
-    """Whether nothing came in all that time."""
-    return not int(report.trend.total.sum())
-
-
 def counts_of(report: LineReport) -> dict[str, int]:
     """By word, with people's words."""
     return dict(zip(WORDS, report.trend.total.tolist(), strict=True))

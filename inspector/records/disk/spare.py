@@ -72,11 +72,6 @@ def make_room(folder: Path) -> None:
         release(folder)
 
 
-def drop(folder: Path) -> None:
-    """Hold nothing back any more: the project has no station."""
-    (folder / FILE).unlink(missing_ok=True)
-
-
 def with_room(folder: Path, work: Callable[[], T]) -> T:
     """What `work` gives, which stores something small: where the disk is full, tried again with a piece of the room that was held
     back, until there is none. Raises `ProjectFullError` then."""
