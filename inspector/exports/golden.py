@@ -6,9 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from inspector.exports.files import writing
-from inspector.exports.report import visible
+from inspector.exports.pages import page
 from inspector.exports.tables import shown
-from inspector.paths import resources
 from inspector.records.qualification.checks import GoldenCheck
 
 _HEAD = (
@@ -56,10 +55,7 @@ def export_checks(checks: Iterable[GoldenCheck], target: Path) -> None:
 def export_check(check: GoldenCheck, said: str, project: str, target: Path) -> None:
     """One record as an HTML page to print. `said`: what came of it, for people; `project`: what that is called. Raises `ExportError`,
     also when there is something at `target` already."""
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible)
-    template = environment.from_string((resources() / "golden_check.html").read_text(encoding="utf-8"))
+    template = page("golden_check.html")
     text = template.generate(
         title=check.occasion,
         occasion="Golden set",

@@ -19,10 +19,9 @@ from inspector.errors import InspectorError
 from inspector.exports.files import writing
 from inspector.exports.heat import Heat, ramp
 from inspector.exports.overlay import render_overlay
+from inspector.exports.pages import page
 from inspector.exports.pictures import heat_of, png
 from inspector.exports.rows import ExportRow, Rows, each, load_map, load_small
-from inspector.paths import resources
-from inspector.text import one_line
 from inspector.verdicts.provenance import words
 
 SIGNS = {
@@ -66,12 +65,7 @@ def export_report(
     results with image and overlay, and a table of all. Returns a sentence for each picture that is missing;
     raises `ExportError` or `Cancelled`.
     """
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible)
-    environment.filters["number"] = _number
-    environment.filters["moment"] = lambda time: time.astimezone().strftime("%Y-%m-%d %H:%M")
-    template = environment.from_string((resources() / "report.html").read_text(encoding="utf-8"))
+    template = page("report.html", {"number": _number, "moment": _moment})
     summary = _Summary()
     worst = heapq.nlargest(
         pictures,
@@ -209,13 +203,12 @@ def _scales(heats: Mapping[str, Heat]) -> list[dict[str, Any]]:
     ]
 
 
-def visible(value: Any) -> Any:
-    """Names and words from elsewhere without signs that a browser obeys instead of showing."""
-    return one_line(value) if isinstance(value, str) else value
-
-
 def _number(value: float | None) -> str:
     return "" if value is None or not math.isfinite(value) else f"{value:.4g}"
+
+
+def _moment(when: datetime) -> str:
+    return when.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def jpeg_uri(pixels: NDArray[np.uint8]) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 from inspector.domain import Decision
 from inspector.errors import ExportError, ImageError
 from inspector.exports.files import json_values, writing
-from inspector.exports.report import jpeg_uri, visible
+from inspector.exports.pages import page
+from inspector.exports.report import jpeg_uri
 from inspector.exports.tables import shown
-from inspector.paths import resources
 from inspector.records.qualification.outcome import Outcome, PartWords
 from inspector.text import one_line, printable
 from inspector.verdicts.agreement import (
@@ -215,10 +215,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _html(outcome: Outcome, target: Path) -> list[str]:
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible)
-    template = environment.from_string((resources() / "study.html").read_text(encoding="utf-8"))
+    template = page("study.html")
     problems: list[str] = []
     text = template.generate(
         title=outcome.study.title,

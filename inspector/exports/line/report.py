@@ -14,11 +14,11 @@ from inspector.errors import InspectorError
 from inspector.exports.files import writing
 from inspector.exports.line.content import LineReport, counts_of
 from inspector.exports.overlay import render_overlay
+from inspector.exports.pages import page
 from inspector.exports.pictures import heat_of
-from inspector.exports.report import SIGNS, jpeg_uri, visible
+from inspector.exports.report import SIGNS, jpeg_uri
 from inspector.exports.rows import ExportRow, load_map, load_pixels
 from inspector.exports.study import HEADINGS, figure_rows
-from inspector.paths import resources
 from inspector.records.line.alarms import AlarmRow
 from inspector.records.line.trends import WORDS
 from inspector.records.qualification.checks import GoldenCheck
@@ -41,10 +41,7 @@ class Card:
 
 def render(report: LineReport) -> tuple[str, list[str]]:
     """(the page, a sentence for each picture that is missing)."""
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible)
-    template = environment.from_string((resources() / "line_report.html").read_text(encoding="utf-8"))
+    template = page("line_report.html")
     problems: list[str] = []
     counts = counts_of(report)
     parts = sum(counts.values()) - counts["failed"]
