@@ -90,12 +90,11 @@ def filtered(session: Session, query: Any, where: ResultFilter) -> Any:
     if where.ids is not None:
         query = query.where(_listed(t.Result.id, where.ids))
     if text := where.text.strip():
+        # SQLite's LIKE takes a and A for the same; lower() around every name would only take as long again.
         columns = (t.Result.name, t.Result.defect_type, t.Result.error)
         named = select(t.Class.id).where(t.Class.name.icontains(text, autoescape=True))
         query = query.where(
-            or_(
-                *(column.icontains(text, autoescape=True) for column in columns), t.Result.class_id.in_(named)
-            )
+            or_(*(column.contains(text, autoescape=True) for column in columns), t.Result.class_id.in_(named))
         )
     return query
 

@@ -1,5 +1,7 @@
 """A closed project's database carries a checksum, so that what changed it meanwhile is said when it is opened."""
 
+import hashlib
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -65,12 +67,26 @@ def test_a_project_that_was_written_killed_or_moved_by_us_is_not_doubted(
     assert _doubt(tmp_path / "moved") == ""
 
 
+def test_a_seal_of_an_earlier_version_is_read_and_replaced_by_one_of_this(folder: Path) -> None:
+    seal_file = folder / SEAL
+    old = {"closed": json.loads(seal_file.read_bytes())["closed"]}
+    old["sha256"] = hashlib.sha256((folder / DATABASE).read_bytes()).hexdigest()
+    seal_file.write_text(json.dumps(old))
+    assert _doubt(folder, read_only=True) == ""
+    with projects.open(folder) as opened:
+        assert opened.doubt is None
+        add_class(opened, "Gear")
+    assert json.loads(seal_file.read_bytes()).keys() == {"closed", "xxh3"}
+    seal_file.write_text(json.dumps(old))  # of the project before the class came
+    assert "was changed since Inspector closed it" in _doubt(folder)
+
+
 def test_who_only_looks_at_a_project_puts_its_seal_back_without_reading_the_database(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
     digest = seal._digest
-    monkeypatch.setattr(seal, "_digest", lambda file: (read.append(file), digest(file))[1])
+    monkeypatch.setattr(seal, "_digest", lambda file, kind: (read.append(file), digest(file, kind))[1])
     sealed = (folder / SEAL).read_bytes()
     with projects.open(folder) as opened:
         assert not (folder / SEAL).exists()
