@@ -73,7 +73,7 @@ def after_teach_area(stage: Stage) -> None:
 
 def scene_teach_running(stage: Stage) -> None:
     page = stage.open_demo("teach")
-    page.panel.method.setCurrentIndex(page.panel.method.findData("anople"))
+    page.panel.choice.method.setCurrentIndex(page.panel.choice.method.findData("anople"))
     page.teach()
     stage.wait(lambda: len(page.panel.progress.curve.points) >= 8, 400)
 
@@ -85,7 +85,7 @@ def after_teach_running(stage: Stage) -> None:
 
 def scene_teach_describe(stage: Stage) -> None:
     page = stage.open_demo("teach")
-    method = page.panel.method
+    method = page.panel.choice.method
     method.setCurrentIndex(method.findData("finegrained"))
     page.describe(True)
     stage.settle()
@@ -104,7 +104,7 @@ def after_teach_describe(stage: Stage) -> None:
     page.form.keep()
     stage.settle()
     page.form.reset()
-    page.panel.method.setCurrentIndex(page.panel.method.findData("anople"))
+    page.panel.choice.method.setCurrentIndex(page.panel.choice.method.findData("anople"))
 
 
 def scene_teach_proposed(stage: Stage) -> None:

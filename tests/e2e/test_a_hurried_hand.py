@@ -73,7 +73,7 @@ def test_the_keys_teach_whatever_the_button_says_and_keep_the_project_s_method(
     assert page.panel.button.text() == "Teach again"
     window.context.settings.method = "subspace"
     window.context.settings_changed.emit()
-    assert page.panel.method.currentData() == "patchcore"
+    assert page.panel.choice.method.currentData() == "patchcore"
     page.setFocus()
     qtbot.keyClick(page, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: window.context.runner.busy)

@@ -83,7 +83,7 @@ def test_an_earlier_detector_is_put_in_charge_again_and_nothing_is_proposed_by_i
 def test_another_method_is_told_and_the_dialog_closes_with_the_project(
     qtbot: QtBot, window: MainWindow, page: TeachPage, idle: Idle, tmp_path: Path
 ) -> None:
-    page.panel.method.setCurrentIndex(page.panel.method.findData("subspace"))
+    page.panel.choice.method.setCurrentIndex(page.panel.choice.method.findData("subspace"))
     page.teach()
     _settle(qtbot, idle)
     history = _open(page, qtbot, idle)

@@ -28,7 +28,7 @@ _TIPS = {
     "Pixel AP": "Precision averaged over recall, from single pixels",
     "Pixel F1": "The best F1 over all thresholds, from single pixels",
     "AUPRO": "How much of each defect is covered, up to 30\u00a0% false-positive pixels; small defects count as much as large",
-    "ms": "Milliseconds an image for the method by itself, backbone included",
+    "ms": "Milliseconds an image for the method by itself, the network included",
 }
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -78,7 +78,7 @@ class EvaluationSetup(QWidget):
         )
         self.control = QCheckBox("Random weights")
         self.control.setToolTip(
-            f"Also {catalogue.titles(catalogue.CONTROLS)} on the same backbone with random weights: what they find, the "
+            f"Also {catalogue.titles(catalogue.CONTROLS)} on the same network with random weights: what they find, the "
             "images give away by themselves"
         )
         self.shots = {count: QCheckBox(str(count)) for count in SHOTS}

@@ -95,7 +95,7 @@ class NoDefects(QObject):
 
             remove_shots(project, kept)
 
-        said = f"No defect: the memory of {row.class_name} learns it. What would change waits on Teach."
+        said = f"No defect: {row.class_name} may look like this. What would change waits on Teach."
         self._steps.do(f"no defect on “{row.name}”", redo, undo, said)
 
     def _changed(self) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 MISSED = "It is a defect: NG by your word, a golden part, and other thresholds are proposed (M)"
-NO_DEFECT = "The chosen region shows no defect: the memory learns it as normal (N)"
+NO_DEFECT = "The chosen region shows no defect: it is remembered as normal (N)"
 
 
 class _AcceptButton(QPushButton):

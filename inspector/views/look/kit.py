@@ -46,6 +46,25 @@ def tool(icon: str, words: str, *, checkable: bool = False) -> QToolButton:
     return button
 
 
+class Fold(QToolButton):
+    """A heading that opens and closes what stands under it."""
+
+    def __init__(self, words: str, inside: QWidget) -> None:
+        super().__init__()
+        self._inside = inside
+        self.setText(words)
+        self.setCheckable(True)
+        theme.set_role(self, "fold")
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.toggled.connect(self._show)
+        self._show(False)
+
+    def _show(self, on: bool) -> None:
+        self.setIcon(icons.icon("down" if on else "right"))
+        self._inside.setVisible(on)
+
+
 def switch(button: QAbstractButton, why_not: str) -> None:
     """On where `why_not` is "", else off, and its tool tip says why instead of what it does."""
     if button.property("usual") is None:

@@ -216,6 +216,12 @@ def _style_sheet(t: Tokens) -> str:
     QFrame[role="panel"], QWidget[role="panel"] {{ background: {t.window}; }}
     QWidget[role="surround"], QFrame[role="surround"] {{ background: {t.surround}; }}
     QListView[role="shots"] {{ background: {t.surround}; }}
+    QListView[role="pages"] {{ background: transparent; border: none; }}
+    QListView[role="pages"]::item {{ padding: 7px 8px; border-radius: 6px; color: {t.text}; }}
+    QListView[role="pages"]::item:hover {{ background: {t.hover}; }}
+    QListView[role="pages"]::item:selected {{ background: {t.chosen}; color: {t.text}; }}
+    QTextBrowser[role="page"] {{ background: {t.base}; color: {t.text}; border: none;
+        border-left: 1px solid {t.line}; }}
     QListView[role="panel"] {{ background: {t.window}; }}
     QFrame[role="card"] {{ background: {t.base}; border: 1px solid {t.line}; border-radius: 8px; }}
     QFrame[role="clickable"] {{ background: {t.raised if t.dark else t.base}; border: 1px solid {t.line};
@@ -247,6 +253,9 @@ def _style_sheet(t: Tokens) -> str:
     QToolButton:pressed {{ background: {t.line}; }}
     QToolButton:checked {{ background: {t.chosen}; }}
     QToolButton:focus {{ border-color: {ACCENT}; }}
+    QToolButton[role="fold"] {{ padding: 4px 4px 4px 0; color: {t.quiet}; }}
+    QToolButton[role="fold"]:checked {{ background: transparent; color: {t.text}; }}
+    QToolButton[role="fold"]:hover {{ background: {t.hover}; }}
     QToolButton[role="tab"] {{ padding: 8px 12px; border-radius: 0; border: none;
         border-bottom: 2px solid transparent; color: {t.quiet}; }}
     QToolButton[role="tab"]:hover {{ color: {t.text}; background: transparent; }}

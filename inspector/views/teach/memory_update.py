@@ -84,7 +84,7 @@ class MemoryUpdate(QObject):
 
             update(project, engine, propose=True, emit=emit, cancel=cancel)
 
-        self._job = self._context.runner.start(JobKind.TEACH, "Add new shots to the memory", work)
+        self._job = self._context.runner.start(JobKind.TEACH, "Remember new shots", work)
 
     def _busy_changed(self, busy: bool) -> None:
         if not busy and self._wanted is not None:

@@ -29,11 +29,11 @@ from inspector.views.teach.detector_history import DetectorHistory
 from inspector.views.teach.edits import ClassEdits, DetectorEdits
 from inspector.views.teach.looking.look_choice import LookChoice
 from inspector.views.teach.memory_update import MemoryUpdate
+from inspector.views.teach.panel.teach_panel import TeachPanel
 from inspector.views.teach.proposal_card import ProposalCard
 from inspector.views.teach.shot_doctor_dialog import examine
 from inspector.views.teach.shot_grid import PICTURE, ShotGrid, ShotModel, complaints
 from inspector.views.teach.shots_header import ContextMenus, RangeChoice, ShotsHeader
-from inspector.views.teach.teach_panel import TeachPanel
 from inspector.views.teach.teach_reads import Found, read_all, read_shots
 
 if TYPE_CHECKING:
@@ -293,7 +293,9 @@ class TeachPage(Page):
         self._selection_changed()
         busy = self.context.runner.busy and not self.memory.running
         self.panel.show_classes(rows, row, self._read_only, busy)
-        self.panel.show_description(row, row is not None and row.id in self._descriptions, self._describing)
+        self.panel.choice.show_description(
+            row, row is not None and row.id in self._descriptions, self._describing
+        )
         self.panel.show_detector(self._detector)
 
     # classes
@@ -369,13 +371,13 @@ class TeachPage(Page):
             return
         self.form.keep()
         settings = self.context.settings
-        method, rate = self.panel.method.currentData(), settings.false_alarm_rate
+        method, rate = self.panel.choice.current, settings.false_alarm_rate
 
         def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
             from inspector.jobs.teach import teach
 
-            chosen = {"method": method, "false_alarm_rate": rate}
-            teach(project, engine, **chosen, propose=True, emit=emit, cancel=cancel)
+            how = partial(teach, project, engine, method=method, false_alarm_rate=rate)
+            how(propose=True, emit=emit, cancel=cancel)
 
         title = f"Teach {len(ready)} class{'es' if len(ready) != 1 else ''}"
         self.memory.cancel()

@@ -88,7 +88,7 @@ class ShotDoctorDialog(QDialog):
             f"{_count(examined.good, 'confirmed good part')} and {_count(examined.defects, 'marked defect')}"
         )
         self.said.setText(
-            "Each shot was left out in turn and scored by the memory of the others. "
+            "Each shot was left out in turn and compared with the others. "
             f"Looked at beside them: {judged}, the newest."
         )
         fill(

@@ -25,7 +25,7 @@ def test_golden_parts_that_a_detector_never_saw_are_scored_before_it_is_put_in_c
 ) -> None:
     project: Any = window.context.project
     first = find_detector(project).id
-    page.panel.method.setCurrentIndex(page.panel.method.findData("subspace"))
+    page.panel.choice.method.setCurrentIndex(page.panel.choice.method.findData("subspace"))
     page.teach()
     idle()
     (waiting,) = list_proposed(project)

@@ -8,7 +8,7 @@ from inspector.exports.heat import Heat
 from inspector.views.evaluate.curves import CurvesView, Line
 from inspector.views.inspect.scores.score_histogram import Histogram
 from inspector.views.look import theme
-from inspector.views.teach.loss_curve import LossCurve
+from inspector.views.teach.panel.loss_curve import LossCurve
 from inspector.views.viewer.colour_bar import ColourBar
 
 

@@ -214,6 +214,8 @@ def test_both_cancel_buttons_stay_where_they_are_while_a_teaching_learns_and_sto
         steps.append(event)
         qtbot.wait(30)
         assert stay()
+    assert not page.panel.progress.curve.isVisible()  # who wants to see it, opens it
+    page.panel.progress.details.click()
     assert page.panel.progress.curve.isVisible()
     # a second click of an impatient hand on Teach hits no Cancel
     assert not page.panel.progress.cancel.geometry().contains(QPoint(100, 22))

@@ -26,8 +26,8 @@ def page(project_window: MainWindow, idle: Idle) -> TeachPage:
     assert isinstance(made, TeachPage)
     made.add_class("Hex_Nut")
     idle()
-    made.panel.method.setCurrentIndex(made.panel.method.findData("finegrained"))
-    made.panel.describe_button.click()
+    made.panel.choice.method.setCurrentIndex(made.panel.choice.method.findData("finegrained"))
+    made.panel.choice.describe_button.click()
     return made
 
 
@@ -51,13 +51,13 @@ def fill(qtbot: QtBot, form: DescriptionForm, name: str, text: str) -> None:
 
 def test_the_button_is_there_for_the_method_that_reads_descriptions_only(page: TeachPage) -> None:
     panel = page.panel
-    assert panel.describe_button.isVisible()
-    assert panel.describe_button.text() == "Describe Hex_Nut…"
-    panel.method.setCurrentIndex(panel.method.findData("patchcore"))
-    assert not panel.describe_button.isVisible()
+    assert panel.choice.describe_button.isVisible()
+    assert panel.choice.describe_button.text() == "Describe Hex_Nut…"
+    panel.choice.method.setCurrentIndex(panel.choice.method.findData("patchcore"))
+    assert not panel.choice.describe_button.isVisible()
     assert not page.form.isVisible()
     assert page.header.add_button.isVisible()
-    panel.method.setCurrentIndex(panel.method.findData("finegrained"))
+    panel.choice.method.setCurrentIndex(panel.choice.method.findData("finegrained"))
     assert not page.form.isVisible()
 
 
@@ -74,7 +74,7 @@ def test_the_suggestion_is_shown_from_the_start_and_nothing_is_stored(
     form.done_button.click()
     assert not form.isVisible()
     assert stored(page) is None
-    assert "suggestion" in page.panel.described.text()
+    assert "suggestion" in page.panel.choice.described.text()
 
 
 def test_what_is_typed_is_kept_after_a_pause_and_the_sentence_follows(
@@ -90,7 +90,7 @@ def test_what_is_typed_is_kept_after_a_pause_and_the_sentence_follows(
     assert record.caption == ""
     assert record.entities == template("Hex_Nut").entities
     assert form.fields["background"].text() == "grey belt"
-    assert "your description" in page.panel.described.text()
+    assert "your description" in page.panel.choice.described.text()
 
 
 def test_a_changed_part_is_spoken_with_its_new_values(
@@ -261,7 +261,7 @@ def test_in_a_project_open_for_viewing_the_words_are_shown_but_not_changed(
         idle()
         page = window.pages["teach"]
         assert isinstance(page, TeachPage)
-        page.panel.method.setCurrentIndex(page.panel.method.findData("finegrained"))
+        page.panel.choice.method.setCurrentIndex(page.panel.choice.method.findData("finegrained"))
         page.describe(True)
         form = page.form
         assert form.fields["foreground"].text() == "bolt"

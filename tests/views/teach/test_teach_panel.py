@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from inspector.records.detectors import list_detectors
 from inspector.verdicts.calibrate import parts_needed
 from inspector.views.teach.page import TeachPage
-from inspector.views.teach.teach_panel import promise
+from inspector.views.teach.panel.teach_panel import promise
 from inspector.views.window.main_window import MainWindow
 
 Picture = Callable[..., Path]
@@ -60,13 +60,13 @@ def test_anople_is_chosen_until_somebody_chooses_another_method(page: TeachPage)
 
     page.context.settings = Settings()
     page.context.settings_changed.emit()
-    assert page.panel.method.currentData() == "anople"
+    assert page.panel.choice.method.currentData() == "anople"
 
 
 def test_methods_that_need_text_are_greyed_while_the_weights_have_none(page: TeachPage) -> None:
     from inspector.settings import Settings
 
-    box, name = page.panel.method, "vit_small_patch14_reg4_dinov2"
+    box, name = page.panel.choice.method, "vit_small_patch14_reg4_dinov2"
     for weights, able in ((name, False), ("inspector-tiny", True)):
         page.context.settings = Settings(weights=weights)
         page.context.settings_changed.emit()
@@ -75,11 +75,11 @@ def test_methods_that_need_text_are_greyed_while_the_weights_have_none(page: Tea
         assert item.toolTip() == ("" if able else f"AnoPLe needs a text tower, and {name} has none.")
         assert box.model().item(box.findData("patchcore")).isEnabled()
         assert box.currentData() == ("anople" if able else "patchcore")
-        assert ("AnoPLe needs a text tower" in page.panel.needs.text()) != able
+        assert ("AnoPLe needs a text tower" in page.panel.choice.needs.text()) != able
 
 
 def test_the_method_and_the_rate_are_kept(project_window: MainWindow, page: TeachPage, idle: Idle) -> None:
-    box = page.panel.method
+    box = page.panel.choice.method
     box.setCurrentIndex(box.findData("subspace"))
     box.setCurrentIndex(box.findData("patchcore"))
     page.panel.rate.setValue(12.5)
@@ -88,7 +88,7 @@ def test_the_method_and_the_rate_are_kept(project_window: MainWindow, page: Teac
     idle()
     assert settings.load().method == "patchcore"
     assert settings.load().false_alarm_rate == 0.125
-    assert "Remembers the patches" in page.panel.line.text()
+    assert "Remembers the patches" in page.panel.choice.line.text()
 
 
 @pytest.mark.timeout(300)  # torch is imported here; slow on a busy machine
@@ -99,7 +99,7 @@ def test_teaching_runs_in_the_background_and_a_new_shot_makes_it_out_of_date(
     idle()
     page.accept_paths([picture(f"{number}.png", number) for number in range(2)])
     idle()
-    page.panel.method.setCurrentIndex(page.panel.method.findData("patchcore"))
+    page.panel.choice.method.setCurrentIndex(page.panel.choice.method.findData("patchcore"))
     with qtbot.waitSignal(project_window.context.detectors_changed, timeout=170000):
         page.panel.button.click()
         assert page.panel.progress.isVisible()
@@ -110,7 +110,7 @@ def test_teaching_runs_in_the_background_and_a_new_shot_makes_it_out_of_date(
     assert not project_window.banner.isVisible(), project_window.banner.message.text()
     assert _classes(page) == {"washer": (2, "taught")}
     assert page.panel.button.text() == "Teach again"
-    assert "PatchCore on 2 shots of washer" in page.panel.taught.text()
+    assert ": quick, on 2 shots of washer" in page.panel.taught.text()
     assert "PatchCore, 1 class" in project_window.job_bar.about.text()
     assert project_window.context.project is not None
     assert len(list_detectors(project_window.context.project)) == 1

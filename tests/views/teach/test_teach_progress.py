@@ -8,9 +8,10 @@ from inspector.domain import JobLog, JobProgress
 from inspector.methods.catalogue import METHODS
 from inspector.views.look import theme
 from inspector.views.shared.context import WindowContext
-from inspector.views.teach.loss_curve import LossCurve
-from inspector.views.teach.teach_panel import TeachPanel, needs
-from inspector.views.teach.teach_progress import TeachProgress
+from inspector.views.teach.panel.loss_curve import LossCurve
+from inspector.views.teach.panel.method_choice import needs
+from inspector.views.teach.panel.teach_panel import TeachPanel
+from inspector.views.teach.panel.teach_progress import TeachProgress
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def progress(qtbot: QtBot, context: WindowContext) -> TeachProgress:
     qtbot.addWidget(made)
     made.resize(288, 400)
     made.begin()
+    made.details.click()
     return made
 
 
@@ -92,12 +94,12 @@ def test_other_lines_of_the_log_are_kept_few(progress: TeachProgress) -> None:
 def test_each_method_says_what_it_does_and_needs(qtbot: QtBot, context: WindowContext, name: str) -> None:
     panel = TeachPanel(context)
     qtbot.addWidget(panel)
-    panel.method.setCurrentIndex(panel.method.findData(name))
+    panel.choice.method.setCurrentIndex(panel.choice.method.findData(name))
     info = METHODS[name]
-    assert panel.line.text().startswith(info.line)
-    assert ("Rebuilt from its paper" in panel.line.text()) == info.reconstruction
-    assert ("(reconstruction)" in panel.method.currentText()) == info.reconstruction
-    said = panel.needs.text()
+    assert panel.choice.line.text().startswith(info.line)
+    assert ("Rebuilt from its paper" in panel.choice.line.text()) == info.reconstruction
+    assert ("(reconstruction)" in panel.choice.method.currentText()) == info.reconstruction
+    said = panel.choice.needs.text()
     assert said == needs(info)
     assert ("text tower" in said) == ("text" in info.needs)
     assert ("the class" in said) == ("class" in info.needs)

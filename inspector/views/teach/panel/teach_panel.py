@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut, QStandardItemModel
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
@@ -18,16 +17,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.methods import catalogue
-from inspector.methods.catalogue import METHODS, MethodInfo
+from inspector.methods.catalogue import METHODS
 from inspector.verdicts.calibrate import parts_needed
 from inspector.views.look import icons, theme
 from inspector.views.look.kit import switch
-from inspector.views.look.labels import plain, wrapped
+from inspector.views.look.labels import wrapped
 from inspector.views.look.words import share_text
 from inspector.views.shared.context import WindowContext
 from inspector.views.teach.class_list import shots_text
-from inspector.views.teach.teach_progress import TeachProgress
+from inspector.views.teach.panel.method_choice import MethodChoice, way
+from inspector.views.teach.panel.teach_progress import TeachProgress
 
 if TYPE_CHECKING:
     from inspector.records.classes import ClassRow
@@ -58,13 +57,6 @@ def promise(name: str, shots: int, rate: float, independent: bool = True) -> str
     return f"{line} false alarms; with {shots} it is {share_text(1 / (shots + 1), '.3g')} at best."
 
 
-def needs(info: MethodInfo) -> str:
-    """What a method asks for, in one line."""
-    words = {"text": "a text tower", "vit": "a vision transformer", "class": "the class (given or found)"}
-    wanted = ", ".join(word for need, word in words.items() if need in info.needs) or "nothing but weights"
-    return f"Needs {wanted}. {'Learns; the loss is shown.' if info.learns else 'Learns nothing: ready in seconds.'}"
-
-
 class TeachPanel(QWidget):
     teach_requested = Signal()
     describe_requested = Signal()
@@ -78,18 +70,8 @@ class TeachPanel(QWidget):
         theme.set_role(self, "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 
-        self.method = QComboBox()
-        self.method.setAccessibleName("Method")
-        for info in METHODS.values():
-            title = f"{info.title} (reconstruction)" if info.reconstruction else info.title
-            self.method.addItem(title, info.name)
-        self.line = wrapped("quiet")
-        self.needs = wrapped("small")
-        self.describe_button = QPushButton()
-        self.describe_button.setIcon(icons.icon("rename"))
-        self.describe_button.setCheckable(True)
-        self.describe_button.clicked.connect(self.describe_requested)
-        self.described = wrapped("small")
+        self.choice = MethodChoice(context)
+        self.choice.describe_requested.connect(self.describe_requested)
         self.rate = QDoubleSpinBox()
         self.rate.setRange(0.1, 50.0)
         self.rate.setDecimals(1)
@@ -97,11 +79,6 @@ class TeachPanel(QWidget):
         self.rate.setSuffix("\u00a0%")
         self.rate.setAccessibleName("False-alarm rate")
         self.rate.setToolTip("The share of good parts that may be called NG")
-        self.weights = QPushButton()
-        theme.set_role(self.weights, "link")
-        self.weights.setToolTip("The pretrained network underneath; choose another")
-        self.weights.clicked.connect(lambda: context.go("weights"))
-
         self.promise = wrapped("quiet")
         self.button = QPushButton("Teach")
         self.button.setIcon(icons.icon("teach", "#ffffff"))
@@ -128,23 +105,13 @@ class TeachPanel(QWidget):
         column.setSpacing(8)
         column.addWidget(_heading("Teach"))
         column.addSpacing(4)
-        column.addWidget(_caption("Method"))
-        column.addWidget(self.method)
-        column.addWidget(self.line)
-        column.addWidget(self.needs)
-        column.addWidget(self.describe_button)
-        column.addWidget(self.described)
+        column.addWidget(self.choice)
         column.addSpacing(8)
         rates = QHBoxLayout()
         rates.addWidget(_caption("False alarms allowed"), 1)
         rates.addWidget(self.rate)
         column.addLayout(rates)
         column.addWidget(self.promise)
-        column.addSpacing(8)
-        weights = QHBoxLayout()
-        weights.addWidget(_caption("Weights"), 1)
-        weights.addWidget(self.weights)
-        column.addLayout(weights)
         column.addSpacing(16)
         column.addWidget(self.button)
         column.addWidget(self.reason)
@@ -165,72 +132,22 @@ class TeachPanel(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
 
-        self._own: str | None = (
-            None  # the method of this project: chosen here, or else of what it was taught with
-        )
         context.project_changed.connect(self._other_project)
         self._show_settings()
-        self.method.currentIndexChanged.connect(self._chosen)
-        self.rate.valueChanged.connect(self._chosen)
+        self.rate.valueChanged.connect(self._rate_moved)
         context.settings_changed.connect(self._show_settings)
 
-    def _grey_out(self, weights: str) -> None:
-        """The methods that can't be taught on these weights."""
-        model = self.method.model()
-        assert isinstance(model, QStandardItemModel)
-        for number, info in enumerate(METHODS.values()):
-            why = info.unfit(weights)
-            model.item(number).setEnabled(not why)
-            model.item(number).setToolTip(plain(why))
-
     def _show_settings(self) -> None:
-        settings = self._context.settings
-        method = self._own or settings.method or catalogue.RECOMMENDED
-        wanted = self.method.findData(method)
-        unfit = METHODS[method].unfit(settings.weights) if wanted >= 0 else ""
-        if wanted < 0 or unfit:
-            wanted = next(
-                (i for i, info in enumerate(METHODS.values()) if not info.unfit(settings.weights)), 0
-            )
-        with QSignalBlocker(self.method), QSignalBlocker(self.rate):
-            self._grey_out(settings.weights)
-            self.method.setCurrentIndex(wanted)
-            self.rate.setValue(settings.false_alarm_rate * 100)
-        self.weights.setText(settings.weights)
-        info = METHODS[self.method.currentData()]
-        note = (
-            " Rebuilt from its paper; published figures need not carry over." if info.reconstruction else ""
-        )
-        self.line.setText(f"{info.line}{note}")
-        self.needs.setText(" ".join(filter(None, (unfit, needs(info)))))
+        with QSignalBlocker(self.rate):
+            self.rate.setValue(self._context.settings.false_alarm_rate * 100)
 
     @property
     def reads_descriptions(self) -> bool:
         """Whether the chosen method learns from what people say of the parts."""
-        return catalogue.reads_descriptions(self.method.currentData())
+        return self.choice.info.reads_descriptions
 
-    def show_description(self, chosen: ClassRow | None, described: bool, open_now: bool) -> None:
-        """Whether the chosen class was described, and the button that opens its form."""
-        shown = chosen is not None and self.reads_descriptions
-        self.describe_button.setVisible(shown)
-        self.described.setVisible(shown)
-        if chosen is not None:
-            name = self.describe_button.fontMetrics().elidedText(
-                chosen.name, Qt.TextElideMode.ElideRight, 150
-            )
-            self.describe_button.setText(f"Describe {name}…")
-            self.describe_button.setToolTip(plain(f"Say what a good {chosen.name} looks like"))
-            self.describe_button.setChecked(open_now)
-            self.described.setText(
-                "Teaches with your description of it."
-                if described
-                else "Teaches with the suggestion that follows from its name; you need not write anything."
-            )
-
-    def _chosen(self) -> None:
-        settings = self._context.settings
-        settings.method = self._own = self.method.currentData()
-        settings.false_alarm_rate = round(self.rate.value() / 100, 4)
+    def _rate_moved(self) -> None:
+        self._context.settings.false_alarm_rate = round(self.rate.value() / 100, 4)
         self._context.save_settings()
 
     def show_classes(
@@ -263,27 +180,25 @@ class TeachPanel(QWidget):
         switch(self.button, reason if read_only or busy or not ready else "")
         rate = self._context.settings.false_alarm_rate
         self.promise.setText(
-            promise(chosen.name, chosen.shots, rate, METHODS[self.method.currentData()].independent)
-            if chosen
-            else ""
+            promise(chosen.name, chosen.shots, rate, self.choice.info.independent) if chosen else ""
         )
         self.promise.setVisible(chosen is not None)
 
     def _other_project(self) -> None:
-        self._own = None
-        self._show_settings()
+        self.choice.own = None
+        self.choice.show_settings()
 
     def show_detector(self, row: DetectorRow | None) -> None:
         """What was taught last. Teaching again keeps its method unless another is chosen."""
-        if row is not None and self._own is None:
-            self._own = row.method
-            self._show_settings()
+        if row is not None and self.choice.own is None:
+            self.choice.own = row.method
+            self.choice.show_settings()
         self._known = row is not None
         self.history.setVisible(self._known and self.progress.isHidden())
         if row is None:
             self.taught.setText("")
         else:
-            title = catalogue.title(row.method)
+            title = way(row.method)
             when = row.created.astimezone().strftime("%d %b %Y, %H:%M")
             names = ", ".join(row.classes.values())
             later = {key for ids in row.added_shots.values() for key in ids}
@@ -291,9 +206,9 @@ class TeachPanel(QWidget):
             done = "Updated" if later else "Taught"
             more = f" It knows {_places(len(row.places))} called no defect." if row.places else ""
             if added and row.method in METHODS and METHODS[row.method].learns:
-                more += f" The memory knows {shots_text(added)} that the prompts do not; teach again to renew them."
+                more += f" {shots_text(added).capitalize()} came later and were only remembered; teach again to learn from all."
             self.taught.setText(
-                f"{done} {when}: {title} on {shots_text(row.shots)} of {names}.{more} {row.problem}".strip()
+                f"{done} {when}: {title}, on {shots_text(row.shots)} of {names}.{more} {row.problem}".strip()
             )
             theme.set_role(self.taught, "error" if row.problem else "small")
 

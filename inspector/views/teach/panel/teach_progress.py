@@ -1,4 +1,4 @@
-"""The teaching job while it runs: per cent, time left, the loss as it falls, the last lines of its log, Cancel."""
+"""The teaching job while it runs: per cent, time left, Cancel; on request the loss as it falls and the last lines of its log."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import time
 from collections.abc import Mapping
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from inspector.domain import JobEvent, JobKind, JobLog, JobProgress, JobStarted
 from inspector.views.look import icons, theme
+from inspector.views.look.kit import Fold
 from inspector.views.look.labels import wrapped
 from inspector.views.look.words import share_text, time_left
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.job_runner import Job
-from inspector.views.teach.loss_curve import LossCurve
+from inspector.views.teach.panel.loss_curve import LossCurve
 
 _NO_TERMS = ("loss", "epoch", "epochs", "seconds_left")
 
@@ -52,8 +53,19 @@ class TeachProgress(QFrame):
         column.setSpacing(8)
         column.addLayout(head)
         # Cancel stands above all that grows while it learns: nobody presses beside it
-        for widget in (self.bar, self.cancel, self.message, self.curve, self.terms, self.log):
-            column.addWidget(widget)
+        column.addWidget(self.bar)
+        column.addWidget(self.cancel)
+        column.addWidget(self.message)
+        inside = QWidget()
+        deeper = QVBoxLayout(inside)
+        deeper.setContentsMargins(0, 0, 0, 0)
+        deeper.setSpacing(8)
+        for widget in (self.curve, self.terms, self.log):
+            deeper.addWidget(widget)
+        self.details = Fold("Details", inside)
+        self.details.setToolTip("How the loss falls, and what was said meanwhile")
+        column.addWidget(self.details)
+        column.addWidget(inside)
         self.hide()
 
     def begin(self) -> None:
@@ -65,7 +77,7 @@ class TeachProgress(QFrame):
         self.percent.setText(share_text(0))
         self.left.setText("")
         self.bar.setRange(0, 0)
-        self.message.setText("Loading the network…")
+        self.message.setText("Getting ready…")
         self.cancel.setText("Cancel")
         self.cancel.setEnabled(True)
         self.show()
