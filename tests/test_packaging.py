@@ -28,8 +28,8 @@ def test_every_dependency_has_a_tested_version_in_its_range(wanted: str) -> None
     assert requirement.specifier.contains(tested[canonicalize_name(requirement.name)])
 
 
-def test_everything_in_resources_is_installed_too_but_for_pictures_of_the_window() -> None:
+def test_everything_in_resources_is_installed_too() -> None:
     targets = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]
     installed = targets["wheel"]["force-include"]
-    there = {path.name for path in (ROOT / "resources").iterdir()} - {"screenshots"}
+    there = {path.name for path in (ROOT / "resources").iterdir()}
     assert {name: f"inspector/{name}" for name in (f"resources/{one}" for one in there)} == installed

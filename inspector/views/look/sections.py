@@ -84,6 +84,10 @@ class SectionsPage(Page):
         self._shown = self.infos[0].name
 
     @property
+    def place(self) -> str:
+        return self._shown
+
+    @property
     def section(self) -> Section:
         """The one in sight; made the first time."""
         if self._shown not in self.sections:

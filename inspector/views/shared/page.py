@@ -30,6 +30,11 @@ class Page(QWidget):
         self.context = context
         self._due: Callable[[], None] | None = None
 
+    @property
+    def place(self) -> str:
+        """What of it is in sight, where it has several parts; for the help."""
+        return ""
+
     def refresh_in_sight(self, refresh: Callable[[], None]) -> None:
         """`refresh` now, or, while another page is in sight, once when this one is shown."""
         if self.isVisible():

@@ -84,7 +84,7 @@ class MainWindow(QMainWindow):
         self.door = Door(context, self.tab_row, self)
         self.tab_row.page_requested.connect(self.show_page)
         self.tab_row.theme_requested.connect(self.other_theme)
-        self.tab_row.keys_requested.connect(self.menus.show_keys)
+        self.tab_row.help_requested.connect(self.menus.show_help)
 
         self.projects = Projects(context, self)
         self.projects.opening_changed.connect(self._opening_changed)

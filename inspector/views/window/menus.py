@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.views.help.chapters import explains
 from inspector.views.look import icons, theme
 from inspector.views.look.kit import choose_images
 from inspector.views.look.labels import plain
@@ -32,6 +33,9 @@ from inspector.views.window import pages
 from inspector.views.window.about import AboutDialog
 from inspector.views.window.errors_dialog import show_log
 from inspector.views.window.tab_row import TabRow
+
+if TYPE_CHECKING:
+    from inspector.views.help.window import HelpWindow
 
 
 class Commands(Protocol):
@@ -44,6 +48,8 @@ class Commands(Protocol):
 
     @property
     def page(self) -> Page: ...
+    @property
+    def page_name(self) -> str: ...
     def show_page(self, name: str) -> None: ...
     def choose_project(self) -> None: ...
     def open_project(self, folder: Path) -> None: ...
@@ -56,6 +62,7 @@ class Menus(QObject):
     def __init__(self, commands: Commands, window: QMainWindow) -> None:
         super().__init__(window)
         self.commands, self.window = commands, window
+        self._help: HelpWindow | None = None
         bar = commands.tab_row.menu_bar
 
         file = bar.addMenu("&File")
@@ -106,7 +113,8 @@ class Menus(QObject):
         self.full = self._add(view, "Full screen", "fit", "F11", self._full_screen)
 
         help_menu = bar.addMenu("&Help")
-        self.keys = self._add(help_menu, "All keys", "help", "?", self.show_keys)
+        self.help = self._add(help_menu, "Help for this page", "help", "F1", self.show_help)
+        self.keys = self._add(help_menu, "All keys", "", "?", self.show_keys)
         self.log = self._add(help_menu, "Show log", "log", "", show_log)
         self.about = self._add(help_menu, "About Inspector", "about", "", self.show_about)
         self.about.setMenuRole(QAction.MenuRole.AboutRole)
@@ -182,6 +190,13 @@ class Menus(QObject):
         else:
             self.window.showFullScreen()
 
+    def show_help(self) -> None:
+        from inspector.views.help.window import HelpWindow
+
+        if self._help is None:
+            self._help = HelpWindow(self.window)
+        self._help.open_at(explains(self.commands.page_name, self.commands.page.place))
+
     def show_keys(self) -> None:
         KeysDialog(self.groups(), self.window).open()
 
@@ -196,7 +211,7 @@ class Menus(QObject):
                 *(self.new, self.open, self.close, self.import_files, self.import_folder, self.export),
                 *(self.preferences, self.weights, self.undo, self.redo, self.paste),
                 *self.go.values(),
-                *(self.theme, self.full, self.keys, self.quit),
+                *(self.theme, self.full, self.help, self.keys, self.quit),
             )
         ]
         groups = [("Everywhere", actions)]

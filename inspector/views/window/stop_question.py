@@ -12,7 +12,7 @@ from inspector.views.look import theme
 from inspector.views.shared.job_runner import JobRunner
 
 _LEFT = {
-    JobKind.TEACH: "No detector comes of it; teaching again goes on where it was, if the method keeps its epochs.",
+    JobKind.TEACH: "No detector comes of it; thorough teaching, begun again, goes on near where it was.",
     JobKind.INSPECT: "What is inspected is saved; the run can be continued later.",
     JobKind.EXPORT: "What was at its target before stays.",
     JobKind.EVALUATE: "What is measured is saved; the evaluation can be continued later.",

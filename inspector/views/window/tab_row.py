@@ -12,7 +12,7 @@ from inspector.views.window.pages import PAGES
 class TabRow(QWidget):
     page_requested = Signal(str)
     theme_requested = Signal()  # the other one of dark and light
-    keys_requested = Signal()
+    help_requested = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -61,7 +61,7 @@ class TabRow(QWidget):
         for name, tip, action in (
             ("moon", "Dark or light", self.theme_requested.emit),
             ("settings", "Preferences (Ctrl+,)", lambda: self.page_requested.emit("preferences")),
-            ("help", "All keys (?)", self.keys_requested.emit),
+            ("help", "Help for this page (F1)", self.help_requested.emit),
         ):
             button = QToolButton(self)
             button.setIcon(icons.icon(name))

@@ -1,0 +1,1 @@
+"""Help: pages with pictures, searched and read without a network."""
