@@ -9,9 +9,20 @@ from collections.abc import Callable
 
 from stage import Stage
 
-from scenes import auditing, galleries, handing, judging, lining, qualifying, studying, teaching, trends
+from scenes import (
+    auditing,
+    galleries,
+    handing,
+    helping,
+    judging,
+    lining,
+    qualifying,
+    studying,
+    teaching,
+    trends,
+)
 
-_ROOMS = auditing, galleries, handing, judging, lining, qualifying, studying, teaching, trends
+_ROOMS = auditing, galleries, handing, helping, judging, lining, qualifying, studying, teaching, trends
 _FOUND = {name: value for room in _ROOMS for name, value in vars(room).items()}
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.removeprefix("scene_"): value for name, value in _FOUND.items() if name.startswith("scene_")

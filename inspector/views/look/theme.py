@@ -224,6 +224,8 @@ def _style_sheet(t: Tokens) -> str:
         border-left: 1px solid {t.line}; }}
     QListView[role="panel"] {{ background: {t.window}; }}
     QFrame[role="card"] {{ background: {t.base}; border: 1px solid {t.line}; border-radius: 8px; }}
+    QFrame[role="callout"] {{ background: {t.raised if t.dark else t.base}; border: 2px solid {ACCENT};
+        border-radius: 8px; }}
     QFrame[role="clickable"] {{ background: {t.raised if t.dark else t.base}; border: 1px solid {t.line};
         border-radius: 8px; }}
     QFrame[role="clickable"]:hover, QFrame[role="clickable"]:focus {{ border-color: {ACCENT}; }}

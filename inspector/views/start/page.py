@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QVBoxLayout,
 )
 
@@ -33,6 +34,7 @@ class StartPage(Page):
     open_requested = Signal(object)  # Path of a project folder
     create_requested = Signal(object, str)  # folder, name
     choose_requested = Signal()
+    tour_requested = Signal()
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
@@ -59,6 +61,10 @@ class StartPage(Page):
         for card in (self.new_card, self.open_card, self.demo_card):
             cards.addWidget(card, 1)
 
+        self.tour = QPushButton("New here? Take the tour: two minutes, on the demo")
+        theme.set_role(self.tour, "link")
+        self.tour.clicked.connect(self.tour_requested)
+
         self.form = NewForm()
         self.form.make.clicked.connect(self._create)
         self.form.hide()
@@ -76,6 +82,7 @@ class StartPage(Page):
         column.addWidget(line)
         column.addSpacing(16)
         column.addLayout(cards)
+        column.addWidget(self.tour, alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.form)
         column.addSpacing(24)
         column.addWidget(self.heading)

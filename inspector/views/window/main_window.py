@@ -99,6 +99,7 @@ class MainWindow(QMainWindow):
         start.open_requested.connect(lambda folder: self.open_project(folder))
         start.create_requested.connect(self.projects.create)
         start.choose_requested.connect(self.choose_project)
+        start.tour_requested.connect(self.menus.take_tour)
         self.start = start
         self._keep("start", start)
 

@@ -114,6 +114,7 @@ class Menus(QObject):
 
         help_menu = bar.addMenu("&Help")
         self.help = self._add(help_menu, "Help for this page", "help", "F1", self.show_help)
+        self.tour = self._add(help_menu, "Take the tour", "demo", "", self.take_tour)
         self.keys = self._add(help_menu, "All keys", "", "?", self.show_keys)
         self.log = self._add(help_menu, "Show log", "log", "", show_log)
         self.about = self._add(help_menu, "About Inspector", "about", "", self.show_about)
@@ -196,6 +197,11 @@ class Menus(QObject):
         if self._help is None:
             self._help = HelpWindow(self.window)
         self._help.open_at(explains(self.commands.page_name, self.commands.page.place))
+
+    def take_tour(self) -> None:
+        from inspector.views.help.tour import begin
+
+        begin(self.commands, self.window, self.commands.start.open_demo)
 
     def show_keys(self) -> None:
         KeysDialog(self.groups(), self.window).open()
