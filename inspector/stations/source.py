@@ -8,6 +8,7 @@ from typing import Protocol
 
 from inspector.records.line.arrivals import ArrivalRow, find_arrivals, known_marks
 from inspector.records.line.passed_over import pass_over, passed_over
+from inspector.records.line.stations import station_of
 from inspector.records.project import Project
 
 
@@ -31,6 +32,11 @@ class Past:
 
     def __init__(self, project: Project, station_id: int) -> None:
         self._project, self._station_id = project, station_id
+
+    @property
+    def station(self) -> str:
+        """The station's name."""
+        return station_of(self._project, self._station_id).name
 
     def known(self, marks: Iterable[str]) -> set[str]:
         """Those that were judged."""
@@ -71,8 +77,8 @@ class Source(Protocol):
     def done(self, taken: Sequence[Taken]) -> None:
         """Their results are stored: what the settings say of judged pictures (leave, move, delete) may be done. Never raises."""
 
-    def trigger(self) -> bool:
-        """Take one picture now; False where it isn't taken by a trigger. Any thread."""
+    def trigger(self, job: str = "") -> bool:
+        """Take one picture now, of the `job` that whoever triggers names; False where none is taken. Any thread."""
 
     def close(self) -> None:
         """Let go of it, after the last `take` and `done`."""

@@ -10,13 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from stations.sources.opened_sources import brightness, opened, until
 from stations.station_runs import Running, arrivals, station
 
 from inspector.images import read
-from inspector.records.line.stations import Part
 from inspector.records.project import Project
-from inspector.stations.source import Past, Source, Taken
-from inspector.stations.sources.catalogue import open_source
 
 Start = Callable[[int], Running]
 
@@ -30,29 +28,6 @@ def film(tmp_path: Path) -> Path:
         writer.write(np.full((96, 96, 3), 20 * number, np.uint8))
     writer.release()
     return path
-
-
-@contextlib.contextmanager
-def opened(project: Project, kind: str, **values: str | float) -> Iterator[Source]:
-    source = open_source(Part(kind, values), Past(project, 1))
-    try:
-        yield source
-    finally:
-        source.close()
-
-
-def until(source: Source, count: int, seconds: float = 20.0) -> list[Taken]:
-    found: list[Taken] = []
-    deadline = time.monotonic() + seconds
-    while len(found) < count:
-        assert time.monotonic() < deadline, source.state
-        found += source.take(count - len(found), 0.1)
-    return found
-
-
-def brightness(taken: Taken) -> float:
-    assert taken.data is not None
-    return float(read.decode(taken.data, taken.name).pixels.mean())
 
 
 def test_every_frame_of_a_video_is_judged_once_also_after_a_restart(
