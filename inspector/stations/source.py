@@ -10,6 +10,7 @@ from inspector.records.line.arrivals import ArrivalRow, find_arrivals, known_mar
 from inspector.records.line.passed_over import pass_over, passed_over
 from inspector.records.line.stations import station_of
 from inspector.records.project import Project
+from inspector.text import hidden, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ class Past:
     def pass_over(self, source: str, marks: Iterable[str]) -> None:
         """Note them, and that the first start was."""
         pass_over(self._project, self._station_id, source, marks)
+
+
+def job_name(text: str) -> str:
+    """A job as a trigger names it, as it is stored: without invisible characters, at most 120 letters."""
+    return "".join(one for one in storable(" ".join(text.split())) if not hidden(one))[:120].strip()
 
 
 class Source(Protocol):

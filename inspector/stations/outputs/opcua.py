@@ -39,12 +39,10 @@ from inspector.stations.fields import Field
 from inspector.stations.output import message
 from inspector.stations.outputs.link import Link, OutputInfo
 from inspector.stations.outputs.serving import CODES, Server, server_fields
-from inspector.text import printable
+from inspector.stations.source import job_name
 
 NAMESPACE = "urn:inspector:line"
 MOST = 100
-_LONGEST = 120
-"""Letters of a job, at most."""
 """Results that `GetResults` gives at a time."""
 
 FIELDS = {
@@ -227,7 +225,7 @@ class OpcUa(Server):
     async def _trigger(self, _parent: object, job: str | None) -> bool:
         from asyncua import ua
 
-        if not self._link.trigger(printable(job or "", _LONGEST)):
+        if not self._link.trigger(job_name(job or "")):
             return False
         self._triggers += 1
         count = ua.Variant(self._triggers & 0xFFFFFFFF, ua.VariantType.UInt32)
@@ -236,8 +234,10 @@ class OpcUa(Server):
 
     async def _written(self, event: Any, _dispatcher: object) -> None:
         """A client wrote; the server's own writing of results comes by another way."""
-        for one in event.request_params.NodesToWrite if event.is_external else ():
-            if one.NodeId == self._nodes["TriggerJobId"].nodeid:
+        if not event.is_external:
+            return
+        for one, answer in zip(event.request_params.NodesToWrite, event.response_params, strict=True):
+            if one.NodeId == self._nodes["TriggerJobId"].nodeid and answer.is_good():
                 job = one.Value.Value.Value
                 await self._trigger(None, job if isinstance(job, str) else "")
 

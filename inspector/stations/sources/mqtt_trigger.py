@@ -14,14 +14,13 @@ from typing import Any
 from inspector.errors import SettingsError
 from inspector.records.line.stations import Value
 from inspector.stations.fields import Field
+from inspector.stations.source import job_name
 from inspector.text import printable, reason
 
 _ON = ("trigger", "mqtt")
 _AGAIN = 2.0
 _KEEPALIVE = 20
 _TURN = 0.1
-_LONGEST = 120
-"""Letters of a job, at most."""
 
 FIELDS = (
     Field("trigger_host", "Broker", "text", None, "Its name or address in the network.", only=_ON),
@@ -167,4 +166,4 @@ def job_in(payload: bytes) -> str:
         found = found.get("id", found.get("job", ""))
     elif isinstance(found, bool | list) or found is None:
         found = ""
-    return printable(str(found), _LONGEST)
+    return job_name(str(found))
