@@ -80,6 +80,7 @@ class OperatorView(QWidget):
         self.head.trigger.clicked.connect(self.trigger)
         self.picture = PartPicture(context)
         self.picture.back.clicked.connect(self.let_go)
+        self.picture.closer.connect(self.hold)
         self.side = SidePanel()
         self.strip = Strip(Thumbnails(context.runner, 160, self))
         self.notice = wrapped()
