@@ -27,7 +27,7 @@ def test_heat_is_painted_where_the_map_is_hot_and_nowhere_else() -> None:
     heat = Heat(0.5, 1.0, 0.5, "inferno", 0.6)
     box = warm(drawn, values, heat)
     assert box is not None
-    left, top, wide, high = box
+    left, top, wide, _ = box
     assert (drawn[:top] == 100).all()
     assert (drawn[:, left + wide :] == 100).all()
     assert (drawn[100:110, 120:150, :3] != 100).any(-1).all()  # the middle of what is hot
