@@ -44,6 +44,19 @@ def bench_reviewing(target: Json = None, parts: Annotated[int, typer.Option(min=
     figures(dict(measure(parts)), target)
 
 
+@app.command("operator")
+def bench_operator(
+    target: Json = None,
+    rate: Annotated[float, typer.Option(min=1, help="Parts a second.")] = 25,
+    seconds: Annotated[float, typer.Option(min=1)] = 12,
+    megapixels: Annotated[float, typer.Option(min=0.1)] = 5,
+) -> None:
+    """What a part costs the window in the operator view: answers a second, how long the window is held up, drawing."""
+    from inspector.bench.operator import measure
+
+    figures(measure(rate, seconds, megapixels), target)
+
+
 @app.command("backbone")
 def bench_backbone(
     target: Json = None,

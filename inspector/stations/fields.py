@@ -18,7 +18,7 @@ _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 class Field:
     """A setting. `name`: its key in `Part.values`. `default`: also says whether a number is whole (int) or not (float); a text,
     folder, file or secret whose default is None must be given, else it may stay "". `choices`: (value, title) of a choice. `least`,
-    `most`, `unit`: of a number."""
+    `most`, `unit`: of a number. `only`: (name of a choice, value) with which alone it counts."""
 
     name: str
     title: str
@@ -29,6 +29,7 @@ class Field:
     least: float | None = None
     most: float | None = None
     unit: str = ""
+    only: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,21 @@ def checked(fields: Sequence[Field], values: Mapping[str, Value]) -> dict[str, V
         raise SettingsError(
             f"There is no setting “{printable(unknown[0], 40)}”.", f"There are: {known}." if known else ""
         )
-    return {one.name: _checked(one, values.get(one.name, one.default)) for one in fields}
+    return {
+        one.name: _checked(one, values.get(one.name, one.default))
+        if counts(one, fields, values)
+        else values.get(one.name, one.default or "")
+        for one in fields
+    }
+
+
+def counts(one: Field, fields: Sequence[Field], values: Mapping[str, Value]) -> bool:
+    """Whether what is set of it means anything beside the other values."""
+    if one.only is None:
+        return True
+    name, value = one.only
+    other = next(field for field in fields if field.name == name)
+    return values.get(name, other.default or "") == value
 
 
 def _checked(one: Field, value: Value | None) -> Value:

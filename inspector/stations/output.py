@@ -21,12 +21,14 @@ class Output(Protocol):
 
 def message(arrival: ArrivalRow) -> dict[str, Any]:
     """What is told of an arrival wherever it is told as JSON, in plain values. `id` rises and never comes again in a station.
+    `job`: what whoever triggered the picture named it, or "".
     `threshold` None: unknown, or nothing is called NG by itself."""
     limit = arrival.threshold
     return {
         "id": arrival.id,
         "station": arrival.station,
         "order": arrival.lot,
+        "job": arrival.job,
         "name": arrival.name,
         "class": arrival.class_name,
         "verdict": arrival.said.value if arrival.said else "failed",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from inspector.exports.files import safe_name
-from inspector.exports.line.content import ReportOf, gather
+from inspector.exports.line.content import LineReport, ReportOf, gather
 from inspector.exports.line.report import export_line_report, render
 from inspector.records.audit import ActKind, record
 from inspector.records.line.shifts import shifts_between
@@ -33,7 +33,8 @@ def due_reports(
     project: Project, station: StationRow, now: datetime, printer: Printer | None = None
 ) -> list[Path]:
     """Write the report of every shift that has ended (`now` aware) and has none yet into the project's `reports`, where any part came;
-    the files that were written. Quick where nothing is due: it may be asked every minute. With a `printer` as PDF too.
+    the files that were written. Quick where nothing is due: it may be asked every minute. With a `printer` as PDF too, once all are
+    there as HTML.
 
     Raises `ExportError` where one can't be written; it is due again then. Notes each in the audit.
     """
@@ -41,19 +42,19 @@ def due_reports(
     if settings is None or project.read_only:
         return []
     written: list[Path] = []
-    for shift in shifts_between(settings.shifts, now - _BACK, now - _SETTLED):
-        target = report_path(project, station, shift.begins)
-        if target.exists():
-            continue
-        if not read_counts(project, TrendOf(station.id), (shift.begins, shift.ends)).sum():
-            continue
-        target.parent.mkdir(exist_ok=True)
-        found = gather(project, ReportOf.shift(station, shift.begins))
-        paper = target.with_suffix(".pdf")
-        if printer is not None and not paper.exists():
-            printer(render(found)[0], paper)
-            written.append(paper)
-        export_line_report(found, target)  # last, since it is what says that it was written
-        written.append(target)
-        record(project, ActKind.REPORTED, f"{station.name}, {shift.words}", new=target.name)
+    shifts = shifts_between(settings.shifts, now - _BACK, now - _SETTLED)
+    ways: list[tuple[str, Callable[[LineReport, Path], object]]] = [(".html", export_line_report)]
+    if printer is not None:
+        ways.append((".pdf", lambda found, target: printer(render(found)[0], target)))
+    for suffix, write in ways:
+        for shift in shifts:
+            target = report_path(project, station, shift.begins, suffix)
+            if target.exists():
+                continue
+            if not read_counts(project, TrendOf(station.id), (shift.begins, shift.ends)).sum():
+                continue
+            target.parent.mkdir(exist_ok=True)
+            write(gather(project, ReportOf.shift(station, shift.begins)), target)
+            written.append(target)
+            record(project, ActKind.REPORTED, f"{station.name}, {shift.words}", new=target.name)
     return written

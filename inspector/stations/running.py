@@ -129,7 +129,7 @@ class _Running:
             device = self._shift.judge.backbone.device.type
             with (
                 closing(open_source(settings.source, Past(self._project, row.id))) as source,
-                Sending(self._project, row) as sending,
+                Sending(self._project, row, trigger=source.trigger) as sending,
                 ThreadPoolExecutor(1, "store") as writer,
                 lanes(device) as (scorer, count),
                 Taking(source, self._reader, most, bool(blocked)) as taking,

@@ -8,7 +8,7 @@ may not have got: after a failure, and after this program was killed before it n
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from inspector.errors import Cancelled, InspectorError, ProjectError
@@ -35,10 +35,15 @@ _log = logging.getLogger("inspector.stations")
 
 class Sending:
     """The outputs of a running station; a context manager. `pauses`: seconds between attempts while a receiver can't be reached, the
-    first and the longest."""
+    first and the longest. `trigger`: see `Link`."""
 
     def __init__(
-        self, project: Project, station: StationRow, *, pauses: tuple[float, float] = (0.5, 30.0)
+        self,
+        project: Project,
+        station: StationRow,
+        *,
+        pauses: tuple[float, float] = (0.5, 30.0),
+        trigger: Callable[[str], bool] = lambda _job: False,
     ) -> None:
         """Raises `ProjectError` where the station's settings are damaged."""
         if station.settings is None:
@@ -51,7 +56,7 @@ class Sending:
             key = part.key or part.kind
             if key in self._tellers:
                 key = f"{key}-{number}"
-            self._tellers[key] = _Teller(project, station, part, key, pauses)
+            self._tellers[key] = _Teller(project, station, part, key, (pauses, trigger))
 
     def __enter__(self) -> "Sending":
         for one in self._tellers.values():
@@ -92,17 +97,17 @@ class _Teller:
     """One output and its thread."""
 
     def __init__(
-        self, project: Project, station: StationRow, part: Part, key: str, pauses: tuple[float, float]
+        self,
+        project: Project,
+        station: StationRow,
+        part: Part,
+        key: str,
+        how: tuple[tuple[float, float], Callable[[str], bool]],
     ) -> None:
-        self._project, self._station, self._part, self._key, self._pauses = (
-            project,
-            station,
-            part,
-            key,
-            pauses,
-        )
+        self._project, self._station, self._part, self._key = project, station, part, key
+        self._pauses, trigger = how
         self._stopping, self._woken = threading.Event(), threading.Event()
-        self._link = Link(project, station, self._stopping, self._taken, self._say)
+        self._link = Link(project, station, self._stopping, self._taken, self._say, trigger)
         self._thread = threading.Thread(target=self._run, name=f"output {key}", daemon=True)
         self._trouble = self._unnoted = self._left_out = ""
         self._skipped = 0

@@ -8,7 +8,9 @@ from typing import Protocol
 
 from inspector.records.line.arrivals import ArrivalRow, find_arrivals, known_marks
 from inspector.records.line.passed_over import pass_over, passed_over
+from inspector.records.line.stations import station_of
 from inspector.records.project import Project
+from inspector.text import hidden, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class Past:
     def __init__(self, project: Project, station_id: int) -> None:
         self._project, self._station_id = project, station_id
 
+    @property
+    def station(self) -> str:
+        """The station's name."""
+        return station_of(self._project, self._station_id).name
+
     def known(self, marks: Iterable[str]) -> set[str]:
         """Those that were judged."""
         return known_marks(self._project, self._station_id, marks)
@@ -47,6 +54,11 @@ class Past:
     def pass_over(self, source: str, marks: Iterable[str]) -> None:
         """Note them, and that the first start was."""
         pass_over(self._project, self._station_id, source, marks)
+
+
+def job_name(text: str) -> str:
+    """A job as a trigger names it, as it is stored: without invisible characters, at most 120 letters."""
+    return "".join(one for one in storable(" ".join(text.split())) if not hidden(one))[:120].strip()
 
 
 class Source(Protocol):
@@ -71,8 +83,8 @@ class Source(Protocol):
     def done(self, taken: Sequence[Taken]) -> None:
         """Their results are stored: what the settings say of judged pictures (leave, move, delete) may be done. Never raises."""
 
-    def trigger(self) -> bool:
-        """Take one picture now; False where it isn't taken by a trigger. Any thread."""
+    def trigger(self, job: str = "") -> bool:
+        """Take one picture now, of the `job` that whoever triggers names; False where none is taken. Any thread."""
 
     def close(self) -> None:
         """Let go of it, after the last `take` and `done`."""

@@ -4,13 +4,15 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event, Lock, Thread
 from types import TracebackType
 
-from inspector.errors import InspectorError
+from inspector.errors import Cancelled, InspectorError
 from inspector.records.line.stations import StationRow, station_of
 from inspector.records.project import Project
 from inspector.stations.disk import DiskWatch
+from inspector.stations.printing import print_in_child
 from inspector.stations.reporting import due_reports
 from inspector.stations.retention import tidy
 from inspector.stations.shift_check import check_due
@@ -18,6 +20,8 @@ from inspector.stations.shift_check import check_due
 _log = logging.getLogger("inspector.stations")
 _DISK, _TIDY, _REPORTS = 5.0, 60.0, 60.0
 """Seconds between two turns of each."""
+_AGAIN = {"reports": 600.0}
+"""Seconds after which what failed is tried again, where that isn't a minute."""
 _PIECE, _PAUSE = 0.2, 0.3
 """Seconds that letting images go takes at a time, and rests, while there is more to do."""
 
@@ -69,10 +73,12 @@ class Upkeep:
                     continue
                 try:
                     after = work()
+                except Cancelled:
+                    return
                 except (InspectorError, OSError) as error:
                     _log.warning("%s: %s", name, error)
                     self._say(name, str(error))
-                    after = _TIDY
+                    after = _AGAIN.get(name, _TIDY)
                 turns[name] = work, time.monotonic() + after
 
     def _look(self) -> float:
@@ -85,7 +91,8 @@ class Upkeep:
         return 0.0 if done.more else _TIDY
 
     def _report(self) -> float:
-        due_reports(self._project, station_of(self._project, self._station_id), datetime.now(UTC))
+        row = station_of(self._project, self._station_id)
+        due_reports(self._project, row, datetime.now(UTC), partial(print_in_child, stop=self._stop))
         self._say("reports", "")
         return _REPORTS
 

@@ -43,19 +43,19 @@ class Watch:
         self._lock = Lock()
         self._state = StationState()
         self._took: deque[float] = deque(maxlen=_RECENT)
-        self._trigger: Callable[[], bool] | None = None
+        self._trigger: Callable[[str], bool] | None = None
 
     @property
     def state(self) -> StationState:
         """As it is now."""
         return self._state
 
-    def trigger(self) -> bool:
+    def trigger(self, job: str = "") -> bool:
         """Let the source take one picture now; False where it can't. Any thread."""
         ask = self._trigger
-        return ask is not None and ask()
+        return ask is not None and ask(job)
 
-    def triggered_by(self, ask: Callable[[], bool] | None) -> None:
+    def triggered_by(self, ask: Callable[[str], bool] | None) -> None:
         """Whom `trigger` asks."""
         self._trigger = ask
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from inspector.bench.records import make
 from inspector.bench.trends import Line, Parts, line_of, store
 from inspector.domain import Decision
-from inspector.errors import ExportError, ProjectError
+from inspector.errors import Cancelled, ExportError, ProjectError
 from inspector.exports.line.content import ReportOf, gather
 from inspector.exports.line.report import export_line_report, render
 from inspector.exports.line.trend import export_trend
@@ -25,6 +26,7 @@ from inspector.records.project import Project
 from inspector.records.qualification.checks import add_check
 from inspector.records.qualification.golden import add_golden, judge_golden
 from inspector.records.reviews import add_review
+from inspector.stations.printing import print_in_child
 from inspector.stations.reporting import due_reports, report_path
 
 SHIFT = datetime(2026, 11, 20, 6).astimezone()
@@ -152,16 +154,58 @@ def test_a_station_writes_the_report_of_each_shift_once_it_has_ended(
 
     written = due_reports(project, row, SHIFT + timedelta(hours=8, minutes=2), printer)
     expected = report_path(project, row, SHIFT)
-    assert written == [expected.with_suffix(".pdf"), expected]
+    assert written == [expected, expected.with_suffix(".pdf")]
     assert expected.parent == project.folder / "reports"
     assert expected.name.startswith("2026-11-20 06.00 Line")
     assert "Shift 2026-11-20 06:00 – 14:00" in expected.read_text("utf-8")
     assert [target for _, target in printed] == [expected.with_suffix(".pdf")]
     acts = [act for act in list_acts(project) if act.kind == "report written"]
-    assert [(act.who, act.new) for act in acts] == [("Ada", expected.name)]
+    assert [(act.who, act.new) for act in reversed(acts)] == [("Ada", path.name) for path in written]
     # Neither again, nor for shifts in which nothing came, also after a longer standstill.
     assert due_reports(project, row, SHIFT + timedelta(days=2), printer) == []
     assert due_reports(project, row, SHIFT + timedelta(days=30), printer) == []
+
+
+def test_a_report_is_printed_by_a_process_of_its_own_as_a_pdf_that_tells_the_same(
+    project: Project, line: Line, first: int
+) -> None:
+    written = due_reports(project, station(project), SHIFT + timedelta(hours=8, minutes=2), print_in_child)
+    page, paper = written
+    assert paper == page.with_suffix(".pdf")
+    data = paper.read_bytes()
+    assert data.startswith(b"%PDF-")
+    assert b"/Type /Page\n" in data
+    assert len(data) > 5_000
+    assert page.stat().st_mtime_ns <= paper.stat().st_mtime_ns
+
+
+def test_a_report_that_can_not_be_printed_is_there_as_html_and_its_pdf_is_due_again(
+    project: Project, line: Line, first: int
+) -> None:
+    now = SHIFT + timedelta(hours=8, minutes=2)
+
+    def jammed(page: str, target: Path) -> None:
+        raise ExportError("The printer is jammed.")
+
+    with pytest.raises(ExportError, match="jammed"):
+        due_reports(project, station(project), now, jammed)
+    expected = report_path(project, station(project), SHIFT)
+    assert expected.exists()
+    assert due_reports(project, station(project), now, lambda page, to: to.write_bytes(b"%PDF")) == [  # type: ignore[func-returns-value]
+        expected.with_suffix(".pdf")
+    ]
+
+
+def test_printing_ends_when_the_station_does_and_says_what_is_in_the_way(tmp_path: Path) -> None:
+    stop = Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        print_in_child("<p>Hello</p>", tmp_path / "a.pdf", stop)
+    assert not (tmp_path / "a.pdf").exists()
+    (tmp_path / "b.pdf").write_bytes(b"there")
+    with pytest.raises(ExportError, match=r"b\.pdf"):
+        print_in_child("<p>Hello</p>", tmp_path / "b.pdf")
+    assert (tmp_path / "b.pdf").read_bytes() == b"there"
 
 
 def test_a_station_with_damaged_settings_or_a_project_for_viewing_writes_nothing(

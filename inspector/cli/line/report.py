@@ -1,6 +1,7 @@
 """`inspector report`: what a station did in a shift, an order or a run, to print and to sign."""
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,6 +49,17 @@ def report(
             say(f"! {problem}", error=True)
     audit.note(project, ActKind.REPORTED, f"{what.station.name}, {what.title}", str(to))
     say(f"✓ {what.title}: {to}")
+
+
+@app.command("print-page", hidden=True)
+def print_page(
+    to: Annotated[Path, typer.Option("--to", help="FILE.pdf; must be new.", dir_okay=False)],
+) -> None:
+    """A page of HTML from the input as PDF: how running stations print their reports."""
+    _start_qt()
+    from inspector.views.line import report_pdf
+
+    report_pdf.print_page(sys.stdin.buffer.read().decode("utf-8", "replace"), to)
 
 
 def _what(

@@ -1,9 +1,11 @@
 """Arrivals: what came to a station, in the order in which it was judged."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
+from urllib.parse import quote, unquote
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -37,6 +39,21 @@ class ArrivalRow:
     error: str
     arrived: datetime
     took: float
+    mark: str = ""
+
+    @property
+    def job(self) -> str:
+        """What whoever triggered the picture named it; ""."""
+        found = _JOB.match(self.mark)
+        return unquote(found[1]) if found else ""
+
+
+_JOB = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8} [0-9]+ job ([^ ]+)$")
+
+
+def mark_with(mark: str, job: str) -> str:
+    """The mark of a camera's picture with the job that it was taken for, which is kept with it."""
+    return f"{mark} job {quote(job, safe='')}"
 
 
 def list_arrivals(
@@ -49,7 +66,7 @@ def list_arrivals(
         return [_row(row) for row in session.execute(query.order_by(order).limit(limit))]
 
 
-def _rows(*more: Any) -> Select[Any]:
+def _rows() -> Select[Any]:
     query = (
         select(
             t.Arrival.id,
@@ -67,7 +84,7 @@ def _rows(*more: Any) -> Select[Any]:
             t.Result.error,
             t.Arrival.arrived,
             t.Arrival.took,
-            *more,
+            t.Arrival.mark,
         )
         .join(t.Station, t.Arrival.station_id == t.Station.id)
         .join(t.Result, t.Arrival.result_id == t.Result.id)
@@ -101,10 +118,10 @@ def find_arrivals(project: Project, station_id: int, marks: Sequence[str]) -> di
     found: dict[str, ArrivalRow] = {}
     with project.reading() as session:
         for start in range(0, len(marks), _PIECE):
-            query = _rows(t.Arrival.mark).where(
+            query = _rows().where(
                 t.Arrival.station_id == station_id, t.Arrival.mark.in_(marks[start : start + _PIECE])
             )
-            found |= {mark: _row(rest) for *rest, mark in session.execute(query)}
+            found |= {row[-1]: _row(row) for row in session.execute(query)}
     return found
 
 

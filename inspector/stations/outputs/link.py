@@ -15,13 +15,15 @@ from inspector.stations.output import Output
 @dataclass(frozen=True, slots=True)
 class Link:
     """What an output may ask of its station. `taken(id)`: arrivals up to this one were taken, while `send` is still at others.
-    `say(sentence)`: what stands in the way while `send` waits; "": nothing any more. `stopping`: set when it must end."""
+    `say(sentence)`: what stands in the way while `send` waits; "": nothing any more. `stopping`: set when it must end. `trigger(job)`: have the station's source take
+    a picture; False where it doesn't."""
 
     project: Project
     station: StationRow
     stopping: threading.Event
     taken: Callable[[int], None]
     say: Callable[[str], None]
+    trigger: Callable[[str], bool] = lambda _job: False
 
     def check(self) -> None:
         """Raises `Cancelled` once the station ends."""

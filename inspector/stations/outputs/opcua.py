@@ -2,7 +2,7 @@
 
 Namespace `urn:inspector:line`; the node ids are texts, such as `ns=2;s=Result.Verdict`.
 
-    Objects / VisionSystem               Station, Ready
+    Objects / VisionSystem               Station, Ready, Trigger(JobId) → Taken, TriggerJobId, TriggersTaken
       VisionStateMachine                 CurrentState: Operational; AutomaticModeStateMachine / CurrentState: ContinuousExecution
       ResultManagement                   AcknowledgeResults, GetResults, Acknowledged
         Results / Result                 the result that is shown: see `FIELDS`; Counter is written last
@@ -12,6 +12,10 @@ one in order, also when several come at once. `Counter` rises by one with every 
 away asks for what it missed with `GetResults(After, Most)`: the results above a counter (the oldest `Most`, at most 100) as JSON texts
 (`output.message` with `counter`). Where acknowledgement is asked for, the next result comes once the client has written the Counter to
 `Acknowledged`, or called `AcknowledgeResults` with the ResultId; until then it is shown again every few seconds.
+
+`Trigger(JobId)` has the station's camera take a picture, if it takes any by trigger, and says whether it did; the result bears the id as
+its JobId. A client without methods writes the id to `TriggerJobId`: each writing takes a picture, also of the same text, and
+`TriggersTaken` then rises by one.
 
 Of OPC 40100-1 there are: the vision system with its state machine's two states of a running station, result management with
 results, their ids and meta data (JobId, PartId, ProductId, ResultState, IsPartial, IsSimulated, CreationTime …), ResultReadyEvent and
@@ -35,6 +39,7 @@ from inspector.stations.fields import Field
 from inspector.stations.output import message
 from inspector.stations.outputs.link import Link, OutputInfo
 from inspector.stations.outputs.serving import CODES, Server, server_fields
+from inspector.stations.source import job_name
 
 NAMESPACE = "urn:inspector:line"
 MOST = 100
@@ -42,7 +47,7 @@ MOST = 100
 
 FIELDS = {
     "ResultId": "String",  # the id of the result in the station
-    "JobId": "String",  # the run
+    "JobId": "String",  # as whoever triggered it named it, else the run
     "PartId": "String",  # the image's name
     "ProductId": "String",  # the class
     "Order": "String",
@@ -68,7 +73,7 @@ def fields_of(arrival: ArrivalRow, count: int) -> dict[str, Any]:
     nan = float("nan")
     return {
         "ResultId": str(arrival.id),
-        "JobId": str(arrival.run_id),
+        "JobId": arrival.job or str(arrival.run_id),
         "PartId": arrival.name,
         "ProductId": arrival.class_name,
         "Order": arrival.lot,
@@ -96,12 +101,14 @@ class OpcUa(Server):
         self._nodes: dict[str, Any] = {}
         self._event: Any = None
         self._acknowledged = ""  # the id that was
+        self._triggers = 0
         super().__init__(values, link, "OPC UA")
 
     async def start(self) -> None:
         """See `Server`."""
         from asyncua import Server as Asyncua
         from asyncua import ua
+        from asyncua.common.callback import CallbackType
 
         logging.getLogger("asyncua").setLevel(logging.ERROR)  # else every client that comes and goes
         self._server = server = Asyncua(user_manager=_Users(self._values))
@@ -120,6 +127,7 @@ class OpcUa(Server):
             await server.load_private_key(key)
         server.set_security_policy([policy])
         await self._lay_out(await server.register_namespace(NAMESPACE))
+        server.subscribe_server_callback(CallbackType.PostWrite, self._written)
         await server.start()
 
     async def show(self, arrival: ArrivalRow, count: int) -> None:
@@ -161,6 +169,17 @@ class OpcUa(Server):
         system = await objects.add_object(*called("VisionSystem"))
         await system.add_property(*called("Station"), self._link.station.name)
         await system.add_variable(*called("Ready"), True)
+        await system.add_method(
+            *called("Trigger"),
+            uamethod(self._trigger),
+            [_argument("JobId", "String")],
+            [_argument("Taken", "Boolean")],
+        )
+        self._nodes["TriggerJobId"] = await system.add_variable(*called("TriggerJobId"), "")
+        await self._nodes["TriggerJobId"].set_writable()
+        self._nodes["TriggersTaken"] = await system.add_variable(
+            *called("TriggersTaken"), 0, ua.VariantType.UInt32
+        )
         machine = await system.add_object(*called("VisionStateMachine"))
         await machine.add_variable(*called("VisionStateMachine.CurrentState"), "Operational")
         automatic = await machine.add_object(*called("AutomaticModeStateMachine"))
@@ -202,6 +221,25 @@ class OpcUa(Server):
         )
         self._event = await self._server.get_event_generator(kind, system)
         self._event.event.Severity = 500
+
+    async def _trigger(self, _parent: object, job: str | None) -> bool:
+        from asyncua import ua
+
+        if not self._link.trigger(job_name(job or "")):
+            return False
+        self._triggers += 1
+        count = ua.Variant(self._triggers & 0xFFFFFFFF, ua.VariantType.UInt32)
+        await self._nodes["TriggersTaken"].write_value(ua.DataValue(count))
+        return True
+
+    async def _written(self, event: Any, _dispatcher: object) -> None:
+        """A client wrote; the server's own writing of results comes by another way."""
+        if not event.is_external:
+            return
+        for one, answer in zip(event.request_params.NodesToWrite, event.response_params, strict=True):
+            if one.NodeId == self._nodes["TriggerJobId"].nodeid and answer.is_good():
+                job = one.Value.Value.Value
+                await self._trigger(None, job if isinstance(job, str) else "")
 
     async def _acknowledge(self, _parent: object, ids: list[str] | None) -> int:
         shown = await self._nodes["ResultId"].read_value()

@@ -7,7 +7,7 @@ from inspector.errors import ImageError
 from inspector.records.line.stations import Value
 from inspector.stations.fields import Field, SourceInfo
 from inspector.stations.source import Past
-from inspector.stations.sources.frames import TRIGGER_FIELDS, FrameSource
+from inspector.stations.sources.frames import TRIGGER_FIELDS, Camera, FrameSource
 from inspector.text import printable
 
 INFO = SourceInfo(
@@ -32,10 +32,10 @@ class CameraSource(FrameSource):
     """See `Source`. `values`: of `INFO.fields`, checked."""
 
     def __init__(self, values: Mapping[str, Value], past: Past) -> None:
-        super().__init__(values, lambda: _OpenCv(values))
+        super().__init__(values, past, lambda: _OpenCv(values))
 
 
-class _OpenCv:
+class _OpenCv(Camera):
     def __init__(self, values: Mapping[str, Value]) -> None:
         import cv2
 
@@ -67,6 +67,7 @@ class _OpenCv:
                 self._capture.set(key, float(values[name]))
 
     def grab(self) -> Any:
+        """See `Camera`."""
         good, frame = self._capture.read()
         if not good:
             raise ImageError(
@@ -76,4 +77,5 @@ class _OpenCv:
         return frame
 
     def close(self) -> None:
+        """See `Camera`."""
         self._capture.release()

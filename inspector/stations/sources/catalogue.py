@@ -9,15 +9,17 @@ from inspector.stations.fields import SourceInfo, checked
 from inspector.stations.source import Past, Source
 from inspector.stations.sources.camera import INFO as CAMERA
 from inspector.stations.sources.folder import INFO as FOLDER
+from inspector.stations.sources.genicam import INFO as GENICAM
 from inspector.stations.sources.http import INFO as HTTP
 from inspector.stations.sources.pylon import INFO as PYLON
 from inspector.stations.sources.video import INFO as VIDEO
 
-SOURCES: Mapping[str, SourceInfo] = {one.kind: one for one in (FOLDER, CAMERA, PYLON, HTTP, VIDEO)}
+SOURCES: Mapping[str, SourceInfo] = {one.kind: one for one in (FOLDER, CAMERA, GENICAM, PYLON, HTTP, VIDEO)}
 """Kind → what it is, in the order in which people are offered them."""
 _CLASSES = {
     "folder": "FolderSource",
     "camera": "CameraSource",
+    "genicam": "GenicamSource",
     "pylon": "PylonSource",
     "http": "HttpSource",
     "video": "VideoSource",

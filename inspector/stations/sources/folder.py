@@ -132,7 +132,7 @@ class FolderSource:
             if (entry := _entry(one.mark)) is not None:
                 self._judged.settle(entry)
 
-    def trigger(self) -> bool:
+    def trigger(self, job: str = "") -> bool:
         """See `Source`."""
         return False
 

@@ -111,7 +111,7 @@ class HttpSource:
             if one is not None:
                 _answer(one, said.get(one.taken.mark))
 
-    def trigger(self) -> bool:
+    def trigger(self, job: str = "") -> bool:
         """See `Source`."""
         return False
 

@@ -8,7 +8,7 @@ from inspector.errors import ImageError, SettingsError
 from inspector.records.line.stations import Value
 from inspector.stations.fields import Field, SourceInfo
 from inspector.stations.source import Past
-from inspector.stations.sources.frames import TRIGGER_FIELDS, FrameSource
+from inspector.stations.sources.frames import TRIGGER_FIELDS, Camera, FrameSource
 from inspector.text import printable, reason
 
 INFO = SourceInfo(
@@ -35,10 +35,10 @@ class PylonSource(FrameSource):
                 "Basler cameras can't be used: pypylon isn't installed.",
                 'Run: pip install "inspector[pylon]"',
             )
-        super().__init__(values, lambda: _Pylon(values))
+        super().__init__(values, past, lambda: _Pylon(values))
 
 
-class _Pylon:
+class _Pylon(Camera):
     def __init__(self, values: Mapping[str, Value]) -> None:
         from pypylon import genicam, pylon
 
@@ -71,6 +71,7 @@ class _Pylon:
         self._converter.OutputPixelFormat = pylon.PixelType_BGR8packed
 
     def grab(self) -> Any:
+        """See `Camera`."""
         try:
             result = self._camera.RetrieveResult(_WAIT, self._pylon.TimeoutHandling_ThrowException)
             try:
@@ -85,4 +86,5 @@ class _Pylon:
             raise ImageError(f"The Basler camera gives no pictures: {reason(error)}.") from None
 
     def close(self) -> None:
+        """See `Camera`."""
         self._camera.Close()

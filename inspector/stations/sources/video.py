@@ -69,7 +69,7 @@ class VideoSource:
     def done(self, taken: Sequence[Taken]) -> None:
         """See `Source`."""
 
-    def trigger(self) -> bool:
+    def trigger(self, job: str = "") -> bool:
         """See `Source`."""
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,11 @@ class Picture:
     def small(self) -> NDArray[np.uint8]:
         """The smallest level, BGRA (h, w, 4)."""
         return self._buffers[-1]
+
+    def above(self, scale: float) -> NDArray[np.uint8]:
+        """The smallest level that `scale` (screen pixels of a pixel) doesn't enlarge, BGRA (h, w, 4)."""
+        level = 0 if scale >= 1 else math.floor(math.log2(1 / scale) + 1e-6)
+        return self._buffers[min(level, len(self._buffers) - 1)]
 
     @property
     def nbytes(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from inspector.domain import Region
@@ -98,15 +99,25 @@ def test_at_thirty_parts_a_second_more_than_twenty_answers_are_shown_and_the_win
     feeder = threading.Thread(target=feed)
     begun = time.monotonic()
     feeder.start()
-    qtbot.waitUntil(lambda: not feeder.is_alive(), timeout=60_000)
+    works: list[float] = []
+    while feeder.is_alive():
+        assert time.monotonic() - begun < 60
+        at = time.thread_time()
+        QApplication.processEvents()
+        works.append(time.thread_time() - at)
+        time.sleep(0.001)
     took = time.monotonic() - begun
     timer.stop()
     qtbot.waitUntil(lambda: view.line.counted.shift.total == len(parts) and view.shown.name == parts[-1].name)
     rate = len(shown) / took
     fed = len(parts) / took
-    print(f"{fed:.0f} parts/s came, {rate:.0f}/s shown; slowest turn of the window {max(gaps) * 1000:.0f} ms")
+    print(
+        f"{fed:.0f} parts/s came, {rate:.0f}/s shown; slowest turn of the window {max(gaps) * 1000:.0f} ms, "
+        f"{max(works) * 1000:.1f} ms of the processor"
+    )
     assert rate >= min(20.0, 0.6 * fed)  # a computer that can't store so many can't show them either
     assert sorted(gaps)[-len(gaps) // 100] < 0.2
+    assert np.percentile(works, 99.5) < 0.016  # of the processor: beside other programs it takes longer
     assert len(view._rows) <= 20
     context.stations.forget()
     view.leave()

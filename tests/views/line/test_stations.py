@@ -67,9 +67,13 @@ def test_a_name_and_a_folder_make_a_station_that_judges_what_comes_and_the_opera
     assert shown is not None
     picture = view.picture
     qtbot.waitUntil(lambda: picture.pictured == shown.result_id, timeout=hands.LONG)
-    qtbot.waitUntil(lambda: picture.view.overlay_on and picture.view.values is not None)
-    assert picture.view.values is not None
-    assert picture.view.values.max() >= picture.view.heat.threshold  # there is something hot to see
+    qtbot.waitUntil(lambda: picture.view.shown is not None and picture.view.shown.heat is not None)
+    made = picture.view.shown
+    assert made is not None
+    assert made.hot is not None  # there is something hot to see
+    room = picture.view.room()
+    assert made.image is not None
+    assert made.image.width() == room[0] or made.image.height() == room[1]
     assert "✓ 1 OK" in view.side.shift.counts.text()
     assert "✕ 1 NG" in view.side.shift.counts.text()
     assert "50.0" in view.side.shift.share.text()

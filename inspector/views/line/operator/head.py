@@ -23,7 +23,7 @@ class Head(QWidget):
         self.start.setMinimumWidth(120)
         self.trigger = QPushButton("Take a picture")
         self.trigger.setIcon(icons.icon("image"))
-        self.trigger.setToolTip("Let the source take one now (T)")
+        self.trigger.setToolTip("Let the source take one now (space bar)")
         self.trigger.hide()
         self.leave = QPushButton("Leave")
         self.leave.setIcon(icons.icon("close"))

@@ -80,6 +80,7 @@ class OperatorView(QWidget):
         self.head.trigger.clicked.connect(self.trigger)
         self.picture = PartPicture(context)
         self.picture.back.clicked.connect(self.let_go)
+        self.picture.closer.connect(self.hold)
         self.side = SidePanel()
         self.strip = Strip(Thumbnails(context.runner, 160, self))
         self.notice = wrapped()
@@ -100,6 +101,9 @@ class OperatorView(QWidget):
             ("T", self.trigger),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(action)
+        self._space = QShortcut(QKeySequence("Space"), self)  # elsewhere it presses the button in focus
+        self._space.activated.connect(self.trigger)
+        self._space.setEnabled(False)
         self._hold = QTimer(self)
         self._hold.setSingleShot(True)
         self._hold.timeout.connect(self.let_go)
@@ -327,7 +331,9 @@ class OperatorView(QWidget):
         said = "… Stopping" if stopping else "▶ Running" if started else "… Starting" if runs else "■ Stopped"
         self.head.show_state(said, runs=runs, stopping=stopping)
         values = self.row.settings.source.values if self.row.settings else {}
-        self.head.trigger.setVisible(started and values.get("trigger") == "software")
+        triggered = started and values.get("trigger") in ("software", "mqtt")
+        self.head.trigger.setVisible(triggered)
+        self._space.setEnabled(triggered)
         self.head.show_words(self.row.class_name or "class found by itself", [one for one in found if one])
         if self.shown is None:
             self._show_none()

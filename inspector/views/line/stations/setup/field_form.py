@@ -106,6 +106,7 @@ class FieldForm(QWidget):
         self.holders: dict[str, QVBoxLayout] = {}
         self.fields = tuple(fields)
         self._reads: dict[str, Callable[[], Value]] = {}
+        self._rows: dict[str, tuple[QFormLayout, QVBoxLayout]] = {}
         self._more = QWidget()
         self.unfold = QPushButton()
         theme.set_role(self.unfold, "link")
@@ -116,10 +117,11 @@ class FieldForm(QWidget):
             given = values.get(field.name, field.default)
             widget = self._input(field, "" if given is None else given)
             self.inputs[field.name] = widget
-            form = first if field.default is None else rest
-            self.holders[field.name] = add_row(
+            form = first if field.default is None and field.only is None else rest
+            self.holders[field.name] = holder = add_row(
                 form, "" if isinstance(widget, QCheckBox) else field.title, widget, field.help
             )
+            self._rows[field.name] = form, holder
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -130,14 +132,25 @@ class FieldForm(QWidget):
         changed = any(
             name in values and values[name] != one.default
             for one in fields
-            if one.default is not None
+            if one.default is not None and one.only is None
             for name in (one.name,)
         )
         self._show_more(changed or first.rowCount() == 0)
+        self.changed.connect(self._show_what_counts)
+        self._show_what_counts()
 
     def values(self) -> dict[str, Value]:
         """What is typed, by the fields' names."""
         return {name: read() for name, read in self._reads.items()}
+
+    def _show_what_counts(self) -> None:
+        from inspector.stations.fields import counts
+
+        now = self.values()
+        for field in self.fields:
+            if field.only is not None:
+                form, holder = self._rows[field.name]
+                form.setRowVisible(holder, counts(field, self.fields, now))
 
     def _show_more(self, on: bool) -> None:
         self._more.setVisible(on)

@@ -1,8 +1,5 @@
 """Cameras and videos, through real files, a real stream over HTTP and Basler's own emulated camera."""
 
-import contextlib
-import http.server
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,13 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from stations.sources.opened_sources import brightness, opened, until
+from stations.sources.streams import Stream
 from stations.station_runs import Running, arrivals, station
 
 from inspector.images import read
-from inspector.records.line.stations import Part
 from inspector.records.project import Project
-from inspector.stations.source import Past, Source, Taken
-from inspector.stations.sources.catalogue import open_source
 
 Start = Callable[[int], Running]
 
@@ -30,29 +26,6 @@ def film(tmp_path: Path) -> Path:
         writer.write(np.full((96, 96, 3), 20 * number, np.uint8))
     writer.release()
     return path
-
-
-@contextlib.contextmanager
-def opened(project: Project, kind: str, **values: str | float) -> Iterator[Source]:
-    source = open_source(Part(kind, values), Past(project, 1))
-    try:
-        yield source
-    finally:
-        source.close()
-
-
-def until(source: Source, count: int, seconds: float = 20.0) -> list[Taken]:
-    found: list[Taken] = []
-    deadline = time.monotonic() + seconds
-    while len(found) < count:
-        assert time.monotonic() < deadline, source.state
-        found += source.take(count - len(found), 0.1)
-    return found
-
-
-def brightness(taken: Taken) -> float:
-    assert taken.data is not None
-    return float(read.decode(taken.data, taken.name).pixels.mean())
 
 
 def test_every_frame_of_a_video_is_judged_once_also_after_a_restart(
@@ -85,55 +58,6 @@ def test_a_video_that_is_none_is_a_state(project: Project, tmp_path: Path) -> No
         with opened(project, "video", path=str(path)) as source:
             assert source.take(1, 0.05) == []
             assert said in source.state
-
-
-class Stream:
-    """A camera that sends MJPEG over HTTP, as network cameras do."""
-
-    def __init__(self) -> None:
-        stream = self
-        self.on = True
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-                self.end_headers()
-                number = 0
-                with contextlib.suppress(OSError):
-                    while stream.on:
-                        number += 1
-                        picture = np.full((64, 64, 3), number % 200, np.uint8)
-                        data = cv2.imencode(".jpg", picture)[1].tobytes()
-                        self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\n")
-                        self.wfile.write(f"Content-Length: {len(data)}\r\n\r\n".encode() + data + b"\r\n")
-                        time.sleep(0.02)
-                self.close_connection = True
-
-            def log_message(self, *words: object) -> None:
-                pass
-
-        self._make = lambda port: http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server = self._make(0)
-        self._server.daemon_threads = False
-        self.port = self._server.server_address[1]
-        self._start()
-
-    def _start(self) -> None:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self.on = False
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def back(self) -> None:
-        self.on = True
-        self._server = self._make(self.port)
-        self._server.daemon_threads = False
-        self._start()
 
 
 @pytest.fixture
