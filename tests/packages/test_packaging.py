@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 import inspector
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WANTED = [
     *PROJECT["dependencies"],
