@@ -7,7 +7,6 @@ import random
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -18,6 +17,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from inspector import installation
 from inspector.bench import drawn_parts
 from inspector.errors import InspectorError
 from inspector.jobs.engine import Engine
@@ -148,9 +148,8 @@ class _Runner:
     """`inspector run` in a process of its own; killed at the end, if it still runs."""
 
     def __init__(self, project: Path) -> None:
-        command = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "inspector"]
         self._process = subprocess.Popen(
-            [*command, "run", str(project), "--station", STATION],
+            [*installation.command(), "run", str(project), "--station", STATION],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from inspector import installation
 from inspector.errors import InspectorError
 from inspector.views import display, startup
 
@@ -44,7 +45,7 @@ def _once(environment: dict[str, str]) -> dict[str, Any]:
         started = {**environment, startup.PROBE: str(target), startup.STARTED: repr(time.time())}
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "inspector"],
+                installation.command(),
                 env=started,
                 capture_output=True,
                 text=True,

@@ -115,8 +115,12 @@ def window(
 
 
 @app.command("open")
-def open_project(project: Annotated[Path, typer.Argument(help="Project folder.")]) -> None:
-    """Open the window on a project."""
+def open_project(
+    project: Annotated[
+        Path | None, typer.Argument(help="Project folder, or a detector that was handed over.")
+    ] = None,
+) -> None:
+    """Open the window, also on a project or on a detector to take over."""
     raise typer.Exit(_window(project))
 
 

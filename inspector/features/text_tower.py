@@ -13,6 +13,7 @@ from open_clip.transformer import TextTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inspector import installation
 from inspector.errors import WeightsError
 
 CHUNK = 256
@@ -263,5 +264,5 @@ class _Tokenizer:
         except ImportError as error:
             raise WeightsError(
                 f"The text tower of {self.architecture} needs the package transformers.",
-                "pip install transformers",
+                installation.add("transformers"),
             ) from error

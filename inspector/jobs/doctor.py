@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from inspector import paths
+from inspector import installation, paths
 from inspector.errors import InspectorError
 
 _PACKAGES = (
@@ -87,13 +87,15 @@ def _weights() -> Iterator[Check]:
 
 def examine() -> Iterator[Check]:
     """Checks as they are done; never raises for something that is merely missing."""
+    kind, place = installation.package(), installation.place()
+    yield Check("Inspector", True, f"{metadata.version('inspector')}, {kind} in {place}")
     python = ".".join(map(str, sys.version_info[:3]))
     yield Check("Python", sys.version_info >= (3, 11), python, "Install Python 3.11 or newer.")
     for package in _PACKAGES:
         try:
             yield Check(package, True, metadata.version(package))
         except metadata.PackageNotFoundError:
-            yield Check(package, False, "not installed", "Install Inspector again: pip install .")
+            yield Check(package, False, "not installed", installation.again())
     yield Check(
         "SQLite", sqlite3.sqlite_version_info >= (3, 27), sqlite3.sqlite_version, "Install a newer Python."
     )
@@ -102,9 +104,7 @@ def examine() -> Iterator[Check]:
         try:
             yield from probe()
         except Exception as error:  # a broken driver or package must not hide the other lines
-            yield Check(
-                what, False, f"{type(error).__name__}: {error}", "Install Inspector again: pip install ."
-            )
+            yield Check(what, False, f"{type(error).__name__}: {error}", installation.again())
     yield _folder("settings folder", paths.config_dir())
     yield _folder("cache folder", paths.cache_dir())
     yield _folder("log folder", paths.log_dir())

@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from threading import Event
 
+from inspector import installation
 from inspector.errors import Cancelled, ExportError
 from inspector.text import printable
 
@@ -19,12 +19,11 @@ _LOOK = 0.1
 
 def print_in_child(page: str, target: Path, stop: Event | None = None) -> None:
     """A page of HTML as PDF, to a new file. Raises `ExportError` where it can't be written, `Cancelled` once `stop` is set."""
-    program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "inspector"]
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
         given.write(page.encode("utf-8", "replace"))
         given.seek(0)
         child = subprocess.Popen(
-            [*program, COMMAND, "--to", str(target)],
+            [*installation.command(), COMMAND, "--to", str(target)],
             stdin=given,
             stdout=subprocess.DEVNULL,
             stderr=said,

@@ -22,6 +22,7 @@ from inspector.views.shared.job_runner import JobRunner
 from inspector.views.window import pages
 from inspector.views.window.errors_dialog import ErrorDoor
 from inspector.views.window.main_window import MainWindow
+from inspector.views.window.taking_over import SUFFIX
 
 _log = logging.getLogger("inspector.window")
 
@@ -58,8 +59,8 @@ def build(settings: Settings | None = None) -> MainWindow:
 def run(
     project: Path | None = None, page: str | None = None, *, station: str = "", start: bool = True
 ) -> int:
-    """Open the window, and `project` in it (at `page`: "teach", "inspect", "results"); returns the exit code. `station`: open its
-    operator view at once, and `start` it.
+    """Open the window, and `project` in it (at `page`: "teach", "inspect", "results"); returns the exit code. `project` may be a file
+    that carries a detector. `station`: open its operator view at once, and `start` it.
 
     Raises InspectorError where there is no display.
     """
@@ -81,7 +82,9 @@ def run(
             window.close()
             return
         window.context.runner.read(window, pages.load, lambda _none: None, priority=-1)
-        if project is not None:
+        if project is not None and project.suffix.lower() == SUFFIX and not project.is_dir():
+            window.take_paths([project])
+        elif project is not None:
             if station:
                 window.projects.opened.connect(lambda *_: operate(window, station, start=start))
             window.open_project(project, "line" if station else page or "")

@@ -11,18 +11,24 @@ import subprocess
 import sys
 from contextlib import suppress
 
+from inspector import installation
 from inspector.views import startup
 
 _UNSEEN = ("offscreen", "minimal", "vnc")
 _PATIENCE = 20.0
 """Seconds after which a display counts as one that doesn't answer."""
-_ASK = (
-    "import sys\n"
-    "from PySide6.QtGui import QGuiApplication\n"
-    "app = QGuiApplication(sys.argv)\n"
-    "print(app.platformName(), flush=True)\n"
-    "sys.stdin.read()\n"
-)
+ANSWER = "--answer-for-the-display"
+"""The only argument of the child process."""
+
+
+def answer() -> None:
+    """What the child does: connect, say by which of Qt's platforms, and stay connected until the one who asks lets go. Aborts as
+    Qt does."""
+    from PySide6.QtGui import QGuiApplication
+
+    app = QGuiApplication(sys.argv[:1])
+    print(app.platformName(), flush=True)
+    sys.stdin.read()
 
 
 class _Child:
@@ -34,7 +40,7 @@ class _Child:
         if not environment.get("QT_QPA_PLATFORM"):  # the second is tried where the first does not answer
             environment["QT_QPA_PLATFORM"] = "wayland;xcb" if os.environ.get("WAYLAND_DISPLAY") else "xcb"
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _ASK],
+            [*installation.command(), ANSWER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

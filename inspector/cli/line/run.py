@@ -2,7 +2,6 @@
 
 import queue
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inspector import settings
+from inspector import installation, settings
 from inspector.cli.output import explain, say
 from inspector.domain import CancelToken, JobEnded, JobEvent, JobLog, JobStatus
 from inspector.errors import InspectorError
@@ -228,8 +227,7 @@ def _line(arrival: "ArrivalRow") -> str:
 
 def systemd_unit(project: Path, names: Sequence[str]) -> str:
     """A unit that starts these stations with the machine, and again whenever they end."""
-    command = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "inspector"]
-    command += ["run", str(project.resolve()), "--quiet"]
+    command = [*installation.command(), "run", str(project.resolve()), "--quiet"]
     for name in names:
         command += ["--station", name]
     return "\n".join(

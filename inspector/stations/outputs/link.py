@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from inspector import installation
 from inspector.errors import Cancelled, InspectorError, SettingsError
 from inspector.records.line.stations import StationRow, Value
 from inspector.records.project import Project
@@ -58,7 +59,7 @@ class OutputInfo:
         """A sentence on what has to be installed first, or ""."""
         if not self.module or importlib.util.find_spec(self.module) is not None:
             return ""
-        return f"{self.title} needs more than is installed. Install it with: pip install “inspector[{self.extra}]”"
+        return f"{self.title} needs more than is installed. {installation.add(f'inspector[{self.extra}]')}"
 
     def require(self) -> None:
         """Raises `SettingsError` where something has to be installed first."""

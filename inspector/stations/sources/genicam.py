@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 
+from inspector import installation
 from inspector.errors import SettingsError
 from inspector.records.line.stations import Value
 from inspector.stations.fields import Field, SourceInfo
@@ -106,7 +107,7 @@ def _way(asked: str, producer: str) -> str:
     if not find_spec("harvesters"):
         raise SettingsError(
             "GenICam cameras can't be used: harvesters isn't installed.",
-            'Run: pip install "inspector[genicam]"',
+            installation.add("inspector[genicam]"),
         )
     raise SettingsError(
         "No GenTL producer is installed, through which cameras are reached.",

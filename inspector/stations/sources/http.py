@@ -16,6 +16,7 @@ from threading import Condition, Thread
 from typing import Any
 from urllib.parse import quote
 
+from inspector import installation
 from inspector.errors import SettingsError
 from inspector.images.read import MAX_BYTES
 from inspector.records.line.arrivals import ArrivalRow
@@ -66,7 +67,7 @@ class HttpSource:
         if not all(find_spec(name) for name in ("fastapi", "uvicorn", "python_multipart")):
             raise SettingsError(
                 "Pictures can't be taken by HTTP: what is needed for it isn't installed.",
-                'Run: pip install "inspector[line]"',
+                installation.add("inspector[line]"),
             )
         self._host, self._port = str(values["host"]), int(values["port"])
         self._token = str(values["token"])

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from threading import Event, Thread
 from typing import Any
 
+from inspector import installation
 from inspector.errors import SettingsError
 from inspector.records.line.stations import Value
 from inspector.stations.fields import Field
@@ -71,7 +72,7 @@ class MqttTrigger:
         if not find_spec("paho"):
             raise SettingsError(
                 "MQTT can't be listened to: what is needed for it isn't installed.",
-                'Run: pip install "inspector[line]"',
+                installation.add("inspector[line]"),
             )
         self._values, self._take = values, take
         self._host, self._port = str(values["trigger_host"]), int(values["trigger_port"])

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from inspector import installation
 from inspector.errors import ImageError, SettingsError
 from inspector.records.line.stations import Value
 from inspector.stations.fields import Field, SourceInfo
@@ -33,7 +34,7 @@ class PylonSource(FrameSource):
         if not find_spec("pypylon"):
             raise SettingsError(
                 "Basler cameras can't be used: pypylon isn't installed.",
-                'Run: pip install "inspector[pylon]"',
+                installation.add("inspector[pylon]"),
             )
         super().__init__(values, past, lambda: _Pylon(values))
 

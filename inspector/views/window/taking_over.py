@@ -26,21 +26,24 @@ SUFFIX = ".inspector"
 
 
 class TakingOver(QObject):
-    """`take` a file into the open project."""
+    """`take` a file into the open project, or into the next one that is opened."""
 
     def __init__(self, context: WindowContext, parent: QObject) -> None:
         super().__init__(parent)
         self._context = context
         self._jobs: list[Job] = []
+        self._waiting: Path | None = None  # for a project to be open
+        context.project_changed.connect(self._take_waiting)
         context.runner.ended.connect(self._ended)
 
     def take(self, file: Path) -> None:
         """Read what it holds, ask, and take it over."""
         if self._context.project is None:
+            self._waiting = file
             self._context.show_error(
                 HandOverError(
                     f"“{file.name}” carries a detector, and no project is open to take it over.",
-                    "Open a project, or make a new one, then drop the file again.",
+                    "Open a project, or make a new one: then you are asked what is to be taken over.",
                 )
             )
             return
@@ -55,6 +58,12 @@ class TakingOver(QObject):
             return read_offer(file, known), known
 
         self._context.query(self, read, lambda found: self._ask(file, *found))
+
+    def _take_waiting(self) -> None:
+        file = self._waiting
+        if file is not None and self._context.project is not None:
+            self._waiting = None
+            self.take(file)
 
     def _ask(self, file: Path, offer: Offer, known: Sequence[str]) -> None:
         parent = self.parent()

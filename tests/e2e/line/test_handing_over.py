@@ -99,6 +99,5 @@ def test_a_broken_file_is_one_sentence_and_without_a_project_there_is_what_to_do
     assert "no project is open" in window.banner.message.text()
     window.open_project(taught, "teach")
     qtbot.waitUntil(lambda: window.context.project is not None)
-    idle()
-    drop(file)
+    idle()  # the file has waited for a project
     assert "damaged, incomplete or was changed" in window.banner.message.text()
