@@ -10,6 +10,7 @@ from inspector import paths
 from inspector.errors import SettingsError
 from inspector.text import printable, reason
 
+RUNTIMES = ("auto", "torch", "onnx", "openvino")
 RECENT = 12
 """How many projects are remembered."""
 MAX_BYTES = 1_000_000
@@ -18,7 +19,8 @@ MAX_BYTES = 1_000_000
 
 @dataclass(slots=True)
 class Settings:
-    """`theme`: "system", "dark" or "light". `device`: "auto", "cpu", "cuda", "cuda:1" …, "mps". `weights`:
+    """`theme`: "system", "dark" or "light". `device`: "auto", "cpu", "cuda", "cuda:1" …, "mps". `runtime`: what computes
+    scores, one of RUNTIMES. `weights`:
     catalogue name. `method`: catalogue name, "" before anybody chose one. `false_alarm_rate`: wanted share of
     good parts called NG, 0.001–0.5. `colour_map`: name shown in the viewer. `overlay_opacity`: 0–1.
     `batch_size`: 1–256 images.
@@ -28,6 +30,7 @@ class Settings:
 
     theme: str = "system"
     device: str = "auto"
+    runtime: str = "auto"
     weights: str = "inspector-tiny"
     method: str = ""
     false_alarm_rate: float = 0.05
@@ -95,6 +98,7 @@ def _are_paths(value: Any) -> bool:
 _RULES = {
     "theme": _one_of("system|dark|light", "system, dark or light"),
     "device": _one_of("auto|cpu|cuda(:[0-9]{1,2})?|mps", "auto, cpu, cuda, cuda:NUMBER or mps"),
+    "runtime": _one_of("|".join(RUNTIMES), "auto, torch, onnx or openvino"),
     "weights": _name(200),
     "method": _name(200, least=0),
     "false_alarm_rate": _share(0.001, 0.5),

@@ -20,6 +20,9 @@ if (
     "PYTEST_XDIST_WORKER" in os.environ
 ):  # threads that wait for others would keep the other workers' tests waiting
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault(
+    "INSPECTOR_RUNTIME", "torch"
+)  # exporting a graph takes seconds; tests of runtimes name one
 for _name in ("DISPLAY", "WAYLAND_DISPLAY", "INSPECTOR_STARTUP_PROBE"):
     os.environ.pop(_name, None)
 

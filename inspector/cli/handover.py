@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from inspector import settings
+from inspector.cli.options import Runtime
 from inspector.cli.output import console, say
 from inspector.domain import CancelToken
 from inspector.errors import HandOverError
@@ -60,6 +61,7 @@ def take_over(
         list[str] | None,
         typer.Option(metavar="CLASS=NAME", help="What a class is called here; repeat for several."),
     ] = None,
+    runtime: Runtime = None,
 ) -> None:
     """Take a detector over out of a file. It scores its golden set here, and judges only where it says what it said there.
 
@@ -90,7 +92,7 @@ def take_over(
             with console("Take over") as emit:
                 work(
                     opened,
-                    Engine(device=chosen.device),
+                    Engine(device=chosen.device, runtime=runtime),
                     file,
                     names=names,
                     who=chosen.reviewer,

@@ -26,6 +26,7 @@ from inspector.cli.line import roles as cli_roles
 from inspector.cli.line import run as cli_line
 from inspector.cli.line import stations as cli_stations
 from inspector.cli.line import tidy as cli_tidy
+from inspector.cli.options import Runtime
 from inspector.cli.output import console, explain, say, table, take_any_character
 from inspector.domain import CancelToken, JobEnded, JobEvent
 from inspector.errors import InspectorError
@@ -259,6 +260,7 @@ def inspect(
         str | None, typer.Option("--class", help="Class of all images; found per image when left out.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, max=256)] = None,
+    runtime: Runtime = None,
 ) -> None:
     """Inspect images with the newest detector and store the results.
 
@@ -286,7 +288,7 @@ def inspect(
 
             job.inspect(
                 opened,
-                Engine(device=chosen.device, batch_size=batch_size),
+                Engine(device=chosen.device, batch_size=batch_size, runtime=runtime),
                 images,
                 class_name=class_name,
                 emit=note,

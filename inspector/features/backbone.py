@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inspector.features.device import accelerator_dtype, faster_cpu_dtype
+from inspector.errors import WeightsError
 from inspector.features.framing import framed, resized
 from inspector.features.identity import BackboneIdentity
 from inspector.features.image_towers import tower_of
@@ -49,14 +49,18 @@ Seen = TypeVar("Seen", bound=Features)
 class Backbone:
     """A frozen open_clip model. Safe to call from several threads, as nothing changes after it was made."""
 
+    runtime = "torch"
+    """What computes the frozen passes; see `runtimes.scoring` for others."""
+
     def __init__(
         self,
         model: nn.Module,
         identity: BackboneIdentity,
         device: torch.device,
-        dtype: torch.dtype | None,
+        dtype: torch.dtype,
         load_text: Callable[[], TextTower | None],
         note: str = "",
+        again: "Callable[[], Backbone] | None" = None,
     ) -> None:
         visual = model.visual
         assert isinstance(visual, nn.Module)
@@ -65,13 +69,13 @@ class Backbone:
         self.device = device
         self.device_note = note or device.type.upper()
         self.image_size = identity.image_size
-        self._visual = visual.to(device, torch.float32)
-        self._tower = tower_of(visual)
-        self.grid, self.width = self._tower.grid, self._tower.width
-        self.embed_dim, self.depth = self._tower.embed_dim, self._tower.depth
-        self.dtype = torch.float32
-        self.dtype = dtype or self._fastest_dtype()
-        visual.to(self.dtype)
+        self._again = again
+        self.visual = visual.to(device, torch.float32)
+        self.tower = tower_of(visual)
+        self.grid, self.width = self.tower.grid, self.tower.width
+        self.embed_dim, self.depth = self.tower.embed_dim, self.tower.depth
+        self.dtype = dtype
+        visual.to(dtype)
         self.logit_scale = float(model.logit_scale.detach().float().exp())  # type: ignore[operator]
         self._text = TextOnDemand(load_text, device, self.dtype)
         self._mean = torch.tensor(identity.mean, device=device) * 255
@@ -86,7 +90,7 @@ class Backbone:
     def default_taps(self) -> tuple[str, ...]:
         """What a patch memory should keep: the stages of a hybrid, else a middle and a late block; of a tower that learned
         without text the last one too, as its patches never gave way to an image's caption."""
-        if self._tower.has_stages:
+        if self.tower.has_stages:
             return "stem8", "stem16"
         if is_vision_only(self.identity.architecture):
             return f"block{self.depth * 2 // 3}", f"block{self.depth}"
@@ -111,20 +115,33 @@ class Backbone:
         fresh._text = self._text.afresh()
         return fresh
 
+    def full(self) -> "Backbone":
+        """The same in full precision on the processor, loaded anew where this one is not. Raises WeightsError where its weights
+        are nowhere but in memory, and rounded."""
+        if self.device.type == "cpu" and self.dtype == torch.float32:
+            return self
+        found = self._again() if self._again else None
+        if found is None or found.identity.key != self.identity.key:
+            raise WeightsError(
+                f"The weights of {self.identity.architecture} can't be loaded in full precision.",
+                "Look whether they are still where they were.",
+            )
+        return found
+
     # Pixels
 
     def frame(self, shape: tuple[int, ...], proportions: bool) -> tuple[int, int]:
         """(rows, columns) of pixels at which an image (h, w, …) is looked at: the square S, S, which keeps no aspect ratio,
         as in the papers; or, with `proportions`, that of `framed`, where the tower takes other shapes."""
-        if proportions and self._tower.any_shape:
-            return framed(shape, self.image_size, self._tower.step)
+        if proportions and self.tower.any_shape:
+            return framed(shape, self.image_size, self.tower.step)
         return self.image_size, self.image_size
 
     def grid_of(self, frame: tuple[int, int]) -> tuple[int, int]:
         """(rows, columns) of the patches of an image of that `frame`."""
         if frame == (self.image_size, self.image_size):
             return self.grid
-        rows, columns = (-(-side // self._tower.stride) for side in frame)
+        rows, columns = (-(-side // self.tower.stride) for side in frame)
         return rows, columns
 
     def prepare_one(self, pixels: NDArray[np.uint8], proportions: bool = False) -> NDArray[np.uint8]:
@@ -137,10 +154,13 @@ class Backbone:
 
         Images that went through `prepare_one` are taken as they are. Normalisation happens on the device, in one go.
         """
+        return self._normalised(pixels, proportions).to(self.dtype)
+
+    def _normalised(self, pixels: Sequence[NDArray[np.uint8]], proportions: bool) -> Tensor:
         small = np.stack([self.prepare_one(image, proportions) for image in pixels])
         batch = torch.from_numpy(small).to(self.device)
         normalised = batch.float().sub_(self._mean).div_(self._std)
-        return normalised.permute(0, 3, 1, 2).to(self.dtype)  # channels last, as convolutions like it
+        return normalised.permute(0, 3, 1, 2)  # channels last, as convolutions like it
 
     # The pass
 
@@ -150,8 +170,11 @@ class Backbone:
         Prompts change nothing before block 1, so one who learns them computes this once an image.
         """
         with torch.no_grad():
-            x, grid = x.to(self.device, self.dtype), self._grid(x)
-            return torch.cat([self._tower.embed(part, None, grid) for part in torch.split(x, self._together)])
+            return self._embedded(x, self._grid(x))
+
+    def _embedded(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        parts = torch.split(x.to(self.device, self.dtype), self._together)
+        return torch.cat([self.tower.embed(part, None, grid) for part in parts])
 
     def forward(
         self,
@@ -184,29 +207,16 @@ class Backbone:
         self._check(taps, vv_from, prompted=bool(learned))
         if x.ndim == 3 and any(tap.startswith("stem") for tap in taps):
             raise ValueError("stem taps need pixels, not embedded tokens")
-        on = self._grid(x, grid)
-        x, prompts = x.to(self.device, self.dtype), visual_prompts or ()
+        on, prompts = self._grid(x, grid), visual_prompts or ()
         if torch.is_grad_enabled() and any(t.requires_grad for t in learned):
-            return self._pass(x, on, tuple(taps), joint, vv_from, prompts, prefix)
-        step = self._together
+            x = x.to(self.device, self.dtype)
+            return self.run(x, on, tuple(taps), joint, vv_from, prompts, prefix)
         with torch.no_grad():
-            parts = [
-                self._pass(
-                    x[i : i + step],
-                    on,
-                    tuple(taps),
-                    joint,
-                    vv_from,
-                    [_of_images(prompt, i, step) for prompt in prompts],
-                    None if prefix is None else _of_images(prefix, i, step),
-                )
-                for i in range(0, max(1, len(x)), step)
-            ]
-        return parts[0] if len(parts) == 1 else joined(parts)
+            return self._frozen(x, on, tuple(taps), joint, vv_from, prompts, prefix)
 
     __call__ = forward
 
-    def _pass(
+    def _frozen(
         self,
         x: Tensor,
         grid: tuple[int, int],
@@ -216,7 +226,35 @@ class Backbone:
         prompts: Sequence[Tensor],
         prefix: Tensor | None,
     ) -> Features:
-        tower = self._tower
+        """`run` of any number of images without gradient, a few at a time."""
+        x, step = x.to(self.device, self.dtype), self._together
+        parts = [
+            self.run(
+                x[i : i + step],
+                grid,
+                taps,
+                joint,
+                vv_from,
+                [of_images(prompt, i, step) for prompt in prompts],
+                None if prefix is None else of_images(prefix, i, step),
+            )
+            for i in range(0, max(1, len(x)), step)
+        ]
+        return parts[0] if len(parts) == 1 else joined(parts)
+
+    def run(
+        self,
+        x: Tensor,
+        grid: tuple[int, int],
+        taps: tuple[str, ...],
+        joint: bool,
+        vv_from: int | None,
+        prompts: Sequence[Tensor],
+        prefix: Tensor | None,
+    ) -> Features:
+        """What `forward` does with a few images, [B,3,h,w] or [B,T,width] in the backbone's dtype and on its device; options as
+        they are there, checked."""
+        tower = self.tower
         kept: dict[str, Tensor] = {}
         grids: dict[str, tuple[int, int]] = {}
         last = self.depth if joint or vv_from else _deepest(taps)
@@ -234,13 +272,13 @@ class Backbone:
         x = x if embedded else tower.embed(x, stages, grid)
         start = tower.prefix_tokens  # where prefix, prompts and patches begin
         if prefix is not None:
-            x, start = _insert(x, prefix, start, 0), start + _rows(prefix)
+            x, start = _insert(x, prefix, start, 0), start + token_count(prefix)
         inserted, y = 0, None
         became: list[Tensor] = []
         first_patch = -grid[0] * grid[1]
         for index in range(last):
             if index < len(prompts):
-                x, inserted = _insert(x, prompts[index], start, inserted), _rows(prompts[index])
+                x, inserted = _insert(x, prompts[index], start, inserted), token_count(prompts[index])
             if vv_from is not None and index + 1 >= vv_from:
                 y = x[:, first_patch:] if y is None else y
                 y = y + tower.vv(index, x)[:, first_patch:]
@@ -272,7 +310,7 @@ class Backbone:
         """
         self._check((), None, prompted=True)
         with torch.no_grad():
-            tower = self._tower
+            tower = self.tower
             tokens = x if x.ndim == 3 else self.embed(x)
             own, patches = tokens[:, : tower.prefix_tokens], tokens[:, tower.prefix_tokens :]
             batch, (count, length) = x.shape[0], indices.shape
@@ -285,7 +323,7 @@ class Backbone:
     def tap_width(self, tap: str) -> int:
         """How many numbers a token of a stem or block tap holds. Raises ValueError for one that this tower doesn't have."""
         self._check((tap,), None, prompted=False)
-        return self.width if tap.startswith("block") else self._tower.stage_widths[tap == "stem16"]
+        return self.width if tap.startswith("block") else self.tower.stage_widths[tap == "stem16"]
 
     @property
     def _together(self) -> int:
@@ -295,12 +333,12 @@ class Backbone:
     def _grid(self, x: Tensor, given: tuple[int, int] | None = None) -> tuple[int, int]:
         """Of pixels [B,3,h,w], or of embedded tokens as given. Raises ValueError for a shape that the tower doesn't take."""
         if x.ndim == 3:
-            if given is None or x.shape[1] != self._tower.prefix_tokens + given[0] * given[1]:
+            if given is None or x.shape[1] != self.tower.prefix_tokens + given[0] * given[1]:
                 raise ValueError(f"{x.shape[1]} tokens don't lie on a grid of {given}")
             return given
-        frame, step = (x.shape[2], x.shape[3]), self._tower.step
+        frame, step = (x.shape[2], x.shape[3]), self.tower.step
         square = frame == (self.image_size, self.image_size)
-        if not square and (not self._tower.any_shape or any(side % step for side in frame)):
+        if not square and (not self.tower.any_shape or any(side % step for side in frame)):
             raise ValueError(
                 f"{self.identity.architecture} takes no images of {frame[0]} × {frame[1]} pixels"
             )
@@ -313,7 +351,7 @@ class Backbone:
             )
         if vv_from is not None and not 1 <= vv_from <= self.depth:
             raise ValueError(f"vv_from={vv_from}: {self.identity.architecture} has blocks 1 to {self.depth}")
-        known = {"stem8", "stem16"} if self._tower.has_stages else set()
+        known = {"stem8", "stem16"} if self.tower.has_stages else set()
         known |= {f"block{n}" for n in range(1, self.depth + 1)}
         known |= {f"vv{n}" for n in range(vv_from or self.depth + 1, self.depth + 1)}
         if unknown := set(taps) - known:
@@ -321,21 +359,9 @@ class Backbone:
                 f"no taps {sorted(unknown)} in {self.identity.architecture}; it has {sorted(known)}"
             )
 
-    def _fastest_dtype(self) -> torch.dtype:
-        if self.device.type != "cpu":
-            return accelerator_dtype(self.device)
-        pixels = torch.zeros(2, 3, self.image_size, self.image_size)
 
-        def runner(dtype: torch.dtype) -> Callable[[], object]:
-            visual = self._visual if dtype == torch.float32 else copy.deepcopy(self._visual).to(dtype)
-            x = pixels.to(dtype, memory_format=torch.channels_last)
-            return torch.no_grad()(lambda: visual(x))
-
-        return faster_cpu_dtype(f"{self.identity.architecture}@{self.image_size}", runner)
-
-
-def _of_images(tokens: Tensor, first: int, count: int) -> Tensor:
-    """The learned tokens of images `first` … `first + count - 1`; those that all images share stay as they are."""
+def of_images(tokens: Tensor, first: int, count: int) -> Tensor:
+    """The learned tokens ([B,K,w], or [K,w] of all) of images `first` … `first + count - 1`; those that all images share stay as they are."""
     return tokens[first : first + count] if tokens.ndim == 3 and len(tokens) > 1 else tokens
 
 
@@ -358,7 +384,8 @@ def _deepest(taps: Sequence[str]) -> int:
     return max((int(tap.removeprefix("block")) for tap in taps if tap.startswith("block")), default=0)
 
 
-def _rows(tokens: Tensor) -> int:
+def token_count(tokens: Tensor) -> int:
+    """How many there are an image in learned tokens [w], [K,w] or [B,K,w]."""
     return 1 if tokens.ndim == 1 else tokens.shape[-2]
 
 

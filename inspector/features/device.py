@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
@@ -19,6 +20,7 @@ BF16_GAIN = 1.2
 """bf16 must be this much faster than fp32 on the CPU to be worth its three digits."""
 
 _decided: dict[str, torch.dtype] = {}
+Key = TypeVar("Key")
 
 
 def choose(wanted: str = "auto") -> tuple[torch.device, str]:
@@ -107,32 +109,37 @@ def faster_cpu_dtype(name: str, runner: Callable[[torch.dtype], Callable[[], obj
     Measured once per model `name`, processor, thread count and PyTorch version, then remembered, so that
     scores don't change from one start to the next.
     """
-    machine = f"{name}|{_processor()}|{torch.get_num_threads()}|{torch.__version__}"
-    if machine in _decided:
-        return _decided[machine]
-    file = paths.cache_dir() / "precision" / f"{hashlib.sha256(machine.encode()).hexdigest()[:16]}.json"
+    where = machine(name)
+    if where in _decided:
+        return _decided[where]
+    file = paths.cache_dir() / "precision" / f"{hashlib.sha256(where.encode()).hexdigest()[:16]}.json"
     try:
-        _decided[machine] = {"fp32": torch.float32, "bf16": torch.bfloat16}[
+        _decided[where] = {"fp32": torch.float32, "bf16": torch.bfloat16}[
             json.loads(file.read_text())["dtype"]
         ]
-        return _decided[machine]
+        return _decided[where]
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    seconds = _race({dtype: runner(dtype) for dtype in (torch.float32, torch.bfloat16)})
+    seconds = race({dtype: runner(dtype) for dtype in (torch.float32, torch.bfloat16)})
     bf16 = seconds[torch.bfloat16] * BF16_GAIN < seconds[torch.float32]
     record = {
         "dtype": "bf16" if bf16 else "fp32",
-        "machine": machine,
+        "machine": where,
         "fp32_s": seconds[torch.float32],
         "bf16_s": seconds[torch.bfloat16],
     }
     with contextlib.suppress(OSError):  # a read-only cache only costs the next start a probe
         paths.write_atomic(file, json.dumps(record, indent=1).encode())
-    _decided[machine] = torch.bfloat16 if bf16 else torch.float32
-    return _decided[machine]
+    _decided[where] = torch.bfloat16 if bf16 else torch.float32
+    return _decided[where]
 
 
-def _race(runs: dict[torch.dtype, Callable[[], object]]) -> dict[torch.dtype, float]:
+def machine(name: str) -> str:
+    """What a measurement of a model holds for: this processor, as many threads, this PyTorch."""
+    return f"{name}|{_processor()}|{torch.get_num_threads()}|{torch.__version__}"
+
+
+def race(runs: dict[Key, Callable[[], object]]) -> dict[Key, float]:
     """Shortest seconds of each, taken in turns so that a busy moment hits all alike."""
     best = dict.fromkeys(runs, float("inf"))
     for run in runs.values():

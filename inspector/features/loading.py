@@ -1,6 +1,7 @@
 """Where backbones come from: the catalogue's weights, a
 file that was added, or any open_clip model in memory."""
 
+import copy
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ from torch import nn
 
 from inspector.errors import WeightsError
 from inspector.features.backbone import Backbone
-from inspector.features.device import choose
+from inspector.features.device import accelerator_dtype, choose, faster_cpu_dtype
 from inspector.features.identity import BackboneIdentity
 from inspector.features.image_towers import speed_up
 from inspector.features.text_tower import TextTower
@@ -40,10 +41,11 @@ def from_model(
     device: str = "cpu",
     dtype: torch.dtype | None = torch.float32,
     load_text: Callable[[], TextTower | None] | None = None,
+    again: Callable[[], Backbone] | None = None,
 ) -> Backbone:
     """Wrap any open_clip model. Without `weights_sha256` the hash is taken over its tensors.
 
-    `dtype=None` chooses the fastest. Preprocessing is what open_clip recorded on the model, else CLIP's own.
+    `dtype=None` chooses the fastest; `again` loads the same in full precision. Preprocessing is what open_clip recorded on the model, else CLIP's own.
     Raises WeightsError if its image tower gives no patch tokens.
     """
     chosen, note = choose(device)
@@ -53,11 +55,27 @@ def from_model(
     )
     text = load_text or (lambda: TextTower.of(model, architecture))
     try:
-        return Backbone(model, identity, chosen, dtype, text, note)
+        precision = dtype or _fastest_dtype(model.visual, architecture, size, chosen)
+        return Backbone(model, identity, chosen, precision, text, note, again)
     except torch.OutOfMemoryError:
         cpu = torch.device("cpu")
         note = f"CPU, because {architecture} doesn't fit in the memory of the {chosen.type.upper()} device"
-        return Backbone(model, identity, cpu, dtype, text, note)
+        precision = dtype or _fastest_dtype(model.visual, architecture, size, cpu)
+        return Backbone(model, identity, cpu, precision, text, note, again)
+
+
+def _fastest_dtype(visual: Any, architecture: str, size: int, device: torch.device) -> torch.dtype:
+    if device.type != "cpu":
+        return accelerator_dtype(device)
+    pixels = torch.zeros(2, 3, size, size)
+
+    def runner(dtype: torch.dtype) -> Callable[[], object]:
+        full = visual.to(device, torch.float32)
+        tower = full if dtype == torch.float32 else copy.deepcopy(full).to(dtype)
+        x = pixels.to(dtype, memory_format=torch.channels_last)
+        return torch.no_grad()(lambda: tower(x))
+
+    return faster_cpu_dtype(f"{architecture}@{size}", runner)
 
 
 def _preprocessing(model: nn.Module) -> tuple[int, tuple[float, float, float], tuple[float, float, float]]:
@@ -110,12 +128,14 @@ def load(
         model, _ = build(entry, file)
         return TextTower.of(model, entry.architecture, file.parent)
 
+    def again() -> Backbone:
+        return load(weights, "cpu", image_size=image_size, dtype=torch.float32)
+
     model, embedded_sha256 = build(entry, file, image_size or entry.image_size)
     sha256 = sha256 or embedded_sha256
     speed_up(model)
-    return from_model(
-        model, entry.architecture, entry.tag, sha256, device=device, dtype=dtype, load_text=load_text
-    )
+    about = entry.architecture, entry.tag, sha256
+    return from_model(model, *about, device=device, dtype=dtype, load_text=load_text, again=again)
 
 
 def _resolve(weights: str | Path) -> tuple[Weights, Path, str]:

@@ -71,6 +71,22 @@ def _devices() -> Iterator[Check]:
         yield Check(f"device {device.name}", device.usable, found, hint, needed=False)
 
 
+def _runtimes() -> Iterator[Check]:
+    from inspector import settings
+    from inspector.features.runtimes import choice
+    from inspector.features.runtimes.engines import RUNTIMES
+
+    for one in RUNTIMES.values():
+        found = one.version or "not installed"
+        hint = f'It scores faster on many processors: pip install "inspector[{one.name}]"'
+        yield Check(f"runtime {one.title}", bool(one.version), found, hint, needed=False)
+    wanted = settings.load().runtime
+    if wanted != "auto":
+        yield Check("runtime for scores", True, f"{wanted}, as chosen in the settings")
+    for said in choice.decisions():
+        yield Check(f"runtime for {said.backbone}", True, str(said))
+
+
 def _weights() -> Iterator[Check]:
     from inspector.features.weights import catalogue, intake
 
@@ -100,7 +116,7 @@ def examine() -> Iterator[Check]:
         "SQLite", sqlite3.sqlite_version_info >= (3, 27), sqlite3.sqlite_version, "Install a newer Python."
     )
     yield Check("processor cores", True, str(os.cpu_count()))
-    for probe, what in ((_devices, "devices"), (_weights, "weights")):
+    for probe, what in ((_devices, "devices"), (_runtimes, "runtimes"), (_weights, "weights")):
         try:
             yield from probe()
         except Exception as error:  # a broken driver or package must not hide the other lines

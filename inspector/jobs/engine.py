@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,19 +23,26 @@ class Engine:
     """Belongs to one thread. Loads nothing (not even torch) before it is asked to.
 
     `weights`: catalogue name or file; `device`: "auto", "cpu", "cuda" or "mps"; `batch_size`: images scored together;
-    None follows the user's settings.
+    `runtime`: what computes scores, one of `settings.RUNTIMES`; None follows INSPECTOR_RUNTIME, and then, as the others, the
+    user's settings. Whatever it is, torch teaches.
     """
 
     beside: Callable[[], Engine | None] | None = None
     """Another engine, of another thread, whose backbone serves here too where it is the one that is wanted."""
 
     def __init__(
-        self, weights: str | Path | None = None, device: str | None = None, batch_size: int | None = None
+        self,
+        weights: str | Path | None = None,
+        device: str | None = None,
+        batch_size: int | None = None,
+        runtime: str | None = None,
     ) -> None:
         self.weights = weights
         self.device = device
         self.batch_size = batch_size
-        self._held: tuple[tuple[str, str], Backbone] | None = None  # (weights, device) that were asked for
+        self.runtime = runtime
+        self._held: tuple[tuple[str, str, bool], Backbone] | None = None  # what `_asked` said, and that
+        self._scoring: tuple[Backbone, str, Backbone] | None = None  # (of which, runtime asked for, itself)
         self._detector: Detector | None = None
         self._detector_of: tuple[Any, ...] | None = None
 
@@ -42,7 +50,7 @@ class Engine:
         """Take a backbone that is in memory already for the one of these weights."""
         self.forget()
         self.weights = weights
-        self._held = (weights, self.device or settings.load().device), backbone
+        self._held = self._asked(weights), backbone
 
     @property
     def loaded(self) -> Backbone | None:
@@ -50,18 +58,62 @@ class Engine:
         held = self._held
         return held[1] if held else None
 
+    @property
+    def device_note(self) -> str:
+        """What computes, for people; "" while nothing is loaded."""
+        held = self._held
+        return "" if held is None else (self._scoring[2] if self._scoring else held[1]).device_note
+
     def backbone(self, weights: str | Path | None = None) -> Backbone:
         """The backbone of these weights (the engine's own when None). Raises `WeightsError`."""
-        from inspector.features import loading
+        from inspector.features.runtimes import choice
 
-        chosen = settings.load()
-        asked = (str(weights or self.weights or chosen.weights), self.device or chosen.device)
+        asked = self._asked(weights)
         if self._held is None or asked != self._held[0]:
             self.forget()
             other = self.beside() if self.beside else None
             lent = other._held if other else None
-            self._held = lent if lent and lent[0] == asked else (asked, loading.load(*asked))
+            self._held = lent if lent and lent[0] == asked else (asked, choice.load(*asked))
         return self._held[1]
+
+    def _asked(self, weights: str | Path | None) -> tuple[str, str, bool]:
+        """(weights, device, whether what computes scores wants full precision)."""
+        chosen = settings.load()
+        names = str(weights or self.weights or chosen.weights), self.device or chosen.device
+        return (*names, self._runtime() == "onnx")
+
+    def scoring(self, weights: str | Path | None = None) -> Backbone:
+        """The same backbone as it computes scores: by another runtime where that is wanted and pays, see `runtimes.choice`. Raises
+        `WeightsError`."""
+        from inspector.features.runtimes import choice
+
+        found, wanted = self.backbone(weights), self._runtime()
+        if self._scoring is None or self._scoring[0] is not found or self._scoring[1] != wanted:
+            other = self.beside() if self.beside else None
+            lent = other._scoring if other else None
+            same = lent is not None and lent[0] is found and lent[1] == wanted
+            self._scoring = lent if lent and same else (found, wanted, choice.scoring(found, wanted))
+        return self._scoring[2]
+
+    def exact(self, weights: str | Path | None = None) -> Backbone:
+        """The same in full precision on the processor, whoever computes it: what detectors say on it is the same on every computer,
+        within a thousandth. Raises `WeightsError`."""
+        from inspector.features.runtimes import choice
+
+        found = self.scoring(weights)
+        full = found.full()
+        return found if full is found else choice.scoring(full, found.runtime)
+
+    @property
+    def rounding(self) -> float:
+        """By how much, in parts of a score, what one detector says may differ from one computation to another: other processors and
+        runtimes round otherwise, and where three digits are computed with, in all of them."""
+        loaded = self.loaded
+        return 1e-3 if loaded is None or str(loaded.dtype) == "torch.float32" else 1e-2
+
+    def _runtime(self) -> str:
+        said = os.environ.get("INSPECTOR_RUNTIME", "")
+        return self.runtime or (said if said in settings.RUNTIMES else settings.load().runtime)
 
     def identity(self) -> dict[str, Any]:
         """What a detector row says of the backbone in use, in plain JSON values."""
@@ -69,15 +121,16 @@ class Engine:
         assert self._held is not None
         return {**found.identity.as_json(), "weights": self._held[0][0]}
 
-    def detector(self, project: Project, row: DetectorRow) -> Detector:
-        """A detector of a project, ready to score, on the backbone it was taught on. Raises `DetectorError`,
-        `WeightsError`."""
+    def detector(self, project: Project, row: DetectorRow, *, exact: bool = False) -> Detector:
+        """A detector of a project, ready to score, on the backbone it was taught on; `exact`: on that of `exact`. Raises
+        `DetectorError`, `WeightsError`."""
         from inspector.methods import storage
 
         if row.problem:
             raise DetectorError(f"The detector “{row.title}” can't be used: {row.problem}", "Teach it again.")
-        found = self.backbone(row.backbone.get("weights"))
-        of = (project.folder, row.id, row.created, found.identity.key, found.device)
+        weights = row.backbone.get("weights")
+        found = self.exact(weights) if exact else self.scoring(weights)
+        of = (project.folder, row.id, row.created, found.identity.key, found.device, found.device_note)
         if self._detector is None or of != self._detector_of:
             self._detector, self._detector_of = None, None
             made = storage.load(row.folder, found)
@@ -88,7 +141,7 @@ class Engine:
 
     def forget(self) -> None:
         """Free the memory."""
-        self._held = None
+        self._held = self._scoring = None
         self._detector = self._detector_of = None
 
 

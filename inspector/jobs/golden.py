@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 Scores = dict[int, tuple[float | None, str]]
 """Golden part → (score, ""), or (None, why it has none); see `keep_golden_scores`."""
 
-_SAME = 1e-3
-"""By how much, in parts of the score, one that is taken again may differ: other processors round otherwise."""
 _ONE = "Golden set: its only part is judged as it must be."
 
 
@@ -87,7 +85,7 @@ def check_golden(
             for word in words
             if (then := before[word.part.id].score) is not None
             and word.detector_id == before[word.part.id].detector_id
-            and (word.score is None or abs(word.score - then) > _SAME * max(abs(then), 1e-6))
+            and (word.score is None or abs(word.score - then) > engine.rounding * max(abs(then), 1e-6))
         ]
         missed = [word.part.name for word in words if not word.kept]
         report.message = said(words)

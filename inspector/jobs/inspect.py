@@ -50,7 +50,8 @@ def inspect(
     `class_name`: the class of all images; found per image when None. A file that can't be read becomes a failed
     item and the others go on. Stopped or failed, what was finished stays, and with its `run_id` and the same
     sources the rest is inspected later. `JobEnded.result`: `sources`, `root` (the folder that the names of
-    results start in), `left_out` (a sentence), `run_id`, `detector_id`, `inspected`, `failed` (of this job).
+    results start in), `left_out` (a sentence), `run_id`, `detector_id`, `inspected`, `failed` (of this job), `computed_by`
+    (device and runtime).
     """
     with job(project, JobKind.INSPECT, emit) as report:
         project.require_writable()
@@ -84,6 +85,7 @@ def inspect(
         else:
             continue_run(project, run, report.job_id)
         report.result |= {"run_id": run, "detector_id": row.id, "inspected": 0, "failed": 0}
+        report.result["computed_by"] = judge.backbone.device_note
         report.log(f"{row.label}, on {judge.backbone.device_note}.")
         noted: list[tuple[str, str]] = []
 

@@ -55,7 +55,7 @@ class Judge:
     def __init__(self, project: Project, engine: Engine, row: DetectorRow, class_id: int | None) -> None:
         self.row, self.class_id = row, class_id
         self.detector = engine.detector(project, row)
-        self.backbone = engine.backbone(row.backbone.get("weights"))
+        self.backbone = self.detector.backbone
         self._project = project
         self._given = None if class_id is None else row.taught_names[class_id]
         self._side = self.detector.least_side(self._given)

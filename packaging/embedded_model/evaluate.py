@@ -123,7 +123,7 @@ def milliseconds(call: Callable[[], object], repeats: int = 25) -> float:
 
 def speed(model: Backbone) -> dict[str, float]:
     """Median milliseconds an image, this model and the bare Lite0 trunk to stride 16 in turns in the same run."""
-    trunk = model._tower.stages  # type: ignore[attr-defined]
+    trunk = model.tower.stages  # type: ignore[attr-defined]
     out: dict[str, float] = {}
     for size in (1, 4):
         x = model.prepare([np.zeros((SIDE, SIDE, 3), np.uint8)] * size)

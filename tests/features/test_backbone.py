@@ -91,7 +91,7 @@ def test_values_of_the_v_v_path_are_those_of_the_models_own_attention(
 ) -> None:
     """With the attention weights put aside, V-V attention and the model's own attention must agree exactly."""
     backbone = from_model(build(kind), kind)
-    tower = backbone._tower
+    tower = backbone.tower
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda q, k, v, **_: v)
     x = torch.randn(1, 7, backbone.width)
     block = tower.blocks[0]

@@ -32,13 +32,13 @@ def pixels() -> Pixels:
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many images every pass that was really computed had."""
     seen: list[int] = []
-    computed: Callable[..., Any] = Backbone._pass
+    computed: Callable[..., Any] = Backbone.run
 
     def watched(self: Backbone, x: torch.Tensor, *rest: Any) -> Any:
         seen.append(len(x))
         return computed(self, x, *rest)
 
-    monkeypatch.setattr(Backbone, "_pass", watched)
+    monkeypatch.setattr(Backbone, "run", watched)
     return seen
 
 
@@ -94,14 +94,14 @@ def test_plain_images_of_the_same_bytes_but_other_shapes_are_two(plain: Backbone
 def test_features_beyond_half_precision_are_computed_every_time(
     plain: Backbone, pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    computed: Callable[..., Any] = Backbone._pass
+    computed: Callable[..., Any] = Backbone.run
 
     def huge(self: Backbone, *rest: Any) -> Any:
         features = computed(self, *rest)
         features.taps["stem8"] = features.taps["stem8"] * 1e6
         return features
 
-    monkeypatch.setattr(Backbone, "_pass", huge)
+    monkeypatch.setattr(Backbone, "run", huge)
     backbone = CachedBackbone(plain, FeatureCache(tmp_path))
     found = [backbone(backbone.prepare(pixels), taps=("stem8",), joint=False).taps["stem8"] for _ in range(2)]
     assert bool(found[0].isfinite().all())

@@ -48,7 +48,7 @@ def test_a_square_is_seen_bit_for_bit_the_same_with_proportions_or_without(build
     seen = backbone(framed)
     assert seen.grids["patches"] == backbone.grid
     with torch.no_grad():
-        own = backbone._visual(plain)
+        own = backbone.visual(plain)
     assert torch.allclose(seen.cls, own, atol=1e-5)
 
 

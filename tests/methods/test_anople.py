@@ -35,7 +35,7 @@ def test_every_learnable_part_gets_a_gradient_and_nothing_else(
     for name, parameter in prompts.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
-    assert all(not p.requires_grad and p.grad is None for p in tiny_clip._visual.parameters())
+    assert all(not p.requires_grad and p.grad is None for p in tiny_clip.visual.parameters())
     assert all(not p.requires_grad and p.grad is None for p in text._parameters())
 
 

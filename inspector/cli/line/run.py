@@ -4,7 +4,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inspector import installation, settings
+from inspector.cli.options import Runtime
 from inspector.cli.output import explain, say
 from inspector.domain import CancelToken, JobEnded, JobEvent, JobLog, JobStatus
 from inspector.errors import InspectorError
 
 if TYPE_CHECKING:
+    from inspector.jobs.engine import Engine
     from inspector.records.line.arrivals import ArrivalRow
     from inspector.records.line.stations import StationRow
     from inspector.records.project import Project
@@ -39,6 +41,7 @@ def run(
         bool, typer.Option("--unit", help="Print a systemd unit that keeps these stations running, and end.")
     ] = False,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    runtime: Runtime = None,
 ) -> None:
     """Run stations without a window, until SIGTERM or Ctrl-C; what was taken is then still judged and stored.
 
@@ -46,6 +49,7 @@ def run(
     not be started, or a station can't go on, for the reason given (all others are stopped as well); 143 it was stopped before
     it had started.
     """
+    from inspector.jobs.engine import Engine
     from inspector.records import project as projects
 
     if unit:
@@ -59,7 +63,9 @@ def run(
         for words in filter(None, (opened.note, opened.doubt)):
             say(f"! {words}", error=True)
         rows = _asked(opened, station)
-        raise typer.Exit(_run(opened, rows, device or chosen.device, quiet))
+        raise typer.Exit(
+            _run(opened, rows, lambda: Engine(device=device or chosen.device, runtime=runtime), quiet)
+        )
 
 
 def _asked(project: "Project", names: Sequence[str] | None) -> "list[StationRow]":
@@ -123,19 +129,18 @@ class _Station:
             say(f"{self.row.name}: {event.message}", error=True)
 
 
-def _run(project: "Project", rows: "Sequence[StationRow]", device: str, quiet: bool) -> int:
-    from inspector.jobs.engine import Engine
+def _run(project: "Project", rows: "Sequence[StationRow]", make: "Callable[[], Engine]", quiet: bool) -> int:
     from inspector.records.detectors import find_detector
 
     ended: queue.SimpleQueue[JobEnded] = queue.SimpleQueue()
-    first = Engine(device=device)
+    first = make()
     if len(rows) > 1:  # one backbone for all, loaded before their threads ask for it side by side
         with suppress(InspectorError):  # the station says so itself
             judge = find_detector(project, rows[0].detector_id, rows[0].class_name or None)
-            first.backbone(judge.backbone.get("weights"))
+            first.scoring(judge.backbone.get("weights"))
     stations = [_Station(project, rows[0], first, ended)]
     for row in rows[1:]:
-        engine = Engine(device=device)
+        engine = make()
         engine.beside = lambda: first
         stations.append(_Station(project, row, engine, ended))
     stop = threading.Event()

@@ -38,7 +38,7 @@ def hand_over(
 ) -> None:
     """Write the detector in charge of a class, or one by number, as a file: with all classes that it knows, since it tells them from
     each other; their thresholds with how they came about, area, range, smallest defect, description, shots and golden set, and what it
-    says of golden parts and of some shots here and now. The weights under it stay out, and are named.
+    says of golden parts and of some shots here and now, in full precision. The weights under it stay out, and are named.
 
     `JobEnded.result`: `file`, `fingerprint`, `classes`, `golden`, `weights` (name) that are needed there. Writes an act where the
     project can be written. Raises nothing, as every job.
@@ -52,7 +52,7 @@ def hand_over(
             raise HandOverError(
                 f"“{target.name}” must end in {SUFFIX}.", f"Call it {target.stem}{SUFFIX}, for instance."
             )
-        detector = engine.detector(project, row)
+        detector = engine.detector(project, row, exact=True)
         content, files = read_handed(project, row, who)
         content = _scored(content, files, detector, report, cancel)
         folder = row.folder
@@ -113,7 +113,7 @@ def _scored(
         )
         for one in content.classes
     ]
-    return replace(content, classes=tuple(classes))
+    return replace(content, classes=tuple(classes), precision="fp32")
 
 
 def _as_bytes(content: Handed) -> bytes:

@@ -99,9 +99,11 @@ def take_over(
             report.progress(20, "Loading the weights")
             backbone, weights = _backbone(engine, content.backbone)
             detector = _load(scratch / DETECTOR, content, backbone)
+            exact = engine.exact(weights) if content.precision == "fp32" else backbone
+            same = detector if exact is backbone else _load(scratch / DETECTOR, content, exact)
             facts = _facts(scratch, content, cancel)
             report.progress(40, "Comparing scores")
-            scores, largest, problem = _compare(scratch, content, detector, report, cancel)
+            scores, largest, problem = _compare(scratch, content, detector, same, report, cancel)
             staging = detector_staging(project)
             for name in ("detector.json", "detector.safetensors"):
                 shutil.copyfile(scratch / DETECTOR / name, staging / name)
@@ -175,7 +177,7 @@ def _backbone(engine: Engine, wanted: Mapping[str, Any]) -> tuple["Backbone", st
     size = f"@{said.rsplit('@', 1)[1]}" if "@" in said else ""
     for name in dict.fromkeys([said, *(f"{one}{size}" for one in alike)]):
         try:
-            found = engine.backbone(name)
+            found = engine.scoring(name)
         except WeightsError:
             continue
         if not found.identity.mismatch(wanted):
@@ -231,9 +233,15 @@ def _place(scratch: Path, sha256: str, suffix: str) -> Path:
 
 
 def _compare(
-    scratch: Path, content: Handed, detector: "Detector", report: Reporter, cancel: CancelToken
+    scratch: Path,
+    content: Handed,
+    detector: "Detector",
+    exact: "Detector",
+    report: Reporter,
+    cancel: CancelToken,
 ) -> tuple[dict[tuple[int, str], float], float, str]:
-    """(what golden parts score here, the largest difference, see TOLERANCE, what speaks against it in a sentence or "")."""
+    """(what golden parts score here, the largest difference, see TOLERANCE, what speaks against it in a sentence or ""). `exact`: the same
+    detector in the precision in which it was asked where it comes from; its verdicts must be the same in the one used here too."""
     from inspector.verdicts.judge import decide
 
     scores: dict[tuple[int, str], float] = {}
@@ -246,12 +254,13 @@ def _compare(
             cancel.check()
             report.progress(40 + 50 * (number + 1) / (len(content.classes) + 1), f"Comparing “{image.name}”")
             score = _score(scratch, content, detector, one.taught_name, image)
-            if score is None:
+            told = score if exact is detector else _score(scratch, content, exact, one.taught_name, image)
+            if score is None or told is None:
                 far.append(image.name)
                 continue
             if image.expected is not None:
                 scores[number, image.sha256] = score
-            gap = abs(score - image.score) / max(abs(image.score), abs(limits.review), 1e-6)
+            gap = abs(told - image.score) / max(abs(image.score), abs(limits.review), 1e-6)
             largest = max(largest, gap)
             if gap > TOLERANCE:
                 far.append(image.name)

@@ -58,7 +58,8 @@ class HandedClass:
 @dataclass(frozen=True, slots=True)
 class Handed:
     """`backbone`: what it was taught on, as detectors keep it. `project`, `detector`, `made`, `by`: where it comes from, for people.
-    `files`: sha256 → suffix of its images."""
+    `files`: sha256 → suffix of its images. `precision`: "fp32" where scores were computed in full precision, "" in that of the
+    computer it comes from."""
 
     title: str
     method: str
@@ -71,6 +72,7 @@ class Handed:
     detector: int = 0
     made: str = ""
     by: str = ""
+    precision: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """In plain JSON values."""
@@ -86,6 +88,7 @@ class Handed:
             "detector": self.detector,
             "made": self.made,
             "by": self.by,
+            "precision": self.precision,
         }
 
     @classmethod
@@ -104,6 +107,7 @@ class Handed:
                 detector=_whole(value["detector"]),
                 made=_text(value["made"]),
                 by=_text(value["by"]),
+                precision=_text(value.get("precision", "")),
             )
             found._check()
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, InspectorError) as error:

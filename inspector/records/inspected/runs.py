@@ -25,7 +25,7 @@ class RunRow:
     class that was given, or "" when it was found per image. `status`: of its job. `total`: how many images
     were asked for; more than `counts.total` when it was interrupted. `sources`: the files and folders that
     were asked for; none when that isn't known. `root`: the folder that the names of its results start in, ""
-    likewise. `left_out`: a sentence on what was met there and isn't an image."""
+    likewise. `left_out`: a sentence on what was met there and isn't an image. `computed_by`: device and runtime, "" likewise."""
 
     id: int
     label: str
@@ -40,6 +40,7 @@ class RunRow:
     root: str
     left_out: str
     created: datetime
+    computed_by: str = ""
 
     @property
     def interrupted(self) -> bool:
@@ -87,6 +88,7 @@ def list_runs(project: Project) -> list[RunRow]:
             root=str(asked.get("root", "")) if isinstance(asked, dict) else "",
             left_out=str(asked.get("left_out", "")) if isinstance(asked, dict) else "",
             created=run.created,
+            computed_by=str(asked.get("computed_by", "")) if isinstance(asked, dict) else "",
         )
         for run, class_name, status, total, asked in rows
     ]

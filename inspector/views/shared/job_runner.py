@@ -90,7 +90,7 @@ class _Lane(QThread):
             self.turn.emit(self, job)
             self._do(job)
             if self.engine is not None and self.engine.loaded is not None:
-                self.device.emit(self.engine.loaded.device_note)
+                self.device.emit(self.engine.device_note)
             self.turn.emit(self, None)
         self.engine = None  # freed on the thread that made it
 

@@ -86,7 +86,7 @@ def real_iad(root, classes):
 def _no_timing(monkeypatch):
     """Every test has a home of its own, in which bf16 would be timed against fp32 again: half a minute where a
     processor lacks it."""
-    monkeypatch.setattr("inspector.features.backbone.faster_cpu_dtype", lambda *_: torch.float32)
+    monkeypatch.setattr("inspector.features.loading.faster_cpu_dtype", lambda *_: torch.float32)
 
 
 MAKERS = {"MVTec AD": mvtec, "VisA": visa, "Real-IAD": real_iad}
