@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inspector import settings
 from inspector.domain import Image, ScoreMap
-from inspector.errors import DetectorError, ImageError, InspectorError, ProjectError
+from inspector.errors import DetectorError, ImageError, InspectorError, ProjectError, ProjectFullError
 from inspector.images import read
 from inspector.jobs.engine import Engine, least_side, with_size_noted
 from inspector.records.detectors import DetectorRow
@@ -49,11 +49,20 @@ class Judge:
     """One detector of a project, loaded, and how it judges pictures of one class, or (`class_id` None) finds the class of each.
     Raises `DetectorError`, `WeightsError`.
 
-    `batch_size`: how many pictures are scored together.
+    `batch_size`: how many pictures are scored together. `at_line`: one of which no copy can be kept, as the disk is full, is judged
+    all the same; `record_arrivals` says so in its result.
     """
 
-    def __init__(self, project: Project, engine: Engine, row: DetectorRow, class_id: int | None) -> None:
-        self.row, self.class_id = row, class_id
+    def __init__(
+        self,
+        project: Project,
+        engine: Engine,
+        row: DetectorRow,
+        class_id: int | None,
+        *,
+        at_line: bool = False,
+    ) -> None:
+        self.row, self.class_id, self._at_line = row, class_id, at_line
         self.detector = engine.detector(project, row)
         self.backbone = self.detector.backbone
         self._project = project
@@ -91,7 +100,11 @@ class Judge:
         except InspectorError as error:
             return ReadFile(name, error=error)
         facts = ImageFacts.of(image, data)
-        keep_image(self._project, facts, data, lasting=False)  # with the others of its batch
+        try:
+            keep_image(self._project, facts, data, lasting=False)  # with the others of its batch
+        except ProjectFullError:
+            if not self._at_line:
+                raise
         return ReadFile(name, images, facts)
 
     def scored(self, items: Sequence[ReadFile]) -> list[ScoreMap | None]:

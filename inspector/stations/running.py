@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from threading import Event
 from typing import TypeVar
@@ -24,6 +24,7 @@ from inspector.jobs.inspect import lanes
 from inspector.jobs.judging import Judge, ReadFile, class_id_of
 from inspector.records.audit import ActKind, record
 from inspector.records.detectors import DetectorRow, find_detector
+from inspector.records.files import find_image
 from inspector.records.inspected.new_results import record_arrivals
 from inspector.records.inspected.runs import station_run
 from inspector.records.line.arrivals import Looks, NewArrival
@@ -55,8 +56,8 @@ def run_station(
     watch: Watch | None = None,
 ) -> None:
     """Run a station until `cancel`; then what was taken is still judged and stored. A picture that can't be read is a failed item, a
-    source that can't be reached a state of the `watch`, and a full disk is waited for: all are tried again for ever. It ends
-    by itself only when the station, its detector or the project can't be used any more. `JobEnded.result`: `station`, `judged`,
+    source that can't be reached a state of the `watch`, and a full disk no reason to stop: what it said is stored without the images, and
+    once there is no room for that either, it is tried again for ever. It ends by itself only when the station, its detector or the project can't be used any more. `JobEnded.result`: `station`, `judged`,
     `failed`."""
     watch = watch or Watch()
     with job(project, JobKind.STATION, emit) as report:
@@ -201,7 +202,7 @@ class _Running:
         """This detector judges from now on, in the run of today."""
         row = self._row
         class_id = class_id_of(detector, row.class_name) if row.class_name else None
-        judge = Judge(self._project, self._engine, detector, class_id)
+        judge = Judge(self._project, self._engine, detector, class_id, at_line=True)
         run_id = station_run(
             self._project,
             (row.id, row.name),
@@ -235,7 +236,12 @@ class _Running:
         pairs = list(zip(results, arrivals, strict=True))
         ids = self._patiently(lambda: record_arrivals(self._project, shift.run_id, self._row.id, pairs))
         now = datetime.now(UTC)
-        line.source.done([one.taken for one in batch])
+        line.source.done(
+            [
+                replace(one.taken, kept=self._is_kept(item))
+                for one, (item, _) in zip(batch, items, strict=True)
+            ]
+        )
         line.sending.note()
         fresh = [place for place, (result_id, _) in enumerate(ids) if result_id]
         took = [(now - batch[place].taken.arrived).total_seconds() for place in fresh]
@@ -243,6 +249,9 @@ class _Running:
         for place in fresh:
             error = f"{results[place].error} {results[place].hint}".strip()
             self._report.item(results[place].name, ids[place][0], error)
+
+    def _is_kept(self, item: ReadFile) -> bool:
+        return item.facts is None or not find_image(self._project, item.facts.sha256, item.facts.suffix)[1]
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """Again and again while a full disk, say, stands in its way."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from inspector.records.line.arrivals import ArrivalRow, find_arrivals, known_marks
+from inspector.records.line.arrivals import ArrivalRow, content_of, find_arrivals, known_marks
 from inspector.records.line.passed_over import pass_over, passed_over
 from inspector.records.line.stations import station_of
 from inspector.records.project import Project
@@ -17,7 +17,8 @@ from inspector.text import hidden, storable
 class Taken:
     """A picture as a source gives it. `mark`: what tells it from every other of its station, for good, also after a restart. `name`: for
     people. `data`: the bytes of an image file; None where it could not be read (`error`, `hint`). `arrived`: when it was there
-    (UTC). `path`: the file that it came in, if any."""
+    (UTC). `path`: the file that it came in, if any. `kept`: of one that was judged, whether a copy of it lies in the project, or it could
+    not be read; else what it came in is all there is of it."""
 
     mark: str
     name: str
@@ -26,6 +27,7 @@ class Taken:
     path: Path | None = None
     error: str = ""
     hint: str = ""
+    kept: bool = True
 
 
 class Past:
@@ -46,6 +48,11 @@ class Past:
     def arrivals(self, marks: Sequence[str]) -> dict[str, ArrivalRow]:
         """Mark → what was said of it, of those that were judged."""
         return find_arrivals(self._project, self._station_id, marks)
+
+    def content(self, mark: str) -> str | None:
+        """The SHA-256 of the image file that was judged under a mark; "" where no copy of it found room, None where it could not be
+        read, or there is none."""
+        return content_of(self._project, self._station_id, mark)
 
     def passed_over(self, source: str) -> set[str] | None:
         """The marks that lay in `source` before the very first start and are not to be judged; None before that start."""
@@ -81,7 +88,7 @@ class Source(Protocol):
         pass (a folder or camera that can't be reached): that is `state`."""
 
     def done(self, taken: Sequence[Taken]) -> None:
-        """Their results are stored: what the settings say of judged pictures (leave, move, delete) may be done. Never raises."""
+        """Their results are stored: what the settings say of judged pictures (leave, move, delete) may be done to those that are `kept`. Never raises."""
 
     def trigger(self, job: str = "") -> bool:
         """Take one picture now, of the `job` that whoever triggers names; False where none is taken. Any thread."""

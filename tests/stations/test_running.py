@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,19 @@ import cv2
 import numpy as np
 import pytest
 import stem_engine
+from PIL import Image
 from stations.station_runs import Running, arrivals, pictures, put, station
 
 from inspector import paths
 from inspector.domain import CancelToken, Decision, JobItem, JobStatus
+from inspector.errors import ProjectFullError
 from inspector.jobs.engine import Engine
 from inspector.jobs.teach import teach
 from inspector.records.audit import ActKind, list_acts
 from inspector.records.classes import find_class
 from inspector.records.detectors import accept_detector, find_detector, list_proposed, remove_detector
+from inspector.records.inspected.new_results import NOT_KEPT
+from inspector.records.inspected.results import list_results
 from inspector.records.inspected.runs import list_runs
 from inspector.records.line.stations import (
     Part,
@@ -29,6 +34,7 @@ from inspector.records.line.stations import (
 )
 from inspector.records.project import Project
 from inspector.records.shots import add_shots
+from inspector.stations import running
 from inspector.stations.looks import looks_of
 
 Start = Callable[[int], Running]
@@ -123,22 +129,100 @@ def test_order_and_source_follow_the_settings_while_it_runs(
     assert press.stop().status is JobStatus.DONE
 
 
-def test_a_full_disk_is_waited_for_and_no_picture_is_lost(
+def _as_a_camera_without_a_clock(source: Path, folder: Path, name: str = "image.bmp") -> None:
+    """The same name, size and time whatever it shows."""
+    with Image.open(source) as picture:
+        picture.convert("RGB").save(folder / f".{name}", "bmp")
+    os.utime(folder / f".{name}", (1_700_000_000, 1_700_000_000))
+    (folder / f".{name}").rename(folder / name)
+
+
+@pytest.mark.parametrize("after", ["delete", "move", "leave"])
+def test_pictures_of_one_name_size_and_time_are_each_judged_before_the_next_takes_their_place(
+    project: Project, washers: Path, tmp_path: Path, start: Start, after: str
+) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    key = station(project, "folder", path=str(inbox), finished="renamed", after=after)
+    files = [*pictures(washers), *pictures(washers, "bad")]
+    press = start(key)
+    for number, file in enumerate(files[:4], 1):
+        _as_a_camera_without_a_clock(file, inbox)
+        press.until_judged(number)
+        gone = inbox / "image.bmp"
+        press.until(lambda gone=gone: after == "leave" or not gone.exists())
+    press.stop()
+    if after != "leave":  # one that came while nobody looked
+        _as_a_camera_without_a_clock(files[4], inbox)
+        again = start(key)
+        again.until_judged(1)
+        again.stop()
+    rows = list_results(project, [one.result_id for one in arrivals(project, key)])
+    assert len({row.sha256 for row in rows}) == (4 if after == "leave" else 5)
+    assert len(rows) == len({row.sha256 for row in rows})
+    if after == "move":
+        assert len(list((inbox / "judged").iterdir())) == 5
+
+
+def test_a_judged_file_whose_rights_are_changed_is_the_same_picture(
+    project: Project, washers: Path, tmp_path: Path, start: Start
+) -> None:
+    inbox = tmp_path / "inbox"
+    key = station(project, "folder", path=str(inbox), finished="renamed")
+    file = put(pictures(washers)[0], inbox, "1.png")
+    press = start(key)
+    press.until_judged(1)
+    file.chmod(0o600)
+    put(pictures(washers)[1], inbox, "2.png")
+    press.until_judged(2)
+    press.until(lambda: press.watch.state.waiting == 0)
+    press.stop()
+    assert [one.name for one in arrivals(project, key)] == ["1.png", "2.png"]
+
+
+def test_on_a_full_disk_verdicts_are_stored_and_a_picture_of_which_no_copy_is_kept_stays_where_it_lies(
     project: Project, washers: Path, tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox = tmp_path / "inbox"
-    press = start(station(project, "folder", path=str(inbox), finished="renamed", after="delete"))
+    key = station(project, "folder", path=str(inbox), finished="renamed", after="delete")
+    press = start(key)
     real = paths.write_atomic
 
     def full(*words: object, **named: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("inspector.stations.running._AGAIN", 0.2)
     monkeypatch.setattr(paths, "write_atomic", full)
+    put(pictures(washers)[0], inbox, "1.png")
+    (found,) = press.until_judged(1)
+    (row,) = list_results(project, [found.result_id])
+    assert (row.verdict, row.error, row.path, row.hint) == (Decision.OK, "", None, NOT_KEPT)
+    monkeypatch.setattr(paths, "write_atomic", real)
+    put(pictures(washers)[1], inbox, "2.png")
+    press.until(lambda: press.watch.state.judged == 2 and not (inbox / "2.png").exists())
+    press.stop()
+    again = start(key)
+    put(pictures(washers)[2], inbox, "3.png")
+    again.until(lambda: again.watch.state.judged == 1 and not (inbox / "3.png").exists())
+    assert [one.name for one in inbox.iterdir()] == ["1.png"]
+    assert [one.name for one in arrivals(project, key)] == ["1.png", "2.png", "3.png"]
+
+
+def test_while_not_even_a_verdict_can_be_stored_pictures_wait(
+    project: Project, washers: Path, tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = tmp_path / "inbox"
+    press = start(station(project, "folder", path=str(inbox), finished="renamed", after="delete"))
+    real = running.record_arrivals
+
+    def full(*words: object, **named: object) -> None:
+        raise ProjectFullError("The disk is full.", "Free some space.")
+
+    monkeypatch.setattr("inspector.stations.running._AGAIN", 0.2)
+    monkeypatch.setattr(running, "record_arrivals", full)
     put(pictures(washers)[0], inbox, "1.png")
     press.until(lambda: press.watch.state.blocked != "")
     assert (inbox / "1.png").exists()
-    monkeypatch.setattr(paths, "write_atomic", real)
+    monkeypatch.setattr(running, "record_arrivals", real)
     assert [one.name for one in press.until_judged(1)] == ["1.png"]
     press.until(lambda: press.watch.state.blocked == "" and not (inbox / "1.png").exists())
 

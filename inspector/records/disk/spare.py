@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from inspector.errors import ProjectFullError
+from inspector.paths import new_file
 
 T = TypeVar("T")
 
@@ -34,18 +35,26 @@ def reserve(folder: Path) -> bool:
     if shutil.disk_usage(folder).free < 2 * SIZE - max(held, 0):
         return False
     try:
-        # written, not only named: a file with holes holds nothing
-        with path.open("r+b" if held >= 0 else "wb") as file:
-            file.seek(max(held, 0))
-            for start in range(max(held, 0), SIZE, len(_BLOCK)):
-                file.write(_BLOCK[: SIZE - start])
-            file.flush()
-            os.fsync(file.fileno())
+        if held < 0:  # none until it is whole: one that grows looks as if some of it had been given away
+            with new_file(path) as growing:
+                _fill(growing, 0)
+        else:
+            _fill(path, held)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         return False
     return True
+
+
+def _fill(path: Path, held: int) -> None:
+    """Written, not only named: a file with holes holds nothing."""
+    with path.open("r+b") as file:
+        file.seek(held)
+        for start in range(held, SIZE, len(_BLOCK)):
+            file.write(_BLOCK[: SIZE - start])
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def is_short(folder: Path) -> bool:

@@ -183,6 +183,10 @@ def _judged(
         return None, None, error.message, error.hint
 
 
+def _is_missing(project: Project, image: ImageFacts) -> bool:
+    return find_image(project, image.sha256, image.suffix)[1]
+
+
 def _kept(
     project: Project, run_id: int, items: Sequence[NewResult], at_line: bool
 ) -> tuple[list[NewResult], list[str | None]]:
@@ -193,12 +197,14 @@ def _kept(
         try:
             if item.image is not None and item.data is not None:
                 keep_image(project, item.image, item.data, lasting=False)
+            elif at_line and item.image is not None and _is_missing(project, item.image):
+                raise ProjectFullError("The image found no room.", NOT_KEPT)  # when it was read
             if item.image is not None and item.values is not None:
                 name = keep_map(project, run_id, item.image.sha256, item.values)
         except ProjectFullError:
             if not at_line:
                 raise
-            there = item.image is None or not find_image(project, item.image.sha256, item.image.suffix)[1]
+            there = item.image is None or not _is_missing(project, item.image)
             hint = item.hint if item.error else NOT_KEPT
             item = replace(item, image=item.image if there else None, hint=hint)
         found.append(item)

@@ -125,6 +125,21 @@ def find_arrivals(project: Project, station_id: int, marks: Sequence[str]) -> di
     return found
 
 
+def content_of(project: Project, station_id: int, mark: str) -> str | None:
+    """The SHA-256 of the image that came to a station under a mark; "" where no copy of it found room, None where it could not be
+    read, or there is none."""
+    query = (
+        select(t.StoredImage.sha256, t.Result.image_score)
+        .select_from(t.Arrival)
+        .join(t.Result, t.Arrival.result_id == t.Result.id)
+        .outerjoin(t.StoredImage, t.Result.image_id == t.StoredImage.id)
+        .where(t.Arrival.station_id == station_id, t.Arrival.mark == mark)
+    )
+    with project.reading() as session:
+        found = session.execute(query).first()
+    return None if found is None else found[0] or (None if found[1] is None else "")
+
+
 def last_arrival(project: Project, station_id: int) -> int:
     """The highest id of a station's arrivals; 0 where there is none."""
     with project.reading() as session:

@@ -57,8 +57,8 @@ FIELDS = {
     "IsSimulated": "Boolean",
     "CreationTime": "DateTime",  # when the image came, UTC
     "ProcessingSeconds": "Double",
-    "Verdict": "String",  # ok, ng, review, failed
-    "VerdictCode": "Int32",  # 1 OK, 2 NG, 3 review, 4 failed
+    "Verdict": "String",  # ok, ng, review, other (not this product), failed
+    "VerdictCode": "Int32",  # 1 OK, 2 NG, 3 review, 4 failed, 5 other
     "Score": "Double",  # NaN where there is none
     "NgFrom": "Double",  # NaN where there is none
     "Error": "String",

@@ -1,5 +1,6 @@
 """A watched folder: polled, so that network shares serve too, and only files that are finished are taken."""
 
+import hashlib
 import os
 import time
 from collections import deque
@@ -81,11 +82,12 @@ INFO = SourceInfo(
 @dataclass(slots=True)
 class _Waiting:
     """A file that may be unfinished. `since`: when it was first seen as it is, by the monotonic clock; `arrived`: the same by the
-    calendar."""
+    calendar. `again`: one of its name, size and time was judged, and only what is in it tells whether it is another."""
 
     entry: Entry
     since: float
     arrived: datetime
+    again: bool = False
 
 
 class FolderSource:
@@ -103,6 +105,7 @@ class FolderSource:
         self._waiting: dict[str, _Waiting] = {}
         self._ready: deque[_Waiting] = deque()
         self._over: set[str] | None = None
+        self._taken: dict[str, Entry] = {}  # by mark, until they are done
         self._trouble = ""
         self.dropped = 0
 
@@ -129,7 +132,8 @@ class FolderSource:
     def done(self, taken: Sequence[Taken]) -> None:
         """See `Source`."""
         for one in taken:
-            if (entry := _entry(one.mark)) is not None:
+            entry = self._taken.pop(one.mark, None) or _entry(one.mark)
+            if one.kept:
                 self._judged.settle(entry)
 
     def trigger(self, job: str = "") -> bool:
@@ -181,10 +185,9 @@ class FolderSource:
         known = self._past.known(marks)
         over = self._over or set()
         for mark, one in sorted(marks.items(), key=lambda pair: (pair[1].entry.mtime_ns, pair[0])):
+            one.again = mark in known and (not self._judged.leaves or self._listing.replaced(one.entry.name))
             self._listing.settle(one.entry)
-            if mark in known:
-                self._judged.settle(one.entry)  # stored, and killed before it was moved
-            elif mark not in over:
+            if one.again or (mark not in known and mark not in over):
                 self._ready.append(one)
 
     def _read(self, most: int) -> list[Taken]:
@@ -200,11 +203,12 @@ class FolderSource:
         path, name = self._folder / one.entry.name, one.entry.name
         data, error = None, None
         try:
+            before = Entry.at(name, path)
             try:
                 data = read_bytes(path)
             except ImageError as found:
                 error = found
-            if Entry.at(name, path) != one.entry:
+            if before != one.entry or Entry.at(name, path).told() != before.told():
                 raise FileNotFoundError
         except OSError:
             self._listing.forget(name)
@@ -214,9 +218,27 @@ class FolderSource:
             self._listing.forget(name)
             self._waiting[name] = one
             return None
-        shown = file_name(name)
+        mark = _mark(before)
+        if one.again and not (mark := self._another(before, data or b"")):
+            return None
+        self._taken[mark] = before
         said = (error.message, error.hint) if error is not None else ("", "")
-        return Taken(_mark(one.entry), shown, data, one.arrived, path, *said)
+        return Taken(mark, file_name(name), data, one.arrived, path, *said)
+
+    def _another(self, entry: Entry, data: bytes) -> str:
+        """The mark of a file with the name, size and time of one that was judged; "" for that very one, which is settled. Cameras that
+        write the same name and keep no clock, and drives that know even seconds only, make such files."""
+        mark = _mark(entry)
+        digest = hashlib.sha256(data).hexdigest()
+        judged = self._past.content(mark)
+        if judged != digest and (judged or self._judged.took(entry)):
+            mark = f"{mark} {digest[:16]}"
+            if not self._past.known([mark]):
+                return mark
+            judged = self._past.content(mark)
+        if judged != "":  # else it is all there is of it
+            self._judged.settle(entry)  # stored, and killed before it was moved
+        return ""
 
     def _finished(self, one: _Waiting, age: float) -> bool:
         if self._settle == 0.0 or age >= PATIENCE:
@@ -243,6 +265,6 @@ def _mark(entry: Entry) -> str:
     return f"{quote(os.fsencode(entry.name))} {entry.size} {entry.mtime_ns}"
 
 
-def _entry(mark: str) -> Entry | None:
-    name, size, mtime = mark.split(" ")
+def _entry(mark: str) -> Entry:
+    name, size, mtime = mark.split(" ")[:3]
     return Entry(os.fsdecode(unquote_to_bytes(name)), int(size), int(mtime))

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
 
@@ -12,6 +13,8 @@ from inspector.stations.sources.listing import Entry
 from inspector.text import reason
 
 LEAVE, MOVE, DELETE = "leave", "move", "delete"
+_GONE = 4096
+"""So many of those that were moved or deleted are remembered."""
 _AGAIN = 5.0
 """Seconds after which one that could not be moved or deleted is tried again."""
 
@@ -28,6 +31,7 @@ class JudgedFiles:
             )
         self._folder, self._after = folder, after
         self._stuck: dict[str, Entry] = {}
+        self._gone: OrderedDict[Entry, None] = OrderedDict()
         self._tried = 0.0
         self._lock = Lock()
         self.state = ""
@@ -45,6 +49,16 @@ class JudgedFiles:
             what = "moved" if self._after == MOVE else "deleted"
             self.state = f"“{entry.name}” was judged and can't be {what}: {reason(error)}."
 
+    @property
+    def leaves(self) -> bool:
+        """Whether judged files stay where they are."""
+        return self._after == LEAVE
+
+    def took(self, entry: Entry) -> bool:
+        """Whether one of this name, size and time was moved or deleted lately: whatever bears them now is another."""
+        with self._lock:
+            return entry in self._gone
+
     def try_again(self) -> None:
         """Those that could not be moved or deleted, now and then."""
         with self._lock:
@@ -58,12 +72,17 @@ class JudgedFiles:
     def _away(self, entry: Entry) -> None:
         path = self._folder / entry.name
         try:
-            if Entry.at(entry.name, path) != entry:
+            found = Entry.at(entry.name, path)
+            if found != entry or (entry.ctime_ns and found.ctime_ns != entry.ctime_ns):
                 return
             if self.target is None:
                 path.unlink()
             else:
                 self._move(path, self.target / entry.name)
+            with self._lock:
+                self._gone[entry] = None
+                if len(self._gone) > _GONE:
+                    self._gone.popitem(last=False)
         except FileNotFoundError:
             if path.exists():
                 raise  # the target's folder is what is missing

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from inspector.images.find import hidden
@@ -16,17 +16,27 @@ _LEAST = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file as it was seen. `name`: its path from the folder, with slashes."""
+    """A file as it was seen. `name`: its path from the folder, with slashes. `ctime_ns`: when it was last changed by the drive's own
+    word, which nobody can set; not a part of what it is, as a restart doesn't know it."""
 
     name: str
     size: int
     mtime_ns: int
+    ctime_ns: int = field(default=0, compare=False)
 
     @classmethod
     def at(cls, name: str, path: Path) -> "Entry":
         """As it is now. Raises OSError."""
-        status = path.stat()
-        return cls(name, status.st_size, status.st_mtime_ns)
+        return cls.of(name, path.stat())
+
+    @classmethod
+    def of(cls, name: str, status: os.stat_result) -> "Entry":
+        """As its status says."""
+        return cls(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def told(self) -> int:
+        """What tells it from one that takes its name, size and time too."""
+        return hash((self.size, self.mtime_ns, self.ctime_ns))
 
 
 class Listing:
@@ -45,6 +55,7 @@ class Listing:
             str, tuple[int, int]
         ] = {}  # name → (number in the folder, what size and time hash to)
         self._turn: Iterator[str] = iter(())
+        self._replaced: set[str] = set()
 
     def __len__(self) -> int:
         """How many are settled."""
@@ -63,15 +74,25 @@ class Listing:
             except OSError:  # gone since
                 continue
             known = self._settled.get(name)
-            if known is None or known[1] != hash((status.st_size, status.st_mtime_ns)):
-                found.append(Entry(name, status.st_size, status.st_mtime_ns))
+            seen = Entry.of(name, status)
+            if known is None or known[1] != seen.told():
+                found.append(seen)
+                if known is not None:
+                    self._replaced.add(name)
             else:  # renumbered, as network shares do
                 self._settled[name] = (_number(entry), known[1])
                 met.append(name)
         if len(met) < len(self._settled):
             self._settled = {name: self._settled[name] for name in met}
         now = time.monotonic()
-        return found + list(self._overwritten(now + max(_LEAST, (now - began) / 2)))
+        found += self._overwritten(now + max(_LEAST, (now - began) / 2))
+        if self._replaced:
+            self._replaced &= {one.name for one in found}
+        return found
+
+    def replaced(self, name: str) -> bool:
+        """Whether it was told as another than one that was settled under this name."""
+        return name in self._replaced
 
     def settle(self, entry: Entry) -> None:
         """It is dealt with, and not told again while it stays as it is."""
@@ -79,12 +100,14 @@ class Listing:
             number = 0 if os.name == "nt" else (self.folder / entry.name).stat().st_ino
         except OSError:
             return
-        told = hash((entry.size, entry.mtime_ns))
-        self._settled[entry.name] = (told if os.name == "nt" else number, told)
+        self._replaced.discard(entry.name)
+        told = entry.told()
+        self._settled[entry.name] = (_told_by_listing(entry) if os.name == "nt" else number, told)
 
     def forget(self, name: str) -> None:
         """Tell it again."""
-        self._settled.pop(name, None)
+        if self._settled.pop(name, None) is not None:
+            self._replaced.add(name)
 
     def _overwritten(self, until: float) -> Iterator[Entry]:
         if os.name == "nt":  # there the listing itself says size and time
@@ -101,8 +124,9 @@ class Listing:
                 entry = Entry.at(name, self.folder / name)
             except OSError:
                 continue
-            if known[1] != hash((entry.size, entry.mtime_ns)):
+            if known[1] != entry.told():
                 del self._settled[name]
+                self._replaced.add(name)
                 yield entry
             if time.monotonic() > until:
                 return
@@ -120,7 +144,7 @@ class Listing:
                         known = settled.get(name)
                         if known is not None and known[0] == _number(entry):
                             met.append(name)
-                        elif self._is_image(entry.name):
+                        elif self._is_image(entry.name) and not (self._subfolders and _is_folder(entry)):
                             yield name, entry
                         elif self._subfolders and _is_folder(entry) and folder / entry.name != self._but:
                             folders.append((folder / entry.name, f"{name}/"))
@@ -146,5 +170,8 @@ def _number(entry: "os.DirEntry[str]") -> int:
     """What tells a file from one that takes its name, as far as a listing says it."""
     if os.name != "nt":
         return entry.inode()
-    status = entry.stat()
-    return hash((status.st_size, status.st_mtime_ns))
+    return _told_by_listing(Entry.of(entry.name, entry.stat()))
+
+
+def _told_by_listing(entry: Entry) -> int:
+    return hash((entry.size, entry.mtime_ns))

@@ -23,7 +23,10 @@ from inspector.records.shots import add_shots, list_shots
 from inspector.records.taught.new_detectors import NewDetector, add_detector, detector_staging
 
 WORDS = (Decision.OK, Decision.NG, Decision.REVIEW)
-_SCORES = {Decision.OK: 0.2, Decision.NG: 0.9, Decision.REVIEW: 0.6}
+EVERY = (*WORDS, None, Decision.OTHER)
+"""Whatever can be said of a part."""
+assert {*EVERY} == {*Decision, None}
+_SCORES = {Decision.OK: 0.2, Decision.NG: 0.9, Decision.REVIEW: 0.6, Decision.OTHER: 0.3}
 
 
 def png(number: int) -> bytes:

@@ -77,7 +77,12 @@ def test_hidden_temporary_and_other_files_are_left_alone(watch: Watch, inbox: Pa
     (inbox / "folder.png").mkdir()
     put(pictures(washers)[0], inbox / "deeper", "deep.png")
     assert all_of(watch()) == []
-    assert names(all_of(watch(subfolders=True))) == ["deeper/deep.png"]
+    put(pictures(washers)[1], inbox / "folder.png", "in a folder that is called like a picture.png")
+    found = all_of(watch(subfolders=True))
+    assert sorted(names(found)) == [
+        "deeper/deep.png",
+        "folder.png/in a folder that is called like a picture.png",
+    ]
 
 
 def test_a_file_that_is_still_being_written_is_waited_for(watch: Watch, inbox: Path, washers: Path) -> None:
