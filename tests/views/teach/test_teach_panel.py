@@ -111,6 +111,7 @@ def test_teaching_runs_in_the_background_and_a_new_shot_makes_it_out_of_date(
     assert _classes(page) == {"washer": (2, "taught")}
     assert page.panel.button.text() == "Teach again"
     assert ": quick, on 2 shots of washer" in page.panel.taught.text()
+    assert page.panel.onward.isVisible()
     assert "PatchCore, 1 class" in project_window.job_bar.about.text()
     assert project_window.context.project is not None
     assert len(list_detectors(project_window.context.project)) == 1

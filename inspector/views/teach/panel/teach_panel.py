@@ -91,6 +91,11 @@ class TeachPanel(QWidget):
             QShortcut(QKeySequence(keys), self).activated.connect(self.button.click)
         self.reason = wrapped("small")
         self.taught = wrapped("small")
+        self.onward = QPushButton("Inspect parts")
+        self.onward.setIcon(icons.icon("inspect"))
+        self.onward.setToolTip("Drop pictures of parts there, and see what this detector says")
+        self.onward.clicked.connect(lambda: context.go("inspect"))
+        self.onward.hide()
         self.history = QPushButton("All detectors…")
         self.history.setToolTip("What changed from one detector to the next, and the way back")
         theme.set_role(self.history, "link")
@@ -117,6 +122,7 @@ class TeachPanel(QWidget):
         column.addWidget(self.reason)
         column.addWidget(self.progress)
         column.addWidget(self.taught)
+        column.addWidget(self.onward)
         column.addWidget(self.history, alignment=Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -194,7 +200,7 @@ class TeachPanel(QWidget):
             self.choice.own = row.method
             self.choice.show_settings()
         self._known = row is not None
-        self.history.setVisible(self._known and self.progress.isHidden())
+        self._show_known()
         if row is None:
             self.taught.setText("")
         else:
@@ -216,14 +222,19 @@ class TeachPanel(QWidget):
         self.button.hide()
         self.reason.hide()
         self.taught.hide()
-        self.history.hide()
         self.progress.begin()
+        self._show_known()
 
     def end(self) -> None:
         self.progress.end()
         self.button.show()
         self.taught.show()
-        self.history.setVisible(self._known)
+        self._show_known()
+
+    def _show_known(self) -> None:
+        """What can be done with a detector that there is."""
+        for widget in (self.onward, self.history):
+            widget.setVisible(self._known and self.progress.isHidden())
 
 
 def _places(count: int) -> str:
