@@ -41,6 +41,25 @@ class Image:
         return self.original_size or (self.pixels.shape[1], self.pixels.shape[0])
 
 
+class Pose(StrEnum):
+    """Whether the parts of a class lie alike in its shots, so that a picture shows that the camera was moved; FEW: one shot
+    doesn't tell; UNKNOWN: where it can't be seen, as in tiles, or was not measured."""
+
+    FIXED = "fixed"
+    ANYHOW = "anyhow"
+    FEW = "few"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Lie:
+    """How a picture lies against the shots of a class of fixed pose: `moved`, its distance place by place as a multiple of what is
+    usual, 0 unless it lies elsewhere; `told`: how it was moved, for people, "" where that can't be said."""
+
+    moved: float = 0.0
+    told: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreMap:
     """What a detector says of one image.
@@ -49,6 +68,7 @@ class ScoreMap:
     on the detector's own fixed scale (never normalised per image). `image_score`: on the detector's scale, higher is
     more anomalous. `class_name`: the class it was judged as; `class_confidence`: 0–1 (1 when the class was given).
     `product_distance`: how far the image as a whole lies from the class's shots, from 0 on; None where it isn't asked.
+    `lie`: whether it shows its part elsewhere than they do; None where their pose isn't fixed.
     """
 
     values: NDArray[np.float32]
@@ -56,6 +76,7 @@ class ScoreMap:
     class_name: str
     class_confidence: float = 1.0
     product_distance: float | None = None
+    lie: Lie | None = None
 
     @property
     def finite(self) -> bool:

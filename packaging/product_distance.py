@@ -1,4 +1,5 @@
-"""From which distance on a picture shows another product: fits what `verdicts/product` knows of a backbone, and measures it.
+"""From which distance on a picture shows another product, and when the camera has moved: fits what `verdicts/product` and
+`methods/products` know of a backbone, and measures it.
 
     python packaging/product_distance.py DATA…            writes resources/product_distance.json
     python packaging/product_distance.py DATA… --measure [--json]
@@ -9,7 +10,7 @@ not be called another product. Every number of a mean patch is put in units of i
 counting alike. Over draws of 1, 2 and 4 shots, `spread` is the root mean square by which the logarithm of own distances differs
 from the held-out shots' mean, median over the products; `other` the distance from a single shot that a share WRONG of the parts
 of the product that varies most exceed; `own` the smallest with which, of several shots, no product has more than WRONG of its
-parts called another one. What other products look like is not asked.
+parts called another one. What other products look like is not asked. How parts lie: see `fixed_poses.py`.
 `--measure` calls the same rule on test images, every product with what was fitted on the others.
 """
 
@@ -18,11 +19,14 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
+import fixed_poses
 import numpy as np
+from fixed_poses import Cells
 from harmed_parts import HARMS
 from harmed_parts import harmed as harmed_by
 from numpy.typing import NDArray
@@ -40,7 +44,7 @@ from inspector.methods.products.looks import distance
 from inspector.methods.single_shot_views import altered_views
 from inspector.verdicts.product import Usual, is_other, limit
 
-SHOTS, DRAWS = (1, 2, 4), 5
+SHOTS, MEASURED, DRAWS = (1, 2, 4), (1, 2, 4, 8), 5
 LARGEST, CONTRAST = (0.2, 0.4), 0.5
 SEED, WRONG = 7, 0.01
 GRID = np.arange(0.30, 2.0, 0.01)
@@ -51,22 +55,40 @@ Means = tuple[NDArray[np.float64], ...]
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A picture: its mean patches, and its cells."""
+
+    means: Means
+    cells: Cells
+
+
+@dataclass(frozen=True)
 class Product:
-    """Mean patches: `good[i]` of training image i, `harmed[i]` of its harmed copies, `views[i]` of the altered views that a
+    """Pictures: `good[i]` of training image i, `harmed[i]` of its harmed copies, `views[i]` of the altered views that a
     single shot is held out by; `tests` by kind: "good", "defective", and what the camera does."""
 
-    good: list[Means]
-    harmed: list[list[Means]]
-    views: list[list[Means]]
-    tests: dict[str, list[Means]]
+    good: list[Seen]
+    harmed: list[list[Seen]]
+    views: list[list[Seen]]
+    tests: dict[str, list[Seen]]
+
+    @property
+    def cells(self) -> list[Cells]:
+        return [one.cells for one in self.good]
+
+    @property
+    def harmed_cells(self) -> list[list[Cells]]:
+        return [[one.cells for one in own[:: fixed_poses.EVERY]] for own in self.harmed]
 
 
-def seen(backbone: Backbone, pictures: Sequence[Pixels]) -> list[Means]:
+def seen(backbone: Backbone, pictures: Sequence[Pixels]) -> list[Seen]:
     found = []
     for pixels in pictures:
         given = backbone.prepare([pixels], True)
-        taps = backbone.forward(given, taps=backbone.default_taps, joint=False).taps
-        found.append(tuple(taps[tap][0].float().mean(0).double().numpy() for tap in backbone.default_taps))
+        features = backbone.forward(given, taps=backbone.default_taps, joint=False)
+        means = (features.taps[tap][0].float().mean(0).double().numpy() for tap in backbone.default_taps)
+        (cells,) = fixed_poses.cells_of(features, backbone.default_taps)
+        found.append(Seen(tuple(means), cells))
     return found
 
 
@@ -115,13 +137,16 @@ def read_products(backbone: Backbone, folders: Sequence[Path], tests: bool) -> d
     for name, train, test in _samples(folders):
         pictures = [read.read(path, least_side(backbone)).pixels for path in train]
         rngs = [np.random.default_rng([index, SEED]) for index in range(len(pictures))]
-        kinds: dict[str, list[Means]] = {}
-        for path, anomalous in test if tests else ():
+        kinds: dict[str, list[Seen]] = {}
+        for index, (path, anomalous) in enumerate(test if tests else ()):
             pixels = read.read(path, least_side(backbone)).pixels
             kinds.setdefault("defective" if anomalous else "good", []).extend(seen(backbone, [pixels]))
             if not anomalous:
                 for kind, moved in CAMERA.items():
                     kinds.setdefault(kind, []).extend(seen(backbone, [moved(pixels)]))
+                rng = np.random.default_rng([index, SEED])
+                for kind, move in fixed_poses.CAMERA.items():
+                    kinds.setdefault(kind, []).extend(seen(backbone, [move(pixels, rng)]))
         copies = [list(harmed_copies(one, rng)) for one, rng in zip(pictures, rngs, strict=True)]
         views = [[view.pixels for view in altered_views(Image(one, "", ""))] for one in pictures]
         found[name] = Product(
@@ -150,8 +175,8 @@ Scales = tuple[NDArray[np.float64], ...]
 
 def scales(products: Mapping[str, Product]) -> Scales:
     found = []
-    for tap in range(len(next(iter(products.values())).good[0])):
-        own = [np.stack([means[tap] for means in product.good]) for product in products.values()]
+    for tap in range(len(next(iter(products.values())).good[0].means)):
+        own = [np.stack([one.means[tap] for one in product.good]) for product in products.values()]
         centre = np.stack([one.mean(0) for one in own])
         found.append(np.sqrt(np.stack([one.var(0) for one in own]).mean(0) + centre.var(0)) + 1e-6)
     return tuple(found)
@@ -163,12 +188,11 @@ class Looks:
     def __init__(self, units: Scales) -> None:
         self._units, self._widths = units, [len(one) for one in units]
 
-    def look(self, means: Means) -> NDArray[np.float32]:
-        return np.concatenate([one / unit for one, unit in zip(means, self._units, strict=True)]).astype(
-            np.float32
-        )
+    def look(self, one: Seen) -> NDArray[np.float32]:
+        parts = [means / unit for means, unit in zip(one.means, self._units, strict=True)]
+        return np.concatenate(parts).astype(np.float32)
 
-    def far(self, pictures: Sequence[Means], shots: Sequence[Means]) -> list[float]:
+    def far(self, pictures: Sequence[Seen], shots: Sequence[Seen]) -> list[float]:
         known = np.stack([self.look(one) for one in shots])
         return [distance(self.look(one), known, self._widths) for one in pictures]
 
@@ -221,27 +245,28 @@ def fit(products: Mapping[str, Product]) -> tuple[Scales, Usual]:
     return scales(products), known
 
 
-def measure(products: Mapping[str, Product]) -> dict[str, Any]:
-    """By product, shots and kind of picture, the share that is called another product; constants fitted without it."""
+def measure(products: Mapping[str, Product], taps: Sequence[str]) -> dict[str, Any]:
+    """By product, shots and kind of picture, the share that is called another product or moved; constants fitted without it."""
     found: dict[str, Any] = {}
     for name, product in products.items():
-        units, known = fit({other: own for other, own in products.items() if other != name})
-        looks, told = Looks(units), {"spread": known.spread, "own": known.own, "other": known.other}
+        others = {other: own for other, own in products.items() if other != name}
+        units, known = fit(others)
+        poses = fixed_poses.fit(others, taps, units, draws, WRONG)
+        told = {"spread": known.spread, "own": known.own, "other": known.other, "poses": poses.spread}
         found[name] = {"fitted": told}
-        foreign = {
-            other: [*own.tests["good"], *own.tests["defective"]]
-            for other, own in products.items()
-            if other != name
-        }
-        for count in SHOTS:
+        for count in MEASURED:
             said: dict[str, list[float]] = {}
             for shots in draws(product, count):
                 own = [product.good[index] for index in shots]
+                looks, laid = Looks(units), fixed_poses.Shots([one.cells for one in own], poses)
                 from_on = limit(looks.held_out(product, shots), len(shots), known)
                 said.setdefault("limit", []).append(from_on or 0)
+                said.setdefault("fixed", []).append(laid.fixed)
+                held = partial(_share_other, looks, own, laid, from_on)
+
                 for kind, pictures in product.tests.items():
-                    said.setdefault(kind, []).append(_share(looks.far(pictures, own), from_on))
-                shares = [_share(looks.far(pictures, own), from_on) for pictures in foreign.values()]
+                    said.setdefault(kind, []).append(held(pictures))
+                shares = [held([*one.tests["good"], *one.tests["defective"]]) for one in others.values()]
                 said.setdefault("foreign", []).append(float(np.mean(shares)))
                 said.setdefault("hardest", []).append(min(shares))
             found[name][str(count)] = {
@@ -250,20 +275,32 @@ def measure(products: Mapping[str, Product]) -> dict[str, Any]:
     return found
 
 
+def _share_other(
+    looks: Looks,
+    own: Sequence[Seen],
+    laid: fixed_poses.Shots,
+    from_on: float | None,
+    pictures: Sequence[Seen],
+) -> float:
+    far, moved = looks.far(pictures, own), laid.moved([one.cells for one in pictures])
+    return float(np.mean([is_other(one, from_on) or other for one, other in zip(far, moved, strict=True)]))
+
+
 def _share(far: Sequence[float], from_on: float | None) -> float:
     return sum(is_other(one, from_on) for one in far) / len(far)
 
 
 def _show(found: Mapping[str, Any]) -> None:
-    columns = ("limit", "good", "defective", "foreign", "hardest", *CAMERA)
-    print(f"{'product':14} shots " + " ".join(f"{one:>9}" for one in columns))
+    columns = ("fixed", "good", "defective", "foreign", "hardest", *CAMERA, *fixed_poses.CAMERA)
+    print(f"{'product':14} shots limit " + " ".join(f"{one:>9}" for one in columns))
     for name, own in found.items():
-        for count in map(str, SHOTS):
-            values = [own[count][columns[0]], *(100 * own[count].get(one, np.nan) for one in columns[1:])]
-            print(f"{name:14} {count:>5} {values[0]:9.2f} " + " ".join(f"{one:8.1f}%" for one in values[1:]))
-    for count in map(str, SHOTS):
-        values = [np.mean([100 * own[count][one] for own in found.values()]) for one in columns[1:]]
-        print(f"{'mean':14} {count:>5} {'':9} " + " ".join(f"{one:8.1f}%" for one in values))
+        for count in map(str, MEASURED):
+            values = [100 * own[count].get(one, np.nan) for one in columns]
+            shown = " ".join(f"{one:8.1f}%" for one in values)
+            print(f"{name:14} {count:>5} {own[count]['limit']:5.2f} {shown}")
+    for count in map(str, MEASURED):
+        values = [np.mean([100 * own[count][one] for own in found.values()]) for one in columns]
+        print(f"{'mean':14} {count:>5} {'':5} " + " ".join(f"{one:8.1f}%" for one in values))
 
 
 def main() -> None:
@@ -277,10 +314,11 @@ def main() -> None:
     backbone = loading.load()
     products = read_products(backbone, given.data, given.measure)
     if given.measure:
-        found = measure(products)
+        found = measure(products, backbone.default_taps)
         print(json.dumps(found, indent=1)) if given.json else _show(found)
         return
     units, known = fit(products)
+    poses = fixed_poses.fit(products, backbone.default_taps, units, draws, WRONG)
     target = paths.resources() / fitted.FILE
     stored = json.loads(target.read_text("utf-8")) if target.exists() else {}
     named = zip(backbone.default_taps, units, strict=True)
@@ -289,9 +327,10 @@ def main() -> None:
         "spread": known.spread,
         "own": known.own,
         "other": known.other,
+        "poses": poses.as_json(),
     }
     target.write_text(json.dumps(stored, sort_keys=True) + "\n", "utf-8")
-    print(f"spread {known.spread}, own {known.own}, other {known.other}")
+    print(f"spread {known.spread}, own {known.own}, other {known.other}, of poses {poses.spread}")
 
 
 if __name__ == "__main__":

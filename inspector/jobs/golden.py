@@ -23,7 +23,7 @@ from inspector.records.qualification.golden import (
     list_golden,
     newly_missed,
 )
-from inspector.verdicts.product import NOT_THIS, Limit, why_other
+from inspector.verdicts.product import NOT_THIS, Limit, far, why_moved, why_other
 
 if TYPE_CHECKING:
     from inspector.methods.detector import Detector
@@ -154,7 +154,8 @@ def _score_part(
         (score_map,) = detector.score([image], [name])
         if not score_map.finite:
             raise ImageError("The detector gave no number for it.")
-        other = why_other(score_map.product_distance, limit.in_force if limit else None)
+        until = limit.in_force if limit else None
+        other = why_other(far(score_map, limit), until, why_moved(score_map, limit))
         if other:
             return None, other
         return float(score_map.image_score), ""

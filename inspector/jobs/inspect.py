@@ -23,6 +23,7 @@ from inspector.jobs.events import Reporter, job
 from inspector.jobs.judging import Judge, ReadFile, class_id_of
 from inspector.records.detectors import find_detector
 from inspector.records.inspected.new_results import NewResult, record_results
+from inspector.records.inspected.products import count_moved
 from inspector.records.inspected.results import count_results, list_names
 from inspector.records.inspected.runs import continue_run, start_run
 from inspector.records.names import file_name
@@ -208,7 +209,7 @@ def _store(project: Project, report: Reporter, run_id: int, results: Sequence[Ne
     report.result["inspected"] += len(results) - lost
     report.result["failed"] += lost
     for result, result_id in zip(results, ids, strict=True):
-        report.item(result.name, result_id, f"{result.error} {result.hint}".strip())
+        report.item(result.name, result_id, result.trouble)
 
 
 def _notes(
@@ -236,7 +237,9 @@ def _summary(project: Project, run_id: int) -> str:
     counts = count_results(project, ResultFilter(run_id=run_id))
     parts = [f"{counts.ok} OK", f"{counts.review} to review", f"{counts.ng} NG"]
     if counts.other:
-        parts.append(f"{counts.other} not this product")
+        moved = count_moved(project, run_id)
+        why = f" ({moved} of them since the camera or the part has moved)" if moved else ""
+        parts.append(f"{counts.other} not this product{why}")
     if counts.failed:
         parts.append(f"{counts.failed} could not be inspected")
     return f"{counts.total} {'image' if counts.total == 1 else 'images'}: {', '.join(parts)}."

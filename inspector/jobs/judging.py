@@ -20,6 +20,7 @@ from inspector.records.names import class_key
 from inspector.records.project import Project
 from inspector.records.shots import list_shots
 from inspector.records.thresholds import ThresholdRow, list_thresholds
+from inspector.verdicts.product import Limit
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
@@ -114,7 +115,7 @@ class Judge:
     def results(self, items: Sequence[ReadFile], maps: Sequence[ScoreMap | None]) -> list[NewResult]:
         """A batch as it will be stored, by the newest thresholds; `maps`: what `scored` gave for it."""
         thresholds = list_thresholds(self._project, self.row.id)
-        return judged(items, maps, thresholds, self._ids, self.class_id, self._shapes)
+        return judged(items, maps, thresholds, self.row.products, self._ids, self.class_id, self._shapes)
 
 
 def drawn_on(project: Project, row: DetectorRow, detector: "Detector") -> dict[int, list[float]]:
@@ -137,13 +138,15 @@ def judged(
     items: Sequence[ReadFile],
     maps: Sequence[ScoreMap | None],
     thresholds: Mapping[int, ThresholdRow],
+    limits: Mapping[int, Limit],
     ids_by_name: Mapping[str, int],
     class_id: int | None,
     shapes: Mapping[int, Sequence[float]],
 ) -> list[NewResult]:
     """A batch as it will be stored; `maps`: of those `items` that could be read, in order; `shapes`: see `drawn_on`. Whether one shows
-    another product is decided when it is stored."""
+    another product is decided when it is stored; `limits`: by class, from where on it does."""
     from inspector.verdicts.judge import judge
+    from inspector.verdicts.product import far, why_moved
 
     scored = iter(maps)
     results = []
@@ -177,7 +180,8 @@ def judged(
                 class_id=found,
                 class_confidence=score_map.class_confidence,
                 image_score=score_map.image_score,
-                product_distance=score_map.product_distance,
+                product_distance=far(score_map, limits.get(found)),
+                hint=why_moved(score_map, limits.get(found)),
                 values=score_map.values,
                 regions=verdict.regions,
                 threshold_id=thresholds[found].id,

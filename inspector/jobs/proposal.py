@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from inspector.domain import CancelToken, Decision, Flip, Image, Proposal, ScoreMap, Thresholds
 from inspector.errors import InspectorError
 from inspector.images import read
@@ -25,6 +27,7 @@ _SCORING, HELD_OUT = 90.0, 95.0
 """Per cent of the bar while good parts are scored, and when thresholds are set."""
 MOST_GOOD = 100
 """So many parts of a class that people confirmed good are scored by a new detector at least, the newest: what 1 % needs."""
+_NOTHING = np.zeros((0, 0), np.float32)
 MOST = 50
 """How many results of each decision and class are looked at again, the newest first."""
 
@@ -41,11 +44,12 @@ def standing_out(shots: Sequence[ShotRow], held_out: Sequence[ScoreMap]) -> dict
 @dataclass(frozen=True, slots=True)
 class _GoodParts:
     """Image id → score of parts of a class that people confirmed good; `picked`: they may have been, see `picked_runs`.
-    `distances`: how far they lie from the shots as a whole, where that is asked."""
+    `distances`: how far they lie from the shots as a whole, where that is asked; `moved`: see `product.moved_from`."""
 
     scores: Mapping[int, float]
     picked: bool
     distances: Sequence[float]
+    moved: float
 
 
 def _score_good_parts(
@@ -60,6 +64,7 @@ def _score_good_parts(
     Those whose image is gone or can't be read are named in the log and passed over. `names`: class id → what the detector
     calls it."""
     from inspector.verdicts.calibrate import parts_needed
+    from inspector.verdicts.product import moved_from
 
     found: dict[int, _GoodParts] = {}
     for class_id, name in names.items():
@@ -67,7 +72,7 @@ def _score_good_parts(
         images = {one.result_id: one.image_id for one in parts if one.good}
         ids = [*images][-max(MOST_GOOD, parts_needed(rate)) :]
         scores: dict[int, float] = {}
-        distances: list[float] = []
+        good: list[ScoreMap] = []
         for place, row in enumerate(list_results(project, ids)):
             cancel.check()
             report.progress(_SCORING, f"Scoring {place + 1} of {len(ids)} good parts of “{name}”")
@@ -82,8 +87,9 @@ def _score_good_parts(
                 continue
             if score_map.finite:
                 scores[images[row.id]] = float(score_map.image_score)
-                distances += [] if score_map.product_distance is None else [score_map.product_distance]
-        found[class_id] = _GoodParts(scores, picked, distances)
+                good.append(replace(score_map, values=_NOTHING))
+        distances = [one.product_distance for one in good if one.product_distance is not None]
+        found[class_id] = _GoodParts(scores, picked, distances, moved_from(good))
     return found
 
 
@@ -134,7 +140,7 @@ def set_thresholds_from(
         far = [one.product_distance for one in held_out[name]]
         limit = product.limit(far, len(shots[key]), usual, good[key].distances) if usual else None
         if limit is not None:
-            products[key] = Limit(limit)
+            products[key] = Limit(limit, pose=detector.looks.poses.pose(name), moved=good[key].moved)
     return Found(outliers, thresholds, products)
 
 
@@ -190,6 +196,7 @@ def find_flips(
     `names`: class id → what the detector calls it; `found`: see `GoldenTrial`. Results whose image is gone or can't be read are passed over.
     """
     from inspector.verdicts.judge import judge
+    from inspector.verdicts.product import far
 
     compared, flips, (thresholds, limits) = 0, [], found
     for class_id, name in names.items():
@@ -202,6 +209,7 @@ def find_flips(
             try:
                 (score_map,) = detector.score([prepared(row.path, detector, name)], [name])
                 until = limit.in_force if limit else None
+                score_map = replace(score_map, product_distance=far(score_map, limit))
                 after = judge(score_map, thresholds[class_id], row.size, until).decision
             except InspectorError as error:
                 report.log(f"“{row.name}” is not compared: {error.message}")

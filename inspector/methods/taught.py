@@ -22,6 +22,7 @@ from inspector.features.tiles import Tiles, View, tiles
 from inspector.images.area import Polygon
 from inspector.methods.memory_bank import MemoryBank
 from inspector.methods.products.looks import Look, ProductLooks, look_of
+from inspector.methods.products.poses import pose_maps
 from inspector.methods.single_shot_views import altered_views
 
 BORDER = 0.05
@@ -84,12 +85,13 @@ class Taught(ABC):
     def remembering(self, class_name: str, features: Features, together: bool = False) -> Self:
         """The same, with every image in `features` as a further shot of the class; `together`: as the tiles of one."""
         seen = look_of(features, self.looks.scales)
+        poses = None if together else pose_maps(features, self.looks.poses.fitted.basis)
         if seen is not None and together:
             seen = seen.mean(0, keepdims=True)
         return dataclasses.replace(
             self,
             memory=self.memory.with_shots(class_name, features, together),
-            looks=self.looks.with_shots(class_name, seen, self.memory.count(class_name)),
+            looks=self.looks.with_shots(class_name, seen, poses, self.memory.count(class_name)),
         )
 
     def with_place(self, class_name: str, image: Image, outline: Polygon) -> Self:
@@ -255,7 +257,9 @@ class Taught(ABC):
             score = float(np.max([piece.image_score for piece in pieces]))
             looks = [look for _, look in seen if look is not None]
             far = self.looks.distance(class_name, np.mean(looks, axis=0), without) if looks else None
-            whole = dataclasses.replace(whole, values=values, image_score=score, product_distance=far)
+            whole = dataclasses.replace(
+                whole, values=values, image_score=score, product_distance=far, lie=None
+            )
         view = self.views.get(class_name)
         if view is None or view.area is None:
             return whole
@@ -295,12 +299,13 @@ class Taught(ABC):
             maps, scores = self.maps_and_scores(features, given, without)
             values = maps.float().cpu().numpy()
             seen = look_of(features, self.looks.scales)
+            lies = self.looks.poses.lies(features, given)
         looks: Sequence[Look | None] = [None] * len(given) if seen is None else [*seen]
         far = [
             None if look is None else self.looks.distance(name, look, shot)
             for look, name, shot in zip(looks, given, without, strict=True)
         ]
-        maps_found = map(ScoreMap, values, scores.tolist(), given, sure, far)
+        maps_found = map(ScoreMap, values, scores.tolist(), given, sure, far, lies)
         return list(zip(maps_found, looks, strict=True))
 
 

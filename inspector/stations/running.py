@@ -247,8 +247,7 @@ class _Running:
         took = [(now - batch[place].taken.arrived).total_seconds() for place in fresh]
         self._watch.stored([ids[place][1] for place in fresh], took, max((one for one, _ in ids), default=0))
         for place in fresh:
-            error = f"{results[place].error} {results[place].hint}".strip()
-            self._report.item(results[place].name, ids[place][0], error)
+            self._report.item(results[place].name, ids[place][0], results[place].trouble)
 
     def _is_kept(self, item: ReadFile) -> bool:
         return item.facts is None or not find_image(self._project, item.facts.sha256, item.facts.suffix)[1]

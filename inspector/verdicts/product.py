@@ -7,6 +7,10 @@ shots that are alike would make that too narrow, and one or two too wide, so two
 nothing is another product that lies no farther than harmed parts may where a few shots are known, and what lies farther than they
 may where a single shot is known is one, unless this very class lies so wide apart that its parts may, with the usual spread around
 what its own shots show. All are measured on several products by `packaging/product_distance.py`.
+
+Where a class's parts lie alike in its shots, a picture that shows them elsewhere is none of it either: the camera was moved. How far
+off it lies (`domain.Lie`) has a limit of its own, and the distance that is kept is the larger of both as shares of their limits, so
+that one number judges.
 """
 
 import math
@@ -15,6 +19,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
+from inspector.domain import Pose, ScoreMap
 from inspector.methods.products.fitted import fitted
 from inspector.verdicts.calibrate import HEAD_START, conformal_bound, upper_bound
 
@@ -64,10 +69,13 @@ def limit(
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Of a class of a detector: from `distance` on a picture shows another product; `asked`: whether anybody wants to know."""
+    """Of a class of a detector: from `distance` on a picture shows another product; `asked`: whether anybody wants to know. `pose`:
+    whether its parts lie alike in the shots; `moved`: from which `Lie.moved` on the camera was moved, where they do."""
 
     distance: float
     asked: bool = True
+    pose: Pose = Pose.UNKNOWN
+    moved: float = 1.0
 
     @property
     def in_force(self) -> float | None:
@@ -76,7 +84,8 @@ class Limit:
 
     def as_json(self) -> dict[str, Any]:
         """As the database keeps it."""
-        return {"from": self.distance, "asked": self.asked}
+        said = {"from": self.distance, "asked": self.asked}
+        return said | ({} if self.pose is Pose.UNKNOWN else {"pose": str(self.pose), "moved": self.moved})
 
 
 def is_asked(before: Limit | None) -> bool:
@@ -90,24 +99,61 @@ def limits_of(stored: Any) -> dict[int, Limit]:
     for key, said in stored.items() if isinstance(stored, dict) else ():
         distance = said.get("from") if isinstance(said, dict) else None
         if str(key).isdecimal() and isinstance(distance, float) and math.isfinite(distance) and distance > 0:
-            found[int(key)] = Limit(distance, said.get("asked") is True)
+            found[int(key)] = Limit(distance, said.get("asked") is True, *_pose_of(said))
     return found
+
+
+def _pose_of(said: dict[str, Any]) -> tuple[Pose, float]:
+    pose, moved = said.get("pose"), said.get("moved")
+    if isinstance(moved, float) and math.isfinite(moved) and moved >= 1 and pose in list(Pose):
+        return Pose(str(pose)), moved
+    return Pose.UNKNOWN, 1.0
+
+
+def moved_from(good: Sequence[ScoreMap]) -> float:
+    """From which `Lie.moved` on the camera was moved, where parts were confirmed good: never below that of one of them."""
+    return max([1.0, *(one.lie.moved * (1 + ALIKE) for one in good if one.lie is not None)])
+
+
+def far(score_map: ScoreMap, limit: Limit | None) -> float | None:
+    """How far a picture lies from its class, to be held against `limit.distance`: as a whole, or by where it shows the part."""
+    whole = score_map.product_distance
+    if whole is None or limit is None or score_map.lie is None or limit.pose is not Pose.FIXED:
+        return whole
+    return max(whole, limit.distance * score_map.lie.moved / limit.moved)
+
+
+MOVED = "The camera or the part has moved: "
+_ELSEWHERE = "it lies elsewhere than in the shots"
+
+
+def why_moved(score_map: ScoreMap, limit: Limit | None) -> str:
+    """What happened to a picture that shows its part elsewhere, for people, as it is kept with its result; "" where it doesn't, or
+    looks like another product even where it would lie as the shots do."""
+    lie = score_map.lie
+    if lie is None or limit is None or limit.pose is not Pose.FIXED or lie.moved < limit.moved:
+        return ""
+    if not lie.told and is_other(score_map.product_distance, limit.distance):
+        return ""
+    return f"{MOVED}{lie.told or _ELSEWHERE}."
 
 
 NOT_THIS = "Not this product: "
 """Before the reason, where a golden part has no score because of it."""
 
 
-def reason(distance: float, limit: float) -> str:
-    """Why a picture is called another product, for people, without a capital."""
+def reason(distance: float, limit: float, moved: str = "") -> str:
+    """Why a picture is called another product, for people, without a capital. `moved`: see `why_moved`."""
+    if moved.startswith(MOVED):
+        return f"{moved[0].lower()}{moved[1:]}"
     return f"it looks unlike the shots: distance {distance:.2f}, from {limit:.2f} on it is another product."
 
 
-def why_other(distance: float | None, limit: float | None) -> str:
+def why_other(distance: float | None, limit: float | None, moved: str = "") -> str:
     """What stands in place of a golden part's score where it is taken for another product, else ""."""
     if distance is None or limit is None or not is_other(distance, limit):
         return ""
-    return f"{NOT_THIS}{reason(distance, limit)}"
+    return f"{NOT_THIS}{reason(distance, limit, moved)}"
 
 
 def is_other(distance: float | None, limit: float | None) -> bool:

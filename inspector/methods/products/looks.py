@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from inspector.errors import DetectorError
 from inspector.features.backbone import Backbone, Features
 from inspector.methods.products.fitted import fitted
+from inspector.methods.products.poses import Fitted, Maps, Poses
 from inspector.methods.stored_tensors import TEACH_AGAIN
 
 Look = NDArray[np.float32]
@@ -48,25 +49,30 @@ def distance(look: Look, others: Look, widths: Sequence[int]) -> float:
 @dataclass(frozen=True, eq=False)
 class ProductLooks:
     """Of every class the looks of its shots, [n, d], in their order. Nothing of it changes. `scales`: by tap, the units of its
-    numbers; kept with the looks, so that distances stay what they were when other ones are measured."""
+    numbers; kept with the looks, so that distances stay what they were when other ones are measured. `poses`: how their parts
+    lie, none of classes that are looked at in tiles."""
 
     scales: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     classes: Mapping[str, Look] = field(default_factory=dict)
+    poses: Poses = field(default_factory=Poses)
 
     @classmethod
     def new(cls, backbone: Backbone) -> Self:
         """Of no class yet; with no scales where nothing was measured on this backbone, and nothing is asked."""
         known = fitted(backbone.identity.key)
-        return cls({} if known is None else {tap: tuple(own) for tap, own in known["scales"].items()})
+        if known is None:
+            return cls()
+        scales = {tap: tuple(own) for tap, own in known["scales"].items()}
+        return cls(scales, poses=Poses(Fitted.of(known.get("poses"))))
 
-    def with_shots(self, class_name: str, looks: Look | None, known: int) -> Self:
-        """The same with further shots' looks [n, d] of a class that has `known` shots; without the class where one is missing, as
-        in detectors of earlier versions."""
+    def with_shots(self, class_name: str, looks: Look | None, poses: Maps | None, known: int) -> Self:
+        """The same with further shots' looks [n, d] and pose maps of a class that has `known` shots; without the class where one is
+        missing, as in detectors of earlier versions."""
         before = self.classes.get(class_name)
         classes = {name: own for name, own in self.classes.items() if name != class_name}
         if looks is not None and (0 if before is None else len(before)) == known:
             classes[class_name] = looks if before is None else np.vstack([before, looks])
-        return replace(self, classes=classes)
+        return replace(self, classes=classes, poses=self.poses.with_shots(class_name, poses, known))
 
     def distance(self, class_name: str, look: Look, without: int | None = None) -> float | None:
         """How far a look [d] lies from those of a class (but for one); None where there is none to compare with."""
@@ -82,12 +88,14 @@ class ProductLooks:
         return {
             "scales": {tap: list(own) for tap, own in self.scales.items()},
             "classes": {name: [_plain(row) for row in own] for name, own in self.classes.items()},
+            "poses": self.poses.as_json(),
         }
 
     @classmethod
     def from_json(cls, said: Any, classes: Sequence[str]) -> Self:
-        """What `as_json` gave. Raises DetectorError for what it can't have given."""
+        """What `as_json` gave, or an earlier version, which knew no poses. Raises DetectorError for what it can't have given."""
         try:
+            poses = Poses.from_json(said.get("poses"), classes)
             scales = {str(tap): tuple(map(float, own)) for tap, own in said["scales"].items()}
             found = {name: np.array(rows, np.float32) for name, rows in said["classes"].items()}
             width = sum(map(len, scales.values()))
@@ -98,7 +106,7 @@ class ProductLooks:
             right = False
         if not right:
             raise DetectorError("The detector doesn't say what its shots look like.", TEACH_AGAIN)
-        return cls(scales, found)
+        return cls(scales, found, poses)
 
 
 def _plain(row: Look) -> list[float]:

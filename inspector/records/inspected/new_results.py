@@ -31,7 +31,7 @@ from inspector.verdicts.product import is_other
 @dataclass(frozen=True, slots=True)
 class NewResult:
     """One inspected item. `image` with `data`, its file's bytes, for a kept copy; None when it could not be
-    read (then `error`). `product_distance`: see `ScoreMap`. `values`: the anomaly map (h, w), stored as float16. `regions` were
+    read (then `error`). `product_distance`: see `verdicts.product.far`; `hint`, where there is no error: `why_moved`. `values`: the anomaly map (h, w), stored as float16. `regions` were
     cut with threshold row `threshold_id`; `decision` is taken from the newest thresholds when it is stored."""
 
     name: str
@@ -46,6 +46,11 @@ class NewResult:
     error: str = ""
     hint: str = ""
     product_distance: float | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why it couldn't be judged, and what to do; "" where it was. What a judged one has in `hint` says something else."""
+        return f"{self.error} {self.hint}".strip() if self.error else ""
 
 
 NOT_KEPT = "The disk was full when it was inspected, so that not everything of it was kept."

@@ -1,13 +1,16 @@
 """Whether pictures of another product are told apart, by class of a detector, and what follows for stored results."""
 
-from sqlalchemy import delete, select, update
+from dataclasses import replace
 
+from sqlalchemy import delete, func, select, update
+
+from inspector.domain import Decision
 from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.audit import ActKind, note
 from inspector.records.project import Project
 from inspector.records.thresholds import all_limits, decided, newest_thresholds
-from inspector.verdicts.product import Limit
+from inspector.verdicts.product import MOVED
 from inspector.verdicts.provenance import number
 
 
@@ -25,7 +28,7 @@ def ask_product(project: Project, detector_id: int, class_id: int, asked: bool, 
             raise ProjectError(
                 "This detector can't tell whether a picture shows another product.", "Teach its class again."
             )
-        row.products = {**(row.products or {}), str(class_id): Limit(limit.distance, asked).as_json()}
+        row.products = {**(row.products or {}), str(class_id): replace(limit, asked=asked).as_json()}
         decision = decided(found.thresholds, limit.distance if asked else None)
         flipped = session.execute(
             update(t.Result)
@@ -52,3 +55,14 @@ def ask_product(project: Project, detector_id: int, class_id: int, asked: bool, 
             reason=f"Verdicts changed: {changed:,}.",
         )
     return changed
+
+
+def count_moved(project: Project, run_id: int) -> int:
+    """How many results of a run show, by the detector, that the camera or the part has moved."""
+    moved = select(func.count()).where(
+        t.Result.run_id == run_id,
+        t.Result.decision == Decision.OTHER,
+        t.Result.hint.startswith(MOVED, autoescape=True),
+    )
+    with project.reading() as session:
+        return int(session.scalar(moved) or 0)

@@ -40,7 +40,7 @@ from inspector.records.thresholds import (
     threshold_numbers,
 )
 from inspector.verdicts.judge import cuts_alike, decide
-from inspector.verdicts.product import Limit
+from inspector.verdicts.product import MOVED, Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Counts:
 @dataclass(frozen=True, slots=True)
 class ResultRow:
     """`decision`: by the newest thresholds. `override`: a person's word, or None. `verdict`: what counts (None when
-    the item failed; then `error` and `hint` say why). `product_distance`: see `ScoreMap`. `is_shot`: this image also taught the detector. `white`: the
+    the item failed; then `error` and `hint` say why). `product_distance`: see `verdicts.product.far`; then `hint` may say `why_moved`. `is_shot`: this image also taught the detector. `white`: the
     end of the range in which its image was read, see `images.read`. `reviewer`, `reason`: of the review that counts.
     `regions`: how many are stored. `size`: (width, height) in pixels, (0, 0) when unknown. `path`, `missing`,
     `map_path`: see `KeptFiles`."""
@@ -381,8 +381,13 @@ def _result(
         regions=regions,
         is_shot=is_shot,
         error="The stored record of this result is damaged." if lost else error,
-        hint="Inspect the image again." if lost else hint,
+        hint="Inspect the image again." if lost else _hint(hint, decision),
         created=created,
         white=whites.get((detector_id, class_id)),
         files=KeptFiles(project, sha256, suffix, map_name, let_go),
     )
+
+
+def _hint(stored: str, decision: Decision | None) -> str:
+    """That the camera has moved is said only while it decides."""
+    return "" if stored.startswith(MOVED) and decision is not Decision.OTHER else stored

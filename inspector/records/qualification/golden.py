@@ -92,6 +92,7 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
                 t.Result.detector_id,
                 t.Result.image_score,
                 t.Result.product_distance,
+                t.Result.hint,
             )
             .join(t.Class, t.Result.class_id == t.Class.id)
             .where(t.Result.id.in_(words), is_kept(), t.Class.removed.is_(None))
@@ -104,13 +105,13 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
         seen: dict[tuple[int, int], dict[int, tuple[float | None, str]]] = {}
         limits = {key: limits_in_force(session, key) for key in {row.detector_id for row in rows}}
         taken = 0
-        for result_id, name, class_id, image_id, detector_id, score, far in rows:
+        for result_id, name, class_id, image_id, detector_id, score, far, hint in rows:
             if class_id is not None and image_id is not None and (class_id, image_id) not in shots:
                 new[class_id, image_id] = name, words[result_id]
                 taken += 1
                 limit = limits[detector_id].get(class_id)
                 if score is not None:
-                    other = why_other(far, limit)
+                    other = why_other(far, limit, hint)
                     found = seen.setdefault((class_id, image_id), {})
                     found[detector_id] = (None if other else score), other
         for key, (name, expected) in new.items():

@@ -183,7 +183,7 @@ def _class_words(detail: ResultDetail) -> str:
 def _remark(detail: ResultDetail) -> str:
     row, said, limit = detail.row, [], detail.limit
     if row.decision is Decision.OTHER and row.product_distance is not None and limit is not None:
-        why = reason(row.product_distance, limit.distance)
+        why = reason(row.product_distance, limit.distance, row.hint)
         said.append(f"{why[0].upper()}{why[1:]} Nothing can be said of defects.")
     review = detail.review
     if review is not None and row.override is not None:

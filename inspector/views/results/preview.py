@@ -154,7 +154,7 @@ def _facts(detail: ResultDetail) -> str:
     row = detail.row
     said = [row.class_name, row.defect_type]
     if row.decision is Decision.OTHER and row.product_distance is not None and detail.limit is not None:
-        said.append(reason(row.product_distance, detail.limit.distance).removesuffix("."))
+        said.append(reason(row.product_distance, detail.limit.distance, row.hint).removesuffix("."))
     if row.override is not None:
         said.append(f"judged by {row.reviewer}" if row.reviewer else "judged by a person")
     if row.reason:

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
+from inspector.domain import Pose
 from inspector.views.look.kit import switch
 from inspector.views.look.labels import wrapped
 
 if TYPE_CHECKING:
     from inspector.verdicts.product import Limit
+
+_TOLD = "What looks unlike the shots, or lies elsewhere than in them, is neither OK nor NG"
+_POSES = {
+    Pose.FIXED: "A camera that was moved is noticed: parts lie alike in the shots.",
+    Pose.ANYHOW: "Parts lie anyhow in the shots, so a moved camera can't be noticed.",
+    Pose.FEW: "A moved camera can be noticed from two shots on.",
+    Pose.UNKNOWN: "",
+}
 
 
 class ProductLine(QWidget):
@@ -22,9 +31,6 @@ class ProductLine(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.box = QCheckBox("Tell other products apart")
-        self.box.setToolTip(
-            "What looks unlike the shots as a whole is neither OK nor NG: another product, or a camera that was moved"
-        )
         self.words = wrapped("small")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -41,6 +47,8 @@ class ProductLine(QWidget):
             return
         self.box.setChecked(limit.asked)
         switch(self.box, why)
+        self.box.setToolTip(f"{_TOLD}. {_POSES[limit.pose]}".strip())
         here = "" if distance is None else f"; this image lies at {distance:.2f}"
         by = "Another product from" if limit.asked else "It would be another product from"
-        self.words.setText(f"{by} a distance of {limit.distance:.2f} from the shots on{here}.")
+        told = f"{by} a distance of {limit.distance:.2f} from the shots on{here}."
+        self.words.setText(f"{told} {_POSES[limit.pose]}".strip())
