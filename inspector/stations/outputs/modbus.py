@@ -12,17 +12,18 @@ first; what is read by one telegram belongs together.
 | 3 | review |
 | 4 | fail: the image could not be judged |
 | 5 | new: nobody has acknowledged this result (only where acknowledgement is asked for) |
+| 6 | other: the image doesn't show this product |
 | 8 | acknowledge: set by the controller; cleared with the next result |
 
 | holding / input register | |
 |---|---|
-| 0 | bits 0 to 5 as coils 0 to 5 |
+| 0 | bits 0 to 6 as coils 0 to 6 |
 | 1–2 | result counter: rises by one with every result, 0 before the first of this start |
 | 3–4 | score × 1000, signed; −2147483648 where there is none |
 | 5–6 | NG from this score × 1000, signed; −2147483648 where there is none |
 | 7–8 | id of the result in the station |
 | 9 | number of the detector |
-| 10 | verdict: 0 none yet, 1 OK, 2 NG, 3 review, 4 fail |
+| 10 | verdict: 0 none yet, 1 OK, 2 NG, 3 review, 4 fail, 5 not this product |
 | 11 | heartbeat: rises once a second while the server answers |
 | 16 | acknowledge: the controller writes the lower half of the result counter (register 2) here |
 
@@ -35,6 +36,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from inspector.domain import Decision
 from inspector.records.line.arrivals import ArrivalRow
 from inspector.records.line.stations import Value
 from inspector.stations.output import message
@@ -45,6 +47,8 @@ ACKNOWLEDGE_COIL, ACKNOWLEDGE_REGISTER = 8, 16
 _REGISTERS = 32
 _NONE = -(2**31)
 _READY, _NEW = 1, 1 << 5
+_COILS = {Decision.OK: 1, Decision.NG: 2, Decision.REVIEW: 3, None: 4, Decision.OTHER: 6}
+_STATUS = 0x7F
 _WRITES_BITS, _WRITES_REGISTERS = (5, 15), (6, 16, 22, 23)
 _BITS = (1, 2, 5, 15)
 
@@ -77,7 +81,7 @@ class Modbus(Server):
             return
         limit = message(arrival)["threshold"]
         self._shown, self._acknowledged = count, False
-        status = _READY | 1 << CODES[arrival.said] | (_NEW if self._acknowledged_only else 0)
+        status = _READY | 1 << _COILS[arrival.said] | (_NEW if self._acknowledged_only else 0)
         self._words[:11] = [
             status,
             *_halves(count & 0xFFFFFFFF),
@@ -107,7 +111,7 @@ class Modbus(Server):
         if new is not None and not self._written(function, address, new):
             return ExcCodes.ILLEGAL_ADDRESS
         if function in _BITS:
-            current[:] = [self._words[0] & 0x3F | self._acknowledged << ACKNOWLEDGE_COIL, 0]
+            current[:] = [self._words[0] & _STATUS | self._acknowledged << ACKNOWLEDGE_COIL, 0]
         else:
             current[:] = self._words
         return None

@@ -52,8 +52,8 @@ FIELDS = {
     "IsSimulated": "Boolean",
     "CreationTime": "DateTime",  # when the image came, UTC
     "ProcessingSeconds": "Double",
-    "Verdict": "String",  # ok, ng, review, failed
-    "VerdictCode": "Int32",  # 1 OK, 2 NG, 3 review, 4 failed
+    "Verdict": "String",  # ok, ng, review, other, failed
+    "VerdictCode": "Int32",  # 1 OK, 2 NG, 3 review, 4 failed, 5 not this product
     "Score": "Double",  # NaN where there is none
     "NgFrom": "Double",  # NaN where there is none
     "Error": "String",

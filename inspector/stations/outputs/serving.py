@@ -30,8 +30,8 @@ _ENDING = 0.6
 
 Given = TypeVar("Given")
 
-CODES = {Decision.OK: 1, Decision.NG: 2, Decision.REVIEW: 3, None: 4}
-"""The verdict as a number; None: failed."""
+CODES = {Decision.OK: 1, Decision.NG: 2, Decision.REVIEW: 3, None: 4, Decision.OTHER: 5}
+"""The verdict as a number; None: failed, OTHER: not this product."""
 
 
 class Loop:

@@ -1,4 +1,4 @@
-"""Images in folders by what was said of them: `ok`, `review`, `ng` and `failed`.
+"""Images in folders by what was said of them: `ok`, `review`, `ng`, `other` (not this product) and `failed`.
 
 A file is called as its image, with the number of its result (`part 7-1234.png`), so that images of one name stay apart and a result
 that is told again finds its file. It appears as a whole or not at all. Where there is no image, as it could not be read or was let
@@ -21,7 +21,7 @@ from inspector.stations.fields import Field
 from inspector.stations.output import message
 from inspector.stations.outputs.link import Link, OutputInfo
 
-FOLDERS = ("ok", "review", "ng", "failed")
+FOLDERS = ("ok", "review", "ng", "other", "failed")
 """One for each verdict in `message`."""
 
 
@@ -134,7 +134,7 @@ def _digest(path: Path) -> str:
 INFO = OutputInfo(
     "sorting",
     "Sorted images",
-    "Every image in a folder of its verdict: ok, review, ng or failed.",
+    "Every image in a folder of its verdict: ok, review, ng, other (not this product) or failed.",
     (
         Field("folder", "Folder", "folder", None, "Where the folders of the verdicts are made."),
         Field(
@@ -156,7 +156,7 @@ INFO = OutputInfo(
         ),
         *(
             Field(name, f"{title} images", "flag", True)
-            for name, title in zip(FOLDERS, ("OK", "Review", "NG", "Failed"), strict=True)
+            for name, title in zip(FOLDERS, ("OK", "Review", "NG", "Other product", "Failed"), strict=True)
         ),
     ),
     SortedImages,

@@ -23,7 +23,9 @@ from inspector.records.shots import add_shots, list_shots
 from inspector.records.taught.new_detectors import NewDetector, add_detector, detector_staging
 
 WORDS = (Decision.OK, Decision.NG, Decision.REVIEW)
-_SCORES = {Decision.OK: 0.2, Decision.NG: 0.9, Decision.REVIEW: 0.6}
+EVERY = (*WORDS, None, Decision.OTHER)
+"""All that can be said; None: it could not be judged."""
+_SCORES = {Decision.OK: 0.2, Decision.NG: 0.9, Decision.REVIEW: 0.6, Decision.OTHER: 0.4}
 
 
 def png(number: int) -> bytes:

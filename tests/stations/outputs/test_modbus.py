@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from stations.outputs.arriving_parts import WORDS, Line, wait_for
+from stations.outputs.arriving_parts import EVERY, WORDS, Line, wait_for
 
 from inspector.records.line.deliveries import told_up_to
 from inspector.records.line.stations import Part, StationRow, Value
@@ -71,7 +71,7 @@ def test_a_controller_that_comes_by_often_enough_sees_every_result_in_order(line
     with serving_station(line, port) as (station, sending, controller):
         before = controller.registers()
         assert (before[0], before[10], controller.counter()) == (1, 0, 0)
-        ids = line.judge(station, [*WORDS, None])
+        ids = line.judge(station, EVERY)
         sending.note()
         seen: list[list[int]] = []
         while len(seen) < len(ids):
@@ -80,14 +80,14 @@ def test_a_controller_that_comes_by_often_enough_sees_every_result_in_order(line
                 seen.append(now)
                 coils = controller.client.read_coils(0, count=9).bits
                 inputs = controller.client.read_discrete_inputs(0, count=9).bits
-                flags = [bool(now[0] >> bit & 1) for bit in range(6)]
-                assert coils[:6] == inputs[:6] == flags
+                flags = [bool(now[0] >> bit & 1) for bit in range(7)]
+                assert coils[:7] == inputs[:7] == flags
                 assert controller.client.read_input_registers(0, count=11).registers == now[:11]
-        assert [_whole(one, 1) for one in seen] == [1, 2, 3, 4]
-        assert [one[10] for one in seen] == [1, 2, 3, 4]
-        assert [one[0] for one in seen] == [0b00011, 0b00101, 0b01001, 0b10001]
+        assert [_whole(one, 1) for one in seen] == [1, 2, 3, 4, 5]
+        assert [one[10] for one in seen] == [1, 2, 3, 4, 5]
+        assert [one[0] for one in seen] == [0b00011, 0b00101, 0b01001, 0b10001, 0b1000001]
         assert [_whole(one, 7) for one in seen] == ids
-        assert [_whole(one, 3) for one in seen] == [200, 900, 600, -(2**31)]
+        assert [_whole(one, 3) for one in seen] == [200, 900, 600, -(2**31), 400]
         assert sending.states == {"a": ""}
     assert not _answers(port)
 

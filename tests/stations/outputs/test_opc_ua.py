@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stations.outputs.arriving_parts import WORDS, Line, wait_for
+from stations.outputs.arriving_parts import EVERY, WORDS, Line, wait_for
 
 from inspector.records.line.deliveries import told_up_to
 from inspector.records.line.stations import Part, StationRow, Value
@@ -119,20 +119,20 @@ def test_a_client_sees_each_result_in_order_also_of_many_at_once_and_asks_for_wh
         async def act(client: Any, node: Any) -> None:
             seen = Seen()
             subscription = await subscribed(client, node, seen)
-            ids = line.judge(station, [*WORDS, None] * 15)
+            ids = line.judge(station, EVERY * 12)
             sending.note()
             await until(lambda: len(seen.events) == len(ids))
             assert [one.ResultId for one in seen.events] == [*map(str, ids)]
             assert [one.Counter for one in seen.events] == [*range(1, len(ids) + 1)]
-            assert [one.Verdict for one in seen.events[:4]] == ["ok", "ng", "review", "failed"]
-            assert [one.VerdictCode for one in seen.events[:4]] == [1, 2, 3, 4]
-            assert [one.ResultState for one in seen.events[:4]] == [1, 1, 1, 4]
+            assert [one.Verdict for one in seen.events[:5]] == ["ok", "ng", "review", "failed", "other"]
+            assert [one.VerdictCode for one in seen.events[:5]] == [1, 2, 3, 4, 5]
+            assert [one.ResultState for one in seen.events[:5]] == [1, 1, 1, 4, 1]
             assert seen.events[1].PartId == "part 2.png"
             assert seen.events[1].JobId == str(line.run_id)
             assert seen.events[1].Score == pytest.approx(0.900002)
             assert await node("Ready").read_value() is True
             assert await node("Result.Counter").read_value() == len(ids)
-            assert await node("Result.Verdict").read_value() == "failed"
+            assert await node("Result.Verdict").read_value() == "other"
             with pytest.raises(asyncua.ua.UaStatusCodeError):
                 await node("Result.Verdict").write_value("ok")
             await subscription.delete()

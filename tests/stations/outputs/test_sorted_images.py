@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from stations.outputs.arriving_parts import WORDS, Line, png, wait_for
+from stations.outputs.arriving_parts import EVERY, WORDS, Line, png, wait_for
 
 from inspector.records.line.deliveries import note_told
 from inspector.records.line.stations import Part, StationRow, Value
@@ -33,13 +33,14 @@ def test_every_image_lies_in_the_folder_of_its_verdict_whatever_it_is_called(
     out = tmp_path / "out"
     station = line.station(sorting(out, how=how))
     tell(line, station)
-    ids = line.judge(station, [*WORDS, None], name=lambda number: "a/b:c.png")
-    assert ids == [1, 2, 3, 4]
+    ids = line.judge(station, EVERY, name=lambda number: "a/b:c.png")
+    assert ids == [1, 2, 3, 4, 5]
     tell(line, station)
     assert found(out) == [
         "failed/a_b_c-4.txt",
         "ng/a_b_c-2.png",
         "ok/a_b_c-1.png",
+        "other/a_b_c-5.png",
         "review/a_b_c-3.png",
     ]
     image = next((out / "ng").iterdir())
