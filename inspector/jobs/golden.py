@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inspector.domain import CancelToken, Decision, Emit, JobKind, Thresholds
+from inspector.domain import CancelToken, Emit, JobKind, Thresholds
 from inspector.errors import ImageError, InspectorError, ProjectError
 from inspector.jobs.engine import Engine
 from inspector.jobs.events import Reporter, job
@@ -18,18 +18,20 @@ from inspector.records.qualification.checks import add_check
 from inspector.records.qualification.golden import (
     GoldenPart,
     GoldenWord,
+    Seen,
+    golden_word,
     judge_golden,
     keep_golden_scores,
     list_golden,
     newly_missed,
 )
-from inspector.verdicts.product import NOT_THIS, Limit, why_other
+from inspector.verdicts.product import Limit
 
 if TYPE_CHECKING:
     from inspector.methods.detector import Detector
 
-Scores = dict[int, tuple[float | None, str]]
-"""Golden part → (score, ""), or (None, why it has none); see `keep_golden_scores`."""
+Scores = dict[int, Seen]
+"""By golden part."""
 
 _SAME = 1e-3
 """By how much, in parts of the score, one that is taken again may differ: other processors round otherwise."""
@@ -87,7 +89,7 @@ def check_golden(
             for word in words
             if (then := before[word.part.id].score) is not None
             and word.detector_id == before[word.part.id].detector_id
-            and (word.score is None or abs(word.score - then) > _SAME * max(abs(then), 1e-6))
+            and (_moved(word.score, then) or _moved(word.distance, before[word.part.id].distance))
         ]
         missed = [word.part.name for word in words if not word.kept]
         report.message = said(words)
@@ -125,13 +127,12 @@ def _score(
     except InspectorError as error:
         for part in parts:
             report.item(part.name, error=error.message)
-        return {part.id: (None, error.message) for part in parts}
+        return {part.id: Seen(None, error=error.message) for part in parts}
     found: Scores = {}
     for place, part in enumerate(parts):
         cancel.check()
-        limit = row.products.get(part.class_id)
-        found[part.id] = _score_part(detector, row.taught_names, part, shapes, limit)
-        report.item(part.name, error=found[part.id][1])
+        found[part.id] = _score_part(detector, row.taught_names, part, shapes)
+        report.item(part.name, error=found[part.id].error)
         report.progress(place + 1, f"Golden set: “{part.name}”")
     return found
 
@@ -141,10 +142,9 @@ def _score_part(
     names: Mapping[int, str],
     part: GoldenPart,
     shapes: Mapping[int, Sequence[float]],
-    limit: Limit | None,
-) -> tuple[float | None, str]:
-    """What a detector scores a golden part as a part of its class, as in `Scores`. `names`: class id → what the detector calls it;
-    `shapes`: see `shapes_of`; `limit`: from where on it shows another product."""
+) -> Seen:
+    """What a detector scores a golden part as a part of its class. `names`: class id → what the detector calls it; `shapes`: see
+    `shapes_of`."""
     name = names[part.class_id]
     try:
         if part.missing:
@@ -156,12 +156,14 @@ def _score_part(
         (score_map,) = detector.score([image], [name])
         if not score_map.finite:
             raise ImageError("The detector gave no number for it.")
-        other = why_other(score_map.product_distance, limit.in_force if limit else None)
-        if other:
-            return None, other
-        return float(score_map.image_score), ""
+        return Seen(float(score_map.image_score), score_map.product_distance)
     except InspectorError as error:
-        return None, error.message
+        return Seen(None, error=error.message)
+
+
+def _moved(now: float | None, then: float | None) -> bool:
+    """Whether a number that was taken again is another, or none any more."""
+    return then is not None and (now is None or abs(now - then) > _SAME * max(abs(then), 1e-6))
 
 
 class GoldenTrial:
@@ -178,8 +180,6 @@ class GoldenTrial:
     ) -> None:
         """`names`: class id → what the detector calls it, of the classes that it would judge; `found`: their thresholds, and from
         where on a picture shows another product."""
-        from inspector.verdicts.judge import decide
-
         self._project = project
         self._scores: Scores = {}
         self.words: list[GoldenWord] = []
@@ -187,12 +187,9 @@ class GoldenTrial:
         shapes, (thresholds, limits) = shapes_of(project, detector, names), found
         for part in list_golden(project, names):
             cancel.check()
-            limit = limits.get(part.class_id)
-            score, error = self._scores[part.id] = _score_part(detector, names, part, shapes, limit)
-            decision = None if score is None else decide(score, thresholds[part.class_id])
-            if error.startswith(NOT_THIS):
-                decision = Decision.OTHER
-            self.words.append(GoldenWord(part, None, score, decision, error))
+            seen = self._scores[part.id] = _score_part(detector, names, part, shapes)
+            found_of = thresholds[part.class_id], limits.get(part.class_id)
+            self.words.append(golden_word(part, None, seen, *found_of))
         self.missed = newly_missed(judge_golden(project, class_ids=[*names]), self.words)
         for word in self.missed:
             report.log(

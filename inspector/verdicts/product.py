@@ -94,20 +94,16 @@ def limits_of(stored: Any) -> dict[int, Limit]:
     return found
 
 
-NOT_THIS = "Not this product: "
-"""Before the reason, where a golden part has no score because of it."""
-
-
 def reason(distance: float, limit: float) -> str:
     """Why a picture is called another product, for people, without a capital."""
     return f"it looks unlike the shots: distance {distance:.2f}, from {limit:.2f} on it is another product."
 
 
 def why_other(distance: float | None, limit: float | None) -> str:
-    """What stands in place of a golden part's score where it is taken for another product, else ""."""
+    """Why a golden part is taken for another product, in a sentence, or "" where it isn't."""
     if distance is None or limit is None or not is_other(distance, limit):
         return ""
-    return f"{NOT_THIS}{reason(distance, limit)}"
+    return f"Not this product: {reason(distance, limit)}"
 
 
 def is_other(distance: float | None, limit: float | None) -> bool:

@@ -103,7 +103,8 @@ def _scored(
                         f"The detector gives no number for “{image.name}”, so it can't be compared elsewhere.",
                         "Check the golden set first.",
                     )
-                image = replace(image, score=float(score_map.image_score))
+                said = float(score_map.image_score), score_map.product_distance
+                image = replace(image, score=said[0], distance=said[1])
             found.append(image)
         return tuple(found)
 
