@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inspector.domain import CancelToken, Decision, Emit, JobKind, Thresholds
+from inspector.domain import CancelToken, Emit, JobKind, Thresholds
 from inspector.errors import ImageError, InspectorError, ProjectError
 from inspector.jobs.engine import Engine
 from inspector.jobs.events import Reporter, job
@@ -18,18 +18,20 @@ from inspector.records.qualification.checks import add_check
 from inspector.records.qualification.golden import (
     GoldenPart,
     GoldenWord,
+    Seen,
+    golden_word,
     judge_golden,
     keep_golden_scores,
     list_golden,
     newly_missed,
 )
-from inspector.verdicts.product import NOT_THIS, Limit, far, why_moved, why_other
+from inspector.verdicts.product import Limit, far, why_moved
 
 if TYPE_CHECKING:
     from inspector.methods.detector import Detector
 
-Scores = dict[int, tuple[float | None, str]]
-"""Golden part → (score, ""), or (None, why it has none); see `keep_golden_scores`."""
+Scores = dict[int, Seen]
+"""By golden part."""
 
 _ONE = "Golden set: its only part is judged as it must be."
 
@@ -85,7 +87,10 @@ def check_golden(
             for word in words
             if (then := before[word.part.id].score) is not None
             and word.detector_id == before[word.part.id].detector_id
-            and (word.score is None or abs(word.score - then) > engine.rounding * max(abs(then), 1e-6))
+            and (
+                _moved(word.score, then, engine.rounding)
+                or _moved(word.distance, before[word.part.id].distance, engine.rounding)
+            )
         ]
         missed = [word.part.name for word in words if not word.kept]
         report.message = said(words)
@@ -123,13 +128,14 @@ def _score(
     except InspectorError as error:
         for part in parts:
             report.item(part.name, error=error.message)
-        return {part.id: (None, error.message) for part in parts}
+        return {part.id: Seen(None, error=error.message) for part in parts}
     found: Scores = {}
     for place, part in enumerate(parts):
         cancel.check()
-        limit = row.products.get(part.class_id)
-        found[part.id] = _score_part(detector, row.taught_names, part, shapes, limit)
-        report.item(part.name, error=found[part.id][1])
+        seen = found[part.id] = _score_part(
+            detector, row.taught_names, part, shapes, row.products.get(part.class_id)
+        )
+        report.item(part.name, error=seen.error if seen.score is None else "")
         report.progress(place + 1, f"Golden set: “{part.name}”")
     return found
 
@@ -140,9 +146,9 @@ def _score_part(
     part: GoldenPart,
     shapes: Mapping[int, Sequence[float]],
     limit: Limit | None,
-) -> tuple[float | None, str]:
-    """What a detector scores a golden part as a part of its class, as in `Scores`. `names`: class id → what the detector calls it;
-    `shapes`: see `shapes_of`; `limit`: from where on it shows another product."""
+) -> Seen:
+    """What a detector scores a golden part as a part of its class. `names`: class id → what the detector calls it; `shapes`: see
+    `shapes_of`; `limit`: from where on it shows another product."""
     name = names[part.class_id]
     try:
         if part.missing:
@@ -154,13 +160,14 @@ def _score_part(
         (score_map,) = detector.score([image], [name])
         if not score_map.finite:
             raise ImageError("The detector gave no number for it.")
-        until = limit.in_force if limit else None
-        other = why_other(far(score_map, limit), until, why_moved(score_map, limit))
-        if other:
-            return None, other
-        return float(score_map.image_score), ""
+        return Seen(float(score_map.image_score), far(score_map, limit), why_moved(score_map, limit))
     except InspectorError as error:
-        return None, error.message
+        return Seen(None, error=error.message)
+
+
+def _moved(now: float | None, then: float | None, rounding: float) -> bool:
+    """Whether a number that was taken again is another, or none any more."""
+    return then is not None and (now is None or abs(now - then) > rounding * max(abs(then), 1e-6))
 
 
 class GoldenTrial:
@@ -177,8 +184,6 @@ class GoldenTrial:
     ) -> None:
         """`names`: class id → what the detector calls it, of the classes that it would judge; `found`: their thresholds, and from
         where on a picture shows another product."""
-        from inspector.verdicts.judge import decide
-
         self._project = project
         self._scores: Scores = {}
         self.words: list[GoldenWord] = []
@@ -187,11 +192,8 @@ class GoldenTrial:
         for part in list_golden(project, names):
             cancel.check()
             limit = limits.get(part.class_id)
-            score, error = self._scores[part.id] = _score_part(detector, names, part, shapes, limit)
-            decision = None if score is None else decide(score, thresholds[part.class_id])
-            if error.startswith(NOT_THIS):
-                decision = Decision.OTHER
-            self.words.append(GoldenWord(part, None, score, decision, error))
+            seen = self._scores[part.id] = _score_part(detector, names, part, shapes, limit)
+            self.words.append(golden_word(part, None, seen, thresholds[part.class_id], limit))
         self.missed = newly_missed(judge_golden(project, class_ids=[*names]), self.words)
         for word in self.missed:
             report.log(

@@ -31,7 +31,7 @@ from inspector.records.tables.taught import Shot as Shot
 from inspector.records.tables.taught import StoredImage as StoredImage
 from inspector.records.tables.taught import Threshold as Threshold
 
-KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Every revision that can be opened, oldest first; any other was written by a newer Inspector."""
 REVISION = KNOWN_REVISIONS[-1]
 

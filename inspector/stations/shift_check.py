@@ -1,4 +1,5 @@
 """The shift check: a station's detector shows on parts that are known that it still judges as it must, before a shift relies on it.
+It is made by `jobs/golden.check_golden` with the station; here stands when one is due, and what came of it.
 
 The NG parts of the golden set are the red rabbits: parts with a defect, of which each must be caught.
 """
@@ -6,10 +7,7 @@ The NG parts of the golden set are the red rabbits: parts with a defect, of whic
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from inspector.domain import CancelToken, Decision, Emit, JobEnded, JobEvent, JobStatus
-from inspector.errors import Cancelled, ProjectError
-from inspector.jobs.engine import Engine
-from inspector.jobs.golden import check_golden
+from inspector.domain import Decision
 from inspector.records.audit import few
 from inspector.records.line.shifts import shift_at, times_of
 from inspector.records.line.stations import StationRow
@@ -25,18 +23,6 @@ class Due:
     since: datetime
     failed: bool
     blocks: bool
-    said: str
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What came of a check. `passed`: each part is judged as it must be. `escaped`: NG parts that would pass as OK, `stopped`: good
-    ones that would be held back or could not be judged, by name."""
-
-    check: GoldenCheck
-    passed: bool
-    escaped: tuple[str, ...]
-    stopped: tuple[str, ...]
     said: str
 
 
@@ -67,37 +53,6 @@ def check_due(project: Project, station: StationRow, now: datetime) -> Due | Non
     return Due(since, made, asked.blocks, said)
 
 
-def run_check(
-    project: Project,
-    engine: Engine,
-    station: StationRow,
-    who: str,
-    *,
-    emit: Emit = lambda event: None,
-    cancel: CancelToken | None = None,
-) -> Checked:
-    """Score the golden parts of a station anew with its detector, and keep the record. Raises `InspectorError` where nothing could be
-    checked, as where there is no golden set: its hint says what to do. Takes about as long as inspecting as many pictures, on the
-    engine's thread."""
-    ended: list[JobEnded] = []
-
-    def listen(event: JobEvent) -> None:
-        if isinstance(event, JobEnded):
-            ended.append(event)
-        emit(event)
-
-    check_golden(project, engine, station=station, who=who, emit=listen, cancel=cancel or CancelToken())
-    end = ended[-1]
-    if end.status is JobStatus.CANCELLED:
-        raise Cancelled
-    if end.status is not JobStatus.DONE:
-        raise ProjectError(end.message, end.hint)
-    made = next(one for one in list_checks(project, station_id=station.id) if one.id == end.result["check"])
-    escaped = tuple(part.name for part in made.missed if _escaped(part))
-    stopped = tuple(part.name for part in made.missed if not _escaped(part))
-    return Checked(made, passed(made), escaped, stopped, said_of(made))
-
-
 def passed(check: GoldenCheck) -> bool:
     """Whether there were parts, and each was judged as it must be."""
     return bool(check.parts) and not check.missed
@@ -117,11 +72,14 @@ def _missed(check: GoldenCheck) -> str:
     said = []
     escaped = [f"“{part.name}”" for part in check.missed if _escaped(part)]
     unknown = [f"“{part.name}”" for part in check.missed if part.said is None]
-    held = [f"“{part.name}”" for part in check.missed if part.said is not None and not _escaped(part)]
+    other = [f"“{part.name}”" for part in check.missed if part.said is Decision.OTHER]
+    held = [f"“{part.name}”" for part in check.missed if part.said in (Decision.REVIEW, Decision.NG)]
     if escaped:
         said.append(f"{few(escaped)} {_is(escaped)} NG and would pass as OK.")
     if held:
         said.append(f"{few(held)} {_is(held)} good and would be held back.")
+    if other:
+        said.append(f"{few(other)} {_is(other)} taken for another product.")
     if unknown:
         said.append(f"{few(unknown)} could not be judged.")
     return " ".join(said) or "there was no part that could be checked."

@@ -138,10 +138,6 @@ def why_moved(score_map: ScoreMap, limit: Limit | None) -> str:
     return f"{MOVED}{lie.told or _ELSEWHERE}."
 
 
-NOT_THIS = "Not this product: "
-"""Before the reason, where a golden part has no score because of it."""
-
-
 def reason(distance: float, limit: float, moved: str = "") -> str:
     """Why a picture is called another product, for people, without a capital. `moved`: see `why_moved`."""
     if moved.startswith(MOVED):
@@ -150,10 +146,10 @@ def reason(distance: float, limit: float, moved: str = "") -> str:
 
 
 def why_other(distance: float | None, limit: float | None, moved: str = "") -> str:
-    """What stands in place of a golden part's score where it is taken for another product, else ""."""
+    """Why a golden part is taken for another product, in a sentence, or "" where it isn't."""
     if distance is None or limit is None or not is_other(distance, limit):
         return ""
-    return f"{NOT_THIS}{reason(distance, limit, moved)}"
+    return f"Not this product: {reason(distance, limit, moved)}"
 
 
 def is_other(distance: float | None, limit: float | None) -> bool:

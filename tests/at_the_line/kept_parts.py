@@ -11,7 +11,10 @@ import judged_parts
 import numpy as np
 import PIL.Image
 
+from inspector.domain import CancelToken, JobEnded, JobEvent, JobStatus
 from inspector.images import read
+from inspector.jobs.engine import Engine
+from inspector.jobs.golden import check_golden
 from inspector.records import schema as t
 from inspector.records.files import ImageFacts
 from inspector.records.inspected.new_results import NewResult, record_results
@@ -20,6 +23,7 @@ from inspector.records.line import stations
 from inspector.records.line.arrivals import NewArrival, as_rows
 from inspector.records.line.stations import Part, Retention, StationRow, StationSettings
 from inspector.records.project import Project
+from inspector.records.qualification.checks import GoldenCheck, list_checks
 from inspector.records.thresholds import list_thresholds
 
 OK, NG = 0.1, 0.9
@@ -85,3 +89,13 @@ def age(path: Path, seconds: float) -> None:
     then = time.time() - seconds
     if path.exists():
         os.utime(path, (then, then))
+
+
+def shift_check(project: Project, engine: Engine, station: StationRow) -> GoldenCheck:
+    """Made by Ada, as the operator view and `inspector golden --station` make it; its record."""
+    events: list[JobEvent] = []
+    check_golden(project, engine, station=station, who="Ada", emit=events.append, cancel=CancelToken())
+    end = events[-1]
+    assert isinstance(end, JobEnded)
+    assert end.status is JobStatus.DONE, end
+    return next(one for one in list_checks(project, station_id=station.id) if one.id == end.result["check"])

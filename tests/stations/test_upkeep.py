@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from at_the_line import kept_parts
 from stations.station_runs import Running, arrivals, pictures, put
 
 from inspector.domain import CancelToken, Decision
@@ -25,7 +26,7 @@ from inspector.records.line.stations import (
 from inspector.records.project import Project
 from inspector.records.qualification.golden import add_golden
 from inspector.stations import retention
-from inspector.stations.shift_check import run_check
+from inspector.stations.shift_check import passed
 
 Start = Callable[[int], Running]
 
@@ -56,7 +57,7 @@ def test_nothing_is_judged_until_the_shift_check_is_passed_and_then_all_that_wai
     )
     (row,) = list_results(project, result_ids(project))
     add_golden(project, {row.id: Decision.NG}, who="Ada")
-    assert run_check(project, engine, station_of(project, key), "Ada").passed
+    assert passed(kept_parts.shift_check(project, engine, station_of(project, key)))
     assert len(press.until_judged(3)) == 3
     press.until(lambda: press.watch.state.blocked == "")
 

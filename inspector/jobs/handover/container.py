@@ -35,6 +35,8 @@ _NAME = re.compile(
 )
 _MOST_MEMBERS = 20_000
 _MOST_JSON = 64 << 20
+_MOST_SAID = 16 << 20
+"""Bytes of the manifest and of the content: read as a whole, JSON takes some twenty times as much."""
 _MOST_TENSORS = 8 << 30
 _CHUNK = 1 << 20
 _AGAIN = "Ask for the file again; it is to be made by “Hand over…”."
@@ -151,6 +153,8 @@ def _members(archive: zipfile.ZipFile, source: Path) -> dict[str, zipfile.ZipInf
 
 
 def _limit(name: str) -> int:
+    if name in (MANIFEST, CONTENT):
+        return _MOST_SAID
     if name.endswith(".json"):
         return _MOST_JSON
     return _MOST_TENSORS if name.endswith(".safetensors") else MAX_BYTES
@@ -163,7 +167,7 @@ def _manifest(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], 
             f"Choose a file that “Hand over…” made; it ends in {SUFFIX}.",
         )
     with archive.open(members[MANIFEST]) as file:
-        manifest = json.loads(_bounded(file.read(_MOST_JSON + 1), name))
+        manifest = json.loads(_bounded(file.read(_MOST_SAID + 1), name))
     if not isinstance(manifest, dict) or type(manifest.get("format")) is not int:
         raise _damaged(name)
     if manifest["format"] > FORMAT:
@@ -212,7 +216,7 @@ def _copy(
 
 
 def _bounded(data: bytes, name: str) -> bytes:
-    if len(data) > _MOST_JSON:
+    if len(data) > _MOST_SAID:
         raise _damaged(name)
     return data
 

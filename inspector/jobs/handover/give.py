@@ -14,9 +14,10 @@ from inspector.jobs.handover.container import CONTENT, DETECTOR, SUFFIX, pack, s
 from inspector.jobs.proposal import prepared
 from inspector.records.audit import ActKind, record
 from inspector.records.detectors import find_detector
-from inspector.records.handed.content import Handed, HandedImage
+from inspector.records.handed.content import Handed, HandedClass, HandedImage
 from inspector.records.handed.rows import read_handed
 from inspector.records.project import Project
+from inspector.verdicts.product import far
 
 if TYPE_CHECKING:
     from inspector.methods.detector import Detector
@@ -90,8 +91,8 @@ def _scored(
 ) -> Handed:
     """With what the detector says of golden parts and of some shots."""
 
-    def ask(name: str, images: Sequence[HandedImage], most: int | None) -> tuple[HandedImage, ...]:
-        found, asked = [], 0
+    def ask(one: HandedClass, images: Sequence[HandedImage], most: int | None) -> tuple[HandedImage, ...]:
+        name, found, asked = one.taught_name, [], 0
         for image in images:
             cancel.check()
             if image.place is None and not image.removed and (most is None or asked < most):
@@ -103,14 +104,13 @@ def _scored(
                         f"The detector gives no number for “{image.name}”, so it can't be compared elsewhere.",
                         "Check the golden set first.",
                     )
-                image = replace(image, score=float(score_map.image_score))
+                distance = far(score_map, one.product)
+                image = replace(image, score=float(score_map.image_score), distance=distance)
             found.append(image)
         return tuple(found)
 
     classes = [
-        replace(
-            one, golden=ask(one.taught_name, one.golden, None), shots=ask(one.taught_name, one.shots, PROBES)
-        )
+        replace(one, golden=ask(one, one.golden, None), shots=ask(one, one.shots, PROBES))
         for one in content.classes
     ]
     return replace(content, classes=tuple(classes), precision="fp32")

@@ -7,22 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inspector import paths
-from inspector.domain import CancelToken, Emit, JobKind, Proposal
+from inspector.domain import CancelToken, Decision, Emit, JobKind, Proposal
 from inspector.errors import HandOverError, ImageError, WeightsError
 from inspector.images import read
 from inspector.jobs.engine import Engine
 from inspector.jobs.events import Reporter, job
+from inspector.jobs.golden import said as golden_said
 from inspector.jobs.handover.container import DETECTOR, look, spoken, unpack
 from inspector.jobs.proposal import prepared
 from inspector.records.audit import few
 from inspector.records.files import ImageFacts, image_name, keep_image, make_last
-from inspector.records.handed.content import Handed, HandedImage
+from inspector.records.handed.content import Handed, HandedClass, HandedImage
 from inspector.records.handed.rows import Arrival, free_names, insert_handed, thresholds_of
 from inspector.records.names import class_key
 from inspector.records.project import Project
 from inspector.records.qualification.checks import add_check
-from inspector.records.qualification.golden import judge_golden
+from inspector.records.qualification.golden import Seen, judge_golden
 from inspector.records.taught.new_detectors import detector_staging
+from inspector.verdicts.product import far, is_other, why_moved
 
 if TYPE_CHECKING:
     from inspector.features.backbone import Backbone
@@ -94,7 +96,7 @@ def take_over(
             values, fingerprint = unpack(file, scratch)
             content = Handed.of(values)
             cancel.check()
-            asked = {class_key(key): name for key, name in (names or {}).items()}
+            asked = _asked(names or {}, content)
             own = free_names(project, [asked.get(class_key(one.name), one.name) for one in content.classes])
             report.progress(20, "Loading the weights")
             backbone, weights = _backbone(engine, content.backbone)
@@ -103,7 +105,7 @@ def take_over(
             same = detector if exact is backbone else _load(scratch / DETECTOR, content, exact)
             facts = _facts(scratch, content, cancel)
             report.progress(40, "Comparing scores")
-            scores, largest, problem = _compare(scratch, content, detector, same, report, cancel)
+            seen, largest, problem = _compare(scratch, content, (detector, same), report, cancel)
             staging = detector_staging(project)
             for name in ("detector.json", "detector.safetensors"):
                 shutil.copyfile(scratch / DETECTOR / name, staging / name)
@@ -116,7 +118,7 @@ def take_over(
                 facts,
                 own,
                 {**content.backbone, "weights": weights},
-                scores,
+                seen,
                 file.name,
                 fingerprint,
             )
@@ -136,6 +138,8 @@ def take_over(
         )
         report.progress(100, "Taken over")
         report.message = _said(own, compared, largest, problem, fingerprint)
+        if not all(word.kept for word in words):
+            report.message += f" {golden_said(words)}"
         report.result = {
             "detector_id": detector_id,
             "classes": own,
@@ -144,6 +148,18 @@ def take_over(
             "proposed": bool(problem),
             "fingerprint": fingerprint,
         }
+
+
+def _asked(names: Mapping[str, str], content: Handed) -> dict[str, str]:
+    """What classes of the file are to be called here, by key."""
+    known = {class_key(one.name) for one in content.classes}
+    for name in names:
+        if class_key(name) not in known:
+            raise HandOverError(
+                f"The file holds no class “{name}” that could be called otherwise.",
+                f"It holds {', '.join(one.name for one in content.classes)}.",
+            )
+    return {class_key(key): name for key, name in names.items()}
 
 
 def _said(names: Sequence[str], compared: int, largest: float, problem: str, fingerprint: str) -> str:
@@ -175,7 +191,8 @@ def _backbone(engine: Engine, wanted: Mapping[str, Any]) -> tuple["Backbone", st
         if one.record.get("sha256") == wanted.get("weights_sha256") and one.record
     ]
     size = f"@{said.rsplit('@', 1)[1]}" if "@" in said else ""
-    for name in dict.fromkeys([said, *(f"{one}{size}" for one in alike)]):
+    own = [] if {"/", "\\"} & set(said) else [said]  # no path of another computer is looked at here
+    for name in dict.fromkeys([*own, *(f"{one}{size}" for one in alike)]):
         try:
             found = engine.scoring(name)
         except WeightsError:
@@ -199,6 +216,7 @@ def _load(folder: Path, content: Handed, backbone: "Backbone") -> "Detector":
         )
     detector = storage.load(folder, backbone)
     names = {one.taught_name for one in content.classes}
+    told_apart = {one.taught_name for one in content.classes if one.product is not None}
     whites = {one.taught_name: one.taught_white for one in content.classes if one.taught_white is not None}
     same = manifest["backbone"].get("key") == content.backbone.get("key")
     if (
@@ -206,6 +224,7 @@ def _load(folder: Path, content: Handed, backbone: "Backbone") -> "Detector":
         or names != set(detector.classes)
         or not same
         or whites != detector.whites
+        or not told_apart <= detector.looks.classes.keys()
     ):
         raise HandOverError(
             "What the file says of its detector doesn't fit the detector in it, so nothing was taken over.",
@@ -235,61 +254,72 @@ def _place(scratch: Path, sha256: str, suffix: str) -> Path:
 def _compare(
     scratch: Path,
     content: Handed,
-    detector: "Detector",
-    exact: "Detector",
+    detectors: tuple["Detector", "Detector"],
     report: Reporter,
     cancel: CancelToken,
-) -> tuple[dict[tuple[int, str], float], float, str]:
-    """(what golden parts score here, the largest difference, see TOLERANCE, what speaks against it in a sentence or ""). `exact`: the same
-    detector in the precision in which it was asked where it comes from; its verdicts must be the same in the one used here too."""
-    from inspector.verdicts.judge import decide
-
-    scores: dict[tuple[int, str], float] = {}
-    largest, far, otherwise = 0.0, [], []
+) -> tuple[dict[tuple[int, str], Seen], float, str]:
+    """(what it says here of golden parts, the largest difference, see TOLERANCE, what speaks against it in a sentence or "").
+    `detectors`: as it judges here, and the same in the precision in which it was asked where it comes from."""
+    detector, exact = detectors
+    found: dict[tuple[int, str], Seen] = {}
+    largest, differing, otherwise = 0.0, [], []
     for number, one in enumerate(content.classes):
-        limits = thresholds_of(one)
+        compared = 0
         for image in (*one.golden, *one.shots):
             if image.score is None:
                 continue
             cancel.check()
             report.progress(40 + 50 * (number + 1) / (len(content.classes) + 1), f"Comparing “{image.name}”")
-            score = _score(scratch, content, detector, one.taught_name, image)
-            told = score if exact is detector else _score(scratch, content, exact, one.taught_name, image)
-            if score is None or told is None:
-                far.append(image.name)
-                continue
+            compared += 1
+            there, here = Seen(image.score, image.distance), _seen(scratch, content, detector, one, image)
+            told = here if exact is detector else _seen(scratch, content, exact, one, image)
             if image.expected is not None:
-                scores[number, image.sha256] = score
-            gap = abs(told - image.score) / max(abs(image.score), abs(limits.review), 1e-6)
+                found[number, image.sha256] = here
+            gap = _gap(told, there, one)
             largest = max(largest, gap)
             if gap > TOLERANCE:
-                far.append(image.name)
-            if decide(score, limits) is not decide(image.score, limits):
+                differing.append(image.name)
+            if here.score is not None and _said_of(here, one) is not _said_of(there, one):
                 otherwise.append(image.name)
-    named = few([f"“{name}”" for name in dict.fromkeys([*otherwise, *far])])
+        if not compared:
+            return found, 1.0, f"it doesn't say what it gave any image of “{one.name}” there."
+    named = few([f"“{name}”" for name in dict.fromkeys([*otherwise, *differing])])
     if otherwise:
-        return scores, largest, f"{named} would be judged otherwise than where it comes from."
-    if far:
-        return (
-            scores,
-            largest,
-            (
-                f"the scores of {named} differ from those it gave there by up to {_percent(largest)}, "
-                f"more than {_percent(TOLERANCE)}."
-            ),
-        )
-    return scores, largest, ""
+        return found, largest, f"{named} would be judged otherwise than where it comes from."
+    if differing:
+        much = f"by up to {_percent(largest)}, more than {_percent(TOLERANCE)}" if largest < 1 else "by far"
+        return found, largest, f"what it gives {named} differs from what it gave there {much}."
+    return found, largest, ""
 
 
-def _score(
-    scratch: Path, content: Handed, detector: "Detector", name: str, image: HandedImage
-) -> float | None:
-    path = _place(scratch, image.sha256, content.files[image.sha256])
+def _gap(here: Seen, there: Seen, of: HandedClass) -> float:
+    """By how much a score or, where other products are told apart, a distance differs, see TOLERANCE; 1 where there is none here."""
+    if here.score is None or there.score is None:
+        return 1.0
+    gap = abs(here.score - there.score) / max(abs(there.score), abs(thresholds_of(of).review), 1e-6)
+    if of.product is None or there.distance is None:
+        return gap
+    if here.distance is None:
+        return 1.0
+    return max(gap, abs(here.distance - there.distance) / max(there.distance, of.product.distance))
+
+
+def _said_of(seen: Seen, of: HandedClass) -> Decision | None:
+    from inspector.verdicts.judge import decide
+
+    other = is_other(seen.distance, of.product.in_force if of.product else None)
+    return None if seen.score is None else decide(seen.score, thresholds_of(of), other)
+
+
+def _seen(scratch: Path, content: Handed, detector: "Detector", of: HandedClass, image: HandedImage) -> Seen:
+    path, name = _place(scratch, image.sha256, content.files[image.sha256]), of.taught_name
     try:
         (score_map,) = detector.score([prepared(path, detector, name)], [name])
-    except ImageError:
-        return None
-    return float(score_map.image_score) if score_map.finite else None
+    except ImageError as error:
+        return Seen(None, error=error.message)
+    if not score_map.finite:
+        return Seen(None, error="The detector gave no number for it.")
+    return Seen(float(score_map.image_score), far(score_map, of.product), why_moved(score_map, of.product))
 
 
 def _keep(project: Project, scratch: Path, facts: Mapping[str, ImageFacts]) -> None:

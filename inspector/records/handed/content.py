@@ -1,27 +1,32 @@
 """What a detector takes along to another project, as plain values: what JSON holds of it, each checked when it is read."""
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from inspector.domain import Decision, Thresholds
+from inspector.domain import Decision, Pose, Thresholds
 from inspector.errors import HandOverError, InspectorError
 from inspector.images.area import Area
 from inspector.images.value_range import FULL, LEAST
 from inspector.methods.prompts.description import PartDescription
+from inspector.records.names import cleaned, file_name
+from inspector.verdicts.product import Limit
 
 T = TypeVar("T")
 
 MOST = 10_000
 """Shots or golden parts of a class."""
 _LONGEST = 500
+_ODD = KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError
 
 
 @dataclass(frozen=True, slots=True)
 class HandedImage:
-    """A shot, place or golden part. `score`: what the detector said of it when it was handed over, where it was asked. `place`: as the
-    database keeps it. `removed`: the detector knows it, though it is no shot any more. `expected`: of golden parts alone."""
+    """A shot, place or golden part. `score`, `distance`: what the detector said of it when it was handed over, where it was asked, and
+    how far it found it from the shots (None: not asked). `place`: as the database keeps it. `removed`: the detector knows it, though
+    it is no shot any more. `expected`: of golden parts alone."""
 
     sha256: str
     name: str
@@ -30,13 +35,15 @@ class HandedImage:
     confirmed: bool = False
     removed: bool = False
     expected: Decision | None = None
+    distance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HandedClass:
     """`taught_name`: what the detector calls it. `white`: the range chosen for the class, `taught_white`: that of the detector.
     `calibrated`: as teaching found them; `chosen`: what a person put in their place, `who`. `outliers` in their words are places in
-    `shots`. `added`: places of those that only the memory knows, in that order. `product`: see `tables.taught.Detector`."""
+    `shots`. `added`: places of those that only the memory knows, in that order. `product`: from which distance on a picture shows another
+    one, None where it can't be told."""
 
     name: str
     taught_name: str
@@ -52,7 +59,7 @@ class HandedClass:
     smallest: int | None = None
     area: dict[str, Any] | None = None
     description: dict[str, Any] | None = None
-    product: Any = None
+    product: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +102,23 @@ class Handed:
     def of(cls, value: Any) -> "Handed":
         """What `as_json` gave. Raises `HandOverError` for anything else."""
         try:
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # else no project could keep it
             found = cls(
-                title=_text(value["title"]),
+                title=_line(value["title"]),
                 method=_text(value["method"]),
                 backbone=_dict(value["backbone"]),
                 settings=_dict(value["settings"]),
                 rate=_number(value["rate"]),
                 classes=_list(value["classes"], _class),
                 files={_sha(key): _suffix(one) for key, one in _dict(value["files"]).items()},
-                project=_text(value["project"]),
+                project=_line(value["project"]),
                 detector=_whole(value["detector"]),
-                made=_text(value["made"]),
-                by=_text(value["by"]),
-                precision=_text(value.get("precision", "")),
+                made=_line(value["made"]),
+                by=_line(value["by"]),
+                precision=_line(value.get("precision", "")),
             )
             found._check()
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, InspectorError) as error:
+        except (*_ODD, InspectorError) as error:
             raise HandOverError(
                 "The file says of its detector what can't be, so it is damaged or was changed.",
                 "Ask for the file again.",
@@ -157,17 +165,17 @@ def _class_json(one: HandedClass) -> dict[str, Any]:
         "smallest": one.smallest,
         "area": one.area,
         "description": one.description,
-        "product": one.product,
+        "product": None if one.product is None else one.product.as_json(),
     }
 
 
 def _class(value: Any) -> HandedClass:
     return HandedClass(
-        name=_text(value["name"]),
+        name=_line(value["name"]),
         taught_name=_text(value["taught_name"]),
         calibrated=_thresholds(value["calibrated"]),
         chosen=_maybe(value["chosen"], _thresholds),
-        who=_text(value["who"]),
+        who=_line(value["who"]),
         held_out=_list(value["held_out"], _number),
         shots=_list(value["shots"], _image),
         added=_list(value["added"], _whole),
@@ -177,7 +185,7 @@ def _class(value: Any) -> HandedClass:
         smallest=_maybe(value["smallest"], _pixels),
         area=_maybe(value["area"], _dict),
         description=_maybe(value["description"], _dict),
-        product=_maybe(value["product"], _plain),
+        product=_maybe(value["product"], _limit),
     )
 
 
@@ -190,6 +198,7 @@ def _image_json(one: HandedImage) -> dict[str, Any]:
         "confirmed": one.confirmed,
         "removed": one.removed,
         "expected": None if one.expected is None else one.expected.value,
+        "distance": one.distance,
     }
 
 
@@ -199,12 +208,13 @@ def _image(value: Any) -> HandedImage:
         raise ValueError("neither OK nor NG")
     return HandedImage(
         sha256=_sha(value["sha256"]),
-        name=_text(value["name"]),
+        name=file_name(_text(value["name"])),
         score=_maybe(value["score"], _number),
         place=_maybe(value["place"], _dict),
         confirmed=_flag(value["confirmed"]),
         removed=_flag(value["removed"]),
         expected=None if expected is None else Decision(expected),
+        distance=_maybe(value.get("distance"), _distance),
     )
 
 
@@ -242,6 +252,11 @@ def _text(value: Any) -> str:
     return value
 
 
+def _line(value: Any) -> str:
+    """For people to read, whatever was written."""
+    return cleaned(_text(value))
+
+
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise TypeError("no number")
@@ -266,10 +281,20 @@ def _dict(value: Any) -> dict[str, Any]:
     return value
 
 
-def _plain(value: Any) -> Any:
-    if not isinstance(value, int | float | str | list | dict):
-        raise TypeError("no value")
-    return value
+def _limit(value: Any) -> Limit:
+    distance = _distance(value["from"])
+    if distance <= 0:
+        raise ValueError("nothing would be of this product")
+    moved = _number(value.get("moved", 1.0))
+    if moved < 1:
+        raise ValueError("every part would have moved")
+    return Limit(distance, _flag(value["asked"]), Pose(value.get("pose", Pose.UNKNOWN)), float(moved))
+
+
+def _distance(value: Any) -> float:
+    if _number(value) < 0:
+        raise ValueError("no distance")
+    return float(value)
 
 
 def _white(value: Any) -> int:

@@ -19,6 +19,7 @@ from inspector.records.files import ImageFacts, find_image, image_ids
 from inspector.records.handed.content import Handed, HandedClass, HandedImage
 from inspector.records.names import checked, class_key
 from inspector.records.project import Project
+from inspector.records.qualification.golden import Seen, keep_golden_scores
 from inspector.records.taught.new_detectors import NewDetector, insert_detector, moving_in
 from inspector.records.thresholds import list_calibrated, list_thresholds
 
@@ -33,7 +34,6 @@ def read_handed(project: Project, row: DetectorRow, who: str) -> tuple[Handed, d
     files: dict[str, Path] = {}
     found = []
     with project.reading() as session:
-        products = session.scalar(select(t.Detector.products).where(t.Detector.id == row.id)) or {}
         for class_id, taught_name in row.taught_names.items():
             known = classes.get(class_id)
             if known is None or class_id not in calibrated or class_id not in current:
@@ -63,7 +63,7 @@ def read_handed(project: Project, row: DetectorRow, who: str) -> tuple[Handed, d
                     smallest=known.smallest,
                     area=None if known.area is None else known.area.as_json(),
                     description=descriptions[class_id].as_json() if class_id in descriptions else None,
-                    product=products.get(str(class_id)),
+                    product=row.products.get(class_id),
                 )
             )
     backbone = dict(row.backbone)
@@ -154,7 +154,7 @@ def _told(thresholds: Thresholds, order: Mapping[int, int]) -> Thresholds:
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A detector that arrived. `staging`: the folder with its files. `facts`: sha256 → what each image is; they are kept already.
-    `names`: what each class is called here, in the order of `content.classes`. `scores`: what it says here of golden parts, by
+    `names`: what each class is called here, in the order of `content.classes`. `seen`: what it says here of golden parts, by
     (class, sha256). `source`: the file, for the audit; `fingerprint`: of its content."""
 
     content: Handed
@@ -162,7 +162,7 @@ class Arrival:
     facts: Mapping[str, ImageFacts]
     names: Sequence[str]
     backbone: Mapping[str, Any]
-    scores: Mapping[tuple[int, str], float]
+    seen: Mapping[tuple[int, str], Seen]
     source: str
     fingerprint: str
 
@@ -177,7 +177,9 @@ def free_names(project: Project, wanted: Iterable[str]) -> list[str]:
         key = class_key(name)
         if key in known or key in seen:
             raise HandOverError(
-                f"There is a class “{known.get(key, name)}” in this project already, and classes are never merged.",
+                f"There is a class “{known[key]}” in this project already, and classes are never merged."
+                if key in known
+                else f"Two of the classes would be called “{name}” here, and classes are never merged.",
                 "Give the one that arrives another name.",
             )
         seen.add(key)
@@ -194,7 +196,7 @@ def insert_handed(
         taken = set(session.scalars(select(t.Class.key).where(t.Class.removed.is_(None))))
         class_ids: list[int] = []
         shots: list[list[int]] = []
-        parts: list[tuple[int, float | None]] = []
+        parts: dict[int, Seen | None] = {}
         for number, (one, name) in enumerate(zip(content.classes, arrival.names, strict=True)):
             if class_key(name) in taken:
                 raise HandOverError(f"There is a class “{name}” already.", "Give it another name.")
@@ -214,20 +216,10 @@ def insert_handed(
                 )
                 session.add(part)
                 session.flush()
-                parts.append((part.id, arrival.scores.get((number, image.sha256))))
+                parts[part.id] = arrival.seen.get((number, image.sha256))
         new = _new(arrival, class_ids, shots, proposal, job_id)
         detector_id = insert_detector(project, session, new, moved)
-        products = {
-            str(key): one.product
-            for key, one in zip(class_ids, content.classes, strict=True)
-            if one.product is not None
-        }
-        session.get_one(t.Detector, detector_id).products = products or None
-        session.add_all(
-            t.GoldenScore(detector_id=detector_id, part_id=key, image_score=score)
-            for key, score in parts
-            if score is not None
-        )
+        keep_golden_scores(project, detector_id, {key: said for key, said in parts.items() if said})
         came = f"{arrival.source} (#{content.detector} of “{content.project}”, {content.made})"
         now = "in charge" if proposal is None else "only proposed"
         told = f"#{detector_id} {content.title}, {', '.join(arrival.names)} ({now})"
@@ -266,6 +258,7 @@ def _new(
         chosen={key: (_here(one.chosen, own), one.who) for key, one, own in of if one.chosen is not None},
         taught_names={key: one.taught_name for key, one, _ in of},
         whites={key: one.taught_white for key, one, _ in of if one.taught_white is not None},
+        products={key: one.product for key, one, _ in of if one.product is not None},
         added_shots={key: [own[place] for place in one.added] for key, one, own in of if one.added},
         proposal=proposal,
         job_id=job_id,

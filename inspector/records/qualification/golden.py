@@ -1,7 +1,7 @@
 """The golden set: parts of which the verdict is known and must never change, what detectors score them, and every check of it."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from inspector.records.audit import ActKind, few, note
 from inspector.records.detectors import in_charge
 from inspector.records.files import find_image, is_kept
 from inspector.records.project import Project
-from inspector.records.thresholds import limits_in_force, newest_thresholds
+from inspector.records.thresholds import all_limits, newest_thresholds
 from inspector.verdicts.judge import decide
-from inspector.verdicts.product import NOT_THIS, why_other
+from inspector.verdicts.product import Limit, is_other, why_other
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,26 @@ class GoldenPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a detector makes of a golden part: its score and its distance from the shots (None: not asked). `error`: where it has no
+    score, why; else what `verdicts.product.why_moved` says of it."""
+
+    score: float | None
+    distance: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GoldenWord:
     """What a detector says of a golden part. `detector_id` None: none judges its class. `decision` None: it was never scored
-    (`error` ""), could not be, or the detector has no thresholds for it."""
+    (`error` ""), could not be, or the detector has no thresholds for it. `error` also: why it is taken for another product."""
 
     part: GoldenPart
     detector_id: int | None
     score: float | None
     decision: Decision | None
     error: str = ""
+    distance: float | None = None
 
     @property
     def scored(self) -> bool:
@@ -102,18 +113,14 @@ def add_golden(project: Project, words: Mapping[int, Decision], *, who: str) -> 
         for part in session.scalars(select(t.GoldenPart).where(t.GoldenPart.removed.is_(None))):
             there[part.class_id, part.image_id] = part
         new: dict[tuple[int, int], tuple[str, Decision]] = {}
-        seen: dict[tuple[int, int], dict[int, tuple[float | None, str]]] = {}
-        limits = {key: limits_in_force(session, key) for key in {row.detector_id for row in rows}}
+        seen: dict[tuple[int, int], dict[int, Seen]] = {}
         taken = 0
         for result_id, name, class_id, image_id, detector_id, score, far, hint in rows:
             if class_id is not None and image_id is not None and (class_id, image_id) not in shots:
                 new[class_id, image_id] = name, words[result_id]
                 taken += 1
-                limit = limits[detector_id].get(class_id)
                 if score is not None:
-                    other = why_other(far, limit, hint)
-                    found = seen.setdefault((class_id, image_id), {})
-                    found[detector_id] = (None if other else score), other
+                    seen.setdefault((class_id, image_id), {})[detector_id] = Seen(score, far, hint)
         for key, (name, expected) in new.items():
             before = there.get(key)
             if before is not None and before.expected == expected:
@@ -160,11 +167,8 @@ def list_golden(project: Project, class_ids: Collection[int] | None = None) -> l
         return _parts(project, session, class_ids)
 
 
-def keep_golden_scores(
-    project: Project, detector_id: int, scores: Mapping[int, tuple[float | None, str]]
-) -> None:
-    """What a detector scores golden parts: part id → (score, "") or (None, why it has none, which begins with NOT_THIS where it is
-    taken for another product)."""
+def keep_golden_scores(project: Project, detector_id: int, scores: Mapping[int, Seen]) -> None:
+    """What a detector scores golden parts, by part id."""
     with project.writing() as session:
         for part_id, said in scores.items():
             session.merge(_golden_score(detector_id, part_id, said))
@@ -175,10 +179,11 @@ def judge_golden(
     detector_id: int | None = None,
     class_ids: Collection[int] | None = None,
     thresholds: Mapping[int, Thresholds] | None = None,
+    asked: Mapping[int, bool] | None = None,
 ) -> list[GoldenWord]:
     """What is said of each golden part (of these classes) by the stored scores: of the detector in charge of its class, or of one
-    of the project's; by its newest thresholds, or by these (class id → thresholds). A detector says nothing of classes that it
-    doesn't know. Milliseconds for a thousand parts."""
+    of the project's; by its newest thresholds, or by these (class id → thresholds), and other products told apart as they are, or
+    as `asked` (class id → whether). A detector says nothing of classes that it doesn't know. Milliseconds for a thousand parts."""
     with project.reading() as session:
         parts = _parts(project, session, class_ids)
         if not parts:
@@ -193,24 +198,39 @@ def judge_golden(
                 )
             )
             parts = [part for part in parts if part.class_id in known]
-        asked = {part.id: charged.get(part.class_id, detector_id) for part in parts}
-        of = {key: newest_thresholds(session, key) for key in set(asked.values()) if key is not None}
+        judges = {part.id: charged.get(part.class_id, detector_id) for part in parts}
+        of = {key: newest_thresholds(session, key) for key in set(judges.values()) if key is not None}
+        limits = {key: all_limits(session, key) for key in of}
         scores = {
             (row.detector_id, row.part_id): row
             for row in session.scalars(select(t.GoldenScore).where(t.GoldenScore.detector_id.in_(of)))
         }
     words = []
     for part in parts:
-        judge = asked[part.id]
+        judge = judges[part.id]
         row = scores.get((judge or 0, part.id))
         found = of.get(judge or 0, {}).get(part.class_id)
         now = (thresholds or {}).get(part.class_id) or (found.thresholds if found else None)
-        score = row.image_score if row else None
-        decision = None if score is None or now is None else decide(score, now)
-        if row is not None and row.error.startswith(NOT_THIS):
-            decision = Decision.OTHER
-        words.append(GoldenWord(part, judge, score, decision, row.error if row else ""))
+        said = limits.get(judge or 0, {}).get(part.class_id)
+        if said is not None and asked is not None and part.class_id in asked:
+            said = replace(said, asked=asked[part.class_id])
+        seen = Seen(row.image_score, row.product_distance, row.error) if row else Seen(None)
+        words.append(golden_word(part, judge, seen, now, said))
     return words
+
+
+def golden_word(
+    part: GoldenPart, detector_id: int | None, seen: Seen, thresholds: Thresholds | None, limit: Limit | None
+) -> GoldenWord:
+    """What a detector that has `seen` a part says of it by these thresholds; `limit`: from which distance on it shows another
+    product."""
+    if seen.score is None or thresholds is None:
+        return GoldenWord(part, detector_id, seen.score, None, seen.error, seen.distance)
+    start = limit.in_force if limit is not None else None
+    decision = decide(seen.score, thresholds, is_other(seen.distance, start))
+    return GoldenWord(
+        part, detector_id, seen.score, decision, why_other(seen.distance, start, seen.error), seen.distance
+    )
 
 
 def charges(project: Project) -> dict[int, int]:
@@ -225,9 +245,14 @@ def newly_missed(before: Iterable[GoldenWord], after: Iterable[GoldenWord]) -> l
     return [word for word in after if word.scored and not word.kept and word.part.id not in missed]
 
 
-def _golden_score(detector_id: int, part_id: int, said: tuple[float | None, str]) -> t.GoldenScore:
-    score, error = said
-    return t.GoldenScore(detector_id=detector_id, part_id=part_id, image_score=score, error=error)
+def _golden_score(detector_id: int, part_id: int, said: Seen) -> t.GoldenScore:
+    return t.GoldenScore(
+        detector_id=detector_id,
+        part_id=part_id,
+        image_score=said.score,
+        product_distance=said.distance,
+        error=said.error,
+    )
 
 
 def _note(

@@ -50,7 +50,8 @@ class GoldenPart(Base):
 
 
 class GoldenScore(Base):
-    """What a detector scores a golden part; detectors never change, so it holds for good."""
+    """What a detector scores a golden part, and how far it finds it from the shots; detectors never change, so it holds for good.
+    `product_distance`: see `verdicts/product`; None where it wasn't asked or an earlier version scored it."""
 
     __tablename__ = "golden_scores"
     detector_id: Mapped[int] = mapped_column(
@@ -58,6 +59,7 @@ class GoldenScore(Base):
     )
     part_id: Mapped[int] = mapped_column(ForeignKey("golden_parts.id", ondelete="RESTRICT"), primary_key=True)
     image_score: Mapped[float | None]
+    product_distance: Mapped[float | None]
     error: Mapped[str] = mapped_column(default="")
 
 

@@ -40,6 +40,15 @@ def of_thresholds(project: Project, *, detector_id: int, class_id: int, now: Thr
     return Outlook(newly_missed(before, after), sum(not word.scored for word in after), len(after))
 
 
+def of_product(project: Project, *, detector_id: int, class_id: int, now: bool) -> Outlook:
+    """Of telling other products apart in a class of a detector, or no longer. For a worker."""
+    from inspector.records.qualification.golden import judge_golden, newly_missed
+
+    before = judge_golden(project, detector_id, [class_id])
+    after = judge_golden(project, detector_id, [class_id], asked={class_id: now}) if before else []
+    return Outlook(newly_missed(before, after), sum(not word.scored for word in after), len(after))
+
+
 def of_detector(project: Project, detector_id: int) -> Outlook:
     """Of putting a detector in charge. For a worker."""
     from inspector.records.detectors import find_detector
@@ -145,7 +154,8 @@ class GoldenQuestion(QDialog):
         rest = wrapped("small")
         rest.setText(f"{_parts(found.unscored)} nobody has scored yet." if found.unscored else "")
         rest.setVisible(bool(found.unscored))
-        self.name = QLineEdit(context.settings.reviewer)
+        self.name = QLineEdit(context.who)
+        self.name.setReadOnly(bool(context.signed_name))  # who gave her PIN signs as herself
         self.name.setPlaceholderText("Your name")
         self.name.setAccessibleName("Your name")
         self.reason = QLineEdit()
@@ -177,7 +187,7 @@ class GoldenQuestion(QDialog):
         self.sign.setEnabled(bool(self.name.text().strip() and self.reason.text().strip()))
 
     def accept(self) -> None:
-        problem = keep_name(self._context, self.name.text())
+        problem = "" if self._context.signed_name else keep_name(self._context, self.name.text())
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
         if not problem:

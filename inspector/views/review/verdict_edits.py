@@ -15,6 +15,7 @@ from inspector.views.review import golden_gate
 from inspector.views.review.golden_gate import GoldenGate, Outlook
 from inspector.views.review.name_dialog import NameDialog
 from inspector.views.review.passing import PassingQuestion
+from inspector.views.review.product_edits import ProductEdits
 from inspector.views.shared.undo import Steps, Work
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class VerdictEdits:
         self._defects = Steps(context, self._defect_called, parent)
         self._golden = Steps(context, lambda _value: context.golden_changed.emit(), parent)
         self._thresholds = Steps(context, self._thresholds_changed, parent)
-        self._products = Steps(context, self._defect_called, parent)
+        self.products = ProductEdits(context, self, parent)
 
     def review(
         self, reviews: Sequence[Review], toast: str = "", begun: Callable[[], None] = _nothing
@@ -122,7 +123,7 @@ class VerdictEdits:
         signature = ["", ""]  # who moves them, and why golden parts may be judged otherwise than they must be
 
         def sign_for(why: str) -> None:
-            signature[:] = self.context.settings.reviewer or signature[0], why
+            signature[:] = self.context.who or signature[0], why
 
         def put(thresholds: Thresholds, *, asks: bool = False) -> Work:
             """`asks`: nothing is written where somebody has to sign first."""
@@ -183,30 +184,8 @@ class VerdictEdits:
             sign()
 
     def ask_product(self, row: ResultRow, asked: bool) -> None:
-        """Whether pictures of another product are told apart, in the class and by the detector of a result."""
-
-        def put(asked: bool, who: str) -> Work:
-            def write(project: Project) -> int:
-                from inspector.records.inspected.products import ask_product
-
-                return ask_product(project, row.detector_id, row.class_id or 0, asked, who=who)
-
-            return write
-
-        def store(who: str) -> None:
-            now = "told apart" if asked else "no longer told apart"
-            what = f"Other products {now} in {row.class_name}"
-
-            def told(changed: object) -> None:
-                self._products.done(what, put(asked, who), put(not asked, who), partial(self._place, row.id))
-                self._defect_called(changed)
-                count = changed if isinstance(changed, int) else 0
-                words = f"{what}: {count:,} verdict{'' if count == 1 else 's'} changed."
-                self.context.toast(words, self.context.undo.undo)
-
-            self._products.write(put(asked, who), told)
-
-        self.signed(store, _nothing)
+        """Whether pictures of another product are told apart, in the class and by the detector of a result; see `ProductEdits`."""
+        self.products.ask(row, asked, self._place)
 
     def call_golden(self, result_ids: Sequence[int], expected: Decision) -> None:
         """Take the images of results into the golden set: they must always be judged so."""

@@ -204,6 +204,11 @@ class WindowContext(QObject):
         """Who uses the window, as far as she said."""
         return self._signed or self.settings.reviewer
 
+    @property
+    def signed_name(self) -> str:
+        """The name under which somebody signed in with a PIN; "" where nobody did, or without a name."""
+        return self._signed
+
     def _sign(self) -> None:
         """What is done from now on is done by who signed in, else by who is named in the settings."""
         if self._project is not None:

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.domain import JobKind, JobStatus
+from inspector.domain import Deed, JobKind, JobStatus
 from inspector.views.look import theme
 from inspector.views.look.kit import fill, switch, word_table
 from inspector.views.look.labels import wrapped
@@ -226,8 +226,8 @@ class DetectorHistory(QDialog):
 
     def hand_over(self, row: DetectorRow, target: Path) -> None:
         """Write a detector as a file, in the background."""
-        project, who = self._context.project, self._context.settings.reviewer
-        if project is None:
+        project, who = self._context.project, self._context.who
+        if project is None or not self._context.may(Deed.EXPORT):
             return
         file = target if target.suffix else target.with_suffix(".inspector")
 

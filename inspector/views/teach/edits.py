@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from inspector.domain import CancelToken, Emit, JobEnded, JobKind, JobStatus
+from inspector.domain import CancelToken, Deed, Emit, JobEnded, JobKind, JobStatus
 from inspector.errors import InspectorError
 from inspector.views.review.golden_gate import GoldenGate, Outlook, keep_record, of_charges, of_detector
 from inspector.views.shared.context import WindowContext
@@ -164,7 +164,7 @@ class ClassEdits(QObject):
     def _recorded(self, occasion: str, work: Callable[[Project], object]) -> Callable[[Project], None]:
         """With a record of the golden set where another detector judges a class by it: one gives way to the one before when a shot
         that it was given is gone."""
-        who = self.context.settings.reviewer
+        who = self.context.who
 
         def write(project: Project) -> None:
             from inspector.records.qualification.checks import record_moved
@@ -207,7 +207,7 @@ class DetectorEdits(QObject):
             else:
                 self._ask(row, partial(self._put_in_charge, row), lambda: None)
 
-        if self.context.writable() is not None:
+        if self.context.writable() is not None and self.context.may(Deed.TEACH):
             self.context.query(self, partial(of_detector, detector_id=row.id), looked)
 
     def _ask(self, row: DetectorRow, yes: Callable[[str], None], no: Callable[[], None]) -> None:
@@ -218,7 +218,7 @@ class DetectorEdits(QObject):
 
         before: list[int | None] = []
         earlier: dict[int, int] = {}
-        signed = [self.context.settings.reviewer, reason]
+        signed = [self.context.who, reason]
 
         def put(project: Project) -> None:
             from inspector.records.qualification.golden import charges
@@ -240,7 +240,7 @@ class DetectorEdits(QObject):
 
         def ask(back: bool, yes: Callable[[], None], no: Callable[[], None]) -> None:
             def again(reason: str) -> None:
-                signed[:] = self.context.settings.reviewer or signed[0], reason
+                signed[:] = self.context.who or signed[0], reason
                 yes()
 
             if back:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from inspector.domain import Deed
 from inspector.errors import ProjectDamagedError, ProjectError, ProjectInUseError
 from inspector.views.shared.context import WindowContext
 
@@ -79,7 +80,7 @@ class Projects(QObject):
 
             replaced = restore_backup(folder, backup)
             with project.open(folder) as opened:
-                opened.who = self.context.settings.reviewer
+                opened.who = self.context.who
                 audit.record(opened, audit.ActKind.BACKUP_RESTORED, backup.name, new=replaced.name)
             return replaced
 
@@ -90,7 +91,7 @@ class Projects(QObject):
         def begin() -> None:
             self.context.runner.read(self, work, restored, self.context.show_error)
 
-        if not self._may_switch():
+        if not self._may_switch() or (self.is_open(folder) and not self.context.may(Deed.REMOVE)):
             return
         if self.is_open(folder):
             self._put(None, begin)

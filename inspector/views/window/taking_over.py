@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
-from inspector.domain import JobKind
+from inspector.domain import Deed, JobKind
 from inspector.errors import HandOverError
 from inspector.views.look.labels import wrapped
 from inspector.views.look.theme import set_role
@@ -47,7 +47,7 @@ class TakingOver(QObject):
                 )
             )
             return
-        if self._context.writable() is None:
+        if self._context.writable() is None or not self._context.may(Deed.TEACH):
             return
 
         def read(project: Project) -> tuple[Offer, list[str]]:
@@ -73,9 +73,9 @@ class TakingOver(QObject):
 
     def _begin(self, file: Path, names: dict[str, str]) -> None:
         project = self._context.writable()
-        if project is None:
+        if project is None or not self._context.may(Deed.TEACH):  # another may sit there by now
             return
-        who = self._context.settings.reviewer
+        who = self._context.who
 
         def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
             from inspector.jobs.handover.take import take_over

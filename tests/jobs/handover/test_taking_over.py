@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import stem_engine
 from typer.testing import CliRunner
 
 from inspector.cli.main import app
-from inspector.domain import CancelToken, JobEnded, JobEvent, JobStatus
+from inspector.domain import CancelToken, Decision, JobEnded, JobEvent, JobStatus
+from inspector.images.demo import parts as demo_parts
 from inspector.jobs.engine import Engine
+from inspector.jobs.golden import check_golden
 from inspector.jobs.handover.container import pack, unpack
 from inspector.jobs.handover.give import hand_over
 from inspector.jobs.handover.take import read_offer, take_over
@@ -24,7 +27,7 @@ from inspector.records.detectors import find_detector, list_detectors, list_memo
 from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.project import Project
 from inspector.records.qualification.checks import list_checks
-from inspector.records.qualification.golden import judge_golden, list_golden
+from inspector.records.qualification.golden import add_golden, judge_golden, list_golden
 from inspector.records.shots import list_places, list_shots
 from inspector.records.thresholds import list_calibrated, list_thresholds
 from inspector.verdicts.provenance import words
@@ -140,6 +143,114 @@ def test_scores_that_differ_are_only_proposed(handed: Path, tiny: Engine, tmp_pa
         assert len(list_proposed(project)) == 1
 
 
+def test_a_golden_part_that_shows_another_product_is_one_where_it_arrives_too(
+    giver: Project, tiny: Engine, tmp_path: Path
+) -> None:
+    blister = (
+        demo_parts.write_demo(tmp_path / "drawn", shots=1, good=1, defective=1, kinds=("blister",), size=160)
+        / "blister/test"
+    )
+    inspect(giver, tiny, [blister], class_name="washer", emit=lambda event: None, cancel=CancelToken())
+    other = list_results(giver, result_ids(giver))[-1]
+    assert other.verdict is Decision.OTHER
+    add_golden(giver, {other.id: Decision.NG}, who="Ada")
+    file = tmp_path / "w.inspector"
+    hand_over(giver, tiny, file, class_name="washer", emit=lambda event: None, cancel=CancelToken())
+    with projects.create(tmp_path / "new", "Line 5") as project:
+        done = take(project, tiny, file)
+        assert (done.status, done.result["proposed"]) == (JobStatus.DONE, False)
+        assert (
+            f"1 of {len(list_golden(project))} parts is not judged as they must be: “{other.name}”"
+            in done.message
+        )
+        said, was = ({w.part.sha256: w for w in judge_golden(one)}[other.sha256] for one in (project, giver))
+        assert (said.decision, said.kept) == (was.decision, was.kept) == (Decision.OTHER, False)
+        assert said.distance == pytest.approx(was.distance, rel=1e-4)
+        (check,) = list_checks(project)
+        assert [part.said for part in check.missed] == [Decision.OTHER]
+        check_golden(project, tiny, emit=(events := list[JobEvent]()).append, cancel=CancelToken())
+        assert isinstance(events[-1], JobEnded)
+        assert events[-1].result["changed"] == []
+
+
+def test_a_distance_that_differs_or_a_word_that_nobody_gave_is_only_proposed(
+    handed: Path, tiny: Engine, tmp_path: Path
+) -> None:
+    def farther(content: dict[str, Any]) -> None:
+        image = content["classes"][0]["golden"][0]
+        image["distance"] += 0.5 * content["classes"][0]["product"]["from"]
+
+    def silent(content: dict[str, Any]) -> None:
+        for image in (*content["classes"][0]["golden"], *content["classes"][0]["shots"]):
+            image["score"] = None
+
+    for number, (change, why) in enumerate(
+        [(farther, "differs from what it gave there"), (silent, "doesn't say what it gave any image of")]
+    ):
+        file = rewritten(handed, tmp_path / f"{number}.inspector", change)
+        with projects.create(tmp_path / f"new {number}", "Line 5") as project:
+            done = take(project, tiny, file)
+            assert (done.status, done.result["proposed"]) == (JobStatus.DONE, True), done
+            assert why in done.message
+            assert list_detectors(project) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: one.update(product={"from": 1e9, "asked": "yes"}),
+        lambda one: one.update(product={"from": -1.0, "asked": True}),
+        lambda one: one.update(product=7),
+        lambda one: one["calibrated"].update(provenance={"wanted_rate": float("nan")}),
+        lambda one: one["calibrated"].update(provenance={"source": "\ud800"}),
+        lambda one: one["shots"][0].update(name="\udfff"),
+        lambda one: one["shots"][0].update(distance=-1),
+    ],
+)
+def test_what_no_project_could_keep_is_refused_in_one_sentence(
+    handed: Path, tiny: Engine, tmp_path: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    file = rewritten(handed, tmp_path / "odd.inspector", lambda content: change(content["classes"][0]))
+    done = CliRunner().invoke(app, ["take-over", str(file), str(tmp_path / "new")])
+    assert done.exit_code == 1
+    assert "says of its detector what can't be" in str(done.exception)
+    assert not (tmp_path / "new").exists()
+
+
+def test_texts_that_a_terminal_would_obey_come_without_what_it_obeys(
+    handed: Path, tiny: Engine, tmp_path: Path
+) -> None:
+    def odd(content: dict[str, Any]) -> None:
+        content["title"] = "Patch\x1b[31m\u202eCore\n"
+        content["classes"][0]["shots"][0]["name"] = "a\x00b  c.png"
+
+    file = rewritten(handed, tmp_path / "odd.inspector", odd)
+    with projects.create(tmp_path / "new", "Line 5") as project:
+        assert take(project, tiny, file).status is JobStatus.DONE
+        assert find_detector(project).title == "Patch[31mCore"
+        assert "ab  c.png" in [
+            shot.name for one in list_classes(project) for shot in list_shots(project, one.id)
+        ]
+
+
+def test_weights_are_never_looked_for_at_a_path_that_a_file_names(
+    handed: Path, tiny: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    real = Engine.backbone
+    monkeypatch.setattr(Engine, "backbone", lambda self, name=None: (asked.append(name), real(self, name))[1])
+    for number, path in enumerate(["/srv/share/x.pt", "\\\\host\\share\\x.pt"]):
+        file = rewritten(
+            handed,
+            tmp_path / f"{number}.inspector",
+            lambda content, path=path: content["backbone"].update(weights=path, weights_sha256="0" * 64),
+        )
+        with projects.create(tmp_path / f"new {number}", "Line 5") as project:
+            done = take(project, tiny, file)
+            assert (done.status, "needs the weights" in done.message) == (JobStatus.FAILED, True)
+    assert not any(set("/\\") & set(str(name)) for name in asked)
+
+
 def test_without_its_very_weights_it_is_refused_by_name(handed: Path, tmp_path: Path) -> None:
     with projects.create(tmp_path / "new", "Line 5") as project:
         done = take(project, stem_engine.make(), handed)  # another model under the same name
@@ -176,6 +287,14 @@ def test_the_command_line_hands_over_and_takes_over(giver: Project, tmp_path: Pa
         (act,) = list_acts(project)[:1]
         assert act.kind == ActKind.HANDED_OVER
         assert unpack(file, _empty(tmp_path))[1] in act.new
+
+
+def test_a_new_name_for_a_class_that_is_not_in_the_file_is_refused(handed: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    done = CliRunner().invoke(app, ["take-over", str(handed), str(new), "--rename", "wascher=Ring"])
+    assert done.exit_code == 1
+    assert "holds no class “wascher”" in str(done.exception)
+    assert not new.exists()
 
 
 def test_what_can_not_be_taken_over_leaves_no_project(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import stem_engine
 
-from inspector.domain import CancelToken, Decision, JobEvent
+from inspector.domain import CancelToken, Decision, JobEnded, JobEvent
 from inspector.images.demo import parts as demo_parts
 from inspector.jobs.engine import Engine
 from inspector.jobs.export import export
@@ -25,7 +25,7 @@ from inspector.records import audit
 from inspector.records import project as projects
 from inspector.records.classes import add_class, list_classes, set_smallest
 from inspector.records.detectors import DetectorRow, find_detector, list_detectors
-from inspector.records.inspected.products import ask_product
+from inspector.records.inspected.products import ask_product, product_flips
 from inspector.records.inspected.results import (
     ResultRow,
     count_results,
@@ -33,6 +33,7 @@ from inspector.records.inspected.results import (
     list_results,
     result_ids,
 )
+from inspector.records.inspected.scores import list_scores
 from inspector.records.project import Project
 from inspector.records.qualification.golden import add_golden, judge_golden
 from inspector.records.result_filter import ResultFilter
@@ -225,6 +226,44 @@ def test_other_products_have_no_defects_in_exports(project: Project, tmp_path: P
     assert "≠ not this product" in report.read_text("utf-8")
 
 
+def test_scores_of_another_product_are_none_of_the_class_until_somebody_says_that_they_are(
+    project: Project,
+) -> None:
+    detector, class_id = find_detector(project).id, _washer(project)
+    rows = _rows(project)
+
+    def listed() -> list[float]:
+        return list_scores(project, detector, class_id)[0].tolist()
+
+    own = sorted(row.image_score or 0.0 for row in rows[:4])
+    assert listed() == own
+    add_review(project, [rows[4].id], Decision.OK, who="Ada")
+    assert listed() == sorted([*own, rows[4].image_score or 0.0])
+    ask_product(project, detector, class_id, False)
+    assert listed() == sorted(row.image_score or 0.0 for row in rows)
+
+
+def test_what_would_change_is_known_before_other_products_are_told_apart_or_no_longer(
+    project: Project,
+) -> None:
+    detector, class_id = find_detector(project).id, _washer(project)
+    add_review(project, [_rows(project)[-1].id], Decision.OTHER, who="Ada")  # her word stays
+    before = list_thresholds(project, detector)[class_id].thresholds
+    scores = sorted(row.image_score or 0.0 for row in _rows(project)[4:-1])
+    set_thresholds(project, detector, class_id, replace(before, review=scores[1], ng=scores[2]))
+    flips = product_flips(project, detector, class_id, False)
+    assert flips == {
+        (Decision.OTHER, Decision.OK): 1,
+        (Decision.OTHER, Decision.REVIEW): 1,
+        (Decision.OTHER, Decision.NG): 1,
+    }
+    assert product_flips(project, detector, class_id, True) == {}
+    then = [row.verdict for row in _rows(project)]
+    ask_product(project, detector, class_id, False)
+    assert sum(was is not row.verdict for was, row in zip(then, _rows(project), strict=True)) == 3
+    assert sum(product_flips(project, detector, class_id, True).values()) == 3
+
+
 def test_a_golden_part_that_is_taken_for_another_product_is_not_judged_as_it_must_be(
     project: Project, engine: Engine
 ) -> None:
@@ -239,9 +278,14 @@ def test_a_golden_part_that_is_taken_for_another_product_is_not_judged_as_it_mus
     check_golden(project, engine, who="Ada", emit=events.append, cancel=CancelToken())
     assert said()[other.sha256] == (Decision.OTHER, False)
     ask_product(project, find_detector(project).id, _washer(project), False)
-    assert said()[other.sha256] == (None, False)  # to be looked at again
+    assert said()[other.sha256] == (Decision.NG, True)  # its score is known
     check_golden(project, engine, who="Ada", emit=events.append, cancel=CancelToken())
     assert said()[other.sha256] == (Decision.NG, True)
+    end = events[-1]
+    assert isinstance(end, JobEnded)
+    assert end.result["changed"] == []
+    ask_product(project, find_detector(project).id, _washer(project), True)
+    assert said()[other.sha256] == (Decision.OTHER, False)
 
 
 def test_pictures_in_tiles_are_told_apart_too(tmp_path: Path, engine: Engine, drawn: Path) -> None:

@@ -16,6 +16,7 @@ from inspector.records.classes import remove_class
 from inspector.records.project import Project
 from inspector.records.qualification.checks import add_check, list_checks
 from inspector.records.qualification.golden import (
+    Seen,
     add_golden,
     judge_golden,
     keep_golden_scores,
@@ -103,7 +104,7 @@ def test_what_was_never_scored_is_neither_kept_nor_held_against_a_change(
     (word,) = judge_golden(project, other)
     assert (word.scored, word.kept) == (False, False)
     assert newly_missed(judge_golden(project, detector_id), [word]) == []
-    keep_golden_scores(project, other, {part.id: (None, "Its image is missing.")})
+    keep_golden_scores(project, other, {part.id: Seen(None, error="Its image is missing.")})
     (word,) = judge_golden(project, other)
     assert (word.scored, word.kept, word.error) == (True, False, "Its image is missing.")
     assert newly_missed(judge_golden(project, detector_id), [word]) == [word]

@@ -11,10 +11,10 @@ from at_the_line import kept_parts
 from typer.testing import CliRunner
 
 from inspector.cli.main import app
-from inspector.domain import CancelToken, Decision, JobEnded, JobStatus
-from inspector.errors import ProjectError
+from inspector.domain import CancelToken, Decision, JobEnded, JobEvent, JobStatus
 from inspector.images.demo import parts as demo_parts
 from inspector.jobs.engine import Engine
+from inspector.jobs.golden import check_golden
 from inspector.jobs.inspect import inspect
 from inspector.jobs.teach import teach
 from inspector.records import project as projects
@@ -27,7 +27,7 @@ from inspector.records.qualification.checks import list_checks
 from inspector.records.qualification.golden import add_golden
 from inspector.records.shots import add_shots
 from inspector.records.thresholds import list_thresholds, set_thresholds
-from inspector.stations.shift_check import check_due, run_check, shift_began
+from inspector.stations.shift_check import check_due, passed, said_of, shift_began
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +84,10 @@ def test_a_check_is_due_when_a_shift_begins_and_no_longer_once_one_was_passed(
     assert due is not None
     assert due.blocks
     assert "is due, for the shift of" in due.said
-    done = run_check(project, engine, press, "Ada")
-    assert done.passed
-    assert done.said == (
-        f"Passed: all {len(done.check.parts)} golden parts are judged as they must be, the NG part among them caught."
+    done = kept_parts.shift_check(project, engine, press)
+    assert passed(done)
+    assert said_of(done) == (
+        f"Passed: all {len(done.parts)} golden parts are judged as they must be, the NG part among them caught."
     )
     assert check_due(project, press, datetime.now(UTC)) is None
     tomorrow = check_due(project, press, now + timedelta(days=1))
@@ -103,7 +103,7 @@ def test_every_so_many_hours_anew(project: Project, engine: Engine) -> None:
     due = check_due(project, press, datetime.now(UTC))
     assert due is not None
     assert not due.blocks
-    run_check(project, engine, press, "Ada")
+    kept_parts.shift_check(project, engine, press)
     now = datetime.now(UTC)
     assert check_due(project, press, now + timedelta(hours=3.9)) is None
     assert check_due(project, press, now + timedelta(hours=4.1)) is not None
@@ -113,9 +113,10 @@ def test_a_red_rabbit_that_escapes_is_named_and_the_check_stays_due(project: Pro
     golden(project)
     press = station(project, at_start=True, blocks=True)
     let_everything_pass(project)
-    done = run_check(project, engine, press, "Ada")
-    bad = [part.name for part in done.check.parts if part.expected is Decision.NG]
-    assert (done.passed, list(done.escaped), done.stopped) == (False, bad, ())
+    done = kept_parts.shift_check(project, engine, press)
+    bad = [part.name for part in done.parts if part.expected is Decision.NG]
+    assert not passed(done)
+    assert [(part.name, part.said) for part in done.missed] == [(name, Decision.OK) for name in bad]
     due = check_due(project, press, datetime.now(UTC))
     assert due is not None
     assert (due.failed, due.blocks) == (True, True)
@@ -123,11 +124,33 @@ def test_a_red_rabbit_that_escapes_is_named_and_the_check_stays_due(project: Pro
     assert due.said.endswith("would pass as OK. Nothing is judged until one is passed.")
 
 
+def test_a_golden_part_that_is_taken_for_another_product_is_said_to_be_and_not_to_be_good(
+    project: Project, engine: Engine, tmp_path: Path
+) -> None:
+    folder = (
+        demo_parts.write_demo(tmp_path, shots=1, good=1, defective=1, kinds=("blister",), size=160)
+        / "blister/test"
+    )
+    inspect(project, engine, [folder], class_name="washer", emit=lambda event: None, cancel=CancelToken())
+    others = list_results(project, result_ids(project))[-2:]
+    assert {row.verdict for row in others} == {Decision.OTHER}
+    add_golden(project, {others[0].id: Decision.NG}, who="Ada")
+    press = station(project, at_start=True)
+    done = kept_parts.shift_check(project, engine, press)
+    assert said_of(done) == f"Not passed: “{others[0].name}” is taken for another product."
+    due = check_due(project, press, datetime.now(UTC))
+    assert due is not None
+    assert "good and would be held back" not in due.said
+
+
 def test_without_a_golden_set_it_says_what_to_do(project: Project, engine: Engine) -> None:
     press = station(project, at_start=True)
-    with pytest.raises(ProjectError, match="no golden set") as caught:
-        run_check(project, engine, press, "Ada")
-    assert "Right click a result" in caught.value.hint
+    events: list[JobEvent] = []
+    check_golden(project, engine, station=press, emit=events.append, cancel=CancelToken())
+    end = events[-1]
+    assert isinstance(end, JobEnded)
+    assert (end.status, "no golden set" in end.message) == (JobStatus.FAILED, True)
+    assert "Right click a result" in end.hint
     assert list_checks(project) == []
 
 

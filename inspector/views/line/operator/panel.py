@@ -103,6 +103,7 @@ class SidePanel(QWidget):
             Decision.OK: ("It is OK", "It is NG"),
             Decision.REVIEW: ("It is NG", "It is OK"),
             Decision.NG: ("Confirm NG", "False alarm"),
+            Decision.OTHER: ("Confirm", "It is OK"),
         }
         usual = "Confirm", "False alarm"
         agree, differ = words.get(said, usual) if said else usual

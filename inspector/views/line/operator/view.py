@@ -73,6 +73,7 @@ class OperatorView(QWidget):
         self._looked_at = 0.0
         self._came: deque[float] = deque(maxlen=64)
         self._check: Job | None = None
+        self._floor = 0  # what was done before is none of hers to take back
 
         self.head = Head(row.name)
         self.head.start.clicked.connect(self._pressed)
@@ -97,7 +98,7 @@ class OperatorView(QWidget):
             ("F11", self.close),
             ("A", partial(self.say, agree=True)),
             ("X", partial(self.say, agree=False)),
-            ("Ctrl+Z", self.edits.undo),
+            ("Ctrl+Z", self.undo),
             ("T", self.trigger),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(action)
@@ -126,6 +127,7 @@ class OperatorView(QWidget):
         project = self.context.project
         if project is not None and project.guarded:
             self.context.sign_in(None)
+        self._floor = self.context.undo.index()
         self.showFullScreen()
         self.activateWindow()
         self.setFocus()
@@ -182,6 +184,14 @@ class OperatorView(QWidget):
         self.held = shown  # its answer changes in sight before the next one comes
         self._hold.start(1500)
         self.edits.review([Review((shown.result_id,), decision, reason)], words)
+
+    def undo(self) -> None:
+        """Take back what was last said here, and nothing that was done elsewhere."""
+        self._floor = min(self._floor, self.context.undo.index())
+        if self.context.undo.index() > self._floor:
+            self.edits.undo()
+        else:
+            self._say("Nothing was said here that could be taken back.")
 
     def trigger(self) -> None:
         """Let the source take one picture now, where it waits for that."""

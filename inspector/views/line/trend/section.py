@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.domain import Deed
 from inspector.text import printable
 from inspector.views.line.trend import reading
 from inspector.views.line.trend.alarm_list import AlarmList
@@ -323,6 +324,8 @@ class TrendSection(Section):
         project, shown = self.context.project, self.shown
         if project is None or shown is None or shown.trend is None or shown.station is None:
             return False
+        if not self.context.may(Deed.EXPORT):
+            return True
         name, _ = QFileDialog.getSaveFileName(
             self,
             "Export the trend",
@@ -356,6 +359,8 @@ class TrendSection(Section):
         """A report of what is shown, as PDF or HTML."""
         project, shown = self.context.project, self.shown
         if project is None or shown is None or shown.trend is None or shown.station is None:
+            return
+        if not self.context.may(Deed.EXPORT):
             return
         target = choose_report(self, project.folder, shown)
         if target is not None:

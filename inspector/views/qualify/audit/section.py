@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
-from inspector.domain import JobEnded
+from inspector.domain import Deed, JobEnded
 from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.kit import narrow_combo, quiet_table, switch
@@ -191,6 +191,8 @@ class AuditSection(Section):
         project = self.context.project
         if project is None or not self.model.rows:
             return False
+        if not self.context.may(Deed.EXPORT):
+            return True
         offered = project.folder / "exports" / f"audit {datetime.now():%Y-%m-%d %H.%M.%S}.csv"
         name, chosen = QFileDialog.getSaveFileName(
             self,

@@ -153,7 +153,7 @@ class GoldenSection(Section):
         project = self.context.writable()
         if project is None:
             return
-        who = self.context.settings.reviewer
+        who = self.context.who
 
         def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
             from inspector.jobs.golden import check_golden

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.domain import JobKind
+from inspector.domain import Deed, JobKind
 from inspector.views.look import theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.kit import fill, narrow_combo, switch, word_table
@@ -138,9 +138,9 @@ class SmallestSection(Section):
 
     def run(self) -> None:
         project, row = self.context.writable(), self.chosen_class
-        if project is None or row is None:
+        if project is None or row is None or not self.context.may(Deed.STUDY):
             return
-        who = self.context.settings.reviewer
+        who = self.context.who
 
         def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
             from inspector.jobs.smallest import run_test
@@ -152,8 +152,8 @@ class SmallestSection(Section):
     def export(self) -> bool:
         """Ask for a file, and write what the test in sight found."""
         test = self.test
-        if test is None:
-            return False
+        if test is None or not self.context.may(Deed.EXPORT):
+            return test is not None
         name, _ = QFileDialog.getSaveFileName(self, "Export the test", "smallest defect.csv", "CSV (*.csv)")
         if name:
             self.export_to(test, Path(name))

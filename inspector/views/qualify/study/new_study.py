@@ -132,7 +132,7 @@ class NewStudy(QWidget):
         """Empty, with what the project has to choose from."""
         self.title.clear()
         for number, field in enumerate(self.people):
-            field.setText(self.context.settings.reviewer if not number else "")
+            field.setText(self.context.who if not number else "")
         self.candidates, self.chosen = [], []
         self.title.setFocus()
 

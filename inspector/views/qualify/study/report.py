@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QTableWidget, QVBoxLayout, QWidget
 
+from inspector.domain import Deed
 from inspector.exports.study import HEADINGS
 from inspector.views.look import icons
 from inspector.views.look.kit import centred_column, fill, word_table
@@ -112,6 +113,8 @@ class StudyReport(QWidget):
         found, project = self.outcome, self.context.project
         if found is None or project is None:
             return False
+        if not self.context.may(Deed.EXPORT):
+            return True
         from inspector.exports.files import safe_name
 
         start = project.folder if not project.read_only else Path.home()
