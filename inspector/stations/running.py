@@ -30,6 +30,7 @@ from inspector.records.inspected.runs import station_run
 from inspector.records.line.arrivals import Looks, NewArrival
 from inspector.records.line.stations import StationRow, StationSettings, station_of
 from inspector.records.project import Project
+from inspector.stations.places import watching
 from inspector.stations.sending import Sending
 from inspector.stations.source import Past, Source, Taken
 from inspector.stations.sources.catalogue import open_source
@@ -129,6 +130,7 @@ class _Running:
             self._watch.note(blocked=blocked)
             device = self._shift.judge.backbone.device.type
             with (
+                watching(self._project, row),
                 closing(open_source(settings.source, Past(self._project, row.id))) as source,
                 Sending(self._project, row, trigger=source.trigger) as sending,
                 ThreadPoolExecutor(1, "store") as writer,

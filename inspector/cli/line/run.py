@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 _LOOK = 0.2
 """Seconds between two looks at what is new."""
+_AGAIN = 10.0, 600.0
+"""Seconds after which a station that could not go on is tried again, first and at most."""
 Folder = Annotated[Path, typer.Argument(help="Project folder.", exists=True, file_okay=False)]
 
 
@@ -45,9 +47,9 @@ def run(
 ) -> None:
     """Run stations without a window, until SIGTERM or Ctrl-C; what was taken is then still judged and stored.
 
-    Started again, also after a kill, it goes on where it was: nothing is judged twice. Exit codes: 0 it was stopped; 1 it could
-    not be started, or a station can't go on, for the reason given (all others are stopped as well); 143 it was stopped before
-    it had started.
+    Started again, also after a kill, it goes on where it was: nothing is judged twice. A station that can't go on says why and is
+    tried again now and then, while the others run. Exit codes: 0 it was stopped; 1 it could not be started, or no station can go
+    on, for the reasons given; 143 it was stopped before it had started.
     """
     from inspector.jobs.engine import Engine
     from inspector.records import project as projects
@@ -99,17 +101,40 @@ class _Station:
         self.row, self.watch = row, Watch()
         self.said = last_arrival(project, row.id)
         self.trouble: dict[str, str] = {}
-        self._ended = ended
+        self.warned: tuple[str, ...] = ()
+        self.ended: JobEnded | None = None
+        self._project = project
+        self._events = ended
         self._cancel = CancelToken()
-        self._thread = threading.Thread(
-            target=lambda: run_station(
-                project, engine, row.id, emit=self._emit, cancel=self._cancel, watch=self.watch
-            ),
-            name=f"station {row.id}",
-        )
+        self._pause, self._due = _AGAIN[0], 0.0
+
+        def work() -> None:
+            run_station(project, engine, row.id, emit=self._emit, cancel=self._cancel, watch=self.watch)
+
+        self._work = work
+        self._thread = threading.Thread(target=work, name=f"station {row.id}")
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def failed(self) -> bool:
+        """Whether it can't go on."""
+        return not self.running and self.ended is not None and self.ended.status is not JobStatus.DONE
+
+    def try_again(self) -> None:
+        """Start it anew, now and then, where what was in its way is mended."""
+        now = time.monotonic()
+        if not self._due:
+            self._due = now + self._pause
+        if now < self._due:
+            return
+        if not _can_start(self._project, self.row.id):
+            self._due = now + _AGAIN[0]
+            return
+        self._pause, self._due = min(2 * self._pause, _AGAIN[1]), 0.0
+        self._thread = threading.Thread(target=self._work, name=f"station {self.row.id}")
+        self.start()
 
     def cancel(self) -> None:
         self._cancel.cancel()
@@ -124,7 +149,8 @@ class _Station:
 
     def _emit(self, event: JobEvent) -> None:
         if isinstance(event, JobEnded):
-            self._ended.put(event)
+            self.ended = event
+            self._events.put(event)
         elif isinstance(event, JobLog):
             say(f"{self.row.name}: {event.message}", error=True)
 
@@ -144,7 +170,6 @@ def _run(project: "Project", rows: "Sequence[StationRow]", make: "Callable[[], E
         engine.beside = lambda: first
         stations.append(_Station(project, row, engine, ended))
     stop = threading.Event()
-    failed: list[JobEnded] = []
     with _stopped_by_signals(stop):
         try:
             for one in stations:
@@ -156,30 +181,43 @@ def _run(project: "Project", rows: "Sequence[StationRow]", make: "Callable[[], E
                         one.cancel()
                 for one in stations:
                     _tell(project, one, quiet)
-                if new := _ended(ended):
-                    failed += new
-                    stop.set()
+                _say_ended(ended)
+                if not stop.is_set():
+                    for one in stations:
+                        if one.failed:
+                            one.try_again()
         finally:
             for one in stations:
                 one.cancel()
                 one.join()
     for one in stations:
         _tell(project, one, quiet)
-    failed += _ended(ended)
+    _say_ended(ended)
+    failed = [one.ended for one in stations if one.failed and one.ended is not None]
     for event in failed:
         explain(InspectorError(event.message, event.hint))
     return 1 if failed else 0
 
 
-def _ended(events: "queue.SimpleQueue[JobEnded]") -> list[JobEnded]:
-    """Say which stations ended; those that did by themselves."""
-    failed = []
+def _can_start(project: "Project", station_id: int) -> bool:
+    """Without a line in the audit for every attempt."""
+    from inspector.records.detectors import find_detector
+    from inspector.records.line.stations import station_of
+
+    try:
+        row = station_of(project, station_id)
+        find_detector(project, row.detector_id, row.class_name or None)
+    except InspectorError:
+        return False
+    return True
+
+
+def _say_ended(events: "queue.SimpleQueue[JobEnded]") -> None:
+    """Which stations ended, and why."""
     while not events.empty():
         event = events.get()
-        say(f"{event.result.get('station', '')}: {event.message}", error=True)
-        if event.status is not JobStatus.DONE:
-            failed.append(event)
-    return failed
+        hint = event.hint if event.status is not JobStatus.DONE else ""
+        say(f"{event.result.get('station', '')}: {event.message} {hint}".rstrip(), error=True)
 
 
 @contextmanager
@@ -208,6 +246,10 @@ def _tell(project: "Project", one: _Station, quiet: bool) -> None:
 
     state = one.watch.state
     now = {"source": state.source, "": state.blocked, **dict(state.outputs)}
+    for words in state.warned:
+        if words not in one.warned:
+            say(f"{one.row.name}: {words}", error=True)
+    one.warned = state.warned
     for what, words in now.items():
         if words != one.trouble.get(what, ""):
             where = f"{what}: " if what else ""

@@ -107,6 +107,7 @@ def add(
     """Add a station."""
     from inspector.records import project as projects
     from inspector.records.line.stations import Part, StationSettings, add_station
+    from inspector.stations.places import require_places
 
     with projects.open(project) as opened:
         opened.who = settings.load().reviewer
@@ -115,6 +116,7 @@ def add(
             _outputs(outputs or []),
             lot=lot or "",
         )
+        require_places(opened, made)
         add_station(
             opened,
             name,
@@ -139,6 +141,7 @@ def edit(
     """Change what is named of a station; the rest stays."""
     from inspector.records import project as projects
     from inspector.records.line.stations import Part, change_station, find_station
+    from inspector.stations.places import require_places
 
     with projects.open(project) as opened:
         opened.who = settings.load().reviewer
@@ -149,16 +152,18 @@ def edit(
             )
         before = row.settings
         other = source is not None and source != before.source.kind
+        made = replace(
+            before,
+            source=_source(Part(source or "") if other else before.source, values),
+            outputs=before.outputs if outputs is None else _outputs(outputs, before.outputs),
+            lot=before.lot if lot is None else lot,
+        )
+        require_places(opened, made, row.id)
         change_station(
             opened,
             row.id,
             name=row.name,
-            settings=replace(
-                before,
-                source=_source(Part(source or "") if other else before.source, values),
-                outputs=before.outputs if outputs is None else _outputs(outputs),
-                lot=before.lot if lot is None else lot,
-            ),
+            settings=made,
             class_id=row.class_id if class_name is None else _class_id(opened, class_name),
             detector_id=row.detector_id if detector is None else _detector_id(opened, detector),
         )
@@ -192,11 +197,12 @@ def _source(before: "Part", values: Sequence[str] | None) -> "Part":
     return replace(given, values=source_values(given))
 
 
-def _outputs(words: Sequence[str]) -> "tuple[Part, ...]":
-    """Raises `SettingsError` for what can't be. Each gets a key of its own: its kind, with a number from the second on."""
+def _outputs(words: Sequence[str], before: "Sequence[Part]" = ()) -> "tuple[Part, ...]":
+    """Raises `SettingsError` for what can't be. Each has a key of its own, which says what it was told: that of the one `before` to the
+    same receiver, else a new one."""
     from inspector.records.line.stations import Part
     from inspector.stations.fields import checked
-    from inspector.stations.outputs.catalogue import find_output
+    from inspector.stations.outputs.catalogue import find_output, with_keys
 
     found: list[Part] = []
     for text in words:
@@ -208,10 +214,8 @@ def _outputs(words: Sequence[str]) -> "tuple[Part, ...]":
             raise SettingsError(
                 f"The output “{text}” can't be read.", "Write KIND NAME=VALUE …, with quotes around spaces."
             ) from None
-        same = 1 + sum(one.kind == kind for one in found)
-        values = checked(find_output(kind).fields, _pairs(pairs))
-        found.append(Part(kind, values, kind if same == 1 else f"{kind}-{same}"))
-    return tuple(found)
+        found.append(Part(kind, checked(find_output(kind).fields, _pairs(pairs))))
+    return with_keys(found, before)
 
 
 def _pairs(words: Sequence[str]) -> "dict[str, Value]":

@@ -26,11 +26,13 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class AppendedFiles:
-    """Files of one folder with names that begin with `name`, written by nobody else. `head`: what a new file begins with. `key_of`:
+    """Files of one folder with names that begin with `name` and end in `suffix`, written by nobody else. `head`: what a new file begins with. `key_of`:
     the key of a whole line without its end, None for a line that isn't ours."""
 
-    def __init__(self, folder: Path, name: str, head: bytes, key_of: Callable[[bytes], Key | None]) -> None:
-        self._folder, self._name, self._head, self._key_of = folder, name, head, key_of
+    def __init__(
+        self, folder: Path, name: str, suffix: str, head: bytes, key_of: Callable[[bytes], Key | None]
+    ) -> None:
+        self._folder, self._name, self._head, self._key_of = folder, f"{name}{suffix}", head, key_of
         self._lock: FileLock | None = None
         self._file: Path | None = None
         self._left_at = (

@@ -31,7 +31,7 @@ class JsonLines:
         self._folder = Path(str(values["folder"]))
         self._name = safe_name(link.station.name)
         self._form = _FORMS[str(values["each"])]
-        self._files = AppendedFiles(self._folder, self._name, b"", _key_of)
+        self._files = AppendedFiles(self._folder, self._name, ".jsonl", b"", _key_of)
 
     def send(self, arrivals: Sequence[ArrivalRow]) -> None:
         """See `Output`."""

@@ -46,7 +46,8 @@ class ShiftTables:
         self._folder = Path(str(values["folder"]))
         self._name = safe_name(link.station.name)
         self._shifts = link.station.settings.shifts if link.station.settings else ()
-        self._files = AppendedFiles(self._folder, self._name, b"\xef\xbb\xbf" + _line(COLUMNS), _key_of)
+        head = b"\xef\xbb\xbf" + _line(COLUMNS)
+        self._files = AppendedFiles(self._folder, self._name, ".csv", head, _key_of)
 
     def send(self, arrivals: Sequence[ArrivalRow]) -> None:
         """See `Output`."""

@@ -1,6 +1,7 @@
 """Pictures that other programs send: `POST /inspect`, answered with the verdict. On this computer alone unless told otherwise."""
 
 import asyncio
+import hashlib
 import hmac
 import ipaddress
 import logging
@@ -8,7 +9,8 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -18,13 +20,13 @@ from urllib.parse import quote
 
 from inspector import installation
 from inspector.errors import SettingsError
-from inspector.images.read import MAX_BYTES
 from inspector.records.line.arrivals import ArrivalRow
 from inspector.records.line.stations import Value
 from inspector.records.names import file_name
 from inspector.stations.fields import Field, SourceInfo
 from inspector.stations.output import message
 from inspector.stations.source import Past, Taken
+from inspector.stations.sources.uploads import NotTaken, Uploads
 
 _log = logging.getLogger("inspector.stations")
 
@@ -47,6 +49,8 @@ INFO = SourceInfo(
     ),
     "line",
 )
+_LONGEST = 200
+"""Letters of an X-Id."""
 _START = 5.0
 """Seconds within which the port must be open."""
 _AGAIN = 5.0
@@ -57,6 +61,7 @@ class _Sent:
     """A picture, and all who wait for its verdict."""
 
     taken: Taken
+    digest: str
     answers: list["Future[ArrivalRow | None]"] = field(default_factory=list)
 
 
@@ -82,6 +87,7 @@ class HttpSource:
         self._open: dict[str, _Sent] = {}  # by mark, until their verdict is stored
         self._change = Condition()
         self._closed = False
+        self._uploads = Uploads(self._most)
         self.state = ""
         self.dropped = 0
         self._server: Any = None
@@ -168,16 +174,17 @@ class HttpSource:
 
     def _app(self) -> Any:
         from fastapi import FastAPI, Request
-        from fastapi.responses import JSONResponse
 
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
         async def inspect(request: Request) -> Any:
             if (refusal := self._refusal(request.headers)) is not None:
-                return JSONResponse({"error": refusal[1]}, refusal[0])
-            data, name = await _picture(request)
-            if data is None:
-                return JSONResponse({"error": name}, 413 if "large" in name else 400)
+                return _refused(*refusal)
+            try:
+                data, name = await self._uploads.receive(request)
+            except NotTaken as error:
+                self.dropped += error.status == 503
+                return _busy(error.words) if error.status == 503 else _refused(error.status, error.words)
             return await self._judged(request.headers, data, name)
 
         inspect.__annotations__["request"] = Request  # imported here, where FastAPI doesn't look
@@ -190,36 +197,79 @@ class HttpSource:
             return 401, "The token is wrong or missing."
         if not self._token and "origin" in headers:  # a page in a browser, which may be anybody's
             return 403, "Pages in a browser need a token."
+        if len(headers.get("x-id", "")) > _LONGEST:
+            return 400, f"An X-Id has at most {_LONGEST} letters."
         return None
 
     async def _judged(self, headers: Mapping[str, str], data: bytes, name: str) -> Any:
         from fastapi.responses import JSONResponse
 
-        key = headers.get("x-id", "")
+        key = _text(headers.get("x-id", ""))
+        digest = hashlib.sha256(data).hexdigest()
         mark = f"id {quote(key, safe='')}" if key else f"sent {secrets.token_hex(16)}"
         answer: Future[ArrivalRow | None] = Future()
         arrived = datetime.now(UTC)
-        known = await asyncio.to_thread(self._past.arrivals, [mark]) if key else {}
-        if mark in known:
-            return JSONResponse(message(known[mark]))
-        name = file_name(headers.get("x-name", "") or name or key or f"{arrived:%Y-%m-%d %H-%M-%S.%f}")
+        known, judged = await asyncio.to_thread(self._asked_before, mark) if key else (None, None)
+        if known is not None:
+            return _conflict(key) if judged and judged != digest else JSONResponse(message(known))
+        given = _text(headers.get("x-name", "")) or name or key
+        name = file_name(given or f"{arrived:%Y-%m-%d %H-%M-%S.%f}")
         with self._change:
             sent = self._open.get(mark)
+            if sent is not None and sent.digest != digest:
+                return _conflict(key)
             if self._closed or (sent is None and len(self._queue) >= self._most):
                 self.dropped += sent is None
                 return _busy("Too many pictures wait; send this one again.")
             if sent is None:
-                sent = self._open[mark] = _Sent(Taken(mark, name, data, arrived))
+                sent = self._open[mark] = _Sent(Taken(mark, name, data, arrived), digest)
                 self._queue.append(sent)
                 self._change.notify_all()
             sent.answers.append(answer)
         try:
             row = await asyncio.wait_for(asyncio.wrap_future(answer), self._patience)
         except TimeoutError:
+            if not key and self._withdrawn(sent):
+                return _busy("Pictures wait for too long; send this one again.")
             return _busy("It takes longer than usual; ask again with the same X-Id.")
         if row is None:
             return _busy("The station was stopped before it was judged; send it again.")
         return JSONResponse(message(row))
+
+    def _asked_before(self, mark: str) -> tuple[ArrivalRow | None, str | None]:
+        """(what was said under a mark, the content that was judged then)"""
+        return self._past.arrivals([mark]).get(mark), self._past.content(mark)
+
+    def _withdrawn(self, sent: _Sent) -> bool:
+        """Whether it is no longer to be judged: nobody could ask for its verdict, and its sender sends it again."""
+        with self._change:
+            if sent not in self._queue:
+                return False
+            self._queue.remove(sent)
+            del self._open[sent.taken.mark]
+            self.dropped += 1
+            return True
+
+
+def _text(header: str) -> str:
+    """What was sent as UTF-8 and read as Latin-1, as headers are."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header
+
+
+def _conflict(key: str) -> Any:
+    return _refused(
+        409,
+        f"Another picture was sent with the X-Id “{key}” before; each needs its own. This one was not judged.",
+    )
+
+
+def _refused(status: int, words: str) -> Any:
+    from fastapi.responses import JSONResponse
+
+    return JSONResponse({"error": words}, status)
 
 
 def _busy(words: str) -> Any:
@@ -230,27 +280,8 @@ def _busy(words: str) -> Any:
 
 def _answer(sent: _Sent, row: ArrivalRow | None) -> None:
     for one in sent.answers:
-        if not one.cancelled():
+        with suppress(InvalidStateError):  # whoever asked has just gone
             one.set_result(row)
-
-
-async def _picture(request: Any) -> tuple[bytes | None, str]:
-    """(bytes, name) of the picture in a request: its body, or its first file; (None, what is wrong)."""
-    if int(request.headers.get("content-length") or 0) > MAX_BYTES:
-        return None, "The picture is too large."
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form(max_files=1, max_fields=16) as form:
-            for one in form.values():
-                if not isinstance(one, str):
-                    return await one.read(), one.filename or ""
-        return None, "There is no file in the form."
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BYTES:
-            return None, "The picture is too large."
-        parts.append(part)
-    return (b"".join(parts), "") if size else (None, "There is no picture in the body.")
 
 
 def _is_loopback(host: str) -> bool:

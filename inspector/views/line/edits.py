@@ -137,6 +137,9 @@ class StationEdits(QObject):
         made: list[int] = []
 
         def add(project: Project) -> None:
+            from inspector.stations.places import require_places
+
+            require_places(project, draft.settings, draft.station_id)
             if made:
                 restore_station(project, made[0])
             else:
@@ -179,6 +182,9 @@ class StationEdits(QObject):
             )
 
         def change(project: Project) -> None:
+            from inspector.stations.places import require_places
+
+            require_places(project, draft.settings, draft.station_id)
             before[:] = [row for row in list_stations(project) if row.id == draft.station_id]
             put(project, draft)
 

@@ -1,11 +1,12 @@
 """Pictures that other programs send, over a real socket."""
 
+import http.client
 import json
 import socket
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from inspector.errors import SettingsError
 from inspector.records.line.stations import Part
 from inspector.records.project import Project
 from inspector.stations.source import Past
+from inspector.stations.sources import uploads
 from inspector.stations.sources.catalogue import open_source
 
 Start = Callable[[int], Running]
@@ -39,6 +41,16 @@ def post(port: int, data: bytes, **headers: str) -> tuple[int, dict[str, object]
             return error.code, json.load(error)
 
 
+def sent_in_pieces(port: int, kind: str, pieces: Iterator[bytes]) -> tuple[int, dict[str, object]]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST", "/inspect", pieces, {"Content-Type": kind}, encode_chunked=True)
+        answer = connection.getresponse()
+        return answer.status, json.load(answer)
+    finally:
+        connection.close()
+
+
 def test_a_sent_picture_is_answered_with_its_verdict_and_the_same_id_is_judged_once(
     project: Project, washers: Path, start: Start
 ) -> None:
@@ -52,8 +64,11 @@ def test_a_sent_picture_is_answered_with_its_verdict_and_the_same_id_is_judged_o
     allowed = {"Authorization": "Bearer secret"}
     code, said = post(port, good, X_Id="part 1", X_Name="one.png", **allowed)
     assert (code, said["verdict"], said["name"], said["station"]) == (200, "ok", "one.png", "Press 3")
-    code, other = post(port, bad, X_Id="part 1", **allowed)  # asked again: what was said of it then
-    assert (code, other) == (200, said)
+    assert post(port, good, X_Id="part 1", **allowed) == (200, said)  # asked again: what was said of it then
+    code, other = post(port, bad, X_Id="part 1", **allowed)  # a sender that counts anew, say
+    assert code == 409
+    assert "not judged" in str(other["error"])
+    assert post(port, good, X_Id="p" * 201, **allowed)[0] == 400
     code, said = post(port, bad, X_Id="part 2", **allowed)
     assert (code, said["verdict"]) == (200, "ng")
     code, said = post(port, b"no picture at all", X_Id="part 3", **allowed)
@@ -95,6 +110,49 @@ def test_too_many_are_told_to_come_again_and_all_that_are_taken_are_answered(
         for one in senders:
             one.join()
     assert codes == [503, 503]
+
+
+def test_nobody_can_send_more_than_there_is_room_for(
+    project: Project, washers: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(uploads, "PATIENCE", 1.0)
+    port, good = free_port(), pictures(washers)[0].read_bytes()
+    key = station(project, "http", port=port, most=2)
+    press = start(key)
+    press.until(lambda: press.watch.state.running)
+    head = b'--x\r\nContent-Disposition: form-data; name="a"; filename="1.png"\r\n\r\n'
+    for kind, begin in (("multipart/form-data; boundary=x", head), ("image/png", b"")):
+        pieces = iter([begin + bytes(1000), *[bytes(50_000)] * 10])
+        code, said = sent_in_pieces(port, kind, pieces)
+        assert (code, said) == (413, {"error": "The picture is too large."})
+    for kind, words in (("multipart/form-data; boundary=x", "form"), ("multipart/form-data", "boundary")):
+        code, said = post(port, b"nothing", Content_Type=kind)
+        assert code == 400
+        assert words in str(said["error"])
+    hanging = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
+    for one in hanging:
+        one.sendall(b"POST /inspect HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nabc")
+    press.until(lambda: post(port, good)[0] == 503)
+    press.until(lambda: post(port, good)[0] == 200)  # they had their time
+    for one in hanging:
+        with one:
+            assert b" 408 " in one.recv(200)
+    press.stop()
+
+
+def test_who_is_told_to_send_again_and_has_no_id_is_not_judged_twice(project: Project, washers: Path) -> None:
+    port, good = free_port(), pictures(washers)[0].read_bytes()
+    key = station(project, "http", port=port)
+    source = open_source(Part("http", {"port": port, "patience": 1.0}), Past(project, key))
+    try:
+        assert post(port, good)[0] == 503
+        assert post(port, good, X_Id="grün 1".encode().decode("latin-1"))[0] == 503
+        (taken,) = source.take(5, 1.0)
+        assert taken.name == "grün 1"
+        assert source.dropped == 1
+    finally:
+        source.close()
 
 
 def test_others_than_this_computer_need_a_token_and_a_taken_port_is_a_state(project: Project) -> None:
