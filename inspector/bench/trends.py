@@ -17,7 +17,7 @@ from inspector.domain import Decision, Thresholds
 from inspector.records import project as projects
 from inspector.records import schema as t
 from inspector.records.inspected.runs import list_runs, start_run
-from inspector.records.line.alarms import watch_station
+from inspector.records.line.alarms import Following, watch_station
 from inspector.records.line.stations import Part, StationSettings, add_station
 from inspector.records.line.trends import TrendOf, edges_of, list_lots, read_trend, span_of
 from inspector.records.project import Project
@@ -139,11 +139,18 @@ def line_of(project: Project, detector_id: int, class_id: int, name: str, begun:
     return Line(station_id, class_id, detector_id, run_id)
 
 
+def _next_part(project: Project, line: Line, following: Following) -> None:
+    moments = datetime.now(UTC).timestamp() + np.linspace(0, 60, 20)
+    store(project, line, Parts.quiet(moments, np.random.default_rng(5)))
+    watch_station(project, line.station_id, following)
+
+
 def trends(arrivals: int = 1_000_000, *, repeats: int = 3) -> dict[str, Any]:
     """Seconds, medians of `repeats`, on a station that judged so many parts in 30 days, spread over seven orders.
 
     `month_s`, `day_s`, `class_s`, `order_s`: a trend of all, of the last day, of one class, of an order; `alarms_s`: what moved since
-    the beginning; `orders_s`: the list of orders. `month_cpu_s`, `alarms_cpu_s`: for how long a processor was busy with them, whatever
+    the beginning, `alarms_again_ms`: a minute later, once 20 more came (with storing them), `alarms_again_cpu_ms`: for how long a
+    processor was busy with that; `orders_s`: the list of orders. `month_cpu_s`, `alarms_cpu_s`: for how long a processor was busy with them, whatever
     else the machine had to do. `mib`: the database.
     """
     with tempfile.TemporaryDirectory(prefix="inspector-bench-") as name:
@@ -169,8 +176,10 @@ def trends(arrivals: int = 1_000_000, *, repeats: int = 3) -> dict[str, Any]:
                     began = clock()
                     work()
                     found.append(clock() - began)
-                return round(statistics.median(found), 3)
+                return round(statistics.median(found), 4)
 
+            following = Following()
+            watch_station(project, line.station_id, following)
             month, day = edges_of(*whole), edges_of(until - timedelta(days=1), until)
             return {
                 "arrivals": arrivals,
@@ -180,6 +189,10 @@ def trends(arrivals: int = 1_000_000, *, repeats: int = 3) -> dict[str, Any]:
                 "class_s": seconds(lambda: read_trend(project, replace(of, class_id=class_id), month)),
                 "order_s": seconds(lambda: read_trend(project, replace(of, lot="A-3"), month)),
                 "alarms_s": seconds(lambda: watch_station(project, line.station_id)),
+                "alarms_again_ms": round(1000 * seconds(lambda: _next_part(project, line, following)), 1),
+                "alarms_again_cpu_ms": round(
+                    1000 * seconds(lambda: _next_part(project, line, following), time.process_time), 1
+                ),
                 "month_cpu_s": seconds(lambda: read_trend(project, of, month), time.process_time),
                 "alarms_cpu_s": seconds(lambda: watch_station(project, line.station_id), time.process_time),
                 "orders_s": seconds(lambda: list_lots(project, line.station_id)),

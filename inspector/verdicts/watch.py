@@ -18,6 +18,8 @@ LEAST = 20
 """Parts of a group, at least."""
 REFERENCE = 36
 """Groups that say what is usual at first; ten minutes each where a line is quick, so six hours of its work."""
+FEWEST = 8
+"""Groups of a reference that somebody chose, at least."""
 _A_DAY = 144
 """Groups, at most; once so many passed without a move, all of them say what is usual."""
 _WEIGHT = 0.2
@@ -105,6 +107,15 @@ class Alarm:
         return None if None in ends else max(end for end in ends if end is not None)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """What somebody chose to say how pictures usually look. `of`: the groups of it for each of `LOOKS`; `until`: the moment, in seconds,
+    from which on groups are held against it."""
+
+    of: tuple[Groups, ...]
+    until: float
+
+
 def ratios(
     brightness: float, sharpness: float, red_green: float, blue_yellow: float
 ) -> tuple[float, float, float, float]:
@@ -137,9 +148,10 @@ def joined(slots: Groups, least: int = LEAST) -> Groups:
     return Groups(slots.moments[starts], np.add.reduceat(slots.parts[:upto], starts), mean, spread)
 
 
-def watch(groups: Groups) -> list[Alarm]:
-    """What moved, in order of time. Nothing is said of the reference itself, nor of looks that no group of it has."""
-    moves = [move for place in range(len(LOOKS)) for move in _moves(groups, place)]
+def watch(groups: Groups, reference: Reference | None = None) -> list[Alarm]:
+    """What moved, in order of time. Nothing is said of the reference itself, nor of looks that no group of it has, or, of a chosen one,
+    fewer than `FEWEST`."""
+    moves = [move for place in range(len(LOOKS)) for move in _moves(groups, place, reference)]
     return _told(moves)
 
 
@@ -193,29 +205,47 @@ def _usual(values: NDArray[np.float64], spreads: NDArray[np.float64], parts: NDA
     return _Usual(centre, differ, chance, max(between**2 - chance, 0.0), len(values))
 
 
-def _moves(groups: Groups, place: int) -> list[Move]:
-    """By the first `REFERENCE` groups, and once a whole day of groups has passed without a move, by that day."""
+def _moves(groups: Groups, place: int, reference: Reference | None) -> list[Move]:
+    """By what was chosen; else by the first `REFERENCE` groups, and once a whole day of groups has passed without a move, by that
+    day."""
     known = np.flatnonzero(np.isfinite(groups.means[:, place]))
+    if reference is not None:
+        chosen = reference.of[place]
+        own = np.flatnonzero(np.isfinite(chosen.means[:, place]))
+        start = int(np.searchsorted(groups.moments[known], reference.until))
+        return _left(groups, place, known, chosen, own, start) if len(own) >= FEWEST else []
     if len(known) < REFERENCE:
         return []
-    found = _left(groups, place, known[:_A_DAY], REFERENCE)
+    found = _from_first(groups, place, known[:_A_DAY], REFERENCE)
     if len(known) <= _A_DAY:
         return found
-    return _left(groups, place, known, REFERENCE if found else _A_DAY)
+    return _from_first(groups, place, known, REFERENCE if found else _A_DAY)
 
 
-def _left(groups: Groups, place: int, known: NDArray[np.int64], size: int) -> list[Move]:
-    """Moves among the groups `known` from their first `size`."""
+def _from_first(groups: Groups, place: int, known: NDArray[np.int64], size: int) -> list[Move]:
+    return _left(groups, place, known, groups, known[:size], size)
+
+
+def _left(
+    groups: Groups,
+    place: int,
+    known: NDArray[np.int64],
+    chosen: Groups,
+    own: NDArray[np.int64],
+    start: int,
+) -> list[Move]:
+    """Moves among the groups `known`, from the one at `start` on, from what the groups `own` of `chosen` say."""
     from scipy.stats import t
 
     values, parts = groups.means[known, place], groups.parts[known]
-    usual = _usual(values[:size], groups.spreads[known[:size], place], parts[:size])
+    usual = _usual(chosen.means[own, place], chosen.spreads[own, place], chosen.parts[own])
+    size = usual.size
     sure = float(t.isf(1 / (QUIET_DAYS * _A_DAY * len(LOOKS)) / 2, max(4.0, _ROBUST * (size - 1))))
     least = limit(usual.centre, usual.differ, place)
     found: list[Move] = []
-    ewma, variance, start = usual.centre, 0.0, size
+    ewma, variance = usual.centre, 0.0
     noticed: int | None = None
-    for number in range(size, len(known)):
+    for number in range(start, len(known)):
         ewma += _WEIGHT * (values[number] - ewma)
         variance = (1 - _WEIGHT) ** 2 * variance + _WEIGHT**2 * usual.differ**2 / parts[number]
         expected = variance + usual.chance / size + 1.25 * usual.unrest

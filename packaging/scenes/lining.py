@@ -131,6 +131,27 @@ def scene_line_setup(stage: Stage) -> None:
     _dialog(stage, 0)
 
 
+def scene_line_setup_genicam(stage: Stage) -> None:
+    """An industrial camera, triggered by MQTT."""
+    dialog = _setup(stage)
+    dialog.source.setCurrentIndex(dialog.source.findData("genicam"))
+    form = dialog.form
+    form.inputs["camera"].setText("22618941")
+    form.inputs["trigger"].setCurrentIndex(form.inputs["trigger"].findData("mqtt"))
+    form.inputs["trigger_host"].setText("broker.plant")
+    form.inputs["exposure"].setValue(4000)
+    form.inputs["features"].setText("PixelFormat=BayerRG8")
+    stage.settle()
+
+
+def scene_line_setup_genicam_foot(stage: Stage) -> None:
+    """The same, scrolled down."""
+    scene_line_setup_genicam(stage)
+    area = stage.shown._stack.currentWidget()
+    area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+    stage.settle()
+
+
 def scene_line_setup_tells(stage: Stage) -> None:
     dialog = _dialog(stage, 1)
     dialog.outputs.cards[0].try_button.click()

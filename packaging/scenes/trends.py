@@ -13,6 +13,7 @@ from stage import Stage
 from inspector.bench.trends import Line, Parts, line_of, store
 from inspector.domain import Thresholds
 from inspector.records import schema as t
+from inspector.records.line.stations import Reference, set_reference
 from inspector.records.project import Project
 from inspector.records.thresholds import list_thresholds
 
@@ -43,6 +44,32 @@ def scene_line_trend_week(stage: Stage) -> None:
     section = _followed(stage)
     section._span("week")
     stage.settle()
+
+
+def scene_line_trend_reference(stage: Stage) -> None:
+    """Drift and limits told from a shift that somebody chose."""
+    section = _chosen(stage)
+    section._span("week")
+    stage.settle()
+
+
+def scene_line_trend_reference_choice(stage: Stage) -> None:
+    section = _chosen(stage)
+    section.choose_reference()
+    stage.settle(1.0)
+    stage.shown = section.dialog
+
+
+def _chosen(stage: Stage) -> Any:
+    section = _followed(stage)
+    begins = (datetime.now().astimezone() - timedelta(days=4)).replace(
+        hour=6, minute=0, second=0, microsecond=0
+    )
+    chosen = Reference(0, begins, begins + timedelta(hours=8))
+    set_reference(stage.window.context.project, section.asked.station_id, chosen)
+    stage.window.context.stations_changed.emit()
+    stage.settle()
+    return section
 
 
 def scene_line_trend_shift(stage: Stage) -> None:

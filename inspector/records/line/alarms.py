@@ -1,6 +1,6 @@
 """Drift at a station: what moved, since when, and the first pictures that show it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,10 +10,13 @@ from sqlalchemy import Connection, select
 
 from inspector.records import schema as t
 from inspector.records.files import pairs
-from inspector.records.line.trends import DRAWN, JOINED, SQLITE, VALUES, TrendOf, conditions, moment_text
+from inspector.records.line.slots import Series, Slots, together, within
+from inspector.records.line.stations import Reference as Chosen
+from inspector.records.line.trends import JOINED, SQLITE, VALUES, moment_text
 from inspector.records.project import Project
 from inspector.records.tables.columns import EPOCH, Utc
 from inspector.verdicts.watch import (
+    FEWEST,
     LOOKS,
     REFERENCE,
     Alarm,
@@ -21,6 +24,7 @@ from inspector.verdicts.watch import (
     Groups,
     Look,
     Move,
+    Reference,
     joined,
     limit,
     place_of,
@@ -30,14 +34,10 @@ from inspector.verdicts.watch import (
 
 SHOWN = 6
 """So many pictures are named by an alarm."""
-_SAMPLE = 150_000
-"""About so many parts say how pictures look, however many came."""
 _SLOT = timedelta(minutes=10)
 _NEAR = 4000
-_MOMENTS = ", ".join(f"avg({value}), avg(({value}) * ({value}))" for value in VALUES)
-_SLOTS = f"""SELECT r.class_id, r.detector_id, substr(a.arrived, 1, 15), count(*), {_MOMENTS}
-    FROM {JOINED} WHERE {{condition}} AND a.brightness IS NOT NULL AND r.class_id IS NOT NULL AND {DRAWN}
-    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
+_OF_DETECTOR = (Look.CONFIDENCE, Look.SCORE)
+"""What a detector says of pictures; the other looks are theirs, whoever judges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,74 +69,113 @@ class Usual:
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What moved at a station, newest first. `usual`: by class, what its pictures are held against now; nothing of a class of which
-    too few parts came to the detector that judges it now."""
+    too few parts came to the detector that judges it now. `reference`: what was chosen; `few`: classes of which too few parts came
+    in that time."""
 
     alarms: tuple[AlarmRow, ...]
     usual: Mapping[int, Mapping[Look, Usual]]
+    reference: Chosen
+    few: frozenset[int]
 
 
-def watch_station(project: Project, station_id: int) -> Watched:
-    """What moved at a station since each detector began there. For a worker: a million arrivals take about a second."""
+class Following:
+    """What is known of a station's drift from the last time, so that only what is new is looked at. Any thread."""
+
+    def __init__(self) -> None:
+        self.slots = Slots()
+        self.known: dict[tuple[Any, ...], tuple[datetime, tuple[int, ...]]] = {}
+        """Of each alarm: since when, and the first pictures that show it."""
+        self.before: dict[tuple[Any, ...], tuple[datetime, tuple[int, ...]]] = {}
+
+
+def watch_station(project: Project, station_id: int, following: Following | None = None) -> Watched:
+    """What moved at a station, from the reference that was chosen for it, else since each detector began there. For a worker: a million
+    arrivals take about a second; with `following` that was used for it before, what is new since then."""
+    following = following or Following()
     alarms: list[AlarmRow] = []
     usual: dict[int, tuple[float, dict[Look, Usual]]] = {}
-    with project.reading() as session:
+    few: set[int] = set()
+    with following.slots.lock, project.reading() as session:
         connection = session.connection()
-        condition, given, _ = conditions(session, TrendOf(station_id))
+        following.before, following.known = following.known, {}
+        chosen = _chosen(session.get(t.Station, station_id))
+        series = following.slots.follow(session, station_id)
         names = pairs(session.execute(select(t.Class.id, t.Class.name)).all())
-        count = connection.exec_driver_sql(
-            "SELECT count(*) FROM arrivals AS a WHERE a.station_id = ?", (station_id,)
-        ).scalar_one()
-        every = max(1, count // _SAMPLE)
-        rows = connection.exec_driver_sql(
-            _SLOTS.format(condition=condition, every=every), (*given, "", "9999")
-        ).all()
-        for (class_id, detector_id), slots in _series(rows):
+        for (class_id, detector_id), slots in series.items():
             groups = joined(slots)
+            reference = _reference(series, (class_id, detector_id), groups, chosen, following.slots.every)
             begun = float(slots.moments[-1])  # the detector that judges it now is the one that judged last
             if class_id not in usual or usual[class_id][0] < begun:
-                usual[class_id] = begun, _usual(groups)
+                found = _usual(groups, reference)
+                usual[class_id] = begun, found
+                (few.discard if found or chosen.since is None else few.add)(class_id)
             of = class_id, names.get(class_id, ""), detector_id
-            alarms += [_row(connection, station_id, of, groups, alarm) for alarm in watch(groups)]
+            alarms += [
+                _row(connection, station_id, of, (groups, following), alarm)
+                for alarm in watch(groups, reference)
+            ]
     newest = sorted(alarms, key=lambda one: one.since, reverse=True)
-    return Watched(tuple(newest), {key: found for key, (_, found) in usual.items() if found})
+    kept = {key: found for key, (_, found) in usual.items() if found}
+    return Watched(tuple(newest), kept, chosen, frozenset(few))
 
 
-def _usual(groups: Groups) -> dict[Look, Usual]:
-    if len(groups.moments) < REFERENCE:
-        return {}
-    means, spreads = (np.median(one[:REFERENCE], axis=0) for one in (groups.means, groups.spreads))
-    return {
-        look: Usual(float(means[place]), limit(float(means[place]), float(spreads[place]), place))
-        for place, look in enumerate(LOOKS)
-        if np.isfinite(means[place]) and np.isfinite(spreads[place])
-    }
+def _chosen(row: t.Station | None) -> Chosen:
+    try:
+        return Chosen.of(row.settings["reference"]) if row is not None else Chosen()
+    except (KeyError, TypeError, ValueError):
+        return Chosen()
 
 
-def _series(rows: Sequence[Any]) -> Iterator[tuple[tuple[int, int], Groups]]:
-    """Rows of `_SLOTS`, of each class and detector together."""
-    start = 0
-    for place in range(1, len(rows) + 1):
-        if place < len(rows) and rows[place][:2] == rows[start][:2]:
+def _reference(
+    series: Mapping[Series, Groups], of: Series, groups: Groups, chosen: Chosen, every: int
+) -> Reference | None:
+    """What says how a series of pictures usually looks; None: its first hours."""
+    if chosen.since is not None and chosen.until is not None:
+        since, until = chosen.since.timestamp(), chosen.until.timestamp()
+        own = joined(within(series[of], since, until))
+        others = [slots for (class_id, _), slots in series.items() if class_id == of[0]]
+        every_one = joined(within(together(others), since, until))
+        if len(own.moments) < FEWEST <= len(every_one.moments):  # this detector came later
+            own = within(groups, -1.0, float("inf"))
+            own = Groups(
+                own.moments[:REFERENCE], own.parts[:REFERENCE], own.means[:REFERENCE], own.spreads[:REFERENCE]
+            )
+        return Reference(tuple(own if look in _OF_DETECTOR else every_one for look in LOOKS), until)
+    if chosen.parts and len(groups.moments):
+        enough = int(np.searchsorted(np.cumsum(groups.parts), chosen.parts / every)) + 1
+        until = groups.moments[min(max(enough, FEWEST), len(groups.moments) - 1)]
+        return Reference((within(groups, -1.0, float(until)),) * len(LOOKS), float(until))
+    return None
+
+
+def _usual(groups: Groups, reference: Reference | None) -> dict[Look, Usual]:
+    found = {}
+    for place, look in enumerate(LOOKS):
+        of = groups if reference is None else reference.of[place]
+        if len(of.moments) < (REFERENCE if reference is None else FEWEST):
             continue
-        of = rows[start:place]
-        values = np.array(
-            [[one if isinstance(one, int | float) else np.nan for one in row[3:]] for row in of], np.float64
-        )
-        means, squares = values[:, 1::2], values[:, 2::2]
-        moments = np.array([_seconds(row[2]) for row in of])
-        yield (
-            (int(rows[start][0]), int(rows[start][1])),
-            Groups(moments, values[:, 0].astype(np.int64), means, np.sqrt(np.maximum(squares - means**2, 0))),
-        )
-        start = place
+        first = slice(REFERENCE if reference is None else None)
+        mean, spread = (float(np.median(one[first, place])) for one in (of.means, of.spreads))
+        if np.isfinite(mean) and np.isfinite(spread):
+            found[look] = Usual(mean, limit(mean, spread, place))
+    return found
 
 
 def _row(
-    connection: Connection, station_id: int, of: tuple[int, str, int], groups: Groups, alarm: Alarm
+    connection: Connection,
+    station_id: int,
+    of: tuple[int, str, int],
+    found: tuple[Groups, Following],
+    alarm: Alarm,
 ) -> AlarmRow:
     class_id, class_name, detector_id = of
-    since, shown = _first(connection, station_id, (class_id, detector_id), groups, alarm)
-    ended = alarm.ended
+    groups, following = found
+    move, ended = alarm.moves[0], alarm.ended
+    key = station_id, class_id, detector_id, move.look, groups.moments[move.begun], move.before, move.now
+    if key not in following.before:
+        of_series = class_id, detector_id
+        following.before[key] = _first(connection, station_id, of_series, groups, alarm)
+    since, shown = following.known[key] = following.before[key]
     return AlarmRow(
         class_id,
         class_name,
@@ -175,14 +214,6 @@ def _first(
     ids = [int(row[0]) for row, shown in zip(known[place:], shows, strict=True) if shown]
     at = Utc().result_processor(SQLITE, None)(known[place][1]) or EPOCH
     return at if at > EPOCH else begun, tuple(ids[:SHOWN])
-
-
-def _seconds(slot: object) -> float:
-    """ "2026-11-27 14:3" → seconds since 1970."""
-    try:
-        return datetime.fromisoformat(f"{slot}0").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return 0.0
 
 
 def _moment(seconds: float) -> datetime:

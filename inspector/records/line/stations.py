@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from inspector.errors import ProjectError
 from inspector.records import schema as t
 from inspector.records.audit import ActKind, note
+from inspector.records.line.shifts import Shift
 from inspector.records.names import checked, class_key
 from inspector.records.project import Project
 
@@ -50,8 +51,42 @@ class ShiftCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """Which pictures say how they usually look. `since`, `until` (aware): those of a time that somebody calls good, None: the first
+    `parts` that each detector judged; 0: those of its first hours."""
+
+    parts: int = 0
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def words(self) -> str:
+        """ "the first 500 parts", "2026-11-27 06:00 – 14:00"."""
+        if self.since is not None and self.until is not None:
+            return Shift(self.since.astimezone(), self.until.astimezone()).words
+        return f"the first {self.parts:,} parts" if self.parts else "the first hours"
+
+    def as_json(self) -> dict[str, Any]:
+        """As the database keeps it."""
+        ends = {"since": self.since, "until": self.until}
+        return {"parts": self.parts} | {name: one.isoformat() for name, one in ends.items() if one}
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Reference":
+        """What `as_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
+        ends = [
+            datetime.fromisoformat(values[name]) if name in values else None for name in ("since", "until")
+        ]
+        since, until = (one.astimezone() if one else None for one in ends)
+        if (since is None) != (until is None) or (since and until and since >= until):
+            raise ValueError("a time has two ends")
+        return cls(max(0, int(values["parts"])), since, until)
+
+
+@dataclass(frozen=True, slots=True)
 class StationSettings:
-    """`shifts`: when each begins, "HH:MM" in local time, in order. `lot`: the order that is made now. `sound`: on NG."""
+    """`shifts`: when each begins, "HH:MM" in local time, in order. `lot`: the order that is made now. `sound`: on NG.
+    `reference`: what drift is told from."""
 
     source: Part
     outputs: tuple[Part, ...] = ()
@@ -60,6 +95,7 @@ class StationSettings:
     shifts: tuple[str, ...] = ("06:00", "14:00", "22:00")
     lot: str = ""
     sound: bool = True
+    reference: Reference = Reference()
 
     def as_json(self) -> dict[str, Any]:
         """As the database keeps it."""
@@ -79,7 +115,7 @@ class StationSettings:
             "shifts": list(self.shifts),
             "lot": self.lot,
             "sound": self.sound,
-        }
+        } | ({"reference": self.reference.as_json()} if self.reference != Reference() else {})
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "StationSettings":
@@ -92,6 +128,7 @@ class StationSettings:
             shifts=tuple(str(one) for one in values["shifts"]),
             lot=str(values["lot"]),
             sound=bool(values["sound"]),
+            reference=Reference.of(values["reference"]) if "reference" in values else Reference(),
         )
 
 
@@ -231,6 +268,26 @@ def set_lot(project: Project, station_id: int, lot: str) -> None:
         if row.settings["lot"] != lot:
             note(session, ActKind.LOT_CHANGED, row.name, old=row.settings["lot"], new=lot)
             row.settings = {**row.settings, "lot": lot}
+
+
+def set_reference(project: Project, station_id: int, reference: Reference) -> Reference:
+    """What drift is told from now on; the one before. Raises `ProjectError` for a station whose settings are damaged."""
+    with project.writing() as session:
+        row = _found(session, station_id)
+        before = _settings(row.settings)
+        if before is None:
+            raise ProjectError(f"The settings of “{row.name}” are damaged.", "Set it up anew.")
+        if before.reference != reference:
+            note(
+                session,
+                ActKind.STATION_CHANGED,
+                row.name,
+                old=f"drift from {before.reference.words}",
+                new=f"drift from {reference.words}",
+            )
+            others = {name: one for name, one in row.settings.items() if name != "reference"}
+            row.settings = others | ({"reference": reference.as_json()} if reference != Reference() else {})
+        return before.reference
 
 
 def remove_station(project: Project, station_id: int) -> None:

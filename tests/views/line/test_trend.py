@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QDate, QPointF, Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -19,6 +19,7 @@ from inspector.bench.trends import Line, Parts, line_of, store
 from inspector.domain import Decision, Thresholds
 from inspector.records import schema as t
 from inspector.records.audit import list_acts
+from inspector.records.line.stations import Reference, set_reference
 from inspector.records.reviews import add_review
 from inspector.views.line.trend.section import TrendSection
 from inspector.views.look import theme
@@ -273,3 +274,63 @@ def test_another_project_begins_empty(
     window.show_page("line")
     idle()
     assert followed.body.currentWidget() is followed.empty
+
+
+def test_a_shift_that_somebody_calls_good_is_what_drift_and_limits_are_told_from_and_can_be_taken_back(
+    hand: Any, line: Line, show: Callable[[], TrendSection], qtbot: QtBot, idle: Idle, window: MainWindow
+) -> None:
+    """For two days it was dark, yesterday it was as it should be."""
+    some = parts(72, 6000)
+    good = some.moments > NOW.timestamp() - 30 * 3600
+    some.looks[~good] *= [0.85, 0.85**2, 0.85, 0.85]
+    store(hand.project, line, some)
+    section = show()
+    section._span("week")
+    idle()
+    assert [card.row.words for card in section.alarms.cards] == [
+        "The pictures themselves are brighter by 18\u00a0%: light or exposure."
+    ]
+    assert section.alarms.reference.text() == "Held against the first hours"
+    yesterday = (NOW - timedelta(hours=24)).astimezone()
+
+    qtbot.mouseClick(section.reference_button, Qt.MouseButton.LeftButton)
+    dialog = section.dialog
+    assert dialog is not None
+    assert dialog.first.isChecked()
+    dialog.shift.setChecked(True)
+    dialog.date.setDate(QDate(2020, 1, 1))
+    qtbot.waitUntil(lambda: dialog.said.text() == "! No part came then.")
+    dialog.date.setDate(QDate(yesterday.year, yesterday.month, yesterday.day))
+    qtbot.waitUntil(lambda: "parts came then" in dialog.said.text())
+    chosen = dialog.reference()
+    qtbot.mouseClick(dialog.take, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: section.alarms.reference.text() == f"Held against {chosen.words}")
+    idle()
+    assert section.alarms.cards == []
+    assert f"limits from the reference, {chosen.words}" in section.when.text()
+    station = section.shown and section.shown.station
+    assert station
+    assert station.settings
+    assert station.settings.reference == chosen
+    act = list_acts(hand.project)[0]
+    assert (act.kind, act.old, act.new) == (
+        "station changed",
+        "drift from the first hours",
+        f"drift from {chosen.words}",
+    )
+    window.context.undo.undo()
+    qtbot.waitUntil(lambda: section.alarms.reference.text() == "Held against the first hours")
+    idle()
+    assert len(section.alarms.cards) == 1
+
+
+def test_a_reference_in_which_too_few_parts_came_is_said(
+    followed: TrendSection, hand: Any, idle: Idle, window: MainWindow
+) -> None:
+    since = (NOW - timedelta(hours=20)).astimezone()
+    set_reference(hand.project, followed.asked.station_id, Reference(0, since, since + timedelta(hours=1)))
+    window.context.stations_changed.emit()
+    idle()
+    assert followed.alarms.none.text() == (
+        "Too few parts came in the reference to say what is usual. Choose another one."
+    )

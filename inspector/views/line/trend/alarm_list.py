@@ -85,6 +85,7 @@ class AlarmList(QWidget):
         self.cards: list[AlarmCard] = []
         self.heading = QLabel("Drift")
         theme.set_role(self.heading, "heading")
+        self.reference = wrapped("small")
         self.none = wrapped("quiet")
         inside = QWidget()
         self._cards = QVBoxLayout(inside)
@@ -99,11 +100,17 @@ class AlarmList(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(8)
-        head = QHBoxLayout()
+        head = QVBoxLayout()
         head.setContentsMargins(12, 0, 12, 0)
+        head.setSpacing(2)
         head.addWidget(self.heading)
+        head.addWidget(self.reference)
         column.addLayout(head)
         column.addWidget(scroll, 1)
+
+    def show_reference(self, words: str) -> None:
+        """What drift is told from; "" where that isn't known."""
+        self.reference.setText(f"Held against {words}" if words else "")
 
     def show_rows(self, rows: Sequence[AlarmRow], none: str) -> None:
         """`none`: what is said where there are none."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from inspector.records.line.alarms import AlarmRow, Usual, Watched
+    from inspector.records.line.alarms import AlarmRow, Following, Usual, Watched
     from inspector.records.line.stations import StationRow
     from inspector.records.line.trends import Trend, TrendOf
     from inspector.records.project import Project
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SPANS = {"shift": "Shift", "day": "Day", "week": "Week", "month": "Month", "all": "All"}
 _LENGTHS = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
+_BUCKETS = 48
+"""Of a reference that was chosen, about."""
 _ENOUGH = 100
 """Parts of a reference, at least."""
 
@@ -38,8 +40,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """`trend` None: nothing came in all the time. `until`, `since`: the span. `limits`: of the NG rate, from the buckets of the span
-    `before` it, or from its own. `steps`: (since, review, NG) of thresholds. `usual`: by look. `seconds`: what reading took."""
+    """`trend` None: nothing came in all the time. `until`, `since`: the span. `limits`: of the NG rate, from `source`. `steps`: (since, review, NG) of thresholds. `usual`: by look. `seconds`: what reading took."""
 
     asked: Asked
     stations: Sequence[StationRow]
@@ -48,7 +49,8 @@ class Shown:
     watched: Watched | None = None
     trend: Trend | None = None
     limits: Control | None = None
-    before: bool = False
+    source: str = "this time"
+    following: Following | None = None
     steps: Sequence[tuple[datetime, float, float]] = ()
     usual: Mapping[Look, Usual] | None = None
     seconds: float = 0.0
@@ -64,16 +66,25 @@ class Shown:
         return next((one for one in self.stations if one.id == self.asked.station_id), None)
 
     @property
+    def too_few(self) -> bool:
+        """Whether too few parts came in the reference that was chosen."""
+        classes = self.watched.few if self.watched else frozenset()
+        return bool(classes) if self.asked.class_id is None else self.asked.class_id in classes
+
+    @property
     def alarms(self) -> list[AlarmRow]:
         """Of the class in sight."""
         found = self.watched.alarms if self.watched else ()
         return [one for one in found if self.asked.class_id in (None, one.class_id)]
 
 
-def read(project: Project, asked: Asked, known: Watched | None = None) -> Shown:
-    """For a worker. `asked` without a station (0) takes the first. `known`: what moved, where that was found just now."""
+def read(
+    project: Project, asked: Asked, known: Watched | None = None, following: Following | None = None
+) -> Shown:
+    """For a worker. `asked` without a station (0) takes the first. `known`: what moved, where that was found just now; `following`: from
+    the last time."""
     from inspector.records.classes import list_classes
-    from inspector.records.line.alarms import watch_station
+    from inspector.records.line.alarms import Following, watch_station
     from inspector.records.line.stations import list_stations
     from inspector.records.line.trends import TrendOf, list_lots, read_trend, threshold_steps
     from inspector.verdicts.control import control
@@ -98,19 +109,21 @@ def read(project: Project, asked: Asked, known: Watched | None = None) -> Shown:
     if edges is None:
         return shown
     trend = read_trend(project, of, edges)
-    hits, parts, is_reference, before = _reference(project, of, trend, asked.span)
+    hits, parts, is_reference, source = _reference(project, of, trend, asked.span, station)
     limits = control(hits, parts, is_reference)
-    if limits is not None and before:
+    if limits is not None and len(parts) > len(trend.parts):
         b = len(trend.parts)
         limits = replace(limits, low=limits.low[-b:], high=limits.high[-b:], out=limits.out[-b:])
-    watched = known or watch_station(project, station.id)
+    following = following or Following()
+    watched = known or watch_station(project, station.id, following)
     class_id = asked.class_id or station.class_id or (next(iter(classes)) if len(classes) == 1 else None)
     return replace(
         shown,
         watched=watched,
         trend=trend,
         limits=limits,
-        before=before,
+        source=source,
+        following=following,
         steps=threshold_steps(project, TrendOf(station.id, class_id)),
         usual=watched.usual.get(class_id or 0),
         seconds=time.perf_counter() - began,
@@ -143,16 +156,22 @@ def _edges(project: Project, of: TrendOf, asked: Asked, station: StationRow) -> 
 
 
 def _reference(
-    project: Project, of: TrendOf, trend: Trend, span: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_], bool]:
-    """(NG, parts, which of them are the reference, whether that is the span before)."""
-    from inspector.records.line.trends import WORDS, read_counts
+    project: Project, of: TrendOf, trend: Trend, span: str, station: StationRow
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_], str]:
+    """(NG, parts, which of them are the reference, what that is): what was chosen, else the span before, else the span itself."""
+    from inspector.records.line.trends import WORDS, edges_of, read_counts
 
+    chosen = station.settings.reference if station.settings else None
+    found: list[tuple[list[datetime], str]] = []
+    if chosen is not None and chosen.since is not None and chosen.until is not None:
+        found.append(([*edges_of(chosen.since, chosen.until, _BUCKETS)], f"the reference, {chosen.words}"))
     if span != "all":
         length = trend.edges[-1] - trend.edges[0]
-        counts = read_counts(project, of, [one - length for one in trend.edges])
+        found.append(([one - length for one in trend.edges], "the time before"))
+    for edges, words in found:
+        counts = read_counts(project, of, edges)
         if counts[:, :-1].sum() >= _ENOUGH:
             hits = np.concatenate([counts[:, WORDS.index("ng")], trend.ng])
             parts = np.concatenate([counts[:, :-1].sum(1), trend.parts])
-            return hits, parts, np.arange(len(parts)) < len(counts), True
-    return trend.ng, trend.parts, np.ones(len(trend.parts), np.bool_), False
+            return hits, parts, np.arange(len(parts)) < len(counts), words
+    return trend.ng, trend.parts, np.ones(len(trend.parts), np.bool_), "this time"

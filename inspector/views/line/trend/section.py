@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -28,17 +25,20 @@ from inspector.text import printable
 from inspector.views.line.trend import reading
 from inspector.views.line.trend.alarm_list import AlarmList
 from inspector.views.line.trend.charts import all_charts
+from inspector.views.line.trend.files import TrendFiles
 from inspector.views.line.trend.reading import SPANS, Asked, Shown
-from inspector.views.line.trend.report_dialog import choose_report, report_of
+from inspector.views.line.trend.reference_dialog import ReferenceDialog
 from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
 from inspector.views.look.kit import choice, narrow_combo, switch, tool
 from inspector.views.look.labels import plain
 from inspector.views.look.sections import Section, SectionsPage
 from inspector.views.shared.context import ResultQuery
+from inspector.views.shared.undo import Steps
 
 if TYPE_CHECKING:
-    from inspector.records.line.alarms import AlarmRow, Watched
+    from inspector.records.line.alarms import AlarmRow, Following, Watched
+    from inspector.records.line.stations import Reference, StationRow
     from inspector.records.project import Project
     from inspector.views.shared.context import WindowContext
 
@@ -55,6 +55,8 @@ class TrendSection(Section):
         super().__init__(context)
         self._project: Project | None = None
         self._watched: tuple[float, int, Watched] | None = None  # when, which station, what moved
+        self._following: Following | None = None  # what it was found from
+        self.dialog: ReferenceDialog | None = None
         self.asked = Asked(0, None, None, "day", 0)
         self.shown: Shown | None = None
         self.station = narrow_combo("Station")
@@ -72,6 +74,9 @@ class TrendSection(Section):
         self.export_button.setToolTip("Write what is shown as a table (Ctrl+E)")
         self.report_button = QPushButton(icons.icon("file"), "Report…")
         self.report_button.setToolTip("A report of what is shown, to print or to sign")
+        self.reference_button = QPushButton("Reference…")
+        self.reference_button.setToolTip("What is held to be usual, from which drift is told")
+        self.files = TrendFiles(context, self)
         self.charts = all_charts()
         self.when = QLabel()
         self.alarms = AlarmList()
@@ -80,6 +85,7 @@ class TrendSection(Section):
         )
         self._clock = QTimer(self)
         self._clock.setInterval(_PACE)
+        self._steps = Steps(context, lambda _before: context.stations_changed.emit(), self)
         self._build()
         self._connect()
 
@@ -97,6 +103,7 @@ class TrendSection(Section):
             spans.addWidget(button)
         spans.addWidget(self.later)
         top.addLayout(spans)
+        top.addWidget(self.reference_button)
         top.addWidget(self.report_button)
         top.addWidget(self.export_button)
         theme.set_role(self.when, "quiet")
@@ -135,7 +142,8 @@ class TrendSection(Section):
         self.earlier.clicked.connect(partial(self._step, 1))
         self.later.clicked.connect(partial(self._step, -1))
         self.export_button.clicked.connect(self.export)
-        self.report_button.clicked.connect(self.report)
+        self.report_button.clicked.connect(lambda: self.files.report(self.shown))
+        self.reference_button.clicked.connect(self.choose_reference)
         self.empty.button.clicked.connect(self._to_stations)
         self.alarms.opened.connect(self.open_alarm)
         for chart in self.charts:
@@ -143,6 +151,7 @@ class TrendSection(Section):
             chart.picked.connect(self.open_bucket)
         self._clock.timeout.connect(self._follow)
         self.context.results_changed.connect(self._changed)
+        self.context.stations_changed.connect(self._changed)
         self.context.thresholds_moved.connect(lambda _move: self._changed())
 
     # what is shown
@@ -150,7 +159,7 @@ class TrendSection(Section):
     def refresh(self) -> None:
         project = self.context.project
         if project is not self._project:
-            self._project, self._watched, self.shown = project, None, None
+            self._project, self._watched, self._following, self.shown = project, None, None, None
             self.asked = replace(self.asked, station_id=0, class_id=None, lot=None, back=0)
             self.body.setCurrentIndex(0)
         self._read()
@@ -162,14 +171,13 @@ class TrendSection(Section):
             when, station_id, watched = self._watched
             if station_id == self.asked.station_id and time.monotonic() - when < _DRIFT:
                 known = watched
-        self.context.query(
-            self, partial(reading.read, asked=self.asked, known=known), self._show, latest="trend"
-        )
+        read = partial(reading.read, asked=self.asked, known=known, following=self._following)
+        self.context.query(self, read, self._show, latest="trend")
 
     def _show(self, shown: Shown) -> None:
         if shown.watched is not None and (self._watched is None or shown.watched is not self._watched[2]):
             self._watched = time.monotonic(), shown.asked.station_id, shown.watched
-        before = self.shown
+        before, self._following = self.shown, shown.following
         self.shown, self.asked = shown, shown.asked
         self.top.setVisible(bool(shown.stations))
         self._clock.setInterval(max(_PACE, int(shown.seconds * 1000 * _CALM)))
@@ -181,7 +189,7 @@ class TrendSection(Section):
         _fill(self.class_choice, [*every, *classes], self.asked.class_id if own is None else own)
         _fill(self.lot, [("All orders", None), *((lot, lot) for lot in shown.lots)], self.asked.lot)
         why = "" if shown.trend is not None else "There is nothing to write yet."
-        for button in (self.export_button, self.report_button):
+        for button in (self.export_button, self.report_button, self.reference_button):
             switch(button, why)
         self.later.setEnabled(self.asked.span != "all" and self.asked.back > 0)
         self.earlier.setEnabled(self.asked.span != "all")
@@ -197,8 +205,11 @@ class TrendSection(Section):
             chart.show_trend(shown)
             chart.point_at(under)
         self.when.setText(self._period(shown))
-        few = "" if shown.usual or alarms else " Too few parts came yet to say what is usual for one class."
-        self.alarms.show_rows(alarms, f"Pictures and scores are as usual.{few}" if not few else few.strip())
+        few = "" if shown.usual or alarms else "Too few parts came yet to say what is usual for one class."
+        if shown.too_few:
+            few = "Too few parts came in the reference to say what is usual. Choose another one."
+        self.alarms.show_rows(alarms, few or "Pictures and scores are as usual.")
+        self.alarms.show_reference(shown.watched.reference.words if shown.watched else "")
 
     def _period(self, shown: Shown) -> str:
         assert shown.trend is not None
@@ -207,13 +218,12 @@ class TrendSection(Section):
         said = f"{begun:%d %b %Y %H:%M} – {ended:{'%H:%M' if same else '%d %b %Y %H:%M'}}"
         if shown.limits is None:
             return said
-        source = "the time before" if shown.before else "this time"
         wide = (
             f", {shown.limits.spread:.1f} times as wide as chance: NG parts come in batches"
             if shown.limits.spread > 1.05
             else ""
         )
-        return f"{said}  ·  limits from {source}{wide}"
+        return f"{said}  ·  limits from {shown.source}{wide}"
 
     def _hovered(self, bucket: int) -> None:
         if bucket != self.charts[0].under:
@@ -273,12 +283,41 @@ class TrendSection(Section):
             self._watched = None
             self._read()
 
+    def choose_reference(self) -> None:
+        """What drift is told from, for the station in sight."""
+        shown = self.shown
+        if shown is None or shown.station is None or shown.station.settings is None or self.dialog:
+            return
+        if self.context.writable() is None or not self.context.may(Deed.STATIONS):
+            return
+        self.dialog = ReferenceDialog(self.context, shown, self)
+        self.dialog.chosen.connect(partial(self._take_reference, shown.station))
+        self.dialog.destroyed.connect(lambda: setattr(self, "dialog", None))
+        self.dialog.open()
+
+    def _take_reference(self, station: StationRow, reference: Reference) -> None:
+        from inspector.records.line.stations import set_reference
+
+        assert station.settings is not None
+        before = station.settings.reference
+        self._steps.do(
+            f"change the reference of “{station.name}”",
+            lambda project: set_reference(project, station.id, reference),
+            lambda project: set_reference(project, station.id, before),
+            f"Drift of “{station.name}” is told from {reference.words}.",
+            partial(self.context.go, "line"),
+        )
+
     def _to_stations(self) -> None:
         parent = self.parentWidget()
         while parent is not None and not isinstance(parent, SectionsPage):
             parent = parent.parentWidget()
         if parent is not None:
             parent.show_section("stations")
+
+    def export(self) -> bool:
+        """Ctrl+E: what is shown, as CSV."""
+        return self.files.export(self.shown)
 
     # pictures
 
@@ -316,75 +355,6 @@ class TrendSection(Section):
         self.context.show_result(
             ids[0], "inspect", ResultQuery(ResultFilter(ids=ids), ResultSort.TIME, words=words)
         )
-
-    # files
-
-    def export(self) -> bool:
-        """Ctrl+E: what is shown, as CSV."""
-        project, shown = self.context.project, self.shown
-        if project is None or shown is None or shown.trend is None or shown.station is None:
-            return False
-        if not self.context.may(Deed.EXPORT):
-            return True
-        name, _ = QFileDialog.getSaveFileName(
-            self,
-            "Export the trend",
-            str(
-                project.folder
-                / "exports"
-                / f"trend {printable(shown.station.name, 40)} {datetime.now():%Y-%m-%d %H.%M.%S}.csv"
-            ),
-            "CSV (*.csv)",
-            options=QFileDialog.Option.DontConfirmOverwrite,
-        )
-        if name:
-            self._write(Path(name) if Path(name).suffix else Path(f"{name}.csv"), shown)
-        return True
-
-    def _write(self, target: Path, shown: Shown) -> None:
-        def work(project: Project) -> int:
-            from inspector.exports.line.trend import export_trend
-            from inspector.records.audit import ActKind, record
-
-            assert shown.trend is not None
-            assert shown.station is not None
-            of = shown.station.name, shown.classes.get(shown.asked.class_id or 0, ""), shown.asked.lot or ""
-            lines = export_trend(shown.trend, shown.limits, target, of=of)
-            record(project, ActKind.RESULTS_EXPORTED, f"trend of {of[0]}", new=str(target))
-            return lines
-
-        self._do(work, lambda count: self.context.toast(f"Exported {count:,} lines to {target.name}."))
-
-    def report(self) -> None:
-        """A report of what is shown, as PDF or HTML."""
-        project, shown = self.context.project, self.shown
-        if project is None or shown is None or shown.trend is None or shown.station is None:
-            return
-        if not self.context.may(Deed.EXPORT):
-            return
-        target = choose_report(self, project.folder, shown)
-        if target is not None:
-            self.write_report(target, shown)
-
-    def write_report(self, target: Path, shown: Shown) -> None:
-        """Write it, and say so."""
-        from inspector.views.line.report_pdf import write_report
-
-        what = report_of(shown)
-
-        def work(project: Project) -> list[str]:
-            return write_report(project, what, target)
-
-        def done(problems: list[str]) -> None:
-            missing = f" {len(problems)} pictures are missing." if problems else ""
-            self.context.toast(f"Wrote {target.name}.{missing}")
-
-        self._do(work, done)
-
-    def _do(self, work: object, done: object) -> None:
-        project = self.context.project
-        ask = self.context.query if project is not None and project.read_only else self.context.change
-        ask(self, work, done)  # type: ignore[arg-type]
 
 
 def _fill(combo: QComboBox, entries: list[tuple[str, object]], chosen: object) -> None:
