@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from inspector.cli.options import Runtime
 from inspector.cli.output import figures, say, table
 from inspector.errors import InspectorError
 from inspector.methods import catalogue
@@ -76,12 +77,36 @@ def bench_throughput(
     images: Annotated[int, typer.Option(min=8)] = 128,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     weights: Annotated[str, typer.Option()] = "inspector-tiny",
+    device: Device = "auto",
+    runtime: Runtime = None,
 ) -> None:
     """The bare image tower's images/s beside the whole of
     `inspect`, file to stored result, and their ratio."""
     from inspector.bench.throughput import throughput
+    from inspector.jobs.engine import Engine
 
-    figures(throughput(images=images, batch_size=batch_size, weights=weights), target)
+    engine = Engine(weights, device, runtime=runtime)
+    figures(throughput(engine, images=images, batch_size=batch_size), target)
+
+
+@app.command("runtimes")
+def bench_runtimes(
+    target: Json = None,
+    method: Annotated[str, typer.Option(help="Catalogue name, also with settings.")] = catalogue.QUICK,
+    weights: Annotated[str, typer.Option()] = "inspector-tiny",
+    precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
+    images: Annotated[int, typer.Option(min=1)] = 40,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder in MVTec AD layout instead of drawn parts.", exists=True, file_okay=False),
+    ] = None,
+) -> None:
+    """What ONNX Runtime and OpenVINO say of the same images beside PyTorch, as far as they are installed, and how fast."""
+    from inspector.bench.runtimes import PRECISIONS, measure
+
+    if precision not in PRECISIONS:
+        raise InspectorError(f"There is no precision “{precision}”.", "Choose fp32 or bf16.")
+    figures(measure(method, weights, precision, images=images, data=data), target)
 
 
 @app.command("resolution")

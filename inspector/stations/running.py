@@ -215,6 +215,7 @@ class _Running:
         )
         self._shift = _Shift(judge, run_id, day)
         self._watch.note(run_id=run_id, detector_id=detector.id)
+        self._report.result["computed_by"] = judge.backbone.device_note
         self._report.log(f"{detector.label} judges, on {judge.backbone.device_note}.")
 
     def _reader(self) -> tuple[_Shift, Callable[[Taken], tuple[ReadFile, Looks | None]]]:

@@ -45,3 +45,9 @@ def test_one_shot_sends_to_review_what_more_shots_call_ng(tmp_path: Path) -> Non
     assert run("inspect", tmp_path / "several", *other, *bad)[0] == 2
     (tmp_path / "broken.png").write_bytes(b"no image")
     assert run("inspect", tmp_path / "several", *bad, tmp_path / "broken.png")[0] == 3
+
+
+def test_a_runtime_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    code, said = run("inspect", tmp_path, tmp_path, "--runtime", "abacus")
+    assert code not in (0, 4, 5)
+    assert "auto, torch, onnx, openvino" in said

@@ -10,12 +10,14 @@ import stem_engine
 
 from inspector.bench import methods as bench_methods
 from inspector.bench import records as bench_records
+from inspector.bench import runtimes
 from inspector.bench.crash.run import KINDS, crash
 from inspector.bench.crash.traces import Found, examine
 from inspector.bench.crash.work import Place
 from inspector.bench.throughput import throughput
 from inspector.errors import InspectorError
 from inspector.exports.catalogue import FORMATS
+from inspector.features.runtimes.engines import installed
 from inspector.jobs.engine import Engine
 from inspector.records import project as projects
 from inspector.records.disk.database import is_sound
@@ -62,7 +64,22 @@ def test_throughput_is_measured_beside_the_bare_backbone(engine: Engine, demo: P
     assert found["image_size"] == [160, 160]
     assert 0 < found["ratio"] < 5
     assert len(found["end_to_end_rounds"]) == 1
+    assert found["runtime"] == "torch"
+    assert found["ratio_to_early"] == pytest.approx(
+        found["end_to_end_images_per_s"] / found["runtime_early_images_per_s"], abs=0.01
+    )
+    assert found["torch_end_to_end_images_per_s"] > 0 < found["read_images_per_s"]
     assert json.loads(json.dumps(found)) == found
+
+
+def test_runtimes_say_what_torch_says() -> None:
+    found = runtimes.measure("patchcore", "inspector-tiny", images=3)["runtimes"]
+    assert found.keys() >= {"torch", *(one.name for one in installed())}
+    for one in found.values():
+        assert one["verdicts"] == 0
+        assert one["score"] < 1e-3
+        assert one["map_max"] < 1e-3
+        assert one["ms"] > 0
 
 
 def test_teaching_is_measured_from_files_to_a_saved_detector_in_a_process_of_its_own() -> None:

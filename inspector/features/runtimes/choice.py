@@ -13,7 +13,7 @@ from inspector import paths
 from inspector.features import loading
 from inspector.features.backbone import Backbone
 from inspector.features.device import choose, machine, race
-from inspector.features.runtimes.engines import RUNTIMES, Runtime
+from inspector.features.runtimes.engines import RUNTIMES, installed
 from inspector.features.runtimes.graphs import Call
 from inspector.features.runtimes.scoring import ScoringBackbone
 
@@ -41,11 +41,6 @@ class Decision:
         )
         beside = f", not {' or '.join(others)}" if others else ""
         return f"{_title(self.runtime)} ({self.precision}), {self.ms[self.runtime]:.1f} ms an image{beside}"
-
-
-def installed() -> list[Runtime]:
-    """Those of this computer."""
-    return [one for one in RUNTIMES.values() if one.version]
 
 
 def load(weights: str, device: str, full: bool) -> Backbone:

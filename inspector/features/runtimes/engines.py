@@ -96,3 +96,8 @@ RUNTIMES = {
         Runtime("openvino", "OpenVINO", "openvino", ("fp32", "bf16"), _load_openvino),
     )
 }
+
+
+def installed() -> list[Runtime]:
+    """Those of this computer."""
+    return [one for one in RUNTIMES.values() if one.version]

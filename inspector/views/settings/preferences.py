@@ -25,6 +25,12 @@ from inspector.views.shared.context import WindowContext
 from inspector.views.shared.page import Page
 
 THEMES = (("system", "Follow the system"), ("dark", "Dark"), ("light", "Light"))
+RUNTIMES = (
+    ("auto", "Automatic: the fastest that judges alike"),
+    ("torch", "PyTorch"),
+    ("onnx", "ONNX Runtime"),
+    ("openvino", "OpenVINO"),
+)
 DEVICES = (("auto", "Automatic: the fastest there is"), ("cpu", "CPU"))
 
 
@@ -41,6 +47,7 @@ class PreferencesPage(Page):
 
         self.theme = _choice(THEMES, "Theme")
         self.device = _choice(DEVICES, "Device")
+        self.runtime = _choice(RUNTIMES, "Inspect with")
         self.weights = QPushButton()
         theme.set_role(self.weights, "link")
         self.weights.clicked.connect(lambda: context.go("weights"))
@@ -67,6 +74,12 @@ class PreferencesPage(Page):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._row(form, "Theme", self.theme, "")
         self._row(form, "Device", self.device, "Those of this computer that compute.")
+        self._row(
+            form,
+            "Inspect with",
+            self.runtime,
+            "Programs that compute scores on the processor; PyTorch teaches.",
+        )
         self._row(form, "Weights", self.weights, "The pretrained network for the next teaching.")
         self._row(form, "Colour map", self.colour_map, "For the heat over images and in exports.")
         self._row(form, "False alarms allowed", self.rate, "The share of good parts that may be called NG.")
@@ -88,7 +101,7 @@ class PreferencesPage(Page):
 
         self._fill_colour_maps()
         self._show()
-        for box in (self.theme, self.device, self.colour_map):
+        for box in (self.theme, self.device, self.runtime, self.colour_map):
             box.currentIndexChanged.connect(self._keep)
         self.rate.valueChanged.connect(self._keep)
         self.batch.valueChanged.connect(self._keep)
@@ -117,10 +130,14 @@ class PreferencesPage(Page):
             self.colour_map.addItem(_strip(name), name.capitalize(), name)
 
     def activated(self) -> None:
-        self._context.runner.read(self, _gpus, self._offer)
+        self._context.runner.read(self, _here, self._offer)
 
-    def _offer(self, found: list[tuple[str, str]]) -> None:
-        """Offer the GPUs that are here, and keep the one that was chosen in sight when it is not."""
+    def _offer(self, here: tuple[list[tuple[str, str]], set[str]]) -> None:
+        """Offer the GPUs that are here, and keep the one that was chosen in sight when it is not; say which runtimes are not."""
+        found, runtimes = here
+        for row, (name, title) in enumerate(RUNTIMES):
+            missing = name not in {"auto", "torch", *runtimes}
+            self.runtime.setItemText(row, f"{title}: not installed, PyTorch is used" if missing else title)
         chosen = self._context.settings.device
         known = dict([*DEVICES, *found])
         if chosen not in known:
@@ -134,7 +151,8 @@ class PreferencesPage(Page):
 
     def _show(self) -> None:
         settings = self._context.settings
-        fields = (self.theme, self.device, self.colour_map, self.rate, self.batch, self.reviewer)
+        boxes = (self.theme, self.device, self.runtime, self.colour_map)
+        fields = (*boxes, self.rate, self.batch, self.reviewer)
         with ExitStack() as quiet:
             for field in fields:
                 quiet.enter_context(QSignalBlocker(field))
@@ -142,6 +160,7 @@ class PreferencesPage(Page):
             if self.device.findData(settings.device) < 0:
                 self.device.addItem(settings.device.upper(), settings.device)
             self.device.setCurrentIndex(self.device.findData(settings.device))
+            self.runtime.setCurrentIndex(self.runtime.findData(settings.runtime))
             self.colour_map.setCurrentIndex(max(0, self.colour_map.findData(settings.colour_map)))
             self.rate.setValue(settings.false_alarm_rate * 100)
             self.batch.setValue(settings.batch_size)
@@ -153,6 +172,7 @@ class PreferencesPage(Page):
         settings = self._context.settings
         settings.theme = self.theme.currentData()
         settings.device = self.device.currentData()
+        settings.runtime = self.runtime.currentData()
         settings.colour_map = self.colour_map.currentData()
         settings.false_alarm_rate = round(self.rate.value() / 100, 4)
         settings.batch_size = self.batch.value()
@@ -160,11 +180,13 @@ class PreferencesPage(Page):
         self._context.save_settings()
 
 
-def _gpus() -> list[tuple[str, str]]:
-    """(value, title) of every GPU of this computer that computes."""
+def _here() -> tuple[list[tuple[str, str]], set[str]]:
+    """((value, title) of every GPU of this computer that computes, names of the runtimes that are installed)."""
     from inspector.features.device import devices
+    from inspector.features.runtimes.engines import installed
 
-    return [(gpu.name, f"GPU: {gpu.found}") for gpu in devices() if gpu.usable and gpu.name != "cpu"]
+    gpus = [(gpu.name, f"GPU: {gpu.found}") for gpu in devices() if gpu.usable and gpu.name != "cpu"]
+    return gpus, {one.name for one in installed()}
 
 
 def _choice(items: tuple[tuple[str, str], ...], name: str) -> QComboBox:

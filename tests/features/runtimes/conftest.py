@@ -11,7 +11,7 @@ from inspector.features.runtimes.engines import RUNTIMES, Runtime
 from inspector.features.runtimes.scoring import ScoringBackbone
 
 
-def installed(name: str) -> Runtime:
+def needed(name: str) -> Runtime:
     if not RUNTIMES[name].version:
         pytest.skip(f"{RUNTIMES[name].title} is not installed")
     return RUNTIMES[name]
@@ -20,7 +20,7 @@ def installed(name: str) -> Runtime:
 @pytest.fixture(params=sorted(RUNTIMES))
 def runtime(request: pytest.FixtureRequest) -> Runtime:
     """Each that is installed."""
-    return installed(request.param)
+    return needed(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def exact() -> Backbone:
 def _early(exact: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSPECTOR_HOME", str(tmp_path_factory.mktemp("graphs")))
-        assert ScoringBackbone(exact, installed("onnx"), "fp32").can(choice.early(exact))
+        assert ScoringBackbone(exact, needed("onnx"), "fp32").can(choice.early(exact))
         return graphs.folder()
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from inspector.features import loading, random_weights
 from inspector.features.backbone import Backbone, Features
 from inspector.features.runtimes import choice, graphs
-from inspector.features.runtimes.engines import RUNTIMES, Runtime
+from inspector.features.runtimes.engines import RUNTIMES, Runtime, installed
 from inspector.features.runtimes.scoring import ScoringBackbone
 from inspector.jobs import doctor
 
@@ -171,7 +171,7 @@ def test_the_fastest_is_measured_once_and_said(
     exact: Backbone, early: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choice, "_decided", {})
-    seconds = {"torch": 0.4, **{one.name: 0.3 for one in choice.installed()}, "onnx": 0.1}
+    seconds = {"torch": 0.4, **{one.name: 0.3 for one in installed()}, "onnx": 0.1}
     monkeypatch.setattr(choice, "race", lambda runs: {name: seconds[name] for name in runs})
     assert choice.scoring(exact).runtime == "onnx"
     lines = [str(one) for one in doctor._runtimes() if one.what == "runtime for inspector-tiny@240"]

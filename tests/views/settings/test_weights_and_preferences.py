@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import threading
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from inspector import settings
 from inspector.domain import JobKind
 from inspector.features.device import devices
+from inspector.features.runtimes.engines import RUNTIMES
 from inspector.features.weights import catalogue, download
 from inspector.views import app
 from inspector.views.look import theme
@@ -205,6 +207,7 @@ def test_preferences_are_kept_as_soon_as_they_are_chosen(
     page.theme.setCurrentIndex(page.theme.findData("light"))
     assert theme.tokens() is theme.LIGHT
     page.device.setCurrentIndex(page.device.findData("cpu"))
+    page.runtime.setCurrentIndex(page.runtime.findData("openvino"))
     page.colour_map.setCurrentIndex(page.colour_map.findData("viridis"))
     page.rate.setValue(2.5)
     page.batch.setValue(16)
@@ -213,6 +216,7 @@ def test_preferences_are_kept_as_soon_as_they_are_chosen(
     idle()
     kept = settings.load()
     assert (kept.theme, kept.device, kept.colour_map) == ("light", "cpu", "viridis")
+    assert kept.runtime == "openvino"
     assert (kept.false_alarm_rate, kept.batch_size, kept.reviewer) == (0.025, 16, "Ada Byron")
     window.context.settings.theme = "dark"
     window.context.save_settings()
@@ -236,6 +240,19 @@ def test_a_chosen_device_that_is_gone_stays_in_sight_and_says_so(window: MainWin
     assert isinstance(page, PreferencesPage)
     assert page.device.currentData() == "cuda:99"
     assert "not on this computer" in page.device.currentText()
+
+
+def test_a_runtime_that_is_missing_says_so(
+    window: MainWindow, idle: Idle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = dataclasses.replace(RUNTIMES["onnx"], package="no-such-package-here")
+    monkeypatch.setitem(RUNTIMES, "onnx", missing)
+    window.show_page("preferences")
+    idle()
+    page = window.page
+    assert isinstance(page, PreferencesPage)
+    assert "not installed" in page.runtime.itemText(page.runtime.findData("onnx"))
+    assert page.runtime.itemText(page.runtime.findData("torch")) == "PyTorch"
 
 
 def test_a_setting_that_cannot_be_taken_is_said_in_the_window(qtbot: QtBot, home: Path) -> None:
