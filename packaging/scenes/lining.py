@@ -133,7 +133,7 @@ def scene_line_setup(stage: Stage) -> None:
 
 def scene_line_setup_genicam(stage: Stage) -> None:
     """An industrial camera, triggered by MQTT."""
-    dialog = _setup(stage)
+    dialog = _dialog(stage, 0)
     dialog.source.setCurrentIndex(dialog.source.findData("genicam"))
     form = dialog.form
     form.inputs["camera"].setText("22618941")
@@ -173,7 +173,9 @@ def after_line_setup(stage: Stage) -> None:
     stage.settle()
 
 
-after_line_setup_tells = after_line_setup_keeps = after_line_setup_shifts = after_line_setup
+after_line_setup_genicam = after_line_setup_genicam_foot = after_line_setup_tells = after_line_setup_keeps = (
+    after_line_setup_shifts
+) = after_line_setup
 
 
 def scene_operator_ok(stage: Stage) -> None:
