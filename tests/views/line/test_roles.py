@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from inspector.domain import Deed, Role
@@ -220,18 +220,17 @@ def test_an_operator_takes_nothing_over_hands_nothing_over_tests_and_exports_not
     guarded.show_page("qualify")
     idle()
     qualify = guarded.pages["qualify"]
-    smallest, audit = (
-        next(one for one in qualify.findChildren(QWidget) if type(one).__name__ == name)
-        for name in ("SmallestSection", "AuditSection")
-    )
-    smallest.refresh()
+    qualify.show_section("smallest")  # type: ignore[attr-defined]
     idle()
+    smallest = qualify.sections["smallest"]  # type: ignore[attr-defined]
+    assert smallest.chosen_class is not None
     smallest.run()
     refused("Only an inspector may set up studies")
-    audit.refresh()
+    qualify.show_section("audit")  # type: ignore[attr-defined]
     idle()
-    qtbot.waitUntil(lambda: audit.model.rows)
-    audit.export()
+    audit = qualify.sections["audit"]  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: bool(audit.model.rows))
+    assert audit.export()
     refused("Only an inspector may export")
     guarded.projects._restore(hand.project.folder, tmp_path / "old.sqlite")
     refused("Only an engineer may remove results")
