@@ -93,6 +93,7 @@ class ActKind(StrEnum):
     PIN_SET = "PIN set"
     PIN_REMOVED = "PIN removed"
     SIGNED_IN = "signed in"
+    WRONG_PIN = "wrong PIN"
     HANDED_OVER = "handed over"
     TAKEN_OVER = "taken over"
     IMAGES_LET_GO = "images let go"

@@ -180,9 +180,19 @@ class Bench:
         left = [sample for sample in self._protocol.dataset.train[name] if sample.path not in shots]
         prepare, found = partial(detector.prepare_one, class_name=name), list[float]()
         for batch in load(left, prepare, detector.least_side(name), self._protocol.white, cancel):
-            images = [row.image for row in batch if row.image is not None]
-            maps = detector.score(images, [name] * len(images))
-            found += [float(score_map.image_score) for score_map in maps if score_map.finite]
+            ready = []
+            for row in batch:
+                if row.image is not None:
+                    ready.append((row.sample, row.image))
+                elif row.sample.key not in self._told:
+                    self._told.add(row.sample.key)
+                    self._failed(row.sample.key, row.problem)
+            maps = detector.score([image for _, image in ready], [name] * len(ready))
+            for (sample, _), score_map in zip(ready, maps, strict=True):
+                if score_map.finite:
+                    found.append(float(score_map.image_score))
+                else:
+                    self._failed(sample.key, f"{one.words}: its score is not a number.")
         return found
 
     def _batches(self, name: str, detector: "Detector", cancel: CancelToken) -> Iterator[list["Loaded"]]:

@@ -93,6 +93,7 @@ def evaluate(
         cancel.check()
         about = _provenance(plan, protocol, loaded, done)
         about["seconds"] = round(time.perf_counter() - started, 1)
+        about["failed"] = progress.failed_names
         readings = [reading for one in candidates for reading in done.measured[one].readings]
         summary = stored.write(plan.output, readings, about, plan.comparison)
         datasets.write_split(plan.output / "split.json", dataset, draws)
@@ -117,6 +118,11 @@ class _Progress:
     @property
     def failures(self) -> int:
         return len(self._failed)
+
+    @property
+    def failed_names(self) -> list[str]:
+        """What could not be read or scored."""
+        return sorted(self._failed)
 
     @property
     def first_failure(self) -> str:

@@ -6,7 +6,7 @@ images.json (where the images are on this computer) and maps/ (what the detector
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -57,7 +57,7 @@ class Listed:
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """`source`: where the images were. `speed`: milliseconds an image by method. `note`: what is to be known about the
-    figures, "" mostly. `white`: see `EvaluationPlan`."""
+    figures, "" mostly. `white`: see `EvaluationPlan`. `confirmed`: None where no part was."""
 
     listed: Listed
     about: str
@@ -69,6 +69,7 @@ class Evaluation:
     readings: Mapping[Series, tuple[Reading, ...]]
     speed: Mapping[str, float]
     white: int | None = None
+    confirmed: tables.ConfirmedTable | None = None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -194,7 +195,7 @@ def load(folder: Path) -> Evaluation:
         made = Evaluation(
             entry,
             _about(about),
-            " ".join(tables.unmarked_words(about["classes"])).strip(),
+            " ".join([*tables.unmarked_words(about["classes"]), *tables.failed_words(about)]).strip(),
             _source(folder, about),
             tuple(dict.fromkeys(row.class_name for row in rows if row.class_name)),
             tuple(dict.fromkeys(row.series for row in rows)),
@@ -202,6 +203,7 @@ def load(folder: Path) -> Evaluation:
             readings,
             {str(name): float(value) for name, value in about.get("ms_per_image", {}).items()},
             white if type(white := about.get("white")) is int else None,
+            _confirmed(results),
         )
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _damaged(folder) from error
@@ -297,6 +299,16 @@ def _rows(results: Mapping[str, Any]) -> Iterable[Row]:
                 spread = {key: value["std"] for key, value in figures.items()}
                 means_of = {key: value["mean"] for key, value in figures.items()}
                 yield Row(series, name, _figures(means_of), _figures(spread) if several else unknown)
+
+
+def _confirmed(results: Mapping[str, Any]) -> tables.ConfirmedTable | None:
+    """None where nothing was confirmed."""
+    found, about = results.get("confirmed"), results["provenance"]
+    if not found:
+        return None
+    table = tables.confirmed_table(found, [*about["classes"]], float(about["false_alarm_rate"]))
+    rows = tuple((method_title(method), *cells) for method, *cells in table.rows)
+    return replace(table, rows=rows)
 
 
 def _figures(values: Mapping[str, float | None]) -> tuple[float | None, ...]:

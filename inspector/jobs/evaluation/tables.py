@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from inspector.images.value_range import words
 from inspector.jobs.evaluation.plan import Series
 from inspector.methods import catalogue
+from inspector.records.audit import few
 from inspector.verdicts.metrics import FIGURES
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ SHARES = {
     "detected": "Defects called NG",
     "missed": "Defects called OK",
 }
+
+MEANS = "mean of classes"
 
 Table = dict[str, dict[str, dict[str, Any]]]
 """Method → number of shots → figure or class → value."""
@@ -79,7 +83,7 @@ def verdict_shares(readings: Sequence["Reading"]) -> Table:
         for by_class in by_shots.values():
             for name, rows in by_class.items():
                 by_class[name] = _means(rows)
-            by_class["mean of classes"] = _means([*by_class.values()])
+            by_class[MEANS] = _means([*by_class.values()])
     return found
 
 
@@ -95,7 +99,7 @@ def confirmed_shares(readings: Sequence["Reading"]) -> Table:
             counts = list(dict.fromkeys(count for own in by_class.values() for count in own))
             for own in by_class.values():
                 own.update({count: _means(rows) for count, rows in own.items()})
-            by_class["mean of classes"] = {
+            by_class[MEANS] = {
                 count: _means([own[count] for own in by_class.values() if count in own]) for count in counts
             }
     return found
@@ -172,6 +176,7 @@ def as_markdown(results: Mapping[str, Any]) -> str:
         + ("Per cent, mean ± standard deviation over draws." if several else "Per cent."),
         "",
         *unmarked_words(provenance["classes"]),
+        *failed_words(provenance),
         *([f"Control ({', '.join(control['methods'])}): {control['note']}.", ""] if control else []),
         *_head("Method", "Shots", *(TITLES[f] for f in FIGURES), "Training loss", "Teach, s", "ms / image"),
     ]
@@ -214,25 +219,39 @@ def _confirmed_lines(results: Mapping[str, Any]) -> list[str]:
     confirmed, provenance = results.get("confirmed", {}), results["provenance"]
     if not confirmed:
         return []
-    names = [*provenance["classes"], "mean of classes"]
-    lines = [
-        f"## Good parts called NG, of a wanted {provenance['false_alarm_rate']:.1%}",
-        "",
-        "After so many parts, drawn from the good ones that are no shots (training images left over and test images), were "
-        "confirmed good; measured on the others. Certain: what isn't exceeded 19 times out of 20, by their number.",
-        "",
-        *_head(
-            "Method", "Shots", "Confirmed", *names, "Certain", "Good to review", "Defects called NG", "OK"
-        ),
-    ]
+    table = confirmed_table(confirmed, [*provenance["classes"]], provenance["false_alarm_rate"])
+    lines = [f"## {table.title}", "", table.note, "", *_head(*table.head)]
+    return [*lines, *(_row(*cells) for cells in table.rows), ""]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedTable:
+    """What parts that are confirmed good make of the false alarms, in words: one row a method, number of shots and of parts."""
+
+    title: str
+    note: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def confirmed_table(confirmed: Table, classes: Sequence[str], rate: float) -> ConfirmedTable:
+    """`confirmed`: see `confirmed_shares`; `rate`: the wanted share of good parts called NG. Raises KeyError where a share lacks."""
+    names = [*classes, MEANS]
+    rows = []
     for method, by_shots in confirmed.items():
         for shots, by_class in by_shots.items():
-            for count, means in by_class["mean of classes"].items():
+            for count, means in by_class[MEANS].items():
                 own = [by_class.get(name, {}).get(count) for name in names]
                 cells = [f"{one['false_alarms']:.1%}" if one else "–" for one in own]
                 rest = (f"{means[key]:.1%}" for key in ("certain", "good_to_review", "detected", "missed"))
-                lines.append(_row(method, shots, count, *cells, *rest))
-    return [*lines, ""]
+                rows.append((method, shots, count, *cells, *rest))
+    return ConfirmedTable(
+        f"Good parts called NG, of a wanted {rate:.1%}",
+        "After so many parts, drawn from the good ones that are no shots (training images left over and test images), were "
+        "confirmed good; measured on the others. Certain: what isn't exceeded 19 times out of 20, by their number.",
+        ("Method", "Shots", "Confirmed", *names, "Certain", "Good to review", "Defects called NG", "OK"),
+        tuple(rows),
+    )
 
 
 def beside_published(results: Mapping[str, Any]) -> str:
@@ -296,6 +315,14 @@ def unmarked_words(classes: Mapping[str, Mapping[str, int]]) -> list[str]:
         return []
     named = ", ".join(f"{name} {count} of {classes[name]['test_defective']}" for name, count in missing)
     return [f"Defective images without a usable mask count per image only: {named}.", ""]
+
+
+def failed_words(provenance: Mapping[str, Any]) -> list[str]:
+    """A sentence and an empty line where images could not be read or scored, test images and parts to be confirmed alike."""
+    names = [str(name) for name in provenance.get("failed") or ()]
+    if not names:
+        return []
+    return [f"Left out, as {_count(len(names), 'image')} could not be read or scored: {few(names)}.", ""]
 
 
 def _count(number: int, word: str, plural: str = "s") -> str:

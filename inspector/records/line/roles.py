@@ -2,12 +2,10 @@
 can take the PINs away (`inspector roles`)."""
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from inspector.domain import MAY, Deed, Role, least_role
@@ -27,7 +25,7 @@ LONGEST_WAIT = 300.0
 _OF_DEED: Mapping[Deed, tuple[ActKind, ...]] = {
     Deed.JUDGE: (ActKind.REVIEWED, ActKind.REVIEW_WITHDRAWN, ActKind.OUTLINED),
     Deed.RUN: (ActKind.STATION_STARTED, ActKind.STATION_STOPPED, ActKind.IMAGES_LET_GO),
-    Deed.CHECK: (ActKind.GOLDEN_CHECKED, ActKind.SIGNED_IN),
+    Deed.CHECK: (ActKind.GOLDEN_CHECKED, ActKind.SIGNED_IN, ActKind.WRONG_PIN),
     Deed.ORDER: (ActKind.LOT_CHANGED,),
     Deed.INSPECT: (ActKind.INSPECTED, ActKind.CONTINUED),
     Deed.STUDY: (
@@ -144,40 +142,40 @@ def remove_pin(project: Project, role: Role) -> None:
 
 
 def sign_in(project: Project, pin: str, *, who: str = "") -> Role:
-    """The role that the PIN belongs to. Raises `ProjectError` for a wrong one; after some in a row, nobody is heard for a while, each
-    time longer."""
-    tries = _tries.setdefault(project, _Tries())
-    tries.check()
+    """The role that the PIN belongs to. Raises `ProjectError` for a wrong one, which the audit holds too; after some in a row, nobody
+    is heard for a while, each time longer, also when the project is opened anew meanwhile."""
+    if (left := _wait(project)) > 0:
+        raise ProjectError("Too many wrong PINs.", _again(left))
     role = _whose(project, pin)
     if role is None:
-        tries.failed()
+        with project.writing() as session:
+            note(session, ActKind.WRONG_PIN, "sign-in", new=who)
         _log.warning("a wrong PIN for the project %s", project.folder)
-        raise ProjectError("This is not the PIN of any role.", tries.said())
-    tries.count = 0
+        raise ProjectError("This is not the PIN of any role.", _again(_wait(project)))
     with project.writing() as session:
         note(session, ActKind.SIGNED_IN, role.value, who=who)
     return role
 
 
-class _Tries:
-    def __init__(self) -> None:
-        self.count, self.until = 0, 0.0
+def _wait(project: Project) -> float:
+    """Seconds for which nobody is heard, by the wrong PINs that the audit holds since the last sign-in or new PIN."""
+    good = select(func.max(t.Act.id)).where(t.Act.kind.in_([ActKind.SIGNED_IN, ActKind.PIN_SET]))
+    with project.reading() as session:
+        since = session.scalar(good) or 0
+        count, last = session.execute(
+            select(func.count(), func.max(t.Act.created)).where(
+                t.Act.id > since, t.Act.kind == ActKind.WRONG_PIN
+            )
+        ).one()
+    if count < FREE_TRIES or last is None:
+        return 0.0
+    passed = (t.now() - last).total_seconds()
+    whole = min(2.0 ** min(count - FREE_TRIES + 1, 20), LONGEST_WAIT)
+    return min(max(whole - passed, 0.0), whole)  # also where the clock was set back
 
-    def check(self) -> None:
-        if self.until > time.monotonic():
-            raise ProjectError("Too many wrong PINs.", self.said())
 
-    def failed(self) -> None:
-        self.count += 1
-        if self.count >= FREE_TRIES:
-            self.until = time.monotonic() + min(2.0 ** (self.count - FREE_TRIES + 1), LONGEST_WAIT)
-
-    def said(self) -> str:
-        left = self.until - time.monotonic()
-        return f"Wait {max(1, round(left))} s, then try again." if left > 0 else "Try again."
-
-
-_tries: WeakKeyDictionary[Project, _Tries] = WeakKeyDictionary()
+def _again(left: float) -> str:
+    return f"Wait {max(1, round(left))} s, then try again." if left > 0 else "Try again."
 
 
 def _whose(project: Project, pin: str) -> Role | None:

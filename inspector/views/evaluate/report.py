@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from inspector.jobs.evaluation.plan import Series, draw_words, method_title
 from inspector.jobs.evaluation.stored import MEAN, Evaluation
+from inspector.views.evaluate.confirmed import ConfirmedView
 from inspector.views.evaluate.confusion import CELLS, ConfusionView
 from inspector.views.evaluate.curves import KINDS, CurvesView, Line
 from inspector.views.evaluate.images import EvaluationImages, Item
@@ -63,6 +64,10 @@ class EvaluationReport(QWidget):
         self.folder.setToolTip("results.md, results.csv, results.json, details.json, split.json")
         self.model = RowModel(self)
         self.table = table_of(self.model, "Figures")
+        self.confirmed = ConfirmedView()
+        self.tables = QStackedWidget()
+        for one in (self.table, self.confirmed):
+            self.tables.addWidget(one)
         self.kind = QComboBox()
         self.kind.setAccessibleName("Curve")
         for kind, (title, _, _) in KINDS.items():
@@ -112,7 +117,7 @@ class EvaluationReport(QWidget):
         both.addWidget(self.confusion, 4)
         self.parts = QSplitter(Qt.Orientation.Vertical)
         self.parts.setChildrenCollapsible(False)
-        self.parts.addWidget(self.table)
+        self.parts.addWidget(self.tables)
         self.parts.addWidget(below)
         self.parts.setStretchFactor(0, 2)
         self.parts.setStretchFactor(1, 3)
@@ -145,9 +150,10 @@ class EvaluationReport(QWidget):
         self.images.moved.connect(self._look_elsewhere)
         self.copy.clicked.connect(self.copy_table)
         self.folder.clicked.connect(self.open_folder)
-        shortcut = QShortcut(QKeySequence.StandardKey.Copy, self.table)
-        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-        shortcut.activated.connect(self.copy_table)
+        for table in (self.table, self.confirmed.table):
+            shortcut = QShortcut(QKeySequence.StandardKey.Copy, table)
+            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+            shortcut.activated.connect(self.copy_table)
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluation, self._source = evaluation, evaluation.source
@@ -161,6 +167,9 @@ class EvaluationReport(QWidget):
             self.shown.addItem("Everything", "all")
         for series in evaluation.series:
             self.shown.addItem(series.words, series)
+        self.confirmed.show_table(evaluation.confirmed)
+        if evaluation.confirmed is not None:
+            self.shown.addItem("Parts confirmed good", "confirmed")
         measure = QFontMetrics(theme.font(bold=True))
         widest = max(measure.horizontalAdvance(method_title(one.method)) for one in evaluation.series)
         self.table.horizontalHeader().resizeSection(0, min(max(widest + 20, 116), 232))
@@ -176,6 +185,9 @@ class EvaluationReport(QWidget):
     def _show_rows(self) -> None:
         assert self.evaluation is not None
         wanted = self.shown.currentData()
+        self.tables.setCurrentWidget(self.confirmed if wanted == "confirmed" else self.table)
+        if wanted == "confirmed":
+            return
         rows = [
             row
             for row in self.evaluation.rows
@@ -268,7 +280,8 @@ class EvaluationReport(QWidget):
     # taking the figures elsewhere
 
     def copy_table(self) -> None:
-        QGuiApplication.clipboard().setText(self.model.as_text())
+        shown = self.confirmed if self.tables.currentWidget() is self.confirmed else self.model
+        QGuiApplication.clipboard().setText(shown.as_text())
         self._context.toast("The table is copied.")
 
     def open_folder(self) -> None:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox
 
 from inspector.domain import Decision
 from inspector.images.demo import parts as demo_parts
 from inspector.records.inspected.results import count_results, list_results, result_ids
+from inspector.records.qualification.checks import list_checks
 
 
 def test_a_picture_of_another_product_says_so_and_its_class_can_stop_asking(
@@ -35,17 +37,64 @@ def test_a_picture_of_another_product_says_so_and_its_class_can_stop_asking(
     assert panel.chip.words == "≠ Not this product"
 
     assert panel.product.isVisible()
-    qtbot.mouseClick(panel.product.box, Qt.MouseButton.LeftButton)
-    idle()
-    assert list_results(project, [other.id])[0].verdict is Decision.NG
+    products = page.judging.edits.products
+
+    def toggle(agree: bool) -> str:
+        qtbot.mouseClick(panel.product.box, Qt.MouseButton.LeftButton)
+        return answer(agree)
+
+    def answer(agree: bool) -> str:
+        qtbot.waitUntil(lambda: products.box is not None)
+        box = products.box
+        words = box.text()
+        (goes,) = [one for one in box.buttons() if box.buttonRole(one) is QMessageBox.ButtonRole.AcceptRole]
+        qtbot.mouseClick(goes if agree else box.defaultButton(), Qt.MouseButton.LeftButton)
+        idle()
+        return words
+
+    def said() -> Decision | None:
+        return list_results(project, [other.id])[0].verdict
+
+    assert toggle(agree=False) == "1 verdict would change: 1 from Not this product to NG."
+    assert said() is Decision.OTHER
+    assert panel.product.box.isChecked()
+    toggle(agree=True)
+    assert said() is Decision.NG
     assert panel.chip.words == "✕ NG"
     assert not panel.product.box.isChecked()
     assert page.viewer.view.regions
     window.menus.undo.trigger()
-    idle()
-    assert list_results(project, [other.id])[0].verdict is Decision.OTHER
+    assert answer(agree=False) == "1 verdict would change: 1 from NG to Not this product."
+    assert said() is Decision.NG
+    window.menus.undo.trigger()
+    answer(agree=True)
+    assert said() is Decision.OTHER
     assert panel.chip.words == "≠ Not this product"
     assert panel.product.box.isChecked()
+
+    # a golden part that must be NG is caught without the question, and would be another product with it
+    toggle(agree=True)
+    page.judging.edits.call_golden([other.id], Decision.NG)
+    idle()
+    toggle(agree=True)
+    gate = page.judging.edits.golden
+    qtbot.waitUntil(lambda: gate.box is not None)
+    assert "1 golden part of 1 would not be judged as it must be" in gate.box.said.text()
+    assert gate.box.table.item(0, 3).text() == "≠ Not this product"
+    gate.box.leave.click()
+    idle()
+    assert said() is Decision.NG
+    toggle(agree=True)
+    qtbot.waitUntil(lambda: gate.box is not None)
+    gate.box.reason.setText("it is a cloth, and was never golden")
+    gate.box.sign.click()
+    idle()
+    assert said() is Decision.OTHER
+    (check, *_) = list_checks(project)
+    assert (check.signed, [part.said for part in check.missed]) == (
+        "it is a cloth, and was never golden",
+        [Decision.OTHER],
+    )
 
     page.override()
     idle()

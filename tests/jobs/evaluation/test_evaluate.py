@@ -120,9 +120,35 @@ def test_parts_that_are_confirmed_good_are_measured_on_request(measure, parts, m
     assert found["1"]["mean of classes"]["1"]["detected"] > 0
     page = (output / "results.md").read_text()
     assert "Good parts called NG, of a wanted 20.0%" in page
+    table = stored.load(output).confirmed
+    assert table is not None
+    assert [row[:3] for row in table.rows] == [
+        ("PatchCore", shots, count) for shots in ("1", "2") for count in ("0", "1")
+    ]
+    assert "PatchCore" not in page.split("Good parts called NG")[1].split("##")[0]  # there by its key
+    assert all(cell in page for row in table.rows for cell in row[3:])
     events, _ = measure(parts, seeds=1, confirmed=(5,))
     assert events[-1].status is JobStatus.FAILED
     assert "need a false-alarm rate" in events[-1].message
+
+
+def test_good_parts_left_over_that_can_not_be_read_are_named_and_counted(
+    measure, parts, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(false_alarms, "LEAST", 2)
+    folder = tmp_path / "parts"
+    shutil.copytree(parts, folder)
+    good = sorted((folder / "washer/train/good").iterdir())
+    source = good[0].read_bytes()
+    for name in ("zz 1.png", "zz 2.png"):
+        (good[0].parent / name).write_bytes(source[:80])
+    events, output = measure(folder, seeds=1, false_alarm_rate=0.2, confirmed=(0,))
+    failed = [event.name for event in events if getattr(event, "error", "")]
+    assert sorted(failed) == ["washer/train/good/zz 1.png", "washer/train/good/zz 2.png"]
+    assert "2 images named above had a problem" in events[-1].message
+    named = "Left out, as 2 images could not be read or scored: washer/train/good/zz 1.png, washer/train/good/zz 2.png."
+    assert named in (output / "results.md").read_text()
+    assert named in stored.load(output).note
 
 
 def test_curves_end_where_they_must(measure, parts):

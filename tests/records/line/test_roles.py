@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import time
+import re
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -107,20 +109,34 @@ def test_the_engineer_comes_first_and_no_two_roles_have_the_same_pin(project: Pr
 def test_wrong_pins_make_everybody_wait_each_time_longer_and_the_right_one_ends_it(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    now = [datetime(2026, 3, 4, 6, 0, tzinfo=UTC)]
+    monkeypatch.setattr(t, "now", lambda: now[0])
     set_pin(project, Role.ENGINEER, "4711")
     waits = []
     for _ in range(roles.FREE_TRIES + 3):
-        with pytest.raises(ProjectError, match="not the PIN"):
-            sign_in(project, "1111")
-        tries = roles._tries[project]
-        waits.append(round(tries.until - now[0]) if tries.until > now[0] else 0)
+        with pytest.raises(ProjectError, match="not the PIN") as told:
+            sign_in(project, "1111", who="Ada")
+        waits.append(int(re.sub(r"\D", "", told.value.hint) or 0))
         if waits[-1]:
+            now[0] += timedelta(seconds=waits[-1] - 0.5)
             with pytest.raises(ProjectError, match="Too many"):
                 sign_in(project, "4711")
-        now[0] = max(now[0], tries.until)
+            now[0] += timedelta(seconds=1)
     assert waits == [0, 0, 2, 4, 8, 16]
+    assert [act.new for act in list_acts(project) if act.kind == ActKind.WRONG_PIN] == ["Ada"] * 6
     assert sign_in(project, "4711") is Role.ENGINEER
     with pytest.raises(ProjectError, match="Try again"):
         sign_in(project, "1111")
+
+
+def test_opening_the_project_anew_gives_no_further_tries(project: Project, tmp_path: Path) -> None:
+    set_pin(project, Role.ENGINEER, "4711")
+    for _ in range(roles.FREE_TRIES + 2):
+        with suppress(ProjectError):
+            sign_in(project, "1111")
+    project.close()
+    with projects.open(tmp_path / "project") as again, pytest.raises(ProjectError, match="Too many"):
+        sign_in(again, "4711")
+    with projects.open(tmp_path / "project") as again:
+        set_pin(again, Role.ENGINEER, "4712")  # by whoever may write the folder
+        assert sign_in(again, "4712") is Role.ENGINEER

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from inspector.domain import Deed, Role
@@ -151,3 +152,89 @@ def test_wrong_pins_are_told_and_after_some_nobody_is_heard_for_a_while(
     qtbot.waitUntil(lambda: "Too many" in dialog.said.text())
     assert guarded.context.signed_in is None
     dialog.reject()
+
+
+def test_who_signed_in_by_her_pin_signs_for_golden_parts_and_jobs_and_not_whoever_the_preferences_name(
+    qtbot: QtBot, guarded: MainWindow, hand: Stock, choose: Callable[[int], object], idle: Callable[[], None]
+) -> None:
+    from inspector.domain import Decision
+    from inspector.records.qualification.checks import list_checks
+    from inspector.records.qualification.golden import add_golden
+
+    add_golden(hand.project, {hand.ids[0]: Decision.OK}, who="Ada")
+    context = guarded.context
+    context.settings.reviewer = "Ada"
+    context.sign_in(Role.ENGINEER, "Bea")
+    page = choose(hand.ids[0])
+    qtbot.waitUntil(lambda: page.live.scores is not None)  # type: ignore[attr-defined]
+    scores, gate = page.panel.scores, page.judging.edits.golden  # type: ignore[attr-defined]
+    scores.move_to(0.1, 0.15)
+    scores._released()
+    qtbot.waitUntil(lambda: gate.box is not None)
+    assert (gate.box.name.text(), gate.box.name.isReadOnly()) == ("Bea", True)
+    qtbot.keyClicks(gate.box.name, "Cleo")
+    gate.box.reason.setText("stricter")
+    gate.box.sign.click()
+    idle()
+    check = list_checks(hand.project)[0]
+    assert (check.who, check.signed) == ("Bea", "stricter")
+    assert context.settings.reviewer == "Ada"
+
+
+def test_an_operator_takes_nothing_over_hands_nothing_over_tests_and_exports_nothing_and_restores_no_backup(
+    qtbot: QtBot,
+    guarded: MainWindow,
+    hand: Stock,
+    idle: Callable[[], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from inspector.records.audit import list_acts
+    from inspector.records.detectors import list_detectors
+    from inspector.views.teach.detector_history import DetectorHistory
+
+    asked: list[object] = []
+    monkeypatch.setattr(
+        QFileDialog,
+        "getSaveFileName",
+        lambda *given, **_: (asked.append(given), (str(tmp_path / "x"), ""))[1],
+    )
+    acts = len(list_acts(hand.project))
+
+    def refused(words: str) -> None:
+        assert words in _dialog(guarded).findChild(type(_dialog(guarded).said)).text()
+        _dialog(guarded).reject()
+        idle()
+        assert not guarded.context.runner.active
+
+    guarded.drops.taking_over.take(tmp_path / "a.inspector")
+    refused("Only an engineer may change what is taught")
+    guarded.show_page("teach")
+    teach = guarded.pages["teach"]
+    history = DetectorHistory(guarded.context, teach.decisions, teach)  # type: ignore[attr-defined]
+    history.open()
+    idle()
+    history.hand_over(list_detectors(hand.project)[0], tmp_path / "out.inspector")
+    refused("Only an inspector may export")
+    history.close()
+    guarded.show_page("qualify")
+    idle()
+    qualify = guarded.pages["qualify"]
+    qualify.show_section("smallest")  # type: ignore[attr-defined]
+    idle()
+    smallest = qualify.sections["smallest"]  # type: ignore[attr-defined]
+    assert smallest.chosen_class is not None
+    smallest.run()
+    refused("Only an inspector may set up studies")
+    qualify.show_section("audit")  # type: ignore[attr-defined]
+    idle()
+    audit = qualify.sections["audit"]  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: bool(audit.model.rows))
+    assert audit.export()
+    refused("Only an inspector may export")
+    guarded.projects._restore(hand.project.folder, tmp_path / "old.sqlite")
+    refused("Only an engineer may remove results")
+    assert asked == []
+    assert not (tmp_path / "out.inspector").exists()
+    assert len(list_acts(hand.project)) == acts
+    assert guarded.context.project is hand.project
