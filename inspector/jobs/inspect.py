@@ -238,7 +238,8 @@ def _summary(project: Project, run_id: int) -> str:
     parts = [f"{counts.ok} OK", f"{counts.review} to review", f"{counts.ng} NG"]
     if counts.other:
         moved = count_moved(project, run_id)
-        why = f" ({moved} of them since the camera or the part has moved)" if moved else ""
+        which = "" if moved == counts.other else f"of {moved} of them "
+        why = f" ({which}the camera or the part has moved)" if moved else ""
         parts.append(f"{counts.other} not this product{why}")
     if counts.failed:
         parts.append(f"{counts.failed} could not be inspected")

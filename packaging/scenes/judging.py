@@ -53,11 +53,11 @@ def scene_inspect_good(stage: Stage) -> None:
     _inspect(stage, "washer_good")
 
 
-def _another_product(stage: Stage) -> None:
+def _another_product(stage: Stage, picture: Path | None = None) -> None:
     """A picture of a product that nobody taught, inspected beside the demo's parts."""
     page = stage.open_demo("inspect")
     stage.window.context.settings.reviewer = "Ada"
-    page.accept_paths([_unknown(stage)])
+    page.accept_paths([picture or _unknown(stage)])
     stage.wait(lambda: page.at_hand.shown and "camera" in page.at_hand.shown.detail.row.name)
     stage.wait(lambda: not stage.window.context.runner.busy and page.live.scores is not None)
     stage.settle()
@@ -76,6 +76,32 @@ def _unknown(stage: Stage) -> Path:
     tinted = rings[..., None] * (0.6, 0.9, 1.0)
     PIL.Image.fromarray(np.clip(tinted, 0, 255).astype(np.uint8)).save(target)
     return target
+
+
+def _moved(stage: Stage) -> Path:
+    """A good blister, by a camera that was shifted and turned a little."""
+    import cv2
+
+    from inspector.images.demo import parts
+
+    pixels, _ = parts.draw("blister", 77)
+    matrix = cv2.getRotationMatrix2D((256, 256), 2, 1)
+    matrix[:, 2] += -62, 8
+    shifted = cv2.warpAffine(pixels, matrix, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    folder = stage.work / "Moved"
+    folder.mkdir(exist_ok=True)
+    cv2.imwrite(str(folder / "camera_1_0031.png"), cv2.cvtColor(shifted, cv2.COLOR_RGB2BGR))
+    return folder / "camera_1_0031.png"
+
+
+def scene_inspect_moved_camera(stage: Stage) -> None:
+    _another_product(stage, _moved(stage))
+
+
+def scene_results_moved_camera(stage: Stage) -> None:
+    _another_product(stage, _moved(stage))
+    page = stage.open_demo("results")
+    stage.wait(lambda: page.model.rowCount() > 0)
 
 
 def scene_inspect_another_product(stage: Stage) -> None:

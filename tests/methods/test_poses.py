@@ -28,8 +28,8 @@ def shots(count: int) -> Maps:
 @pytest.mark.parametrize(
     ("move", "words"),
     [
-        (Move(right=2), "about 13 % to the right of the picture"),
-        (Move(right=-3, down=1), "about 20 % to the left and 7 % down of the picture"),
+        (Move(right=2), "about 13 % of the picture to the right"),
+        (Move(right=-3, down=1), "about 20 % of the picture to the left and 7 % down"),
         (Move(turn=180), "turned by half a turn"),
     ],
 )

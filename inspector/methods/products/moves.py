@@ -102,7 +102,7 @@ def told(move: Move, found: Floats) -> str:
         for share, more, less in shares
         if abs(share) >= SMALL
     ]
-    return f"about {' and '.join(said)} of the picture" if said else ""
+    return f"about {' and '.join(said)}".replace(" % ", " % of the picture ", 1) if said else ""
 
 
 def _finer(move: Move, found: Floats, axis: str) -> float:

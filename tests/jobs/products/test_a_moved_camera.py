@@ -93,11 +93,11 @@ def test_a_moved_camera_gets_its_own_verdict_and_a_reason_and_defects_do_not(
         _write(tmp_path / "moved" / name, good[:1], lambda _, pixels, move=move: _moved(pixels, **move))
     code, said = _cli("inspect", taught, tmp_path / "moved")
     assert code == 5
-    assert "4 not this product (4 of them since the camera or the part has moved)" in said
+    assert "4 not this product (the camera or the part has moved)" in said
     found = {row.name.split("/")[0]: row for row in _rows(taught)[before:]}
     assert {row.verdict for row in found.values()} == {Decision.OTHER}
-    assert "% to the left of the picture" in found["left"].hint
-    assert "% down of the picture" in found["down"].hint
+    assert "% of the picture to the left" in found["left"].hint
+    assert "% of the picture down" in found["down"].hint
     assert re.search(r"turned by about (15|20)° clockwise", found["turned"].hint)
     assert "1.2 times as large" in found["near"].hint
     assert all(row.hint.startswith(MOVED) and not row.error for row in found.values())
