@@ -1,5 +1,6 @@
 """What can be set of a source or an output: the window makes its form of it, and every setting is checked by it."""
 
+import ipaddress
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,14 @@ def checked(fields: Sequence[Field], values: Mapping[str, Value]) -> dict[str, V
             f"There is no setting “{printable(unknown[0], 40)}”.", f"There are: {known}." if known else ""
         )
     return {one.name: _checked(one, values.get(one.name, one.default)) for one in fields}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this computer reach it."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _checked(one: Field, value: Value | None) -> Value:
