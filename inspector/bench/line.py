@@ -12,13 +12,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from inspector import installation
 from inspector.bench import drawn_parts
+from inspector.bench.receivers import receiving
 from inspector.errors import InspectorError
 from inspector.jobs.engine import Engine
 from inspector.records import project as projects
@@ -90,16 +91,21 @@ def killed(
     *,
     rate: float = 20.0,
     seed: int = 0,
+    outputs: bool = False,
     progress: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """The same while the runner is killed at random moments and started again, `kills` times. Some pictures are written slowly under
     their own names, some are none and must fail by name. `wrong`: pictures that were judged and should have failed, or the
-    other way round. `told_wrong`: results that a file of JSON lines doesn't hold once and in order."""
+    other way round. `told_wrong`: results that a file of JSON lines doesn't hold once and in order.
+    With `outputs`, an MQTT broker and an OPC UA client, which the results are told too, go away and come back meanwhile; see
+    `Receivers.compared`."""
     rng = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="inspector-line-") as folder:
+    with tempfile.TemporaryDirectory(prefix="inspector-line-") as folder, ExitStack() as stack:
         top, inbox = Path(folder), Path(folder) / "inbox"
         told = Part("jsonl", {"folder": str(top / "told")}, "jsonl")
-        drawn = _project(top, 160, {"path": str(inbox), "after": "move"}, (told,))
+        others = stack.enter_context(receiving(top, seed, outputs))
+        parts = (told, *(others.outputs if others else ()))
+        drawn = _project(top, 160, {"path": str(inbox), "after": "move"}, parts)
         with _feeding(_feed_badly, drawn, inbox, images, rate, top / "written") as fed:
             for number in range(kills):
                 with _Runner(top / "project") as runner:
@@ -112,6 +118,9 @@ def killed(
         progress("All are written.")
         with _Runner(top / "project") as runner:
             runner.until(lambda: not any(path.is_file() for path in inbox.iterdir()))
+            if others is not None:
+                others.stay()
+                others.wait_for(images, _STUCK / 3)
             code = runner.stop()
         found, written = _arrivals(top / "project"), _moments(top / "written")
         left = sum(path.is_file() for path in inbox.iterdir())
@@ -131,6 +140,7 @@ def killed(
         "left_in_folder": left,
         "told_wrong": sum(a != b for a, b in zip_longest(told_ids, in_order)),
         "exit_code": code,
+        **(others.compared(in_order) if others else {}),
     }
 
 

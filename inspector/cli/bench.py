@@ -354,6 +354,12 @@ def bench_line(
         int, typer.Option(min=0, help="Kill the runner so often instead, and see that nothing is lost.")
     ] = 0,
     images: Annotated[int, typer.Option(min=1, help="How many, with --kills.")] = 2000,
+    outputs: Annotated[
+        bool,
+        typer.Option(
+            "--outputs", help="With --kills: take an MQTT broker and an OPC UA client away and back too."
+        ),
+    ] = False,
     seed: int = 0,
 ) -> None:
     """A folder station fed by another process: file to stored verdict, what is lost or judged twice, growth of memory."""
@@ -363,10 +369,12 @@ def bench_line(
         say(words, error=True)
 
     found = (
-        killed(kills, images, rate=rate, seed=seed, progress=progress)
+        killed(kills, images, rate=rate, seed=seed, outputs=outputs, progress=progress)
         if kills
         else line(seconds, rate, size=size, progress=progress)
     )
     figures(found, target)
-    if found["lost"] or found["doubled"] or found.get("wrong") or found.get("told_wrong"):
+    if any(
+        found.get(name) for name in ("lost", "doubled", "wrong", "told_wrong", "mqtt_wrong", "opcua_wrong")
+    ):
         raise typer.Exit(1)

@@ -1,5 +1,6 @@
 """What can be set of a source or an output: the window makes its form of it, and every setting is checked by it."""
 
+import ipaddress
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,14 @@ def counts(one: Field, fields: Sequence[Field], values: Mapping[str, Value]) -> 
     name, value = one.only
     other = next(field for field in fields if field.name == name)
     return values.get(name, other.default or "") == value
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this computer reach it."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _checked(one: Field, value: Value | None) -> Value:

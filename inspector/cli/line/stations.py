@@ -215,6 +215,9 @@ def _outputs(words: Sequence[str], before: "Sequence[Part]" = ()) -> "tuple[Part
                 f"The output “{text}” can't be read.", "Write KIND NAME=VALUE …, with quotes around spaces."
             ) from None
         found.append(Part(kind, checked(find_output(kind).fields, _pairs(pairs))))
+    for one in found:
+        if words_on := find_output(one.kind).exposed(one.values):
+            say(f"! {one.kind}: {words_on}", error=True)
     return with_keys(found, before)
 
 

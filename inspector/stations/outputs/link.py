@@ -44,7 +44,7 @@ class Refused(InspectorError):
 class OutputInfo:
     """A kind of output. `summary`: one sentence for people. `extra`: what has to be installed beside Inspector for it, as in
     `pip install "inspector[EXTRA]"`, and `module`: by which that shows; "": nothing. `make`: opens one with its settings, which are
-    checked; raises `InspectorError`."""
+    checked; raises `InspectorError`. `exposed`: what is open to others with such settings, in a sentence, or ""."""
 
     kind: str
     title: str
@@ -53,6 +53,7 @@ class OutputInfo:
     make: Callable[[Mapping[str, Value], Link], Output]
     extra: str = ""
     module: str = ""
+    exposed: Callable[[Mapping[str, Value]], str] = lambda _values: ""
 
     @property
     def missing(self) -> str:

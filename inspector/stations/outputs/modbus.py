@@ -38,6 +38,7 @@ from typing import Any
 
 from inspector.records.line.arrivals import ArrivalRow
 from inspector.records.line.stations import Value
+from inspector.stations.fields import is_loopback
 from inspector.stations.output import message
 from inspector.stations.outputs.link import Link, OutputInfo
 from inspector.stations.outputs.serving import CODES, Server, server_fields
@@ -142,6 +143,12 @@ def _thousandths(value: float | None) -> int:
     return _NONE if value is None else max(_NONE + 1, min(2**31 - 1, round(value * 1000)))
 
 
+def _exposed(values: Mapping[str, Value]) -> str:
+    if is_loopback(str(values["host"])):
+        return ""
+    return "Anybody in the network can read the results, and acknowledge them in the controller's place: Modbus knows no passwords."
+
+
 INFO = OutputInfo(
     "modbus",
     "Modbus/TCP",
@@ -150,4 +157,5 @@ INFO = OutputInfo(
     Modbus,
     extra="line",
     module="pymodbus",
+    exposed=_exposed,
 )

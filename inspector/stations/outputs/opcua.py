@@ -23,11 +23,9 @@ AcknowledgeResults. There are not: its namespace and companion types (the nodes 
 managed objects, starting jobs and changing states by OPC UA, GetResultById and GetResultListFiltered, results as files, conditions.
 """
 
-import hmac
 import json
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from inspector import paths
@@ -38,6 +36,7 @@ from inspector.records.line.stations import Value
 from inspector.stations.fields import Field
 from inspector.stations.output import message
 from inspector.stations.outputs.link import Link, OutputInfo
+from inspector.stations.outputs.opcua_clients import Clients, exposed, own_certificate
 from inspector.stations.outputs.serving import CODES, Server, server_fields
 from inspector.stations.source import job_name
 
@@ -111,7 +110,7 @@ class OpcUa(Server):
         from asyncua.common.callback import CallbackType
 
         logging.getLogger("asyncua").setLevel(logging.ERROR)  # else every client that comes and goes
-        self._server = server = Asyncua(user_manager=_Users(self._values))
+        self._server = server = Asyncua(user_manager=Clients(self._values))
         await server.init()
         server.set_endpoint(f"opc.tcp://{self._host}:{self._port}/inspector")
         server.set_server_name("Inspector")
@@ -122,7 +121,7 @@ class OpcUa(Server):
         policy = ua.SecurityPolicyType.NoSecurity
         if self._values["encrypted"]:
             policy = ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt
-            key, certificate = await _certificate(paths.config_dir() / "opcua")
+            key, certificate = await own_certificate(paths.config_dir() / "opcua", NAMESPACE)
             await server.load_certificate(certificate)
             await server.load_private_key(key)
         server.set_security_policy([policy])
@@ -262,47 +261,6 @@ class OpcUa(Server):
         return ua.Variant(texts, ua.VariantType.String, is_array=True)
 
 
-class _Users:
-    """Who may connect."""
-
-    def __init__(self, values: Mapping[str, Value]) -> None:
-        self._user, self._password = str(values["user"]).encode(), str(values["password"]).encode()
-
-    def get_user(
-        self, _server: object, username: str | None = None, password: Any = None, certificate: Any = None
-    ) -> Any:
-        """As asyncua asks; None: nobody."""
-        from asyncua.crypto.permission_rules import User, UserRole
-
-        given = password.encode() if isinstance(password, str) else bytes(password or b"")
-        right = hmac.compare_digest((username or "").encode(), self._user) and hmac.compare_digest(
-            given, self._password
-        )
-        return User(role=UserRole.User) if right or not self._user else None
-
-
-async def _certificate(folder: Path) -> tuple[Path, Path]:
-    """(key, certificate) of this computer, made once."""
-    import socket
-
-    from asyncua.crypto.cert_gen import setup_self_signed_certificate
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
-    key, certificate = folder / "key.pem", folder / "certificate.der"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = socket.gethostname()
-    await setup_self_signed_certificate(
-        key,
-        certificate,
-        NAMESPACE,
-        name,
-        [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH],
-        {"commonName": "Inspector"},
-    )
-    key.chmod(0o600)
-    return key, certificate
-
-
 def _argument(name: str, kind: str, *, several: bool = False) -> Any:
     from asyncua import ua
 
@@ -327,10 +285,18 @@ INFO = OutputInfo(
             False,
             "Signed and encrypted (Basic256Sha256), with a certificate of this computer.",
         ),
+        Field(
+            "trusted",
+            "Certificates of clients",
+            "file",
+            "",
+            "PEM or DER file with the certificates of those who may connect, where it is encrypted; empty: any certificate does.",
+        ),
         Field("user", "User", "text", "", "Who connects must give it; empty: anybody."),
         Field("password", "Password", "secret", "", "Can be read in the network unless it is encrypted."),
     ),
     OpcUa,
     extra="line",
     module="asyncua",
+    exposed=exposed,
 )

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import hmac
-import ipaddress
 import logging
 import secrets
 import time
@@ -23,7 +22,7 @@ from inspector.errors import SettingsError
 from inspector.records.line.arrivals import ArrivalRow
 from inspector.records.line.stations import Value
 from inspector.records.names import file_name
-from inspector.stations.fields import Field, SourceInfo
+from inspector.stations.fields import Field, SourceInfo, is_loopback
 from inspector.stations.output import message
 from inspector.stations.source import Past, Taken
 from inspector.stations.sources.uploads import NotTaken, Uploads
@@ -76,7 +75,7 @@ class HttpSource:
             )
         self._host, self._port = str(values["host"]), int(values["port"])
         self._token = str(values["token"])
-        if not self._token and not _is_loopback(self._host):
+        if not self._token and not is_loopback(self._host):
             raise SettingsError(
                 f"Without a token, only programs of this computer may send pictures, and {self._host} is reached by others.",
                 "Set a token, or the address 127.0.0.1.",
@@ -282,10 +281,3 @@ def _answer(sent: _Sent, row: ArrivalRow | None) -> None:
     for one in sent.answers:
         with suppress(InvalidStateError):  # whoever asked has just gone
             one.set_result(row)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -28,6 +28,13 @@ def of_state(state: StationState) -> list[str]:
     return [words for words in dict.fromkeys(found) if words]
 
 
+def halted(running: bool, state: StationState | None) -> str:
+    """In a word why a station judges nothing, "" where it does: the last answer is then no answer to what lies there."""
+    if not running:
+        return "Stopped"
+    return "Not judging" if state is not None and state.blocked else ""
+
+
 def nothing_comes(last: datetime | None, since: datetime, now: datetime) -> str:
     """Where no picture came for a while: `last` did (None: never), and the station has run `since`."""
     waited = now - max(since, last or since)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,9 @@ from stations.outputs.arriving_parts import EVERY, WORDS, Line, wait_for
 
 from inspector.records.line.deliveries import told_up_to
 from inspector.records.line.stations import Part, StationRow, Value
+from inspector.stations.fields import checked
 from inspector.stations.outputs import serving
+from inspector.stations.outputs.catalogue import find_output
 from inspector.stations.sending import Sending
 
 asyncua = pytest.importorskip("asyncua")
@@ -68,7 +71,7 @@ def as_client(port: int, act: Act, user: str = "", password: str = "") -> Any:
     return asyncio.run(run())
 
 
-def as_encrypted_client(port: int, act: Act, folder: Path, user: str, password: str) -> Any:
+def as_encrypted_client(port: int, act: Act, folder: Path, user: str = "", password: str = "") -> Any:
     """`as_client` with a certificate of its own."""
     from asyncua.crypto.cert_gen import setup_self_signed_certificate
     from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
@@ -81,8 +84,9 @@ def as_encrypted_client(port: int, act: Act, folder: Path, user: str, password: 
         )
         client = asyncua.Client(f"opc.tcp://127.0.0.1:{port}/inspector")
         client.application_uri = "urn:plc"
-        client.set_user(user)
-        client.set_password(password)
+        if user:
+            client.set_user(user)
+            client.set_password(password)
         await client.set_security(SecurityPolicyBasic256Sha256, str(certificate), str(key))
         async with client:
             space = await client.get_namespace_index("urn:inspector:line")
@@ -215,3 +219,56 @@ def test_a_taken_port_is_a_state_that_passes_and_an_encrypted_server_answers_nob
             as_client(port, reads, "plc", "grün")
     key = tmp_path / "home" / "config" / "opcua" / "key.pem"
     assert key.stat().st_mode & 0o077 == 0
+
+
+def test_only_clients_whose_certificates_the_station_names_may_connect(
+    line: Line, port: int, tmp_path: Path, template: Path
+) -> None:
+    async def reads(client: Any, node: Any) -> Any:
+        return await node("Station").read_value()
+
+    for name in ("plc", "guest"):
+        (tmp_path / name).mkdir()
+    with serving_station(line, port, encrypted=True) as (station, _):  # as long as none is named, any does
+        for name in ("plc", "guest"):
+            assert as_encrypted_client(port, reads, tmp_path / name) == station.name
+    trusted = tmp_path / "trusted.pem"
+    pems = [ssl.DER_cert_to_PEM_cert((tmp_path / "plc" / "client.der").read_bytes()) for _ in range(2)]
+    trusted.write_text("".join(pems))
+    other = Line(tmp_path / "other", template)
+    with (
+        other.project,
+        serving_station(other, port, encrypted=True, trusted=str(trusted)) as (station, sending),
+    ):
+        assert as_encrypted_client(port, reads, tmp_path / "plc") == station.name
+        with pytest.raises(asyncua.ua.UaError):
+            as_encrypted_client(port, reads, tmp_path / "guest")
+        assert sending.states == {"a": ""}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"host": "127.0.0.1"}, ""),
+        ({"host": "0.0.0.0"}, "Anybody in the network can read"),
+        ({"host": "0.0.0.0", "user": "plc", "password": "x"}, "isn't encrypted"),
+        ({"host": "0.0.0.0", "encrypted": True}, "any certificate is accepted: anybody"),
+        ({"host": "0.0.0.0", "encrypted": True, "user": "plc"}, "Any certificate is accepted; only user"),
+        ({"host": "0.0.0.0", "encrypted": True, "trusted": "a.pem"}, ""),
+    ],
+)
+def test_what_is_open_to_others_is_said(values: dict[str, Value], said: str) -> None:
+    info = find_output("opcua")
+    assert said in info.exposed(checked(info.fields, values))
+    assert bool(said) == bool(info.exposed(checked(info.fields, values)))
+
+
+def test_certificates_that_cannot_be_asked_for_or_read_are_a_state(
+    line: Line, port: int, tmp_path: Path
+) -> None:
+    (tmp_path / "no.pem").write_text("no certificate")
+    for values, words in (({"encrypted": False}, "only asked for"), ({"encrypted": True}, "can't be read")):
+        part = Part("opcua", {"port": port, "trusted": str(tmp_path / "no.pem"), **values}, "a")
+        station = line.station(part, name=words)
+        with Sending(line.project, station, pauses=(0.02, 0.1)) as sending:
+            wait_for(lambda sending=sending, words=words: words in sending.states["a"])

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from inspector.domain import Decision, Role
+from inspector.records.detectors import find_detector, remove_detector
 from inspector.records.line.roles import set_pin
 from inspector.records.line.stations import list_stations
 from inspector.records.reviews import list_reviews
@@ -134,6 +135,27 @@ def test_parts_may_come_fast_the_newest_is_shown_and_the_window_answers_meanwhil
     assert len(view.strip.arrivals) == 20
     hands.stop()
     view.leave()
+
+
+def test_the_last_answer_is_taken_down_when_the_station_can_judge_no_more(
+    qtbot: QtBot, line: StationsSection, hands: Hands, window: MainWindow, taught: Taught, tmp_path: Path
+) -> None:
+    folder = tmp_path / "camera"
+    key = hands.set_up(folder)
+    hands.start(key)
+    view = hands.operate(key)
+    hands.drop(taught[1][0], folder, "good_1.png")
+    qtbot.waitUntil(lambda: view.side.word.words == "✓ OK", timeout=hands.LONG)
+    project = window.context.project
+    assert project is not None
+    remove_detector(project, find_detector(project).id)
+    qtbot.waitUntil(lambda: view.side.word.words == "Stopped", timeout=hands.LONG)
+    assert (view.side.word.colour, view.side.word.under) == ("", "The last part was: ✓ OK")
+    assert "Teach it first" in view.head.troubles.text()
+    view.hold(view.strip.arrivals[0].result_id)  # who asks for it sees it
+    assert view.side.word.words == "✓ OK"
+    view.let_go()
+    assert view.side.word.words == "Stopped"
 
 
 def test_two_stations_run_beside_each_other_and_closing_the_window_asks_and_stops_them(

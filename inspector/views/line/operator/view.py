@@ -19,10 +19,11 @@ from inspector.views.line.operator.panel import SidePanel
 from inspector.views.line.operator.part_picture import PartPicture
 from inspector.views.line.operator.reads import FIRST, Counted, Line, read_line, read_rows
 from inspector.views.line.operator.strip import Strip, said_of
-from inspector.views.line.troubles import nothing_comes, of_state
+from inspector.views.line.troubles import halted, nothing_comes, of_state
 from inspector.views.look import theme
 from inspector.views.look.labels import wrapped
 from inspector.views.look.thumbnails import Thumbnails
+from inspector.views.look.verdict_chip import text
 from inspector.views.review.verdict_edits import Review, VerdictEdits
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class OperatorView(QWidget):
         self._looking_up = False
         self._counted: Counted | None = None
         self._opened = datetime.now(UTC)
+        self._halted = ""  # why nothing is judged
         self._seen = -1  # the last result that the station told of
         self._beeped = 0  # the last arrival that was heard
         self._reading = self._dirty = self._anew = self._leaving = False
@@ -294,7 +296,10 @@ class OperatorView(QWidget):
         self.shown = part
         said = said_of(part)
         by = " · by a person's word" if part.word is not None else ""
-        self.side.word.show_decision(said, f"{part.class_name}{by}" if part.class_name else by[3:])
+        if self._halted and self.held is None:  # a large OK would be taken for the part that lies there now
+            self.side.word.show_words(self._halted, f"The last part was: {text(said)}")
+        else:
+            self.side.word.show_decision(said, f"{part.class_name}{by}" if part.class_name else by[3:])
         self.side.show_buttons(said, True)
         self.picture.back.setVisible(self.held is not None and part is not newest)
         if self.line is not None:
@@ -345,8 +350,9 @@ class OperatorView(QWidget):
         self.head.trigger.setVisible(triggered)
         self._space.setEnabled(triggered)
         self.head.show_words(self.row.class_name or "class found by itself", [one for one in found if one])
-        if self.shown is None:
-            self._show_none()
+        before, self._halted = self._halted, halted(runs, state)
+        if self.shown is None or before != self._halted:
+            self._show_part()
 
     def _pressed(self) -> None:
         if self.context.stations.running(self.row.id):

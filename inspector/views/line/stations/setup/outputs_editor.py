@@ -47,6 +47,9 @@ class OutputCard(QFrame):
         self.said.setText(info.missing)
         if info.missing:
             theme.set_role(self.said, "warning")
+        self.exposed = wrapped("warning")
+        self.form.changed.connect(self._show_exposed)
+        self._show_exposed()
         head = QHBoxLayout()
         head.addWidget(title)
         head.addStretch(1)
@@ -61,6 +64,7 @@ class OutputCard(QFrame):
         column.addLayout(head)
         column.addWidget(summary)
         column.addWidget(self.form)
+        column.addWidget(self.exposed)
         column.addLayout(foot)
 
     def part(self) -> Part:
@@ -69,6 +73,14 @@ class OutputCard(QFrame):
         from inspector.stations.fields import checked
 
         return Part(self.info.kind, checked(self.info.fields, self.form.values()), self.key)
+
+    def _show_exposed(self) -> None:
+        try:
+            words = self.info.exposed(self.part().values)
+        except InspectorError:  # said when it is tried or kept
+            words = ""
+        self.exposed.setText(words)
+        self.exposed.setVisible(bool(words))
 
     def say(self, words: str, good: bool) -> None:
         self.said.setText(words)
