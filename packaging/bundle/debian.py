@@ -31,7 +31,7 @@ def pack(folder: Path, target: Path, architecture: str) -> Path:
             if path.is_dir() and not path.is_symlink():
                 path.chmod(0o755)
         target.unlink(missing_ok=True)
-        build = ["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(root), str(target)]
+        build = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z9", "--build", str(root), str(target)]
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
     return target
 

@@ -17,13 +17,12 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QMenu,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from inspector.views.look import icons, theme
-from inspector.views.look.kit import choose_images
+from inspector.views.look.kit import choose_images, scrolling
 from inspector.views.look.labels import plain
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.page import Page
@@ -107,6 +106,7 @@ class Menus(QObject):
 
         help_menu = bar.addMenu("&Help")
         self.keys = self._add(help_menu, "All keys", "help", "?", self.show_keys)
+        self.keys.setShortcuts([QKeySequence("?"), QKeySequence("F1")])
         self.log = self._add(help_menu, "Show log", "log", "", show_log)
         self.about = self._add(help_menu, "About Inspector", "about", "", self.show_about)
         self.about.setMenuRole(QAction.MenuRole.AboutRole)
@@ -233,9 +233,7 @@ class KeysDialog(QDialog):
                 grid.addWidget(text, line, 1)
                 line += 1
         grid.setRowStretch(line, 1)
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(inside)
+        scroll = scrolling(inside, "All keys")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
