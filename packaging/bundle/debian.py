@@ -16,6 +16,8 @@ ICON = "resources/icons/inspector.svg"
 NEEDS = "libc6, libstdc++6, libgcc-s1, libegl1, libgl1, libfontconfig1, libdbus-1-3, libxkbcommon0"
 WANTS = "libx11-xcb1, fonts-dejavu-core"
 """A line without a screen does without these, so they are recommended only."""
+BUNDLED = "libxcb-cursor0, libxkbcommon-x11-0, libxcb-icccm4, libxcb-keysyms1, libxcb-image0, libxcb-render-util0, libxcb-shape0"
+"""What many desktops lack for Qt's window, so that it is in the folder; wanted where that is built."""
 
 
 def pack(folder: Path, target: Path, architecture: str) -> Path:
@@ -31,7 +33,7 @@ def pack(folder: Path, target: Path, architecture: str) -> Path:
             if path.is_dir() and not path.is_symlink():
                 path.chmod(0o755)
         target.unlink(missing_ok=True)
-        build = ["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(root), str(target)]
+        build = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z9", "--build", str(root), str(target)]
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
     return target
 

@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QRadioButton,
-    QScrollArea,
     QSpinBox,
     QStackedWidget,
     QTableWidget,
@@ -33,7 +32,7 @@ from inspector.views.evaluate.progress import EvaluationProgress
 from inspector.views.evaluate.reads import ClassFound, Found, duration, look, too_few
 from inspector.views.look import icons, theme
 from inspector.views.look.elided import Elided
-from inspector.views.look.kit import quiet_table, switch, tool
+from inspector.views.look.kit import quiet_table, scrolling, switch, tool
 from inspector.views.look.labels import plain
 from inspector.views.look.words import folder_text
 
@@ -207,11 +206,8 @@ class EvaluationSetup(QWidget):
         column.addWidget(self.run)
         column.addWidget(self.reason)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = scrolling(inside, "What is measured")
         scroll.setFixedWidth(456)
-        scroll.setWidget(inside)
         self.form = inside
 
         table = self.table

@@ -129,8 +129,18 @@ def narrow_combo(words: str) -> QComboBox:
     return combo
 
 
-def centred_column(page: QWidget, widest: int, top: int = 32) -> QVBoxLayout:
-    """Make `page` one column in its middle, at most `widest` px wide, that scrolls; `top`: px above it."""
+def scrolling(inside: QWidget, name: str) -> QScrollArea:
+    """`inside` in a place that may be lower: it scrolls up and down, also by keys, for which `name` is read out."""
+    area = QScrollArea()
+    area.setAccessibleName(name)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(inside)
+    return area
+
+
+def centred_column(page: QWidget, name: str, widest: int, top: int = 32) -> QVBoxLayout:
+    """Make `page` one column in its middle, at most `widest` px wide, that scrolls (see `scrolling`); `top`: px above it."""
     inside = QWidget()
     inside.setMaximumWidth(widest)
     column = QVBoxLayout(inside)
@@ -142,13 +152,9 @@ def centred_column(page: QWidget, widest: int, top: int = 32) -> QVBoxLayout:
     row.addStretch(1)
     row.addWidget(inside, 100)
     row.addStretch(1)
-    scroll = QScrollArea()
-    scroll.setWidgetResizable(True)
-    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    scroll.setWidget(centred)
     whole = QVBoxLayout(page)
     whole.setContentsMargins(0, 0, 0, 0)
-    whole.addWidget(scroll)
+    whole.addWidget(scrolling(centred, name))
     return column
 
 

@@ -86,7 +86,7 @@ class PreferencesPage(Page):
         self._row(form, "Batch size", self.batch, "Images taken at once; more is faster on a GPU.")
         self._row(form, "Reviewer", self.reviewer, "Kept with every accepted or overridden verdict.")
 
-        column = centred_column(self, 720)
+        column = centred_column(self, "Preferences", 720)
         column.addWidget(title)
         column.addWidget(line)
         column.addSpacing(16)

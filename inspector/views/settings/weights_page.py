@@ -75,7 +75,7 @@ class WeightsPage(Page):
         head.addWidget(self.add_button)
         self.list = QVBoxLayout()
         self.list.setSpacing(8)
-        column = centred_column(self, 880)
+        column = centred_column(self, "Weights", 880)
         column.addLayout(head)
         column.addWidget(line)
         column.addSpacing(8)

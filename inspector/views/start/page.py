@@ -77,7 +77,7 @@ class StartPage(Page):
         self.recent.setSpacing(8)
         self.rows: list[RecentRow] = []
 
-        column = centred_column(self, 880, top=40)
+        column = centred_column(self, "Start", 880, top=40)
         column.addWidget(title)
         column.addWidget(line)
         column.addSpacing(16)

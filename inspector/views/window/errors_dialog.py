@@ -115,6 +115,7 @@ class ErrorDialog(QDialog):
         theme.set_role(line, "quiet")
         self.details = QPlainTextEdit("".join(traceback.format_exception(error)), self)
         self.details.setReadOnly(True)
+        self.details.setAccessibleName("Details")
         self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         buttons = QDialogButtonBox(self)
         go_on = buttons.addButton("Go on", QDialogButtonBox.ButtonRole.AcceptRole)

@@ -17,14 +17,13 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QMenu,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from inspector.views.help.chapters import explains
 from inspector.views.look import icons, theme
-from inspector.views.look.kit import choose_images
+from inspector.views.look.kit import choose_images, scrolling
 from inspector.views.look.labels import plain
 from inspector.views.shared.context import WindowContext
 from inspector.views.shared.page import Page
@@ -254,9 +253,7 @@ class KeysDialog(QDialog):
                 grid.addWidget(text, line, 1)
                 line += 1
         grid.setRowStretch(line, 1)
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(inside)
+        scroll = scrolling(inside, "All keys")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -24,7 +23,7 @@ from inspector.views.line.stations.setup.dialog import SetupDialog
 from inspector.views.line.troubles import of_state
 from inspector.views.look import icons, theme
 from inspector.views.look.empty import EmptyState
-from inspector.views.look.kit import switch
+from inspector.views.look.kit import scrolling, switch
 from inspector.views.look.labels import wrapped
 from inspector.views.look.sections import Section
 
@@ -71,11 +70,8 @@ class StationsSection(Section):
         self._column.setContentsMargins(16, 8, 16, 16)
         self._column.setSpacing(12)
         self._column.addStretch(1)
-        scroll = QScrollArea()
+        scroll = scrolling(holder, "Stations")
         scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(holder)
         full = QWidget()
         column = QVBoxLayout(full)
         column.setContentsMargins(0, 0, 0, 0)

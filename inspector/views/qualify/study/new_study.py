@@ -119,7 +119,7 @@ class NewStudy(QWidget):
         foot.addStretch(1)
         foot.addWidget(self.cancel)
         foot.addWidget(self.begin)
-        column = centred_column(self, 720, 16)
+        column = centred_column(self, "New study", 720, 16)
         column.addWidget(title)
         column.addWidget(words)
         column.addSpacing(12)

@@ -53,7 +53,7 @@ class StudyReport(QWidget):
         top.addWidget(self.back)
         top.addWidget(self.title, 1)
         top.addWidget(self.export_button)
-        column: QVBoxLayout = centred_column(self, 1180, 12)
+        column: QVBoxLayout = centred_column(self, "Report of the study", 1180, 12)
         column.addLayout(top)
         for widget in (self.notes, self.figures, self.limits, self.between, self.differ, self.disputed):
             column.addWidget(widget)

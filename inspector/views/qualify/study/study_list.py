@@ -132,7 +132,7 @@ class StudyList(QWidget):
         head = QHBoxLayout()
         head.addWidget(title, 1)
         head.addWidget(self.new)
-        column = centred_column(self, 860, 16)
+        column = centred_column(self, "Studies", 860, 16)
         column.addLayout(head)
         column.addWidget(words)
         column.addSpacing(8)

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -20,7 +19,7 @@ from PySide6.QtWidgets import (
 from inspector.methods.catalogue import METHODS
 from inspector.verdicts.calibrate import parts_needed
 from inspector.views.look import icons, theme
-from inspector.views.look.kit import switch
+from inspector.views.look.kit import scrolling, switch
 from inspector.views.look.labels import wrapped
 from inspector.views.look.words import share_text
 from inspector.views.shared.context import WindowContext
@@ -125,15 +124,12 @@ class TeachPanel(QWidget):
         column.addWidget(self.onward)
         column.addWidget(self.history, alignment=Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = scrolling(inside, "Teaching")
         scroll.setVerticalScrollBarPolicy(
             Qt.ScrollBarPolicy.ScrollBarAlwaysOn
         )  # nothing moves when it is needed
         bar = scroll.verticalScrollBar()
         bar.rangeChanged.connect(lambda low, high: bar.setEnabled(high > low))
-        scroll.setWidget(inside)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)

@@ -28,7 +28,7 @@ from inspector.views.line.stations.setup.folder_check import FolderCheck
 from inspector.views.line.stations.setup.keeping import KeepForm, ShiftForm
 from inspector.views.line.stations.setup.outputs_editor import OutputsEditor, Try
 from inspector.views.look import theme
-from inspector.views.look.kit import narrow_combo
+from inspector.views.look.kit import narrow_combo, scrolling
 from inspector.views.look.labels import wrapped
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class SetupDialog(QDialog):
             theme.set_role(button, "tab")
             self.tabs.addButton(button, place)
             row.addWidget(button)
-            self._stack.addWidget(_scrolled(page))
+            self._stack.addWidget(_scrolled(page, title))
         row.addStretch(1)
         self.tabs.button(0).setChecked(True)
         self.tabs.idClicked.connect(self._stack.setCurrentIndex)
@@ -246,14 +246,11 @@ class SetupDialog(QDialog):
             self.check.look(str(self.form.values()[folder]))
 
 
-def _scrolled(page: QWidget) -> QScrollArea:
+def _scrolled(page: QWidget, name: str) -> QScrollArea:
     holder = QWidget()
     column = QVBoxLayout(holder)
     column.setContentsMargins(16, 16, 16, 16)
     column.addWidget(page)
-    area = QScrollArea()
+    area = scrolling(holder, name)
     area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setWidgetResizable(True)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(holder)
     return area
