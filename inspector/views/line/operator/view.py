@@ -12,12 +12,13 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
-from inspector.domain import Decision, Deed, JobEnded, JobKind, JobStatus
+from inspector.domain import Decision, Deed
 from inspector.errors import InspectorError, NotAllowedError
 from inspector.views.line.operator.head import Head
 from inspector.views.line.operator.panel import SidePanel
 from inspector.views.line.operator.part_picture import PartPicture
 from inspector.views.line.operator.reads import FIRST, Counted, Line, read_line, read_rows
+from inspector.views.line.operator.shift_check import ShiftCheck
 from inspector.views.line.operator.strip import Strip, said_of
 from inspector.views.line.troubles import halted, nothing_comes, of_state
 from inspector.views.look import theme
@@ -27,15 +28,12 @@ from inspector.views.look.verdict_chip import text
 from inspector.views.review.verdict_edits import Review, VerdictEdits
 
 if TYPE_CHECKING:
-    from inspector.domain import CancelToken, Emit
-    from inspector.jobs.engine import Engine
     from inspector.records.inspected.results import ResultRow
     from inspector.records.line.arrivals import ArrivalRow
     from inspector.records.line.stations import StationRow
     from inspector.records.project import Project
     from inspector.views.line.edits import StationEdits
     from inspector.views.shared.context import WindowContext
-    from inspector.views.shared.job_runner import Job
 
 LOOKED = 33
 """ms between two looks at the station."""
@@ -74,7 +72,9 @@ class OperatorView(QWidget):
         self._changed_at = 0.0
         self._looked_at = 0.0
         self._came: deque[float] = deque(maxlen=64)
-        self._check: Job | None = None
+        self._check = ShiftCheck(context, self)
+        self._check.running.connect(self._checking)
+        self._check.said.connect(self._say)
         self._floor = 0  # what was done before is none of hers to take back
 
         self.head = Head(row.name)
@@ -122,7 +122,6 @@ class OperatorView(QWidget):
         context.stations.changed.connect(self._show_state)
         context.toast_requested.connect(self._toast)
         context.error_raised.connect(self._show_error)
-        context.runner.ended.connect(self._ended)
 
     def open(self) -> None:
         """Show it, full screen, for whoever stands at the line: a sign-in ends."""
@@ -203,19 +202,7 @@ class OperatorView(QWidget):
 
     def check(self) -> None:
         """Check the golden set, beside what the station does."""
-        project = self.context.writable()
-        if project is None or self._check is not None or not self.context.may(Deed.CHECK):
-            return
-        who, row = self.context.who, self.row
-
-        def work(engine: Engine, emit: Emit, cancel: CancelToken) -> None:
-            from inspector.jobs.golden import check_golden
-
-            check_golden(project, engine, station=row, who=who, emit=emit, cancel=cancel)
-
-        self._check = self.context.runner.start(JobKind.CHECK, "Shift check", work)
-        self.side.check.setEnabled(False)
-        self.side.check.setText("Checking…")
+        self._check.begin(self.row)
 
     # what goes on
 
@@ -373,23 +360,14 @@ class OperatorView(QWidget):
 
         self.context.change(self, write, lambda _none: self.context.stations_changed.emit())
 
-    def _ended(self, job: Job, end: JobEnded) -> None:
-        if job is not self._check:
-            return
-        self._check = None
-        self.side.check.setEnabled(True)
-        self.side.check.setText("Start shift check")
-        self.context.golden_changed.emit()
-        if end.status is JobStatus.DONE:
-            good = not end.result.get("missed")
-            self._say(f"{'✓ Passed.' if good else '✕ Not passed.'} {end.message}", lasting=not good)
-        else:
-            self._say(f"{end.message} {end.hint}".strip(), lasting=True)
+    def _checking(self, on: bool) -> None:
+        self.side.check.setEnabled(not on)
+        self.side.check.setText("Checking…" if on else "Start shift check")
 
     def _toast(self, words: str, _undo: object) -> None:
         self._say(words)
 
-    def _say(self, words: str, *, lasting: bool = False) -> None:
+    def _say(self, words: str, lasting: bool = False) -> None:
         self.notice.setText(words)
         self._quiet.start(60_000 if lasting else 6000)
 
