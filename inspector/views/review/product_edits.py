@@ -11,23 +11,28 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 from inspector.domain import Decision, Deed
 from inspector.views.look import theme
 from inspector.views.review import golden_gate
-from inspector.views.review.golden_gate import Outlook
+from inspector.views.review.golden_gate import GoldenGate, Outlook
 from inspector.views.shared.undo import Steps, Work
 
 if TYPE_CHECKING:
     from inspector.records.inspected.results import ResultRow
     from inspector.records.project import Project
-    from inspector.views.review.verdict_edits import VerdictEdits
     from inspector.views.shared.context import WindowContext
 
 Changes = Mapping[tuple[Decision, Decision], int]
 
 
 class ProductEdits:
-    """`box` while it waits for an answer."""
+    """`signed(then, left)`: as in `VerdictEdits`. `box` while it waits for an answer."""
 
-    def __init__(self, context: WindowContext, edits: VerdictEdits, parent: QWidget) -> None:
-        self.context, self._edits, self._parent = context, edits, parent
+    def __init__(
+        self,
+        context: WindowContext,
+        golden: GoldenGate,
+        signed: Callable[[Callable[[str], None], Callable[[], None]], None],
+        parent: QWidget,
+    ) -> None:
+        self.context, self._golden, self._signed, self._parent = context, golden, signed, parent
         self.box: QMessageBox | None = None
         self._asked = 0
         self._steps = Steps(context, self._changed, parent)
@@ -63,7 +68,7 @@ class ProductEdits:
                 yes()
 
             begins = "With this" if now else "Without this"
-            golden = partial(self._edits.golden.ask, begins, partial(look, now=now), sign_for, no)
+            golden = partial(self._golden.ask, begins, partial(look, now=now), sign_for, no)
             self._question(row, now, golden, no)
 
         def ask_again(back: bool, yes: Callable[[], None], no: Callable[[], None]) -> None:
@@ -72,7 +77,7 @@ class ProductEdits:
         def store(*, asks: bool) -> None:
             def written(value: object) -> None:
                 if isinstance(value, Outlook):  # the golden set was changed meanwhile
-                    self._edits.golden.show("With this" if asked else "Without this", value, again, _nothing)
+                    self._golden.show("With this" if asked else "Without this", value, again, _nothing)
                     return
                 self._steps.done(what, put(asked), put(not asked), partial(then, row.id), ask_again)
                 self._changed(value)
@@ -91,7 +96,7 @@ class ProductEdits:
             store(asks=not signature[1])
 
         if self.context.writable() is not None and self.context.may(Deed.THRESHOLDS):
-            agree(asked, lambda: self._edits.signed(signed, _nothing), _nothing)
+            agree(asked, lambda: self._signed(signed, _nothing), _nothing)
 
     def _question(self, row: ResultRow, asked: bool, yes: Callable[[], None], no: Callable[[], None]) -> None:
         """`yes()` at once where no stored verdict would change."""

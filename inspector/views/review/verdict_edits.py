@@ -100,7 +100,7 @@ class VerdictEdits:
         self._defects = Steps(context, self._defect_called, parent)
         self._golden = Steps(context, lambda _value: context.golden_changed.emit(), parent)
         self._thresholds = Steps(context, self._thresholds_changed, parent)
-        self.products = ProductEdits(context, self, parent)
+        self.products = ProductEdits(context, self.golden, self.signed, parent)
 
     def review(
         self, reviews: Sequence[Review], toast: str = "", begun: Callable[[], None] = _nothing
