@@ -83,7 +83,8 @@ def take_over(
             )
         names[old] = new
     read_offer(file)  # before a project is made for it
-    fresh = not project.exists()
+    fresh = not (project / projects.DATABASE).exists()  # also where a project was killed while it was made
+    own = not project.exists() or not any(project.iterdir())
     opening = projects.create(project, project.name) if fresh else projects.open(project)
     try:
         with opening as opened:
@@ -101,7 +102,7 @@ def take_over(
                 )
             proposed = {row.id for row in list_proposed(opened)} - before
     except BaseException:
-        if fresh:
+        if fresh and own:
             shutil.rmtree(project, ignore_errors=True)
         raise
     if proposed:

@@ -105,6 +105,12 @@ def notes(outcome: Outcome) -> list[str]:
             f"The detector sends {sent} of them to review ({outcome.reviewed.good} OK, {outcome.reviewed.bad} NG). "
             "That stops a part, so it counts as NG here."
         )
+    others = outcome.others.good + outcome.others.bad
+    if found.detector is not None and others:
+        said.append(
+            f"The detector takes {others} of them for another product ({outcome.others.good} OK, {outcome.others.bad} NG). "
+            "That stops a part too, so it counts as NG here; but no defect was found."
+        )
     if found.bad:
         most = share(0, found.bad, found.bad).high
         said.append(
@@ -191,6 +197,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "people": [_figures_json(one) for one in found.people],
         "detector": found.detector and _figures_json(found.detector),
         "sent_to_review": asdict(outcome.reviewed),
+        "taken_for_another_product": asdict(outcome.others),
         "pairs": [asdict(one) for one in found.pairs],
         "alike": found.alike and asdict(found.alike),
         "right": found.right and asdict(found.right),

@@ -1,6 +1,7 @@
 """The report of a study: names are no markup and no formulas, and a picture that is gone is named."""
 
 import csv
+import json
 
 import pytest
 from judged_parts import inspected, taught
@@ -9,6 +10,7 @@ from inspector.domain import Decision
 from inspector.errors import ExportError
 from inspector.exports.study import export_study, share_words
 from inspector.records import project as projects
+from inspector.records import schema
 from inspector.records.qualification import studies
 from inspector.records.qualification.candidates import list_candidates
 from inspector.records.qualification.outcome import outcome
@@ -51,6 +53,20 @@ def test_names_are_neither_markup_nor_formulas(project, judged, tmp_path):
         cells = [cell for row in csv.reader(file) for cell in row]
     assert not any(cell.startswith("=") for cell in cells)
     assert f"'{EVIL}, trial 1" in cells
+
+
+def test_parts_that_the_detector_takes_for_another_product_are_told_apart(project, judged, tmp_path):
+    with project.writing() as session:  # as a study keeps what the detector said when it began
+        session.get_one(schema.StudyPart, (judged, 1)).decision = Decision.OTHER
+    found = outcome(project, judged)
+    assert (found.others.good, found.others.bad) == (1, 0)
+    assert found.agreement.detector.false_alarms.count == 1
+    export_study(found, tmp_path / "study.html")
+    words = "The detector takes 1 of them for another product (1 OK, 0 NG)."
+    assert words in (tmp_path / "study.html").read_text("utf-8")
+    export_study(found, tmp_path / "study.json")
+    told = json.loads((tmp_path / "study.json").read_text("utf-8"))
+    assert told["taken_for_another_product"] == {"good": 1, "bad": 0}
 
 
 def test_a_picture_that_is_gone_is_named_in_the_report(project, judged, tmp_path):

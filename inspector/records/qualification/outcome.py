@@ -29,7 +29,8 @@ class PartWords:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """Parts that the detector only sent to review, which counts as NG: it stops the part."""
+    """Parts that the detector sent to review, or took for another product, by what they are known to be. Both count as NG, since they
+    stop the part."""
 
     good: int
     bad: int
@@ -37,11 +38,12 @@ class Reviewed:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`parts`: all of them, by position."""
+    """`reviewed`: sent to review by the detector; `others`: taken for another product; `parts`: all of them, by position."""
 
     study: StudyRow
     agreement: Agreement
     reviewed: Reviewed
+    others: Reviewed
     parts: tuple[PartWords, ...]
 
     @property
@@ -86,13 +88,18 @@ def outcome(project: Project, study_id: int) -> Outcome:
     expected = np.array([one.part.expected is Decision.NG for one in known], np.bool_)
     words = {name: _numbers([one.words[name] for one in known], study.trials) for name in study.appraisers}
     detector = _numbers([(one.part.decision,) for one in known], 1)[:, 0]
-    to_review = [one.part.expected for one in known if one.part.decision is Decision.REVIEW]
     return Outcome(
         study,
         agreement(expected, words, detector),
-        Reviewed(to_review.count(Decision.OK), to_review.count(Decision.NG)),
+        _said(known, Decision.REVIEW),
+        _said(known, Decision.OTHER),
         parts,
     )
+
+
+def _said(parts: Sequence[PartWords], decision: Decision) -> Reviewed:
+    known = [one.part.expected for one in parts if one.part.decision is decision]
+    return Reviewed(known.count(Decision.OK), known.count(Decision.NG))
 
 
 def _numbers(words: Sequence[Sequence[Decision | None]], trials: int) -> NDArray[np.float64]:

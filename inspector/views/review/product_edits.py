@@ -23,7 +23,7 @@ Changes = Mapping[tuple[Decision, Decision], int]
 
 
 class ProductEdits:
-    """`box` while it waits for an answer. `signed(then, left)`: asks who acts."""
+    """`signed(then, left)`: as in `VerdictEdits`. `box` while it waits for an answer."""
 
     def __init__(
         self,

@@ -297,6 +297,19 @@ def test_a_new_name_for_a_class_that_is_not_in_the_file_is_refused(handed: Path,
     assert not new.exists()
 
 
+def test_where_a_kill_left_half_a_project_it_is_taken_over_into_that_folder(
+    handed: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "new"
+    (new / "images").mkdir(parents=True)
+    (new / ".new-b635f41bcf0f-project.sqlite").write_bytes(b"SQLite format 3")
+    done = CliRunner().invoke(app, ["take-over", str(handed), str(new)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    with projects.open(new) as project:
+        assert [row.name for row in list_classes(project)] == ["cloth", "washer"]
+    assert not list(new.glob(".new-*"))
+
+
 def test_what_can_not_be_taken_over_leaves_no_project(tmp_path: Path) -> None:
     (tmp_path / "x.inspector").write_bytes(b"\x89PNG\r\n\x1a\n")
     done = CliRunner().invoke(app, ["take-over", str(tmp_path / "x.inspector"), str(tmp_path / "new")])

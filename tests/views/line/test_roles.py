@@ -238,3 +238,50 @@ def test_an_operator_takes_nothing_over_hands_nothing_over_tests_and_exports_not
     assert not (tmp_path / "out.inspector").exists()
     assert len(list_acts(hand.project)) == acts
     assert guarded.context.project is hand.project
+
+
+def test_the_operator_view_takes_back_what_was_said_there_and_nothing_that_was_done_before(
+    qtbot: QtBot, window: MainWindow, hand: Stock, choose: Callable[[int], object], idle: Callable[[], None]
+) -> None:
+    from inspector.domain import Decision
+    from inspector.records.line.stations import Part, StationSettings, add_station, find_station
+    from inspector.records.reviews import list_reviews
+    from inspector.views.line.edits import StationEdits
+    from inspector.views.line.operator.view import OperatorView
+    from inspector.views.review.verdict_edits import Review
+
+    window.context.settings.reviewer = "Ada"
+
+    def numbers() -> tuple[float, ...]:
+        return list_thresholds(hand.project, hand.detector_id)[hand.class_id].thresholds.numbers
+
+    page = choose(hand.ids[1])
+    scores = page.panel.scores  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: page.live.scores is not None)  # type: ignore[attr-defined]
+    before = numbers()
+    scores.move_to(0.3, 0.55)
+    scores._released()
+    qtbot.waitUntil(lambda: numbers() != before)
+    idle()
+    moved = numbers()
+    add_station(hand.project, "Press 3", StationSettings(Part("folder")))
+    row = find_station(hand.project, "Press 3")
+    view = OperatorView(window.context, StationEdits(window.context, window), row, window)
+    view.open()
+    idle()
+    qtbot.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    idle()
+    assert numbers() == moved
+    assert "Nothing was said here" in view.notice.text()
+    view.edits.review([Review((hand.ids[2],), Decision.OK, "False alarm")])
+    qtbot.waitUntil(lambda: len(list_reviews(hand.project, hand.ids[2])) == 1)
+    idle()
+    for _ in range(3):
+        qtbot.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        idle()
+    said = [one.decision for one in list_reviews(hand.project, hand.ids[2])]
+    assert None in said  # withdrawn
+    assert numbers() == moved
+    view.leave()
+    window.menus.undo.trigger()  # the engineer's own window still can
+    qtbot.waitUntil(lambda: numbers() == before)
