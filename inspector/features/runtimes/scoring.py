@@ -4,7 +4,8 @@ import logging
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from inspector.features.backbone import Backbone, Features, of_images, token_count
 from inspector.features.device import thread_count
 from inspector.features.runtimes.engines import Array, Run, Runtime
-from inspector.features.runtimes.graphs import Call, Graph, Traced, graph_of
+from inspector.features.runtimes.graphs import Call, Traced, graph_of
 from inspector.text import reason
 
 _log = logging.getLogger("inspector.features")
@@ -24,6 +25,16 @@ LOADED_BYTES = 2 << 30
 TOLERATED = {"fp32": 1e-3, "bf16": 0.1}
 """How far, in parts of its length, what a graph gives may lie from what torch gives for the same image. Both round, bf16 to three
 digits a layer; a graph that was traced wrongly is off by its whole length."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A graph that is ready: its outputs and grids (see `Graph`), how many bytes it has, and how to run it."""
+
+    outputs: tuple[str, ...]
+    grids: Mapping[str, tuple[int, int]]
+    size: int
+    run: Run
 
 
 class ScoringBackbone(Backbone):
@@ -38,7 +49,7 @@ class ScoringBackbone(Backbone):
         self.runtime, self.precision = runtime.name, precision
         self.device_note = f"{backbone.device_note}, {runtime.title} ({precision})"
         self._engine = runtime
-        self._loaded: OrderedDict[tuple[Call, int], tuple[Graph, Run] | None] = OrderedDict()
+        self._loaded: OrderedDict[tuple[Call, int], _Loaded | None] = OrderedDict()
         self._loading = threading.RLock()
 
     def prepare(self, pixels: Sequence[NDArray[np.uint8]], proportions: bool = False) -> Tensor:
@@ -74,19 +85,19 @@ class ScoringBackbone(Backbone):
         found = self._run(call, x, prompts, prefix)
         if found is None:
             return super()._frozen(x, grid, taps, joint, vv_from, prompts, prefix)
-        graph, named = found
+        loaded, named = found
         return Features(
             named.get("cls"),
             named.get("patches"),
             named.get("vv"),
             {name[4:]: value for name, value in named.items() if name.startswith("tap.")},
-            dict(graph.grids),
+            dict(loaded.grids),
             tuple(value for name, value in named.items() if name.startswith("prompts")),
         )
 
     def _run(
         self, call: Call, x: Tensor, prompts: Sequence[Tensor], prefix: Tensor | None
-    ) -> tuple[Graph, dict[str, Tensor]] | None:
+    ) -> tuple[_Loaded, dict[str, Tensor]] | None:
         """The outputs of all images by name; None where torch has to do it."""
         if not len(x):
             return None
@@ -95,12 +106,11 @@ class ScoringBackbone(Backbone):
         held = self._held(call, images[0])
         if held is None:
             return None
-        graph, run = held
-        rows = [run(one) for one in images]
+        rows = [held.run(one) for one in images]
         joined = [torch.from_numpy(np.concatenate(values)) for values in zip(*rows, strict=True)]
-        return graph, dict(zip(graph.outputs, joined, strict=True))
+        return held, dict(zip(held.outputs, joined, strict=True))
 
-    def _held(self, call: Call, image: Sequence[Array]) -> tuple[Graph, Run] | None:
+    def _held(self, call: Call, image: Sequence[Array]) -> _Loaded | None:
         """The graph of a call, loaded; it was compared with torch on `image` once."""
         key = call, thread_count()
         with self._loading:
@@ -116,7 +126,7 @@ class ScoringBackbone(Backbone):
             self._loaded.move_to_end(key)
             return self._loaded[key]
 
-    def _load(self, call: Call, image: Sequence[Array], threads: int) -> tuple[Graph, Run]:
+    def _load(self, call: Call, image: Sequence[Array], threads: int) -> _Loaded:
         inputs = [torch.from_numpy(one) for one in image]
 
         def trace() -> Traced:
@@ -131,10 +141,10 @@ class ScoringBackbone(Backbone):
             share = float(gap / torch.linalg.vector_norm(here.float()).clamp_min(1e-6))
             if not (math.isfinite(share) and share <= TOLERATED[self.precision]):
                 raise ValueError(f"{name} is {share:.2g} of its length away from torch's")
-        return graph, run
+        return _Loaded(graph.outputs, graph.grids, len(graph.data), run)
 
     def _make_room(self) -> None:
-        sizes = {key: len(held[0].data) for key, held in self._loaded.items() if held is not None}
+        sizes = {key: held.size for key, held in self._loaded.items() if held is not None}
         for key, size in list(sizes.items())[:-1]:
             if sum(sizes.values()) <= LOADED_BYTES:
                 return
