@@ -25,6 +25,15 @@ METADATA = (
 WHOLE = ("asyncua", "pymodbus", "paho", "uvicorn", "fastapi", "python_multipart", "aiosqlite", "alembic")
 """Packages that load parts of themselves by name."""
 
+BY_NAME = (
+    "logging.config",
+    "sqlalchemy.dialects.sqlite",
+    "inspector.__main__",
+    "PySide6.QtOpenGLWidgets",
+    "PySide6.QtTest",
+)
+"""Modules that are imported by their names alone."""
+
 EXCLUDED = (
     *("tkinter", "_tkinter", "turtledemo", "idlelib", "lib2to3", "ensurepip", "pip", "setuptools", "wheel"),
     *("triton", "nvidia", "cuda", "sklearn", "joblib", "pandas", "matplotlib", "IPython", "notebook", "jedi"),
@@ -42,7 +51,6 @@ EXCLUDED = (
         "PySide6.QtDesigner",
         "PySide6.QtHelp",
         "PySide6.QtUiTools",
-        "PySide6.QtOpenGLWidgets",
         "PySide6.QtXml",
     ),
 )
