@@ -25,6 +25,15 @@ METADATA = (
 WHOLE = ("asyncua", "pymodbus", "paho", "uvicorn", "fastapi", "python_multipart", "aiosqlite", "alembic")
 """Packages that load parts of themselves by name."""
 
+BY_NAME = (
+    "logging.config",
+    "sqlalchemy.dialects.sqlite",
+    "inspector.__main__",
+    "PySide6.QtOpenGLWidgets",
+    "PySide6.QtTest",
+)
+"""Modules that are imported by their names alone."""
+
 EXCLUDED = (
     *("tkinter", "_tkinter", "turtledemo", "idlelib", "lib2to3", "ensurepip", "pip", "setuptools", "wheel"),
     *("triton", "nvidia", "cuda", "sklearn", "joblib", "pandas", "matplotlib", "IPython", "notebook", "jedi"),
@@ -42,7 +51,6 @@ EXCLUDED = (
         "PySide6.QtDesigner",
         "PySide6.QtHelp",
         "PySide6.QtUiTools",
-        "PySide6.QtOpenGLWidgets",
         "PySide6.QtXml",
     ),
 )
@@ -82,10 +90,15 @@ def wanted(target: str) -> bool:
     return not _LEFT_OUT.search(target.replace("\\", "/"))
 
 
+def stays(entries: Iterable[Entry]) -> list[Entry]:
+    """What is wanted of them; a link goes with the file that it leads to."""
+    return [one for one in entries if wanted(one[0]) and (one[2] != "SYMLINK" or wanted(one[1]))]
+
+
 def needed(binaries: Iterable[Entry], imports: Callable[[str], Iterable[str]]) -> list[Entry]:
     """What stays of the libraries: what is wanted, and of those that lie on top, taken from this computer, only what something
     that stays was linked to. `imports`: the names that a library was linked to."""
-    found = [one for one in binaries if wanted(one[0]) and (one[2] != "SYMLINK" or wanted(one[1]))]
+    found = stays(binaries)
     of_system = {one[0]: one for one in found if one[2] == "BINARY" and "/" not in one[0] and ".so" in one[0]}
     of_system = {name: one for name, one in of_system.items() if not name.startswith("libpython")}
     kept = [one for one in found if one[0] not in of_system]

@@ -11,6 +11,8 @@ if sys.platform.startswith("linux"):
         os.environ.pop("LD_LIBRARY_PATH", None)
     else:
         os.environ["LD_LIBRARY_PATH"] = given
+    for name in [name for name in os.environ if name.startswith("_PYI_")]:
+        del os.environ[name]  # by these a worker would believe that its libraries are in the path already
     known = (
         "/etc/ssl/certs/ca-certificates.crt",
         "/etc/pki/tls/certs/ca-bundle.crt",
