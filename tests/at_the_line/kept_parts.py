@@ -3,7 +3,7 @@
 import io
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -85,3 +85,10 @@ def age(path: Path, seconds: float) -> None:
     then = time.time() - seconds
     if path.exists():
         os.utime(path, (then, then))
+
+
+def until(holds: Callable[[], object], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
