@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from inspector.errors import ImageError
@@ -21,6 +21,7 @@ from inspector.records.line.keeping import (
     Question,
     Rule,
     Step,
+    comes_again,
     delete,
     finish,
     is_fresh,
@@ -65,11 +66,13 @@ class _Book:
 _books: "weakref.WeakKeyDictionary[Project, dict[int, _Book]]" = weakref.WeakKeyDictionary()
 
 
-def tidy(project: Project, station: StationRow, budget_s: float, *, last: bool = False) -> Tidied:
+def tidy(
+    project: Project, station: StationRow, budget_s: float, *, last: bool = False, by_days: bool = True
+) -> Tidied:
     """Let go what the station's rule says, for about so many seconds; to be called again while `more`, and from time to time.
 
     What a kill left half done is finished first. `last`: nobody calls again soon, so the audit is told now rather than within the
-    hour. Where the disk is full, thumbnails take the room that the project holds back. Raises `ProjectError`.
+    hour. Without `by_days`, nothing goes for its age: the clock may be wrong. Where the disk is full, thumbnails take the room that the project holds back. Raises `ProjectError`.
     """
     project.require_writable()
     until = time.monotonic() + budget_s
@@ -83,7 +86,7 @@ def tidy(project: Project, station: StationRow, budget_s: float, *, last: bool =
         return Tidied(
             0, 0, more=True
         )  # how much goes by size can't be said yet, and each rule goes by what was counted
-    for asked in _questions(station, rule):
+    for asked in _questions(station, rule if by_days else replace(rule, days=None)):
         gone, size, unfinished = _let_go(project, asked, until)
         images, freed, more = images + gone, freed + size, more or unfinished
     book.kept -= freed
@@ -143,8 +146,12 @@ def _let_go(
                 return images, freed, True
             wanted = None if enough is None else enough - freed
             piece = _piece(project, steps[start:], until, wanted)
+            going, waits = _going(project, asked, piece)
+            if waits is not None:  # it is looked at again, and what comes after it
+                piece = piece[:waits]
+                if not piece:
+                    return images, freed, False
             start += len(piece)
-            going = {step.image_id for step in piece if step.image_id is not None and _leave(project, step)}
             make_last(project, [thumbnail_name(one.sha256) for one in piece if one.image_id in going])
             ids = with_room(
                 project.folder,
@@ -152,7 +159,24 @@ def _let_go(
             )
             images += len(ids)
             freed += delete(project, ids) if ids else 0
+            if waits is not None:
+                return images, freed, False
     return images, freed, False
+
+
+def _going(project: Project, asked: Question, piece: Sequence[Step]) -> tuple[set[int], int | None]:
+    """(the images of which a thumbnail remains, the place of the first step that has to wait, None where none has)."""
+    going: set[int] = set()
+    for place, step in enumerate(piece):
+        if step.image_id is None:
+            continue
+        with suppress(OSError):
+            fresh = is_fresh(project.path(step.place).stat().st_mtime)
+            if fresh and not comes_again(project, asked.station_id, step):
+                return going, place
+            if not fresh and _leave(project, step):
+                going.add(step.image_id)
+    return going, None
 
 
 def _piece(project: Project, steps: Sequence[Step], until: float, wanted: int | None) -> Sequence[Step]:
@@ -170,8 +194,7 @@ def _piece(project: Project, steps: Sequence[Step], until: float, wanted: int | 
 
 
 def _leave(project: Project, step: Step) -> bool:
-    """Make the thumbnail of an image; False where it must stay: it is wanted just now, or can't be read, so that nothing would be
-    left of it."""
+    """Make the thumbnail of an image; False where it can't be read and must stay, as nothing would be left of it."""
     from inspector.images.thumbnail import remains
 
     source, target = project.path(step.place), project.path(thumbnail_name(step.sha256))
@@ -181,8 +204,6 @@ def _leave(project: Project, step: Step) -> bool:
             remains(source, target, white=step.white)
 
     try:
-        if is_fresh(source.stat().st_mtime):
-            return False
         with_room(project.folder, write)
     except (OSError, ImageError):
         return False

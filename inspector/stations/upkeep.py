@@ -9,8 +9,10 @@ from threading import Event, Lock, Thread
 from types import TracebackType
 
 from inspector.errors import Cancelled, InspectorError
-from inspector.records.line.stations import StationRow, station_of
+from inspector.records.line.arrivals import list_arrivals
+from inspector.records.line.stations import Retention, StationRow, station_of
 from inspector.records.project import Project
+from inspector.stations.clock import Clock
 from inspector.stations.disk import DiskWatch
 from inspector.stations.printing import print_in_child
 from inspector.stations.reporting import due_reports
@@ -32,6 +34,8 @@ class Upkeep:
     def __init__(self, project: Project, station_id: int) -> None:
         self._project, self._station_id = project, station_id
         self._disk = DiskWatch(project.folder)
+        newest = list_arrivals(project, station_id, limit=1, newest=True)
+        self._clock = Clock(newest[0].arrived if newest else None)
         self._said: dict[str, str] = {}
         self._lock = Lock()
         self._stop = Event()
@@ -86,8 +90,12 @@ class Upkeep:
         return _DISK
 
     def _tidy(self) -> float:
-        done = tidy(self._project, station_of(self._project, self._station_id), _PIECE)
+        row = station_of(self._project, self._station_id)
+        rule = row.settings.retention if row.settings else Retention()
+        doubt = self._clock.doubt() if rule.days is not None else ""
+        done = tidy(self._project, row, _PIECE, by_days=not doubt)
         self._say("images", done.over)
+        self._say("clock", doubt)
         return 0.0 if done.more else _TIDY
 
     def _report(self) -> float:

@@ -3,7 +3,7 @@
 import io
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -99,3 +99,10 @@ def shift_check(project: Project, engine: Engine, station: StationRow) -> Golden
     assert isinstance(end, JobEnded)
     assert end.status is JobStatus.DONE, end
     return next(one for one in list_checks(project, station_id=station.id) if one.id == end.result["check"])
+
+
+def until(holds: Callable[[], object], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)

@@ -1,11 +1,13 @@
 """Stations from the command line: set up, run in a process of their own, stopped and killed as supervisors do."""
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,8 @@ from inspector.records import project as projects
 from inspector.records.audit import list_acts
 from inspector.records.line.arrivals import list_arrivals
 from inspector.records.line.stations import find_station, list_stations
+
+MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
 def run(*words: object) -> tuple[int, str]:
@@ -144,8 +148,13 @@ def test_several_stations_run_in_one_process_which_ends_well_when_it_is_told_to(
             assert len(list_arrivals(project, find_station(project, name).id)) == 3
 
 
-def test_a_runner_that_is_killed_loses_no_picture_and_judges_none_twice() -> None:
-    found = killed(2, 60, rate=12.0, seed=int(time.monotonic()), progress=lambda words: None)
+def test_a_runner_that_is_killed_while_receivers_come_and_go_loses_no_picture_and_judges_none_twice() -> None:
+    there = MOSQUITTO is not None and find_spec("paho") is not None and find_spec("asyncua") is not None
+    seed = int(time.monotonic())
+    found = killed(3, 60, rate=12.0, seed=seed, outputs=there, progress=lambda words: None)
+    if there:
+        assert (found["mqtt_wrong"], found["opcua_wrong"]) == (0, 0), found
+        assert min(found["outages"].values()) > 0
     assert found["images"] == 60
     assert [found[name] for name in ("lost", "doubled", "wrong", "left_in_folder", "told_wrong")] == [
         0

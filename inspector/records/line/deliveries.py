@@ -23,6 +23,15 @@ def told_up_to(project: Project, station_id: int, output: str) -> int:
     return found
 
 
+def is_noted(project: Project, station_id: int, output: str) -> bool:
+    """Whether anything was noted under this key."""
+    with project.reading() as session:
+        query = select(t.Delivery.output).where(
+            t.Delivery.station_id == station_id, t.Delivery.output == output
+        )
+        return session.scalars(query).first() is not None
+
+
 def note_told(project: Project, station_id: int, output: str, arrival_id: int) -> None:
     """It was told everything up to this arrival."""
     with project.writing() as session:

@@ -88,9 +88,10 @@ def next_steps(project: Project, asked: Question) -> list[Step]:
             .order_by(t.Arrival.id)
             .limit(_READ)
         ).all()
-    steps = []
+    steps, now = [], t.now()
     for arrival_id, said, arrived, detector_id, class_id, image_id, sha256, suffix, free in rows:
-        if arrived is not None and arrived >= asked.before:
+        # one from the future was dated by a clock that was wrong; it would stop the rule until then
+        if arrived is not None and asked.before <= arrived <= now:
             break
         stays = False
         if rule is Rule.EVERY:
@@ -106,6 +107,22 @@ def next_steps(project: Project, asked: Question) -> list[Step]:
         white = whites.get((detector_id, class_id))
         steps.append(Step(arrival_id, seen, image_id, sha256, image_name(sha256, suffix), white))
     return steps
+
+
+def comes_again(project: Project, station_id: int, step: Step) -> bool:
+    """Whether a later arrival of the station has the same image, so that the rule looks at it again by itself."""
+    query = (
+        select(t.Arrival.id)
+        .join(t.Result, t.Arrival.result_id == t.Result.id)
+        .where(
+            t.Arrival.station_id == station_id,
+            t.Arrival.id > step.arrival_id,
+            t.Result.image_id == step.image_id,
+        )
+        .limit(1)
+    )
+    with project.reading() as session:
+        return session.scalars(query).first() is not None
 
 
 def mark(project: Project, asked: Question, done: Step, image_ids: Collection[int]) -> list[int]:

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from inspector.errors import ExportError
 from inspector.exports.files import explain
 from inspector.paths import new_file, sync
+from inspector.stations.outputs.known_folder import KnownFolder
 
 Key = tuple[str, ...]
 """What tells a line of a file from every other."""
@@ -26,13 +27,13 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class AppendedFiles:
-    """Files of one folder with names that begin with `name` and end in `suffix`, written by nobody else. `head`: what a new file begins with. `key_of`:
+    """Files of a `known` folder with names that begin with `name` and end in `suffix`, written by nobody else. `head`: what a new file begins with. `key_of`:
     the key of a whole line without its end, None for a line that isn't ours."""
 
     def __init__(
-        self, folder: Path, name: str, suffix: str, head: bytes, key_of: Callable[[bytes], Key | None]
+        self, known: KnownFolder, name: str, suffix: str, head: bytes, key_of: Callable[[bytes], Key | None]
     ) -> None:
-        self._folder, self._name, self._head, self._key_of = folder, f"{name}{suffix}", head, key_of
+        self._known, self._name, self._head, self._key_of = known, f"{name}{suffix}", head, key_of
         self._lock: FileLock | None = None
         self._file: Path | None = None
         self._left_at = (
@@ -40,30 +41,29 @@ class AppendedFiles:
             0,
         )  # (inode, size) of `_file` as we left it: whoever changed it since, we look again
 
-    def reach(self) -> None:
+    def reach(self, *, telling: bool = False) -> None:
         """Make the folder, if need be, and keep others from writing. Raises `ExportError`."""
+        self._known.reach(telling=telling)
+        folder = self._known.folder
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
             if self._lock is None:
-                lock = FileLock(
-                    self._folder / f".{self._name}.lock", thread_local=False, fallback_to_soft=False
-                )
+                lock = FileLock(folder / f".{self._name}.lock", thread_local=False, fallback_to_soft=False)
                 with suppress(NotImplementedError):
                     lock.acquire(timeout=0)
                 self._lock = lock
         except Timeout:
             raise ExportError(
-                f"Another station writes “{self._name}” in {self._folder}.",
+                f"Another station writes “{self._name}” in {folder}.",
                 "Choose another folder for one of them.",
             ) from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
-                raise explain(error, self._folder) from error
+                raise explain(error, folder) from error
 
     def append(self, path: Path, lines: Sequence[tuple[Key, bytes]]) -> None:
         """Add those of `lines` (with their ends) that `path` doesn't hold yet, and make them last. Raises `ExportError`; then the
         file is as it was, or is mended by the next call."""
-        self.reach()
+        self.reach(telling=True)
         try:
             self._make(path)
             with path.open("r+b", buffering=0) as file:

@@ -17,6 +17,7 @@ from inspector.records.line.stations import Value
 from inspector.stations.fields import Field
 from inspector.stations.output import message
 from inspector.stations.outputs.appended import AppendedFiles, Key
+from inspector.stations.outputs.known_folder import KnownFolder
 from inspector.stations.outputs.link import Link, OutputInfo
 
 _FORMS = {"one": "", "day": " %Y-%m-%d", "month": " %Y-%m"}
@@ -31,7 +32,7 @@ class JsonLines:
         self._folder = Path(str(values["folder"]))
         self._name = safe_name(link.station.name)
         self._form = _FORMS[str(values["each"])]
-        self._files = AppendedFiles(self._folder, self._name, ".jsonl", b"", _key_of)
+        self._files = AppendedFiles(KnownFolder(self._folder, link), self._name, ".jsonl", b"", _key_of)
 
     def send(self, arrivals: Sequence[ArrivalRow]) -> None:
         """See `Output`."""

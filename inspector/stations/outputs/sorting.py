@@ -19,6 +19,7 @@ from inspector.records.line.shifts import shift_at
 from inspector.records.line.stations import Value
 from inspector.stations.fields import Field
 from inspector.stations.output import message
+from inspector.stations.outputs.known_folder import KnownFolder
 from inspector.stations.outputs.link import Link, OutputInfo
 
 FOLDERS = ("ok", "review", "ng", "other", "failed")
@@ -31,6 +32,7 @@ class SortedImages:
     def __init__(self, values: Mapping[str, Value], link: Link) -> None:
         self._link = link
         self._root = Path(str(values["folder"]))
+        self._known = KnownFolder(self._root, link)
         self._links = values["how"] == "link"
         self._wanted = {name for name in FOLDERS if values[name]}
         self._below = str(values["below"])
@@ -38,7 +40,7 @@ class SortedImages:
 
     def send(self, arrivals: Sequence[ArrivalRow]) -> None:
         """See `Output`."""
-        self._make(self._root)
+        self._known.reach(telling=bool(arrivals))
         wanted = [one for one in arrivals if message(one)["verdict"] in self._wanted]
         for start in range(0, len(wanted), 50):
             piece = wanted[start : start + 50]

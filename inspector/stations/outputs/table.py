@@ -19,6 +19,7 @@ from inspector.records.line.stations import Value
 from inspector.stations.fields import Field
 from inspector.stations.output import message
 from inspector.stations.outputs.appended import AppendedFiles, Key
+from inspector.stations.outputs.known_folder import KnownFolder
 from inspector.stations.outputs.link import Link, OutputInfo
 
 COLUMNS = (
@@ -47,7 +48,7 @@ class ShiftTables:
         self._name = safe_name(link.station.name)
         self._shifts = link.station.settings.shifts if link.station.settings else ()
         head = b"\xef\xbb\xbf" + _line(COLUMNS)
-        self._files = AppendedFiles(self._folder, self._name, ".csv", head, _key_of)
+        self._files = AppendedFiles(KnownFolder(self._folder, link), self._name, ".csv", head, _key_of)
 
     def send(self, arrivals: Sequence[ArrivalRow]) -> None:
         """See `Output`."""

@@ -104,6 +104,34 @@ def test_by_days_also_ng_goes_and_what_is_younger_stays(project: Project, taught
     assert kept(project, old + young) == [False, False, True, True]
 
 
+def test_an_image_that_was_touched_just_now_is_looked_at_again(
+    project: Project, taught: tuple[int, int]
+) -> None:
+    for rule in (Retention(ok_every=0), Retention(days=1), Retention(gigabytes=0.0)):
+        press = kept_parts.station(project, rule, name=str(rule))
+        ids = come(project, press, taught, [OK] * 3, days_ago=30, seed=len(result_ids(project)))
+        touched = file_of(project, rows(project, ids)[1].sha256)
+        kept_parts.age(touched, 0)  # somebody wanted it: its row may come yet
+        assert tidy(project, press, 10).images == 1
+        assert tidy(project, press, 10).images == 0
+        assert kept(project, ids) == [False, True, True]
+        kept_parts.age(touched, 3600)
+        assert tidy(project, press, 10).images == 2
+        assert kept(project, ids) == [False] * 3
+
+
+def test_parts_that_a_wrong_clock_dated_into_the_future_stop_no_rule(
+    project: Project, taught: tuple[int, int]
+) -> None:
+    press = kept_parts.station(project, Retention(ok_every=0))
+    ids = come(project, press, taught, [OK] * 2, days_ago=-400)
+    ids += come(project, press, taught, [OK] * 2, seed=1)
+    for id_ in ids:
+        kept_parts.age(file_of(project, rows(project, [id_])[0].sha256), 3600)
+    assert tidy(project, press, 10).images == 4
+    assert kept(project, ids) == [False] * 4
+
+
 def test_by_size_the_oldest_good_go_first_and_ng_never_which_is_said(
     project: Project, taught: tuple[int, int]
 ) -> None:

@@ -7,6 +7,7 @@ from stations.outputs.arriving_parts import EVERY, WORDS, Line, png, wait_for
 
 from inspector.records.line.deliveries import note_told
 from inspector.records.line.stations import Part, StationRow, Value
+from inspector.stations.outputs import known_folder
 from inspector.stations.sending import Sending
 
 FAST = (0.02, 0.1)
@@ -23,7 +24,11 @@ def tell(line: Line, station: StationRow) -> None:
 
 
 def found(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != known_folder.MARK
+    )
 
 
 @pytest.mark.parametrize("how", ["copy", "link"])
