@@ -64,7 +64,7 @@ def _table() -> tuple[NDArray[np.intp], Floats]:
 
 @cache
 def far_moves() -> NDArray[np.bool_]:
-    """bool [moves]: which of `moves` bring nearly nothing where it was: by a sixth of the picture on average."""
+    """Which of `moves`, bool [moves], bring nearly nothing where it was: by a sixth of the picture on average."""
     middle = (GRID - 1) / 2
     where, _ = _table()
     cells = np.arange(GRID * GRID)

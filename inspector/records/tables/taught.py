@@ -98,7 +98,7 @@ class Detector(Base):
     """By class id (as text): `taught_names`, what the detector itself calls each class, and `held_out`, the scores of its normal
     shots, each scored without itself. `whites`: see `ranges`. `added_shots`: what its memory got after the teaching, in that
     order (NULL: none). `updated_from`: the detector whose memory got them. `takes`: {"classes": ids of those it judges} (NULL:
-    all). `products`: by class id, from which distance on a picture shows another product (NULL: it isn't asked). `charge`: who was put in charge last has the highest number; NULL: only proposed. `proposal`: see `Proposal`."""
+    all). `products`: by class id, from which distance on a picture shows another product (NULL: it isn't asked), and of a moved one (see `product.Limit`). `charge`: who was put in charge last has the highest number; NULL: only proposed. `proposal`: see `Proposal`."""
 
     __tablename__ = "detectors"
     id: Mapped[int] = mapped_column(primary_key=True)
