@@ -57,7 +57,13 @@ def scene_line_trend_reference_choice(stage: Stage) -> None:
     section = _chosen(stage)
     section.choose_reference()
     stage.settle(1.0)
-    stage.shown = section.dialog
+
+
+def after_line_trend_reference_choice(stage: Stage) -> None:
+    section = stage.window.page.section
+    if section.dialog is not None:
+        section.dialog.reject()
+    stage.settle()
 
 
 def _chosen(stage: Stage) -> Any:
