@@ -53,7 +53,7 @@ def bench_operator(
     megapixels: Annotated[float, typer.Option(min=0.1)] = 5,
 ) -> None:
     """What a part costs the window in the operator view: answers a second, how long the window is held up, drawing."""
-    from inspector.bench.operator import measure
+    from inspector.bench.line.operator import measure
 
     figures(measure(rate, seconds, megapixels), target)
 
@@ -168,7 +168,7 @@ def bench_trends(
     target: Json = None, arrivals: Annotated[int, typer.Option(min=100)] = 1_000_000, repeats: int = 3
 ) -> None:
     """What following a station costs that has judged very many parts: a month, a day, a class, an order, drift."""
-    from inspector.bench.trends import trends
+    from inspector.bench.line.trends import trends
 
     figures(trends(arrivals, repeats=repeats), target)
 
@@ -363,7 +363,7 @@ def bench_line(
     seed: int = 0,
 ) -> None:
     """A folder station fed by another process: file to stored verdict, what is lost or judged twice, growth of memory."""
-    from inspector.bench.line import killed, line
+    from inspector.bench.line.station import killed, line
 
     def progress(words: str) -> None:
         say(words, error=True)

@@ -147,7 +147,7 @@ def scene_line_setup_genicam(stage: Stage) -> None:
 def scene_line_setup_genicam_foot(stage: Stage) -> None:
     """The same, scrolled down."""
     scene_line_setup_genicam(stage)
-    area = stage.shown._stack.currentWidget()
+    area = stage.window.pages["line"].section.dialog._stack.currentWidget()  # type: ignore[attr-defined]
     area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
     stage.settle()
 
@@ -173,9 +173,8 @@ def after_line_setup(stage: Stage) -> None:
     stage.settle()
 
 
-after_line_setup_genicam = after_line_setup_genicam_foot = after_line_setup_tells = after_line_setup_keeps = (
-    after_line_setup_shifts
-) = after_line_setup
+after_line_setup_genicam = after_line_setup_genicam_foot = after_line_setup
+after_line_setup_tells = after_line_setup_keeps = after_line_setup_shifts = after_line_setup
 
 
 def scene_operator_ok(stage: Stage) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from PySide6.QtCore import QPointF
 from stage import Stage
 
-from inspector.bench.trends import Line, Parts, line_of, store
+from inspector.bench.line.trends import Line, Parts, line_of, store
 from inspector.domain import Thresholds
 from inspector.records import schema as t
 from inspector.records.line.stations import Reference, set_reference
@@ -57,7 +57,13 @@ def scene_line_trend_reference_choice(stage: Stage) -> None:
     section = _chosen(stage)
     section.choose_reference()
     stage.settle(1.0)
-    stage.shown = section.dialog
+
+
+def after_line_trend_reference_choice(stage: Stage) -> None:
+    section = stage.window.page.section
+    if section.dialog is not None:
+        section.dialog.reject()
+    stage.settle()
 
 
 def _chosen(stage: Stage) -> Any:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from inspector.bench.line.trends import Parts, line_of, store
 from inspector.bench.records import make
-from inspector.bench.trends import Parts, line_of, store
 from inspector.cli.main import app
 from inspector.errors import InspectorError
 from inspector.records import project as projects

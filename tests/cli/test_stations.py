@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from inspector.bench import drawn_parts
-from inspector.bench.line import killed
+from inspector.bench.line.station import killed
 from inspector.cli.line.run import systemd_unit
 from inspector.cli.main import app
 from inspector.jobs.engine import Engine

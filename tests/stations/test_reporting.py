@@ -9,8 +9,8 @@ from threading import Event
 import numpy as np
 import pytest
 
+from inspector.bench.line.trends import Line, Parts, line_of, store
 from inspector.bench.records import make
-from inspector.bench.trends import Line, Parts, line_of, store
 from inspector.domain import Decision
 from inspector.errors import Cancelled, ExportError, ProjectError
 from inspector.exports.line.content import ReportOf, gather

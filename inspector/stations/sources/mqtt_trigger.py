@@ -55,10 +55,10 @@ FIELDS = (
     ),
     Field(
         "trigger_authority",
-        "Certificate of the authority",
+        "TLS authority",
         "file",
         "",
-        "PEM file of who vouches for the broker; else who the system trusts.",
+        "PEM file with the certificate of who vouches for the broker; else who the system trusts.",
         only=_ON,
     ),
 )

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inspector.bench.line.trends import Line, Parts, line_of, store
 from inspector.bench.records import make
-from inspector.bench.trends import Line, Parts, line_of, store
 from inspector.errors import ProjectError
 from inspector.records import project as projects
 from inspector.records import schema as t

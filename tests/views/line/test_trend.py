@@ -15,7 +15,7 @@ from PySide6.QtCore import QDate, QPointF, Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from inspector.bench.trends import Line, Parts, line_of, store
+from inspector.bench.line.trends import Line, Parts, line_of, store
 from inspector.domain import Decision, Thresholds
 from inspector.records import schema as t
 from inspector.records.audit import list_acts

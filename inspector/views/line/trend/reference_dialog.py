@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QDate, QTimer, Signal
+from PySide6.QtCore import QDate, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -73,6 +73,8 @@ class ReferenceDialog(QDialog):
         for one in times_of(shown.station.settings.shifts) or [time(0, 0)]:
             self.begins.addItem(f"from {one:%H:%M}", one)
         self.said = wrapped("quiet")
+        self.said.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.said.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 6)
         self._buttons = QDialogButtonBox()
         self.take = self._buttons.addButton("Take as usual", QDialogButtonBox.ButtonRole.AcceptRole)
         theme.set_role(self.take, "primary")

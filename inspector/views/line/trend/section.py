@@ -74,7 +74,7 @@ class TrendSection(Section):
         self.export_button.setToolTip("Write what is shown as a table (Ctrl+E)")
         self.report_button = QPushButton(icons.icon("file"), "Report…")
         self.report_button.setToolTip("A report of what is shown, to print or to sign")
-        self.reference_button = QPushButton("Reference…")
+        self.reference_button = QPushButton(icons.icon("accept"), "Reference…")
         self.reference_button.setToolTip("What is held to be usual, from which drift is told")
         self.files = TrendFiles(context, self)
         self.charts = all_charts()

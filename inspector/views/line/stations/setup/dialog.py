@@ -229,6 +229,7 @@ class SetupDialog(QDialog):
         self.source_words.setText(info.summary)
         if self.form is not None:
             self._form_place.removeWidget(self.form)
+            self.form.hide()
             self.form.deleteLater()
         own: Part = self._source_now
         self.form = FieldForm(info.fields, own.values if own.kind == info.kind else {})

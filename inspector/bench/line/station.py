@@ -19,7 +19,7 @@ from typing import Any
 
 from inspector import installation
 from inspector.bench import drawn_parts
-from inspector.bench.receivers import receiving
+from inspector.bench.line.receivers import receiving
 from inspector.errors import InspectorError
 from inspector.jobs.engine import Engine
 from inspector.records import project as projects

@@ -1,0 +1,1 @@
+"""Stations and what people see of them: fed, killed, cut off, followed."""
