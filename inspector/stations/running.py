@@ -35,7 +35,7 @@ from inspector.stations.sending import Sending
 from inspector.stations.source import Past, Source, Taken
 from inspector.stations.sources.catalogue import open_source
 from inspector.stations.taking import READERS, Coming, Taking, read_taken
-from inspector.stations.upkeep import Upkeep
+from inspector.stations.upkeep.turns import Upkeep
 from inspector.stations.watch import Watch
 
 _log = logging.getLogger("inspector.stations")

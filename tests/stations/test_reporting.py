@@ -26,8 +26,8 @@ from inspector.records.project import Project
 from inspector.records.qualification.checks import add_check
 from inspector.records.qualification.golden import add_golden, judge_golden
 from inspector.records.reviews import add_review
-from inspector.stations.printing import print_in_child
-from inspector.stations.reporting import due_reports, report_path
+from inspector.stations.upkeep.printing import print_in_child
+from inspector.stations.upkeep.reporting import due_reports, report_path
 
 SHIFT = datetime(2026, 11, 20, 6).astimezone()
 """When an early shift begins."""

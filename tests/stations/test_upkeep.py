@@ -25,8 +25,8 @@ from inspector.records.line.stations import (
 )
 from inspector.records.project import Project
 from inspector.records.qualification.golden import add_golden
-from inspector.stations import retention
 from inspector.stations.shift_check import passed
+from inspector.stations.upkeep import retention
 
 Start = Callable[[int], Running]
 

@@ -22,8 +22,8 @@ def tidy(
     """
     from inspector.records import project as projects
     from inspector.records.line.stations import find_station, list_stations
-    from inspector.stations.retention import tidy as work
-    from inspector.stations.retention import words
+    from inspector.stations.upkeep.retention import tidy as work
+    from inspector.stations.upkeep.retention import words
 
     with projects.open(project) as opened:
         opened.who = settings.load().reviewer

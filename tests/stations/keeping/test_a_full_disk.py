@@ -17,9 +17,9 @@ from inspector.records.inspected.new_results import NOT_KEPT
 from inspector.records.inspected.results import list_results, result_ids
 from inspector.records.line.arrivals import list_arrivals
 from inspector.records.line.stations import Retention
-from inspector.stations import disk
-from inspector.stations.disk import DiskWatch, Limits, Room
-from inspector.stations.retention import tidy
+from inspector.stations.upkeep import disk
+from inspector.stations.upkeep.disk import DiskWatch, Limits, Room
+from inspector.stations.upkeep.retention import tidy
 
 MB = 1 << 20
 

@@ -11,9 +11,9 @@ from at_the_line.kept_parts import NG, OK, come
 from inspector.records import project as projects
 from inspector.records.inspected.results import list_results
 from inspector.records.line.stations import Retention
-from inspector.stations import upkeep
-from inspector.stations.clock import Clock
-from inspector.stations.upkeep import Upkeep
+from inspector.stations.upkeep import turns as upkeep
+from inspector.stations.upkeep.clock import Clock
+from inspector.stations.upkeep.turns import Upkeep
 
 
 class Hands:

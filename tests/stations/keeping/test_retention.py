@@ -25,8 +25,8 @@ from inspector.records.project import Project
 from inspector.records.qualification.golden import add_golden
 from inspector.records.reviews import add_review, withdraw_review
 from inspector.records.shots import add_place, add_shots
-from inspector.stations import retention
-from inspector.stations.retention import Tidied, tidy
+from inspector.stations.upkeep import retention
+from inspector.stations.upkeep.retention import Tidied, tidy
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ KILLED = """
 import os, sys
 from inspector.records import project as projects
 from inspector.records.line import keeping, stations
-from inspector.stations import retention
+from inspector.stations.upkeep import retention
 
 def die(*_):
     os._exit(9)

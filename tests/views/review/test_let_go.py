@@ -9,7 +9,7 @@ from inspector.exports.heat import Heat
 from inspector.records import project as projects
 from inspector.records.inspected.results import list_results
 from inspector.records.line.stations import Retention
-from inspector.stations.retention import tidy
+from inspector.stations.upkeep.retention import tidy
 from inspector.views.results.heat_thumbnails import make
 from inspector.views.review.result_loader import read_pixels
 

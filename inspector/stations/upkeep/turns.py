@@ -12,12 +12,12 @@ from inspector.errors import Cancelled, InspectorError
 from inspector.records.line.arrivals import list_arrivals
 from inspector.records.line.stations import Retention, StationRow, station_of
 from inspector.records.project import Project
-from inspector.stations.clock import Clock
-from inspector.stations.disk import DiskWatch
-from inspector.stations.printing import print_in_child
-from inspector.stations.reporting import due_reports
-from inspector.stations.retention import tidy
 from inspector.stations.shift_check import check_due
+from inspector.stations.upkeep.clock import Clock
+from inspector.stations.upkeep.disk import DiskWatch
+from inspector.stations.upkeep.printing import print_in_child
+from inspector.stations.upkeep.reporting import due_reports
+from inspector.stations.upkeep.retention import tidy
 
 _log = logging.getLogger("inspector.stations")
 _DISK, _TIDY, _REPORTS = 5.0, 60.0, 60.0
