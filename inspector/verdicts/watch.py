@@ -206,11 +206,11 @@ def _moves(groups: Groups, place: int) -> list[Move]:
 
 def _left(groups: Groups, place: int, known: NDArray[np.int64], size: int) -> list[Move]:
     """Moves among the groups `known` from their first `size`."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     values, parts = groups.means[known, place], groups.parts[known]
     usual = _usual(values[:size], groups.spreads[known[:size], place], parts[:size])
-    sure = float(t.isf(1 / (QUIET_DAYS * _A_DAY * len(LOOKS)) / 2, max(4.0, _ROBUST * (size - 1))))
+    sure = -float(stdtrit(max(4.0, _ROBUST * (size - 1)), 1 / (QUIET_DAYS * _A_DAY * len(LOOKS)) / 2))
     least = limit(usual.centre, usual.differ, place)
     found: list[Move] = []
     ewma, variance, start = usual.centre, 0.0, size
