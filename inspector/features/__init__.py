@@ -3,7 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -26,7 +26,8 @@ class _WithoutCompiler(MetaPathFinder):
         spec = next((one for one in found if one is not None), None)
         loader: Any = spec.loader if spec else None
         if loader is not None:
-            loader.exec_module = _put_off(loader.exec_module)
+            with suppress(AttributeError):  # a loader that takes no other: it all comes a second later
+                loader.exec_module = _put_off(loader.exec_module)
         return spec
 
 

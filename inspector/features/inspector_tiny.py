@@ -202,7 +202,7 @@ def create_pretrained() -> tuple[nn.Module, str]:
 
 
 class _ZerosForRandom(TorchFunctionMode):
-    """Fills tensors with zeros where random numbers are asked for: those take half a second, and loading replaces them."""
+    """Fills tensors with zeros where random numbers are asked for: those take longer than loading what replaces them."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
