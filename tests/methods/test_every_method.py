@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import killed_teaching
 import numpy as np
 import pytest
 import torch
+from methods.every_method import killed_teaching
 
 from inspector.domain import CancelToken, Decision, Image, ScoreMap, Thresholds
 from inspector.errors import Cancelled, DetectorError

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def of(method: str, settings: dict[str, Any], kept: Path, stage: int) -> None:
-    """Teach the small backbone of `methods/conftest` until the third epoch of that stage, which keeps its checkpoints in `kept`."""
+    """Teach the small backbone of `../conftest` until the third epoch of that stage, which keeps its checkpoints in `kept`."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["inspector.features.loading"])  # what takes longest to come, once
     process = context.Process(target=_teach, args=(method, settings, kept, stage))
@@ -25,7 +25,7 @@ def _teach(method: str, settings: dict[str, Any], kept: Path, stage: int) -> Non
     from inspector.methods import catalogue
 
     torch.set_num_threads(1)
-    sys.path.insert(0, str(Path(__file__).parent / "methods"))
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     from conftest import small_clip, two_parts
 
     left = stage + 1
