@@ -24,6 +24,7 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from inspector import installation, paths
 from inspector.errors import WeightsError
@@ -186,16 +187,44 @@ def create(pretrained: bool = True, seed: int = 0) -> nn.Module:
     Without `pretrained` the weights are random but the same
     every time, by `seed`. Raises WeightsError like `load_state`.
     """
+    if pretrained:
+        return create_pretrained()[0]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        # Built as open_clip.create_model does, less its warning that nothing was downloaded.
-        model: nn.Module = open_clip.CLIP(**open_clip.get_model_config(NAME))
+        return _create()
+
+
+def create_pretrained() -> tuple[nn.Module, str]:
+    """The same with its weights, and the sha256 that names them. Raises WeightsError like `load_state`."""
+    with _ZerosForRandom():
+        model = _create()
+    return model, load_state(model)
+
+
+class _ZerosForRandom(TorchFunctionMode):
+    """Fills tensors with zeros where random numbers are asked for: those take longer than loading what replaces them."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in _RANDOM:
+            with torch.no_grad():
+                return (args[0] if args else kwargs["tensor"]).zero_()
+        return func(*args, **kwargs)
+
+
+_RANDOM = {
+    *(nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_),  # of those that fill, all that can be met
+    *(Tensor.normal_, Tensor.uniform_),
+}
+
+
+def _create() -> nn.Module:
+    # Built as open_clip.create_model does, less its warning that nothing was downloaded.
+    model: nn.Module = open_clip.CLIP(**open_clip.get_model_config(NAME))
     half = (0.5, 0.5, 0.5)
     set_model_preprocess_cfg(
         model, asdict(PreprocessCfg(size=240, mean=half, std=half, resize_mode="squash"))
     )
-    if pretrained:
-        load_state(model)
     return model.eval().requires_grad_(False)
 
 
@@ -221,10 +250,9 @@ def load_stem(model: nn.Module) -> None:
     """Copy the package's EfficientNet-Lite0 weights into
     the stem of `model` (an open_clip inspector-tiny)."""
     stem = model.visual.trunk.patch_embed.stem  # type: ignore[union-attr]
-    teacher = lite0_state()
-    names = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
-    renamed = dict(zip(names, teacher.values(), strict=True))
-    stem.load_state_dict({name: renamed[name] for name in stem.state_dict()})  # type: ignore[union-attr]
+    names = stem.state_dict()  # type: ignore[union-attr]
+    # The stem is how the network begins; its classifier's tensors follow.
+    stem.load_state_dict(dict(zip(names, lite0_state().values(), strict=False)))  # type: ignore[union-attr]
 
 
 def lite0_state() -> dict[str, Tensor]:

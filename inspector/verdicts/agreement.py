@@ -173,13 +173,13 @@ def figures(name: str, expected: NDArray[np.bool_], words: NDArray[np.float64]) 
 def share(count: int, of: int, parts: int) -> Share:
     """`count` of `of`, its interval as of so many `parts`: words on the same part hang together, so that a part counts once however
     often it was judged."""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     if not of:
         return Share(0, 0, 0.0, 1.0)
     tail, hits = (1 - CONFIDENCE) / 2, count / of * parts
-    low = float(beta.ppf(tail, hits, parts - hits + 1)) if count else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, parts - hits)) if count < of else 1.0
+    low = float(betaincinv(hits, parts - hits + 1, tail)) if count else 0.0
+    high = float(betaincinv(hits + 1, parts - hits, 1 - tail)) if count < of else 1.0
     return Share(count, of, low, high)
 
 

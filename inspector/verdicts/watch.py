@@ -235,12 +235,12 @@ def _left(
     start: int,
 ) -> list[Move]:
     """Moves among the groups `known`, from the one at `start` on, from what the groups `own` of `chosen` say."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     values, parts = groups.means[known, place], groups.parts[known]
     usual = _usual(chosen.means[own, place], chosen.spreads[own, place], chosen.parts[own])
     size = usual.size
-    sure = float(t.isf(1 / (QUIET_DAYS * _A_DAY * len(LOOKS)) / 2, max(4.0, _ROBUST * (size - 1))))
+    sure = -float(stdtrit(max(4.0, _ROBUST * (size - 1)), 1 / (QUIET_DAYS * _A_DAY * len(LOOKS)) / 2))
     least = limit(usual.centre, usual.differ, place)
     found: list[Move] = []
     ewma, variance = usual.centre, 0.0

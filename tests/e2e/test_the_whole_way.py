@@ -257,7 +257,7 @@ def test_what_a_killed_command_had_inspected_is_there_when_the_window_opens_and_
 ) -> None:
     folder = shutil.copytree(two_classes, tmp_path / "Line 3")
     many = tmp_path / "many"
-    for number in range(8):
+    for number in range(5):
         shutil.copytree(batch, many / str(number))
     names = sorted(path.relative_to(many).as_posix() for path in many.rglob("*.png"))
     files = len(names)

@@ -116,8 +116,19 @@ def test_the_stem_ignores_training_mode(untrained: nn.Module) -> None:
 def test_a_loaded_model_is_frozen_and_named_by_the_hash_of_all_its_weights(model: nn.Module) -> None:
     assert not model.training
     assert not any(p.requires_grad for p in model.parameters())
-    digest = inspector_tiny.load_state(inspector_tiny.create(pretrained=False))
+    filled = inspector_tiny.create(pretrained=False)
+    digest = inspector_tiny.load_state(filled)
     assert len(digest) == 64
+    torch.manual_seed(3)
+    loaded, same = inspector_tiny.create_pretrained()
+    drawn = torch.rand(1)
+    torch.manual_seed(3)
+    assert torch.equal(drawn, torch.rand(1))
+    assert same == digest
+    mine, theirs = ({**dict(m.named_parameters()), **dict(m.named_buffers())} for m in (loaded, filled))
+    assert mine.keys() == theirs.keys()
+    for name, value in mine.items():  # also what no file holds
+        assert torch.equal(value, theirs[name]), name
     size = (inspector_tiny.folder() / inspector_tiny.WEIGHTS_FILE).stat().st_size
     assert size <= 15_000_000
 

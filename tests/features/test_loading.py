@@ -1,5 +1,7 @@
 """Backbones from the catalogue and from memory: their identity, their random twins, and their text towers."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +13,24 @@ from inspector.features import loading, random_weights
 from inspector.features.loading import from_model
 
 Build = Callable[[str], nn.Module]
+LOAD = """
+import sys
+from inspector.features import loading
+loading.load("inspector-tiny", "cpu")
+assert not {"torch._dynamo", "torch._dynamo.utils", "sympy"} & {*sys.modules}, "the compiler came"
+import torch
+import torchvision.ops
+asked = sys.modules["torchvision.ops.roi_align"].is_compile_supported
+assert "torch._dynamo" not in sys.modules
+from torch._dynamo.utils import is_compile_supported
+assert asked("cpu") == is_compile_supported("cpu")
+assert torch.compiler.disable.__module__ == "torch.compiler"
+"""
+
+
+def test_the_model_is_loaded_without_torchs_compiler_which_comes_when_it_is_asked_for() -> None:
+    done = subprocess.run([sys.executable, "-c", LOAD], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_identity_names_all_that_decides_the_features(build: Build) -> None:

@@ -113,7 +113,10 @@ def test_a_project_of_many_results_is_made_and_measured(monkeypatch: pytest.Monk
     assert json.loads(json.dumps(found)) == found
 
 
-def test_the_measured_project_is_whole_and_as_large_as_was_asked(tmp_path: Path) -> None:
+def test_the_measured_project_is_whole_and_as_large_as_was_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench_records, "PART", 60)
     detector_id, class_id, run_id = bench_records.make(tmp_path / "project", 700)
     with projects.open(tmp_path / "project") as project:
         counts = count_results(project)

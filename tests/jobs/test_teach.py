@@ -223,7 +223,7 @@ def test_a_teaching_that_is_killed_goes_on_from_its_last_epoch_when_the_command_
     with projects.create(folder, "Line 4") as opened:
         shots = sorted((demo / "washer" / "train" / "good").iterdir())[:1]
         add_shots(opened, add_class(opened, "washer"), shots)
-    command = [sys.executable, "-m", "inspector", "teach", str(folder), "--method", "finegrained:epochs=9"]
+    command = [sys.executable, "-m", "inspector", "teach", str(folder), "--method", "finegrained:epochs=4"]
 
     def epochs(*, kill_after: int | None = None) -> list[int]:
         """Run the command and give the epochs that it says it learned."""
@@ -238,7 +238,7 @@ def test_a_teaching_that_is_killed_goes_on_from_its_last_epoch_when_the_command_
         assert process.returncode == (0 if kill_after is None else -signal.SIGKILL)
         return seen
 
-    first = epochs(kill_after=5)
+    first = epochs(kill_after=2)
     again = epochs()
     assert first[0] == 1
     assert again[0] in (first[-1], first[-1] + 1)  # the last epoch may have been killed before it was kept

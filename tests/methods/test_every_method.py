@@ -1,8 +1,6 @@
 """What every method keeps, whatever it is: one table, one behaviour a test, on a small random CLIP."""
 
 import json
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from methods.every_method import killed_teaching
 
 from inspector.domain import CancelToken, Decision, Image, ScoreMap, Thresholds
 from inspector.errors import Cancelled, DetectorError
@@ -179,32 +178,6 @@ def test_a_teaching_that_is_cancelled_or_fails_leaves_the_detector_as_it_was(
     assert_same(detector.score(parts["disc"], ["disc", None]), before)
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-
-import torch
-
-torch.set_num_threads(1)
-sys.path.insert(0, sys.argv[1])
-from conftest import small_clip, two_parts
-from inspector.domain import CancelToken
-from inspector.methods import catalogue
-
-made = catalogue.make(sys.argv[2], **eval(sys.argv[3]))
-made.checkpoints = Path(sys.argv[4])
-left = int(sys.argv[5])
-
-def kill(done, line, values):
-    global left
-    left -= line.startswith("Epoch 3")
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-made.fit(two_parts(), small_clip(), progress=kill, cancel=CancelToken())
-"""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize(
     ("method", "stage"), [(name, stage) for name, row in TABLE.items() for stage in range(len(row.stages))]
@@ -223,9 +196,7 @@ def test_a_teaching_that_is_killed_continues_to_the_very_same_detector(
     threads = torch.get_num_threads()
     request.addfinalizer(lambda: torch.set_num_threads(threads))
     torch.set_num_threads(1)  # sums are rounded by how many threads share them
-    command = [KILLED, str(Path(__file__).parent), method, repr(settings), str(kept), str(stage + 1)]
-    died = subprocess.run([sys.executable, "-c", *command], capture_output=True, text=True)
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    killed_teaching.of(method, settings, kept, stage)
     assert any(kept.rglob(training.CHECKPOINT))
     continued, lines = catalogue.make(method, **settings), []
     continued.checkpoints = kept

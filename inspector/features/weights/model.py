@@ -28,8 +28,7 @@ def build(entry: Weights, file: Path, image_size: int | None = None) -> tuple[nn
                 f"{entry.name} works at {own} pixels only, not at {image_size}.",
                 "Leave the image size as it is, or choose another backbone.",
             )
-        model = inspector_tiny.create(pretrained=False)
-        return model, inspector_tiny.load_state(model)
+        return inspector_tiny.create_pretrained()
     refuse_program(file)
     if image_size == image_size_of(entry.architecture):
         image_size = None

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from inspector.methods.detector import Detector
 
 PRO_LIMIT = 0.3
+PASSES = 3
+"""Of which the fastest says how long an image takes."""
 KEPT_BYTES = 2**31
 """Prepared test images that are kept for the next candidate, in all processes together."""
 
@@ -228,7 +230,7 @@ class Bench:
             self._left -= room
 
     def _speed(self, detectors: Mapping[str, "Detector"], cancel: CancelToken) -> dict[str, float]:
-        """The fastest of three passes over a batch that is decoded already."""
+        """The fastest of some passes over a batch that is decoded already."""
         name = self._protocol.dataset.classes[0]
         first = next(self._batches(name, detectors[name], cancel))
         images = [row.image for row in first if row.image is not None]
@@ -238,7 +240,7 @@ class Bench:
 
         def fastest(action: Callable[[], object]) -> float:
             spent = []
-            for _ in range(3):
+            for _ in range(PASSES):
                 cancel.check()
                 started = time.perf_counter()
                 action()

@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,10 @@ def side_by_side(
     candidate, an error, a cancellation) ends the processes at once, as they keep nothing. Raises
     InspectorError for a candidate that failed or a process that died.
     """
-    context = multiprocessing.get_context("spawn")
+    context: Any = multiprocessing.get_context("spawn")
+    if sys.platform == "linux":  # one process imports what all need, and their memory holds it once
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["inspector.features.loading"])
     coming = iter(candidates)
     busy: dict[Connection, Candidate] = {}
     processes: list[BaseProcess] = []

@@ -4,6 +4,7 @@ import pytest
 
 from inspector.domain import CancelToken
 from inspector.images.demo import parts as demo_parts
+from inspector.jobs.evaluation import measure as measuring
 from inspector.jobs.evaluation.plan import EvaluationPlan
 from inspector.jobs.evaluation.run import evaluate
 
@@ -15,7 +16,9 @@ def parts(tmp_path_factory):
 
 
 @pytest.fixture
-def measure(engine, run, tmp_path):
+def measure(engine, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "PASSES", 1)  # how fast it is, no test asks
+
     def go(data, methods=("patchcore",), shots=(2,), seeds=2, *, cancel=None, **options):
         plan = EvaluationPlan(
             data, tuple(methods), tuple(shots), tuple(range(seeds)), tmp_path / "out", **options
