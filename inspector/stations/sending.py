@@ -111,6 +111,7 @@ class _Teller:
         self._thread = threading.Thread(target=self._run, name=f"output {key}", daemon=True)
         self._trouble = self._unnoted = self._left_out = ""
         self._skipped = 0
+        self._took_since = True  # anything since one was left out
         self._refused = (0, 0)  # the arrival that was refused last, and how often
         self._skip_after = 0
         self._told = self._noted = 0
@@ -222,8 +223,11 @@ class _Teller:
         found = [one for one in arrivals if one.id == error.arrival_id]
         if not found or not self._skip_after or self._refused[1] < self._skip_after:
             return False
+        if not error.surely and not self._took_since:  # two in a row: it is ill, and takes none
+            return False
         leave_out(self._project, self._station.id, self._key, found[0], error.message)
         self._told = self._noted = found[0].id
+        self._took_since = False
         self._skipped += 1
         self._left_out = (
             f"Left out {self._skipped} that the receiver refused, the last one “{found[0].name}” (result {found[0].id}): "
@@ -249,6 +253,7 @@ class _Teller:
 
     def _taken(self, arrival_id: int) -> None:
         self._told = max(self._told, arrival_id)
+        self._took_since = True
         if time.monotonic() - self._noted_at >= NOTED_EVERY:
             self._note()
 

@@ -33,11 +33,12 @@ class Link:
 
 
 class Refused(InspectorError):
-    """The receiver is there and refuses this one arrival (`arrival_id`); it may take others."""
+    """The receiver is there and refuses this one arrival (`arrival_id`); it may take others. `surely`: for what is in it, else it may
+    as well be something that would meet every one."""
 
-    def __init__(self, arrival_id: int, message: str, hint: str = "") -> None:
+    def __init__(self, arrival_id: int, message: str, hint: str = "", *, surely: bool = True) -> None:
         super().__init__(message, hint)
-        self.arrival_id = arrival_id
+        self.arrival_id, self.surely = arrival_id, surely
 
 
 @dataclass(frozen=True, slots=True)

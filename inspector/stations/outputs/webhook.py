@@ -5,7 +5,8 @@ whenever a result is sent again), `X-Inspector-Timestamp: <seconds since 1970>` 
 sha256=<hex>`, the HMAC-SHA256 of `<timestamp>.<body>` with the secret as its key, both in UTF-8. Who receives computes it anew over the
 bytes of the body, compares, and refuses old timestamps.
 
-Taken: any 2xx. Refused for good: 400, 406, 409, 410, 413, 414, 415, 422 (see “Leave out a refused result after”). All else, also that the address
+Taken: any 2xx. Refused for good: 400, 406, 409, 410, 413, 414, 415, 422, and 500, which a program answers that
+stumbles over one result (see “Leave out a refused result after”), unless it answers so to the next one too. All else, 502 to 504 too, also that the address
 moved or the token is wrong, is tried again until it works. Nobody is followed to another address.
 """
 
@@ -27,7 +28,7 @@ from inspector.stations.output import message
 from inspector.stations.outputs.link import SKIP_AFTER, Link, OutputInfo, Refused
 from inspector.text import reason
 
-_REFUSED = (400, 406, 409, 410, 413, 414, 415, 422)
+_REFUSED = (400, 406, 409, 410, 413, 414, 415, 422, 500)
 
 
 class Webhook:
@@ -101,7 +102,8 @@ class Webhook:
             return
         said = f"{self._host} answers {status} to result {arrival.id} “{arrival.name}”."
         if status in _REFUSED:
-            raise Refused(arrival.id, said, "See why at the receiver; it is sent again until it is taken.")
+            hint = "See why at the receiver; it is sent again until it is taken, unless the station may leave out what is refused."
+            raise Refused(arrival.id, said, hint, surely=status != 500)
         if status in (401, 403, 407):
             raise ExportError(said, "Check the token.")
         if status < 500 and status not in (408, 425, 429):
