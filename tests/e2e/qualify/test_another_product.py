@@ -1,12 +1,15 @@
-"""A picture of another product is dropped on the open window."""
+"""A picture of another product, or by a moved camera, is dropped on the open window."""
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 
 from inspector.domain import Decision
 from inspector.images.demo import parts as demo_parts
+from inspector.images.read import read
 from inspector.records.inspected.results import count_results, list_results, result_ids
 from inspector.records.qualification.checks import list_checks
 
@@ -107,3 +110,33 @@ def test_a_picture_of_another_product_says_so_and_its_class_can_stop_asking(
     idle()
     assert list_results(project, [other.id])[0].verdict is Decision.OK
     assert "instead of Not this product" in panel.remark.text()
+
+
+def test_a_part_by_a_shifted_camera_says_how_it_moved_in_inspect_and_in_results(
+    window, qtbot, idle, drop, taught, washers, tmp_path: Path
+):
+    pixels = read(sorted((washers / "test/good").iterdir())[0]).pixels
+    height, width = pixels.shape[:2]
+    shift = np.float32([[1, 0, -0.2 * width], [0, 1, 0]])
+    shifted = cv2.warpAffine(pixels, shift, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    cv2.imwrite(str(tmp_path / "shifted.png"), cv2.cvtColor(shifted, cv2.COLOR_RGB2BGR))
+    window.open_project(taught, "inspect")
+    qtbot.waitUntil(lambda: window.context.project is not None)
+    idle()
+    drop(tmp_path / "shifted.png")
+    page, project = window.pages["inspect"], window.context.project
+    (row,) = list_results(project, result_ids(project))
+    assert row.verdict is Decision.OTHER
+    qtbot.waitUntil(lambda: [one.id for one in page.at_hand.rows] == [row.id])
+    idle()
+    assert page.panel.chip.words == "≠ Not this product"
+    assert (
+        "The camera or the part has moved: about 20 % of the picture to the left." in page.panel.remark.text()
+    )
+    assert "A camera that was moved is noticed" in page.panel.product.words.text()
+
+    window.show_page("results")
+    results = window.pages["results"]
+    qtbot.waitUntil(lambda: results.model.rowCount() == 1)
+    idle()
+    assert "has moved: about 20 %" in results.model.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
