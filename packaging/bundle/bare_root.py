@@ -101,7 +101,7 @@ class BareRoot:
         self,
         words: Sequence[str],
         *,
-        seconds: float = 900,
+        seconds: float = 3600,
         binds: Sequence[tuple[Path, str]] = (),
         **environment: str,
     ) -> subprocess.CompletedProcess[str]:
