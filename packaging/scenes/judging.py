@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,23 @@ def scene_results_moved_camera(stage: Stage) -> None:
 
 def scene_inspect_another_product(stage: Stage) -> None:
     _another_product(stage)
+
+
+def scene_inspect_product_question(stage: Stage) -> None:
+    """Other products are to be told apart no longer."""
+    scene_inspect_another_product(stage)
+    page = stage.window.page
+    stage.window.context.settings.reviewer = "Ada"
+    stage.wait(lambda: page.panel.product.isVisible())
+    page.panel.product.box.click()
+    stage.wait(lambda: page.judging.edits.products.box is not None)
+
+
+def after_inspect_product_question(stage: Stage) -> None:
+    box = stage.window.page.judging.edits.products.box
+    if box is not None:
+        box.reject()
+    stage.settle()
 
 
 def scene_results_another_product(stage: Stage) -> None:
@@ -350,6 +368,30 @@ def scene_evaluate(stage: Stage) -> None:
     page.report.shown.activated.emit(0)
     page.report.table.setCurrentIndex(page.report.model.index(1, 0))
     page.report.kind.setCurrentIndex(page.report.kind.findData("pro"))
+
+
+def scene_evaluate_confirmed(stage: Stage) -> None:
+    """What parts that are confirmed good make of the false alarms."""
+    from inspector.domain import CancelToken
+    from inspector.jobs.evaluation.plan import EvaluationPlan
+    from inspector.jobs.evaluation.run import evaluate
+
+    page = stage.open_demo("evaluate")
+    with tempfile.TemporaryDirectory() as top:
+        plan = EvaluationPlan(
+            stage.parts,
+            ("patchcore",),
+            (1, 4),
+            (0,),
+            Path(top) / "parts confirmed",
+            false_alarm_rate=0.05,
+            confirmed=(0, 1, 2),
+        )
+        evaluate(plan, emit=lambda event: None, cancel=CancelToken())
+        page.accept_paths([plan.output / "results.json"])
+        stage.wait(lambda: page.stack.currentWidget() is page.report, 600)
+    page.report.shown.setCurrentIndex(page.report.shown.findData("confirmed"))
+    page.report.shown.activated.emit(0)
 
 
 def scene_evaluate_images(stage: Stage) -> None:

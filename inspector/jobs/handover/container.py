@@ -9,6 +9,7 @@ phone, on paper) can tell that no byte is another than when it was made. It does
 purpose can make the checksums anew, and has another fingerprint then.
 """
 
+import errno
 import hashlib
 import json
 import re
@@ -39,6 +40,7 @@ _MOST_SAID = 16 << 20
 """Bytes of the manifest and of the content: read as a whole, JSON takes some twenty times as much."""
 _MOST_TENSORS = 8 << 30
 _CHUNK = 1 << 20
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _AGAIN = "Ask for the file again; it is to be made by “Hand over…”."
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -130,6 +132,10 @@ def _read(source: Path, folder: Path | None) -> tuple[dict[str, Any], str]:
     ) as error:
         raise _damaged(name) from error
     except OSError as error:
+        if error.errno in _FULL:
+            raise HandOverError(
+                "There is no room for what the file holds.", "Free some space and try again."
+            ) from error
         if folder is not None and getattr(error, "filename", None) is None:
             raise _damaged(name) from error  # a place in the file that it doesn't have
         raise HandOverError(

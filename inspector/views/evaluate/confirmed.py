@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHeaderView, QVBoxLayout, QWidget
 
 from inspector.views.look.kit import fill, word_table
 from inspector.views.look.labels import wrapped
@@ -22,6 +22,7 @@ class ConfirmedView(QWidget):
         self.title = wrapped("heading")
         self.note = wrapped("small")
         self.table = word_table((), "Good parts called NG, by parts confirmed good", 0)
+        self.table.setStyleSheet("QTableView::item { padding: 0 8px; border: none; }")  # as the headings
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -40,6 +41,7 @@ class ConfirmedView(QWidget):
         self.note.setText(found.note)
         self.table.setColumnCount(len(found.head))
         self.table.setHorizontalHeaderLabels(found.head)
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         fill(self.table, found.rows)
 
     def as_text(self) -> str:

@@ -4,6 +4,8 @@ import io
 import json
 import random
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -205,3 +207,26 @@ def test_a_description_that_can_not_be_is_refused_whatever_it_holds(handed: Path
             here = here[key]
         with suppress(HandOverError):  # and nothing else
             Handed.of(changed)
+
+
+def test_a_full_disk_is_said_to_be_full_and_the_file_not_to_be_damaged(
+    handed: Path, into: Into, tmp_path: Path
+) -> None:
+    folder = into()
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import resource, sys; from pathlib import Path\n"
+            "from inspector.jobs.handover.container import unpack\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+            "unpack(Path(sys.argv[1]), Path(sys.argv[2]))",
+            str(handed),
+            str(folder),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "There is no room for what the file holds." in ran.stderr
+    assert "damaged" not in ran.stderr

@@ -35,7 +35,7 @@ def parts(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def measured(tmp_path_factory, parts, engine):
-    """Two evaluations as the job writes them: (PatchCore at 1 shot, PatchCore at 1 and 2 shots with two draws)."""
+    """Two evaluations as the job writes them: (PatchCore at 1 shot, with parts confirmed good, PatchCore at 1 and 2 shots with two draws)."""
     root = tmp_path_factory.mktemp("measured")
     for name, shots, seeds in (("first", (1,), (0,)), ("second", (1, 2), (3, 4))):
         ended = []
@@ -44,7 +44,8 @@ def measured(tmp_path_factory, parts, engine):
             if isinstance(event, JobEnded):
                 ended.append(event)
 
-        plan = EvaluationPlan(parts, ("patchcore",), shots, seeds, root / name)
+        more = {"false_alarm_rate": 0.2, "confirmed": (0, 500)} if name == "first" else {}
+        plan = EvaluationPlan(parts, ("patchcore",), shots, seeds, root / name, **more)
         evaluate(plan, backbone=engine.backbone(), emit=emit, cancel=CancelToken())
         assert ended[0].status is JobStatus.DONE, ended[0].message
     return root

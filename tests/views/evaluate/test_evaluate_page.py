@@ -52,6 +52,29 @@ def test_the_table_shows_what_results_json_says_and_sorts(open_first, qtbot):
     assert report.model.rows[report.table.currentIndex().row()].class_name == MEAN  # still the chosen one
 
 
+def test_what_confirmed_parts_make_of_false_alarms_is_shown_as_the_command_line_prints_it_and_copied(
+    open_first, qtbot
+):
+    report = open_first()
+    page = (report.evaluation.listed.folder / "results.md").read_text("utf-8")
+    report.shown.setCurrentIndex(report.shown.findData("confirmed"))
+    report.shown.activated.emit(report.shown.currentIndex())
+    table = report.confirmed.table
+    assert table.isVisible()
+    assert not report.table.isVisible()
+    shown = [table.item(0, column).text() for column in range(table.columnCount())]
+    assert shown[:3] == ["PatchCore", "1", "0"]
+    assert table.rowCount() == 1  # there are no 500
+    assert f"| {' | '.join(shown[1:])} |" in page
+    assert f"## {report.confirmed.title.text()}" in page
+    report.copy.click()
+    assert QGuiApplication.clipboard().text().split("\n")[1].split("\t") == shown
+    report.shown.setCurrentIndex(0)
+    report.shown.activated.emit(0)
+    assert report.table.isVisible()
+    assert open_first("second").shown.findData("confirmed") < 0
+
+
 def test_the_table_goes_to_the_clipboard_and_the_folder_opens(page, open_first, monkeypatch):
     report = open_first()
     report.copy.click()
