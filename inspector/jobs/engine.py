@@ -130,7 +130,7 @@ class Engine:
             raise DetectorError(f"The detector “{row.title}” can't be used: {row.problem}", "Teach it again.")
         weights = row.backbone.get("weights")
         found = self.exact(weights) if exact else self.scoring(weights)
-        of = (project.folder, row.id, row.created, found.identity.key, found.device, found.device_note)
+        of = (project.folder, row.id, row.created, found.identity.key, found.dtype, found.device_note)
         if self._detector is None or of != self._detector_of:
             self._detector, self._detector_of = None, None
             made = storage.load(row.folder, found)

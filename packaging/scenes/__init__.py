@@ -16,13 +16,27 @@ from scenes import (
     helping,
     judging,
     lining,
+    measuring,
     qualifying,
     studying,
     teaching,
     trends,
 )
 
-_ROOMS = auditing, galleries, handing, helping, judging, lining, qualifying, studying, teaching, trends
+_ROOMS = (
+    auditing,
+    galleries,
+    handing,
+    helping,
+    judging,
+    lining,
+    measuring,
+    measuring,
+    qualifying,
+    studying,
+    teaching,
+    trends,
+)
 _FOUND = {name: value for room in _ROOMS for name, value in vars(room).items()}
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.removeprefix("scene_"): value for name, value in _FOUND.items() if name.startswith("scene_")

@@ -156,7 +156,7 @@ def test_every_learnable_part_gets_a_gradient_and_nothing_else(
         assert (
             (parameter.grad.abs().flatten() > 0).all() if name == "gates" else parameter.grad.abs().sum() > 0
         )
-    assert all(not p.requires_grad and p.grad is None for p in tiny_clip._visual.parameters())
+    assert all(not p.requires_grad and p.grad is None for p in tiny_clip.visual.parameters())
     assert all(p.grad is None for p in need_text(tiny_clip, "")._parameters())
 
 

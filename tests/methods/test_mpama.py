@@ -118,7 +118,7 @@ def test_the_first_stage_reaches_every_prompt_and_the_second_every_expert_and_no
     torch.stack(list(terms.values())).sum().backward()
     _graded(experts)
     assert all(p.grad is None for p in prompts.parameters())
-    assert all(not p.requires_grad and p.grad is None for p in tiny_clip._visual.parameters())
+    assert all(not p.requires_grad and p.grad is None for p in tiny_clip.visual.parameters())
     assert all(p.grad is None for p in text._parameters())
 
 

@@ -28,9 +28,11 @@ def frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return program
 
 
-def test_a_checkout_is_a_checkout_and_starts_itself_by_python() -> None:
-    assert installation.package() is Package.SOURCE
-    assert installation.place() == paths.resources().parent
+def test_a_checkout_and_what_pip_installed_know_themselves_and_start_by_python() -> None:
+    own = Path(installation.__file__).parent
+    checkout = (own.parent / "pyproject.toml").is_file()
+    assert installation.package() is (Package.SOURCE if checkout else Package.PIP)
+    assert installation.place() == (own.parent if checkout else own) == paths.resources().parent
     assert installation.command() == [sys.executable, "-m", "inspector"]
     done = subprocess.run([*installation.command(), "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"Inspector {metadata.version('inspector')}"

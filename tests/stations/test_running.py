@@ -54,6 +54,7 @@ def test_pictures_are_judged_as_they_come_and_a_broken_one_fails_by_name(
     found = {one.name: one for one in press.until_judged(5)}
     ended = press.stop()
     assert ended.status is JobStatus.DONE
+    assert ended.result.pop("computed_by").startswith("CPU")
     assert ended.result == {"station": "Press 3", "judged": 5, "failed": 1}
     assert found["bad.png"].said is Decision.NG
     assert found["broken.png"].said is None

@@ -25,7 +25,7 @@ from inspector.jobs.evaluation.lists import GOOD
 from inspector.jobs.evaluation.measure import PRO_LIMIT, Measured
 from inspector.jobs.evaluation.plan import Candidate, EvaluationPlan, Protocol, check_draws, method_title
 from inspector.jobs.evaluation.reading import Reading
-from inspector.jobs.evaluation.tested import EVALUATION_SIZE
+from inspector.jobs.evaluation.tested import EVALUATION_SIZE, WITHOUT_MASK
 from inspector.jobs.events import Reporter, job
 from inspector.methods import catalogue
 from inspector.text import printable, reason
@@ -122,7 +122,7 @@ class _Progress:
     @property
     def failed_names(self) -> list[str]:
         """What could not be read or scored."""
-        return sorted(self._failed)
+        return sorted(key for key, sentence in self._failed.items() if not sentence.endswith(WITHOUT_MASK))
 
     @property
     def first_failure(self) -> str:

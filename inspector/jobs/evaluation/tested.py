@@ -23,6 +23,10 @@ EVALUATION_SIZE = 256
 BATCH = 8
 
 
+WITHOUT_MASK = "It counts per image only."
+"""How the problem of an image ends that is scored, but whose mask can't be used."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
     """A test image as it is scored: shrunk, None where it can't be read. `mask`: at EVALUATION_SIZE, None where nobody
@@ -52,7 +56,7 @@ def load(
         try:
             return Loaded(sample, small, _mask(sample, image.size))
         except Exception as error:
-            problem = f"{_sentence(error)} It counts per image only."
+            problem = f"{_sentence(error)} {WITHOUT_MASK}"
             return Loaded(replace(sample, masks=()), small, problem=problem)
 
     coming = iter(samples)

@@ -34,6 +34,8 @@ TOLERANCE = 1e-3
 """By how much what the detector says here may differ from what it said there, in parts of the score, or of the review threshold where
 that is higher (what it was taught on scores next to nothing, and that is all rounding): processors round otherwise. More, and it is only
 proposed."""
+_SAME = 1e-6
+"""Less than this is how the same number is rounded on other threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def _said(names: Sequence[str], compared: int, largest: float, problem: str, fin
     parts = "1 image" if compared == 1 else f"{compared} images"
     if problem:
         now = f"It is only proposed: {problem} Look at it on the Teach page before it judges."
-    elif largest == 0:
+    elif largest < _SAME:
         now = f"It judges from now on, and gives {parts} exactly the scores that it gave there."
     else:
         now = (

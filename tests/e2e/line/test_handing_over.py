@@ -74,14 +74,6 @@ def test_a_detector_goes_by_file_from_the_history_to_another_project(
     project = window.context.project
     assert project is not None
     assert [row.name for row in list_classes(project)] == ["Ring", "Washer"]
-    print(
-        window.banner.message.text(),
-        [
-            (r.id, r.in_charge, r.proposed, r.classes)
-            for r in __import__("inspector.records.detectors", fromlist=["x"])._rows(project)
-        ],
-    )
-
     assert find_detector(project, class_name="ring").in_charge
     with projects.open(first.folder, read_only=True) as there:
         scores = [{w.part.sha256: w.score for w in judge_golden(one)} for one in (project, there)]

@@ -81,7 +81,7 @@ def test_only_what_counts_is_asked_for_and_the_space_bar_takes_a_picture_that_is
     QTest.keyClick(view, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: view.shown is not None, timeout=hands.LONG)
     assert len(list_arrivals(project, key)) == 1
-    assert view._check is None  # the button in focus wasn't pressed
+    assert view.side.check.isEnabled()  # the button in focus wasn't pressed
 
     picture = view.picture
     shown = view.shown
