@@ -42,8 +42,8 @@ class Image:
 
 
 class Pose(StrEnum):
-    """Whether the parts of a class lie alike in its shots, so that a picture shows that the camera was moved; FEW: one shot
-    doesn't tell; UNKNOWN: where it can't be seen, as in tiles, or was not measured."""
+    """Whether the parts of a class lie alike in its shots, so that a picture shows that the camera was moved; FEW: too few
+    shots to tell; UNKNOWN: where it can't be seen, as in tiles, or was not measured."""
 
     FIXED = "fixed"
     ANYHOW = "anyhow"

@@ -2,7 +2,7 @@
 `product_distance.py`, which says what is fitted on what.
 
 What a patch keeps are the main directions of good parts' patches over all products, each counting alike. `spread` is the smallest
-with which, at 2, 4 and 8 shots, no more than a share WRONG of parts, harmed ones too, has moved, mean over the products. ALIKE,
+with which, at 3, 4 and 8 shots, no more than a share WRONG of parts, harmed ones too, has moved, mean over the products. ALIKE,
 STEADY and BETTER lie between what drawn parts in a holder and parts that lie anyhow show: chosen by looking at training images.
 """
 
@@ -19,10 +19,10 @@ from torch.nn import functional as F
 from inspector.domain import Lie, Pose
 from inspector.features.backbone import Features
 from inspector.methods.products.moves import GRID, differences
-from inspector.methods.products.poses import NEAREST, Fitted, Maps, Poses, lie_of, usual_of
+from inspector.methods.products.poses import LEAST_SHOTS, NEAREST, Fitted, Maps, Poses, lie_of, usual_of
 
-SHOTS, WIDTH = (2, 4, 8), 16
-ALIKE, STEADY, BETTER = 0.45, 0.2, 0.1
+SHOTS, WIDTH = (3, 4, 8), 16
+ALIKE, STEADY, BETTER = 0.45, 0.2, 0.2
 SPREADS = np.arange(0.10, 0.60, 0.02)
 EVERY = 3
 """Of how many harmed copies of a part one is looked at for its pose."""
@@ -122,7 +122,7 @@ def _cases(
         pairs = [np.stack([[differences(one, shot) for shot in good] for one in own]) for own in others]
         for count in SHOTS:
             for shots in draws(product, count):
-                if len(shots) < 2:
+                if len(shots) < LEAST_SHOTS:
                     continue
                 held_out = np.stack([pairs[i][0][[j for j in shots if j != i]].min(0) for i in shots])
                 rest = [own[shots] for i in range(len(good)) if i not in shots for own in pairs[i]]

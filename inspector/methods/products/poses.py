@@ -4,7 +4,7 @@ A pose map: the patches of a picture in GRID × GRID cells, less their mean, so 
 numbers (`Fitted.basis`). Where shots without each other show alike what lies at each place, the pose is fixed, and their
 distances, place by place, say how far a good part's may be: the upper bound of a Student t distribution over the logarithm, as for
 looks. A picture beyond it has moved if, put otherwise (`moves`), it resembles a shot clearly better; light, a defect or other
-material make it no better anywhere. With one shot nothing says whether parts lie alike, and where they lie anyhow nothing does.
+material make it no better anywhere. With fewer than LEAST_SHOTS nothing says whether parts lie alike, and where they lie anyhow nothing does.
 All numbers are measured on several products by `packaging/product_distance.py`.
 """
 
@@ -32,8 +32,8 @@ WEIGHT = 2.0
 """How many shots the usual spread counts as."""
 NEAREST = 4
 """Shots against which the moves of a picture are looked at, the nearest where it is."""
-SURE = 2.0
-"""So many times what shows a move must a move fit better for people to be told which; pictures of other products reach 1.2."""
+LEAST_SHOTS = 3
+"""Two shots lie alike by chance too often to say that all parts do."""
 NUMBERS = ("spread", "alike", "steady", "better")
 
 Maps = NDArray[np.float32]
@@ -169,14 +169,14 @@ def lie_of(found: Maps, until: float, fitted: Fitted) -> Lie:
     better = 0.5 * math.log(found[0] / found[best])
     if off < until or better < fitted.better:
         return Lie()
-    return Lie(off / until, told(moves()[best], found) if better >= SURE * fitted.better else "")
+    return Lie(off / until, told(moves()[best], found))
 
 
 def usual(shots: Maps, fitted: Fitted) -> tuple[Pose, float]:
     """Of a class's shots, float32 [n, GRID², d], each held against the others: whether they lie alike, and up to which distance place by
     place, root of the mean square, good parts lie; 0 unless the pose is fixed."""
     count = len(shots)
-    if count < 2:
+    if count < LEAST_SHOTS:
         return Pose.FEW, 0.0
     size = len(moves())
     among = np.full((count, count, size), np.inf, np.float32)
@@ -188,7 +188,7 @@ def usual(shots: Maps, fitted: Fitted) -> tuple[Pose, float]:
 
 
 def usual_of(held_out: Maps, fitted: Fitted) -> tuple[Pose, float]:
-    """The same from each held-out shot's least difference by move, [n, moves], of two shots at least."""
+    """The same from each held-out shot's least difference by move, [n, moves], of LEAST_SHOTS at least."""
     from scipy.special import stdtrit
 
     count = len(held_out)
@@ -198,7 +198,7 @@ def usual_of(held_out: Maps, fitted: Fitted) -> tuple[Pose, float]:
     if alike > fitted.alike or steady > fitted.steady:
         return Pose.ANYHOW, 0.0
     logs = 0.5 * np.log(here.astype(np.float64))
-    # two shots are one pair: n held-out shots say as much as n - 1 others
+    # shots are held against each other: n of them say as much as n - 1 others
     freedom = WEIGHT + count - 1
     squares = WEIGHT * fitted.spread**2 + float(np.square(logs - logs.mean()).sum()) * (count - 1) / count
     reach = float(stdtrit(freedom, 1 - RATE)) * math.sqrt(squares / freedom * (1 + 1 / count))

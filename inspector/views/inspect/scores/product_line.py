@@ -18,7 +18,7 @@ _TOLD = "What looks unlike the shots, or lies elsewhere than in them, is neither
 _POSES = {
     Pose.FIXED: "A camera that was moved is noticed: parts lie alike in the shots.",
     Pose.ANYHOW: "Parts lie anyhow in the shots, so a moved camera can't be noticed.",
-    Pose.FEW: "A moved camera can be noticed from two shots on.",
+    Pose.FEW: "A moved camera can be noticed from three shots on.",
     Pose.UNKNOWN: "",
 }
 
