@@ -13,7 +13,8 @@ from inspector.verdicts.provenance import number
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
-    from inspector.views.shared.context import WindowContext
+    from inspector.views.review.warning_box import ask
+from inspector.views.shared.context import WindowContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,27 +99,20 @@ class PassingQuestion:
         elif found.calibrated:
             words = f"{parts}, NG by the calibrated thresholds, would turn to OK."
         title = "Let parts pass that are held back?" if never else "Let NG parts pass?"
-        box = QMessageBox(QMessageBox.Icon.Warning, title, words, parent=self._parent.window())
         moved = ""
         if before is not None:
             moved = f"Review from {before.review:.3f} becomes {after.review:.3f}. "
             if before.ng != after.ng:
                 moved = f"NG from {number(before.ng)} becomes {number(after.ng)}. {moved}"
-        box.setInformativeText(
-            f"{moved}Parts that score below {after.review:.3f} pass from then on, new ones too."
-        )
-        let = box.addButton("Let them pass", QMessageBox.ButtonRole.AcceptRole)
-        leave = box.addButton("Leave thresholds as they were", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(leave)
-        box.setEscapeButton(leave)
-        self.box = box
+        more = f"{moved}Parts that score below {after.review:.3f} pass from then on, new ones too."
 
-        def answered(_result: int) -> None:
+        def answered(let: bool) -> None:
             self.box = None
-            self._parent.window().activateWindow()
-            answer = yes if box.clickedButton() is let else no
-            box.deleteLater()
-            answer()
+            (yes if let else no)()
 
-        box.finished.connect(answered)
-        box.open()
+        self.box = ask(
+            self._parent,
+            (title, words, more),
+            ("Let them pass", "Leave thresholds as they were"),
+            answered,
+        )

@@ -12,6 +12,7 @@ from inspector.domain import Decision, Deed
 from inspector.views.look import theme
 from inspector.views.review import golden_gate
 from inspector.views.review.golden_gate import GoldenGate, Outlook
+from inspector.views.review.warning_box import ask
 from inspector.views.shared.undo import Steps, Work
 
 if TYPE_CHECKING:
@@ -134,30 +135,19 @@ class ProductEdits:
         parts = "1 verdict" if count == 1 else f"{count:,} verdicts"
         passed = sum(one for (_, after), one in changes.items() if after is Decision.OK)
         title = "Let parts of another product pass?" if passed else "Change verdicts?"
-        box = QMessageBox(
-            QMessageBox.Icon.Warning, title, f"{parts} would change: {told}.", parent=self._parent.window()
-        )
-        box.setInformativeText(
+        more = (
             f"What looks unlike the shots of {name} is not this product from then on, new parts too."
             if asked
             else f"Parts that look unlike the shots of {name} are judged by their scores from then on, new ones too."
         )
-        goes = "Tell them apart" if asked else "Judge them by their scores"
-        let = box.addButton(goes, QMessageBox.ButtonRole.AcceptRole)
-        leave = box.addButton("Leave it as it is", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(leave)
-        box.setEscapeButton(leave)
-        self.box = box
 
-        def answered(_result: int) -> None:
+        def answered(let: bool) -> None:
             self.box = None
-            self._parent.window().activateWindow()
-            answer = yes if box.clickedButton() is let else no
-            box.deleteLater()
-            answer()
+            (yes if let else no)()
 
-        box.finished.connect(answered)
-        box.open()
+        goes = "Tell them apart" if asked else "Judge them by their scores"
+        words = title, f"{parts} would change: {told}.", more
+        self.box = ask(self._parent, words, (goes, "Leave it as it is"), answered)
 
     def _changed(self, _value: object) -> None:
         self.context.results_changed.emit()
