@@ -108,6 +108,22 @@ def scene_inspect_another_product(stage: Stage) -> None:
     _another_product(stage)
 
 
+def _without_single_parts(stage: Stage) -> None:
+    """The scenes after this one are of the demo's own run."""
+    from inspector.records.inspected.runs import list_runs, remove_run
+
+    project = stage.window.context.project
+    for run in list_runs(project):
+        if run.counts.total == 1:
+            remove_run(project, run.id)
+    stage.window.context.results_changed.emit()
+    stage.settle()
+
+
+after_inspect_moved_camera = after_results_moved_camera = _without_single_parts
+after_inspect_another_product = after_results_another_product = _without_single_parts
+
+
 def scene_inspect_product_question(stage: Stage) -> None:
     """Other products are to be told apart no longer."""
     scene_inspect_another_product(stage)
@@ -123,6 +139,7 @@ def after_inspect_product_question(stage: Stage) -> None:
     if box is not None:
         box.reject()
     stage.settle()
+    _without_single_parts(stage)
 
 
 def scene_results_another_product(stage: Stage) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -78,13 +77,19 @@ def _load_openvino(graph: bytes, precision: str, threads: int) -> Run:
             "ENABLE_CPU_PINNING": False,  # other work shares the cores
         },
     )
-    count, own = len(compiled.outputs), threading.local()
+    count = len(compiled.outputs)
+    # Of no thread: what is a thread's own dies with it, and where Qt ends the thread a request must not die.
+    free: list[Any] = []
 
     def run(inputs: Sequence[Array]) -> list[Array]:
-        if not hasattr(own, "request"):
-            own.request = compiled.create_infer_request()
-        own.request.infer(list(inputs), share_inputs=True)
-        return [own.request.get_output_tensor(place).data.copy() for place in range(count)]
+        try:
+            request = free.pop()
+        except IndexError:
+            request = compiled.create_infer_request()
+        request.infer(list(inputs), share_inputs=True)
+        found = [request.get_output_tensor(place).data.copy() for place in range(count)]
+        free.append(request)
+        return found
 
     return run
 
