@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from inspector.domain import Decision, Thresholds
 from inspector.verdicts.provenance import number
+from inspector.views.review.warning_box import ask
 
 if TYPE_CHECKING:
     from inspector.records.project import Project
-    from inspector.views.review.warning_box import ask
-from inspector.views.shared.context import WindowContext
+    from inspector.views.shared.context import WindowContext
 
 
 @dataclass(frozen=True, slots=True)
