@@ -50,7 +50,7 @@ class Engine:
         """Take a backbone that is in memory already for the one of these weights."""
         self.forget()
         self.weights = weights
-        self._held = self._asked(weights), backbone
+        self._held = self._asked(weights)[0], backbone
 
     @property
     def loaded(self) -> Backbone | None:
@@ -66,9 +66,11 @@ class Engine:
 
     def backbone(self, weights: str | Path | None = None) -> Backbone:
         """The backbone of these weights (the engine's own when None). Raises `WeightsError`."""
+        return self._backbone_of(self._asked(weights)[0])
+
+    def _backbone_of(self, asked: tuple[str, str, bool]) -> Backbone:
         from inspector.features.runtimes import choice
 
-        asked = self._asked(weights)
         if self._held is None or asked != self._held[0]:
             self.forget()
             other = self.beside() if self.beside else None
@@ -76,18 +78,20 @@ class Engine:
             self._held = lent if lent and lent[0] == asked else (asked, choice.load(*asked))
         return self._held[1]
 
-    def _asked(self, weights: str | Path | None) -> tuple[str, str, bool]:
-        """(weights, device, whether what computes scores wants full precision)."""
-        chosen = settings.load()
+    def _asked(self, weights: str | Path | None) -> tuple[tuple[str, str, bool], str]:
+        """((weights, device, whether what computes scores wants full precision), what computes scores)."""
+        chosen, said = settings.load(), os.environ.get("INSPECTOR_RUNTIME", "")
         names = str(weights or self.weights or chosen.weights), self.device or chosen.device
-        return (*names, self._runtime() == "onnx")
+        runtime = self.runtime or (said if said in settings.RUNTIMES else chosen.runtime)
+        return (*names, runtime == "onnx"), runtime
 
     def scoring(self, weights: str | Path | None = None) -> Backbone:
         """The same backbone as it computes scores: by another runtime where that is wanted and pays, see `runtimes.choice`. Raises
         `WeightsError`."""
         from inspector.features.runtimes import choice
 
-        found, wanted = self.backbone(weights), self._runtime()
+        asked, wanted = self._asked(weights)
+        found = self._backbone_of(asked)
         if self._scoring is None or self._scoring[0] is not found or self._scoring[1] != wanted:
             other = self.beside() if self.beside else None
             lent = other._scoring if other else None
@@ -111,10 +115,6 @@ class Engine:
         loaded = self.loaded
         return 1e-3 if loaded is None or str(loaded.dtype) == "torch.float32" else 1e-2
 
-    def _runtime(self) -> str:
-        said = os.environ.get("INSPECTOR_RUNTIME", "")
-        return self.runtime or (said if said in settings.RUNTIMES else settings.load().runtime)
-
     def identity(self) -> dict[str, Any]:
         """What a detector row says of the backbone in use, in plain JSON values."""
         found = self.backbone()
@@ -130,7 +130,8 @@ class Engine:
             raise DetectorError(f"The detector “{row.title}” can't be used: {row.problem}", "Teach it again.")
         weights = row.backbone.get("weights")
         found = self.exact(weights) if exact else self.scoring(weights)
-        of = (project.folder, row.id, row.created, found.identity.key, found.dtype, found.device_note)
+        computed = (found.identity.key, found.device, found.dtype, found.device_note)
+        of = (project.folder, row.id, row.created, *computed)
         if self._detector is None or of != self._detector_of:
             self._detector, self._detector_of = None, None
             made = storage.load(row.folder, found)
