@@ -25,7 +25,7 @@ def scene_help(stage: Stage) -> None:
     stage.open_demo("inspect")
     stage.window.menus.show_help()
     stage.wait(lambda: bool(stage.window.findChildren(HelpWindow)))
-    stage.window.findChildren(HelpWindow)[0].text.wait()
+    stage.settle()
 
 
 def after_help(stage: Stage) -> None:

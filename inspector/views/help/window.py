@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, QUrl, Signal
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import (
-    QCloseEvent,
     QImage,
     QImageReader,
     QKeySequence,
@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from inspector.views.help.chapters import Chapter, chapters, folder
 from inspector.views.look import theme
+from inspector.views.shared.context import WindowContext
 
 _WIDEST = 680
 """So wide is a picture at most, in px."""
@@ -38,31 +39,14 @@ _ABOVE = {0: 6, 1: 0, 2: 24, 3: 16}
 _NAME = Qt.ItemDataRole.UserRole
 
 
-class _Read(QObject):
-    done = Signal(str, QImage)
-
-
-class _Reading(QRunnable):
-    """Decodes one picture, away from the GUI thread."""
-
-    def __init__(self, url: str, reader: QImageReader, said: _Read) -> None:
-        super().__init__()
-        self._url, self._reader, self._said = url, reader, said
-
-    def run(self) -> None:
-        self._said.done.emit(self._url, self._reader.read())
-
-
 class HelpText(QTextBrowser):
     """One page. Pictures are put in when they are decoded; their room is kept for them until then."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: WindowContext) -> None:
         super().__init__()
+        self._context = context
         self.setOpenLinks(False)
         self._images: dict[str, QImage] = {}
-        self._pool = QThreadPool(self)
-        self._read = _Read(self)
-        self._read.done.connect(self._decoded)
 
     def show_chapter(self, chapter: Chapter) -> None:
         self.document().setBaseUrl(QUrl.fromLocalFile(f"{folder()}/"))
@@ -90,12 +74,8 @@ class HelpText(QTextBrowser):
             room = QImage(size, QImage.Format.Format_ARGB32_Premultiplied)
             room.fill(0)
             self._images[url] = room
-            self._pool.start(_Reading(url, reader, self._read))
+            self._context.runner.read(self, reader.read, partial(self._decoded, url))
         return self._images[url]
-
-    def wait(self) -> None:
-        """Until nothing is decoded any more."""
-        self._pool.waitForDone()
 
     def _decoded(self, url: str, image: QImage) -> None:
         image.setDevicePixelRatio(self.devicePixelRatioF())
@@ -108,7 +88,7 @@ class HelpText(QTextBrowser):
 class HelpWindow(QDialog):
     """Stays beside the main window; made once, and shown again where it was."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, context: WindowContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Help")
         self.resize(1040, 720)
@@ -124,7 +104,7 @@ class HelpWindow(QDialog):
             item = QListWidgetItem(chapter.title)
             item.setData(_NAME, chapter.name)
             self.list.addItem(item)
-        self.text = HelpText()
+        self.text = HelpText(context)
         self.text.setAccessibleName("Page")
         theme.set_role(self.text, "page")
         left = QVBoxLayout()
@@ -152,10 +132,6 @@ class HelpWindow(QDialog):
         self.show()
         self.raise_()
         self.activateWindow()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.text.wait()
-        super().closeEvent(event)
 
     def _find(self, words: str) -> None:
         for row, chapter in enumerate(chapters()):

@@ -194,7 +194,7 @@ class Menus(QObject):
         from inspector.views.help.window import HelpWindow
 
         if self._help is None:
-            self._help = HelpWindow(self.window)
+            self._help = HelpWindow(self.commands.context, self.window)
         self._help.open_at(explains(self.commands.page_name, self.commands.page.place))
 
     def take_tour(self) -> None:

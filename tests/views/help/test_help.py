@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 import inspector.views
 from inspector.views.help.chapters import EXPLAINS, Chapter, chapters, folder
 from inspector.views.help.window import HelpWindow
+from inspector.views.shared.context import WindowContext
 from inspector.views.window import pages
 from inspector.views.window.main_window import MainWindow
 
@@ -18,8 +19,8 @@ _JARGON = re.compile(r"\b(prompts?|towers?|backbones?|epochs?|loss|memory|AnoPLe
 
 
 @pytest.fixture
-def shown(qtbot: QtBot) -> HelpWindow:
-    made = HelpWindow()
+def shown(qtbot: QtBot, context: WindowContext) -> HelpWindow:
+    made = HelpWindow(context)
     qtbot.addWidget(made)
     made.open_at("1-first-class")
     return made
