@@ -43,7 +43,7 @@ def test_nobody_needs_to_know_a_methods_name(panel: TeachPanel) -> None:
 
 def test_quick_and_thorough_are_chosen_by_mouse_and_by_key_and_kept(panel: TeachPanel, qtbot: QtBot) -> None:
     quick, thorough = (panel.choice.plain[name] for name in (catalogue.QUICK, catalogue.RECOMMENDED))
-    with qtbot.waitSignal(panel.choice.chosen):
+    with qtbot.waitSignal(panel.choice._context.settings_changed):
         qtbot.mouseClick(quick, Qt.MouseButton.LeftButton, pos=quick.rect().center() / 2)
     assert panel.choice.current == panel.choice.own == catalogue.QUICK
     quick.setFocus()

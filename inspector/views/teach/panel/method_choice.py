@@ -55,9 +55,8 @@ def needs(info: MethodInfo) -> str:
 
 
 class MethodChoice(QWidget):
-    """`chosen`: somebody chose another method, see `current`."""
+    """The choice is told as all settings are: `WindowContext.settings_changed`."""
 
-    chosen = Signal()
     describe_requested = Signal()
 
     def __init__(self, context: WindowContext) -> None:
@@ -187,7 +186,6 @@ class MethodChoice(QWidget):
         self._context.settings.method = self.own = self.current
         self._context.save_settings()
         self._say("")
-        self.chosen.emit()
 
     def _say(self, unfit: str) -> None:
         info = self.info
