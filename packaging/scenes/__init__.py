@@ -5,38 +5,13 @@ A scene is named `scene_…`; `after_…` undoes what the next one must not see.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 
 from stage import Stage
 
-from scenes import (
-    auditing,
-    galleries,
-    handing,
-    helping,
-    judging,
-    lining,
-    measuring,
-    qualifying,
-    studying,
-    teaching,
-    trends,
-)
-
-_ROOMS = (
-    auditing,
-    galleries,
-    handing,
-    helping,
-    judging,
-    lining,
-    measuring,
-    measuring,
-    qualifying,
-    studying,
-    teaching,
-    trends,
-)
+_ROOMS = [importlib.import_module(f"{__name__}.{room.name}") for room in pkgutil.iter_modules(__path__)]
 _FOUND = {name: value for room in _ROOMS for name, value in vars(room).items()}
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.removeprefix("scene_"): value for name, value in _FOUND.items() if name.startswith("scene_")
