@@ -1,48 +1,22 @@
 """Drift, followed: only what is new is read, and what it is told from can be chosen."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import numpy as np
 import pytest
+from at_the_line.followed import NOON
 
 from inspector.bench.line.trends import Line, Parts, line_of, store
-from inspector.bench.records import make
 from inspector.errors import ProjectError
-from inspector.records import project as projects
 from inspector.records import schema as t
 from inspector.records.audit import list_acts
-from inspector.records.classes import list_classes
 from inspector.records.inspected.runs import remove_run, restore_run
 from inspector.records.line import slots
 from inspector.records.line.alarms import Following, Watched, watch_station
 from inspector.records.line.stations import Reference, StationSettings, set_lot, set_reference, station_of
 from inspector.records.project import Project
 from inspector.verdicts.watch import Look
-
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("line") / "project"
-    make(folder, 0)
-    return folder
-
-
-@pytest.fixture
-def project(made: Path, tmp_path: Path) -> Iterator[Project]:
-    import shutil
-
-    with projects.open(shutil.copytree(made, tmp_path / "project")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def line(project: Project) -> Line:
-    return line_of(project, 1, list_classes(project)[0].id, "Line 1", NOON - timedelta(days=1))
 
 
 def hours(since: float, until: float, light: float = 1.0, seed: int = 1) -> Parts:

@@ -1,18 +1,16 @@
 """How a station goes over time, from real rows of a real project."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
+from at_the_line.followed import NOON
 
 from inspector.bench.line.trends import Line, Parts, line_of, store
-from inspector.bench.records import THRESHOLDS, make
+from inspector.bench.records import THRESHOLDS
 from inspector.domain import Decision
-from inspector.records import project as projects
 from inspector.records import schema as t
 from inspector.records.classes import list_classes
 from inspector.records.inspected.runs import remove_run
@@ -32,28 +30,6 @@ from inspector.records.project import Project
 from inspector.records.reviews import add_review, withdraw_review
 from inspector.records.thresholds import set_thresholds
 from inspector.verdicts.watch import Cause, Look
-
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("line") / "project"
-    make(folder, 0)
-    return folder
-
-
-@pytest.fixture
-def project(made: Path, tmp_path: Path) -> Iterator[Project]:
-    import shutil
-
-    with projects.open(shutil.copytree(made, tmp_path / "project")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def line(project: Project) -> Line:
-    return line_of(project, 1, list_classes(project)[0].id, "Line 1", NOON - timedelta(days=1))
 
 
 def parts_at(*minutes: float, scores: list[float] | None = None) -> Parts:
